@@ -1,0 +1,68 @@
+PYTHON ?= python3
+PORT ?= 8000
+# How many processes the tests run in.
+WORKERS ?= auto
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PORTAL := gateway/portal
+ASSETS := $(PORTAL)/node_modules/.installed
+UV := uv==0.13.9
+LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check coverage format migrate lock clean install assets
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
+	@exec $(BIN)/gateway serve --demo --port $(PORT)
+
+test: install ## Run every test, in parallel, against real servers
+	$(BIN)/pytest -n $(WORKERS)
+
+check: install ## Check style, format, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+coverage: install ## Run every test and show the lines that none of them reached
+	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing
+
+format: install ## Format the code, and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+migrate: install ## Bring the database to the newest version
+	$(BIN)/gateway migrate
+
+lock: ## Choose versions anew: requirements.txt (to run) and requirements-dev.txt (to develop)
+	@test -x .tools/bin/uv || { $(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet '$(UV)'; }
+	$(LOCK) --upgrade --output-file requirements.txt
+	$(LOCK) --upgrade --all-extras --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## Remove the environment, fetched assets and caches; data stays
+	rm -rf .venv .tools build dist htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache $(PORTAL)/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or newer is needed: make PYTHON=python3.13 …' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# GraphiQL comes from npm alone. Without it the page falls back on its public address, so nothing here may fail.
+assets:
+	@if [ $(ASSETS) -nt $(PORTAL)/package-lock.json ]; then :; \
+	elif ! command -v npm > /dev/null; then \
+		echo 'npm is not installed, so GraphiQL is loaded from its public address.'; \
+	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(PORTAL); then touch $(ASSETS); \
+	else echo 'npm could not fetch GraphiQL, so it is loaded from its public address.'; fi

@@ -1,0 +1,69 @@
+"""What Alembic runs: it reaches the database of the settings and compares it with the models of every module."""
+
+import asyncio
+import logging
+
+from alembic import context
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gateway.embedded import check_database, shared_servers
+from gateway.errors import SettingsError
+from gateway.migrate import import_models, version_locations
+from gateway.settings import Settings, load_settings
+from services.storage.base import Base
+
+# Any number that no other program locks in this database; several gateways may migrate at the same moment.
+MIGRATION_LOCK = 0x4859_4252
+
+
+def run(connection: Connection) -> None:
+    """Migrate, or compare, over `connection`, one process at a time."""
+    context.configure(connection=connection, target_metadata=Base.metadata)
+    with context.begin_transaction():
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        context.run_migrations()
+
+
+def run_offline() -> None:
+    """Write the migrations out as SQL (`alembic upgrade head --sql`), which needs no server."""
+    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_online(settings: Settings) -> None:
+    """Connect to the database of `settings` and run."""
+    await check_database(settings)
+    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def main() -> None:
+    """Run by whichever way Alembic was called: with a connection, with settings, or from its command line."""
+    settings = context.config.attributes.get("settings") or load_settings()
+    import_models(settings)
+    # The command line's configuration is static: packages outside this repository are added here.
+    context.script.version_locations = version_locations(settings)
+    connection = context.config.attributes.get("connection")
+    if context.is_offline_mode():
+        run_offline()
+    elif connection is not None:
+        run(connection)
+    else:
+        with shared_servers(settings) as reached:
+            asyncio.run(run_online(reached))
+
+
+if context.config.cmd_opts is not None:
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
+try:
+    main()
+except SettingsError as error:
+    raise SystemExit(str(error)) from None

@@ -1,0 +1,1 @@
+"""The process: composition root and everything around the two faces. Nobody imports it."""

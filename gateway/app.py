@@ -1,0 +1,120 @@
+"""The composition root: settings in, an application with both faces out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.embedded import check_reachable, embedded_servers
+from gateway.faults import register_fault_handlers, write_problem
+from gateway.health import Check, health_routes
+from gateway.logging import configure_logging
+from gateway.middleware import middleware_stack
+from gateway.migrate import check_migrated, upgrade
+from gateway.portal import graphiql_page, portal_routes
+from gateway.runtime import open_gateway, redis_client
+from gateway.settings import Settings, load_settings
+from graphql_schema.endpoint import GraphQLEndpoint
+from graphql_schema.schema import build_schema
+from rest.openapi import openapi_document
+from rest.router import rest_router
+from services.catalogue import Catalogue
+from services.execution import Gateway
+
+GRAPHQL_PATH = "/graphql"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application of these settings, or of the environment's.
+
+    Raises SettingsError for settings that are wrong, DeclarationError for a catalogue that is.
+    """
+    settings = settings or load_settings()
+    configure_logging(settings.LOG_LEVEL, settings.log_format)
+    catalogue = Catalogue.load(settings.MODULES)
+    app = FastAPI(
+        title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
+        docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        middleware=middleware_stack(
+            max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
+            slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc"], write=write_problem,
+        ),
+    )  # fmt: skip
+    register_fault_handlers(app)
+    _mount_faces(app, settings, catalogue)
+    app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
+    app.router.routes.extend(health_routes(_checks(app, settings)))
+    return app
+
+
+def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
+    prefix = settings.API_V1_STR
+    app.include_router(rest_router(catalogue, prefix))
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            app.openapi_schema = openapi_document(
+                catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=prefix
+            )
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    async def openapi_json(request: Request) -> Response:
+        return _openapi_response(app)
+
+    def page(request: Request) -> Response:
+        return graphiql_page(settings.PROJECT_NAME, prefix, request.scope.get("root_path", ""))
+
+    suggestions = not settings.is_production
+    graphql = GraphQLEndpoint(build_schema(catalogue, suggestions=suggestions), suggestions=suggestions, page=page)
+
+    async def graphql_endpoint(request: Request) -> Response:
+        return await graphql(request)
+
+    app.router.routes.append(Route(f"{prefix}/openapi.json", openapi_json))
+    app.router.routes.append(Route(GRAPHQL_PATH, graphql_endpoint, methods=["GET", "POST"]))
+
+
+def _openapi_response(app: FastAPI) -> Response:
+    return Response(orjson.dumps(app.openapi()), media_type="application/json")
+
+
+def _lifespan(settings: Settings, catalogue: Catalogue):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            # Under `gateway serve` the URLs are set by now; here uvicorn was called by itself.
+            ready = stack.enter_context(embedded_servers(settings))
+            await check_reachable(ready)
+            if ready is not settings:
+                await asyncio.to_thread(upgrade, ready)
+            app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
+            yield
+
+    return lifespan
+
+
+def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
+    def gateway() -> Gateway:
+        found: Gateway = app.state.gateway
+        return found
+
+    async def database() -> None:
+        async with gateway().database.engine.connect() as connection:
+            await connection.exec_driver_sql("select 1")
+
+    async def redis() -> None:
+        await redis_client(gateway()).ping()
+
+    async def migrations() -> None:
+        await check_migrated(gateway().database.engine, settings)
+
+    return {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}

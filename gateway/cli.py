@@ -1,0 +1,27 @@
+"""The command `gateway`. Each command lives in gateway/commands/ and is registered here."""
+
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from gateway.commands.migrate import migrate
+from gateway.commands.serve import serve
+from gateway.errors import SettingsError
+
+
+class SentenceGroup(typer.core.TyperGroup):
+    """Commands whose SettingsError is shown as its sentences, without a traceback, with exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that `ctx` names."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
+app.command()(serve)
+app.command()(migrate)

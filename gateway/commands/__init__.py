@@ -1,0 +1,1 @@
+"""The commands of `gateway`: a module and a function each."""

@@ -1,0 +1,125 @@
+"""`gateway serve`: everything that a gateway needs, started in order and stopped in reverse."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+import uvicorn
+from rich.console import Console
+
+from gateway.embedded import check_reachable, embedded_servers
+from gateway.errors import SettingsError
+from gateway.migrate import upgrade
+from gateway.settings import Settings, load_settings
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    reload: Annotated[bool, typer.Option("--reload", help="Start anew when the code changes.")] = False,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load sample data and a sign-in to try.")] = False,
+) -> None:
+    """Serve both faces, with embedded PostgreSQL and Valkey where no URL is set."""
+    loaded = load_settings()
+    if demo and loaded.is_production:
+        raise SettingsError("--demo is refused in production: its password is public.")
+    if reload and workers > 1:
+        raise SettingsError("--reload and --workers exclude each other.")
+    _check_port(host, port)
+    with _stopped_by_signals(), embedded_servers(loaded) as settings:
+        asyncio.run(check_reachable(settings))
+        if not settings.is_production:
+            upgrade(settings)
+        _print_banner(settings, host, port, _load_demo(settings) if demo else None)
+        with _exported(settings):
+            uvicorn.run(
+                "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
+                access_log=False, server_header=False, timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
+            )  # fmt: skip
+
+
+def _check_port(host: str, port: int) -> None:
+    """Refuse a port that is taken before anything has been started for it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose others with --host, --port."
+        ) from None
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Turn the first signal to stop into an exit with code 0, and keep later ones from cutting the stopping short.
+
+    Uvicorn has handlers of its own while it serves; when it has drained it raises the signal again, for these ones.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        # A closed terminal. Uvicorn knows how to drain at SIGTERM, not at this.
+        signal.raise_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _exported(settings: Settings) -> Iterator[None]:
+    """Pass on what was found out here to the processes that serve, which read the environment themselves."""
+    found = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": settings.secret_key}
+    before = dict(os.environ)
+    os.environ.update(found)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _load_demo(settings: Settings) -> tuple[str, str]:
+    """Load the sample data unless it is there; return the user name and the password to try it with."""
+    # Imported on demand: production has no use for it.
+    from gateway.demo import DEMO_PASSWORD, DEMO_USERNAME, load_demo
+
+    asyncio.run(load_demo(settings))
+    return DEMO_USERNAME, DEMO_PASSWORD
+
+
+def _print_banner(settings: Settings, host: str, port: int, sign_in: tuple[str, str] | None) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    base = f"http://{shown}:{port}"
+    lines = {
+        "Start page": f"{base}/",
+        "GraphiQL": f"{base}/graphql",
+        "Swagger UI": f"{base}/docs",
+        "ReDoc": f"{base}/redoc",
+    }
+    if sign_in:
+        lines["Demo sign-in"] = " / ".join(sign_in)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{settings.PROJECT_NAME} {settings.VERSION}", style="bold")
+    for name, value in lines.items():
+        console.print(f"  {name:<12}  {value}")
+    console.print("  Ctrl-C stops it.")

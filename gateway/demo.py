@@ -1,0 +1,82 @@
+"""Sample data to try the gateway with: a demo account, a colleague, a workspace with items, labels and comments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.runtime import open_gateway
+from gateway.settings import Settings
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Problem
+from services.catalogue.problems import CONFLICT
+from services.execution import Gateway, Request
+
+DEMO_USERNAME: Final = "demo"
+DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production
+_COLLEAGUE: Final = "grace"
+
+_LABELS: Final = {"bug": "#d73a4a", "feature": "#0e8a16", "question": "#5319e7"}
+_ITEMS: Final[list[dict[str, Any]]] = [
+    {"title": "Read the README", "status": "done", "labels": ["question"], "comments": ["Both faces at once, then."]},
+    {"title": "Order the brass wheels", "priority": 3, "due_at": "2030-01-31T12:00:00Z", "labels": ["feature"],
+     "description": "Forty of them, and four spare ones.", "comments": ["They will arrive on Monday.", "Which Monday?"]},
+    {"title": "The carry lever sticks", "status": "in_progress", "priority": 4, "labels": ["bug"],
+     "comments": ["Only when it rains."], "children": ["Oil the lever", "Measure the play of the axle"]},
+]  # fmt: skip
+
+
+async def load_demo(settings: Settings) -> None:
+    """Load the sample data, unless the demo account is there already. The servers of `settings` must be running."""
+    catalogue = Catalogue.load(settings.MODULES)
+    async with open_gateway(settings, catalogue) as gateway:
+        try:
+            owner = await _account(gateway, DEMO_USERNAME, "Ada Lovelace")
+        except Problem as problem:
+            if problem.type is not CONFLICT:
+                raise
+            return
+        colleague = await _account(gateway, _COLLEAGUE, "Grace Hopper")
+        if {"create_item", "create_label", "create_comment"} <= set(catalogue.operations):
+            await _Loader(gateway, owner, colleague).load()
+
+
+async def _account(gateway: Gateway, username: str, full_name: str) -> Actor:
+    data = {"email": f"{username}@example.com", "username": username, "full_name": full_name, "password": DEMO_PASSWORD}
+    record = await gateway.execute(gateway.catalogue.operations["create_user"], ANONYMOUS, Request(data=data))
+    assert isinstance(record, dict)
+    return Actor(record["id"], scopes=frozenset(gateway.catalogue.scopes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    gateway: Gateway
+    owner: Actor
+    colleague: Actor
+
+    async def load(self) -> None:
+        """A shared workspace, and what is in it."""
+        workspace = await self._create("workspace", {"name": "Analytical Engine", "slug": "analytical-engine"})
+        await self._create("membership", {"workspace_id": workspace, "username": _COLLEAGUE, "role": "editor"})
+        labels = {
+            name: await self._create("label", {"workspace_id": workspace, "name": name, "color": color})
+            for name, color in _LABELS.items()
+        }
+        for item in _ITEMS:
+            await self._item(workspace, labels, item)
+
+    async def _item(self, workspace: str, labels: Mapping[str, str], item: Mapping[str, Any]) -> None:
+        plain = {name: value for name, value in item.items() if name not in ("labels", "comments", "children")}
+        chosen = [labels[name] for name in item["labels"]]
+        key = await self._create("item", {"workspace_id": workspace, "label_ids": chosen, **plain})
+        for number, body in enumerate(item.get("comments", ())):
+            await self._create("comment", {"item_id": key, "body": body}, self.colleague if number % 2 else self.owner)
+        for title in item.get("children", ()):
+            await self._create("item", {"workspace_id": workspace, "title": title, "parent_id": key})
+
+    async def _create(self, noun: str, data: Mapping[str, Any], actor: Actor | None = None) -> str:
+        """Create a row and return its identifier."""
+        operation = self.gateway.catalogue.operations[f"create_{noun}"]
+        record = await self.gateway.execute(operation, actor or self.owner, Request(data=data))
+        assert isinstance(record, dict)
+        return self.gateway.catalogue.resources[noun].encode(record["id"])

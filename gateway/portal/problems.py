@@ -1,0 +1,99 @@
+"""The documentation of every problem type, for people (HTML) and for programs (JSON)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.portal.pages import Html, page, render, stylesheets
+from rest.problems import problem_response
+from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES, Problem, ProblemType
+
+
+def problem_list(request: Request, project_name: str) -> Response:
+    """Every problem type: a table, or `{"data": [{type, code, status, title, description}]}`."""
+    if not prefers_html(request.headers.get("accept", "")):
+        return _json({"data": [_as_dict(kind) for kind in PROBLEM_TYPES.values()]})
+    base = request.scope.get("root_path", "")
+    rows = "".join(
+        render("problem_row.html", base=base, uri=kind.uri, code=kind.code, status=kind.status, title=kind.title)
+        for kind in PROBLEM_TYPES.values()
+    )
+    body = render("problems.html", base=base, project=project_name, rows=Html(rows))
+    return _page(f"Problems · {project_name}", body, base)
+
+
+def problem_detail(request: Request, project_name: str) -> Response:
+    """One problem type by its code. An unknown code is answered with the problem `not_found`."""
+    kind = PROBLEM_TYPES.get(request.path_params["code"])
+    if kind is None:
+        return problem_response(Problem(NOT_FOUND, "There is no problem type with this code."))
+    if not prefers_html(request.headers.get("accept", "")):
+        return _json(_as_dict(kind))
+    base = request.scope.get("root_path", "")
+    example = orjson.dumps(Problem(kind).members(), option=orjson.OPT_INDENT_2).decode()
+    body = render(
+        "problem.html",
+        base=base,
+        project=project_name,
+        code=kind.code,
+        status=kind.status,
+        title=kind.title,
+        description=_prose(kind.description),
+        example=example,
+    )
+    return _page(f"{kind.code} · {project_name}", body, base)
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether an `Accept` header (RFC 9110, 12.5.1) names text/html, and no JSON that it wants more."""
+    html, json = 0.0, 0.0
+    for part in accept.lower().split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = _weight(parameters)
+        if media == "text/html":
+            html = max(html, weight)
+        elif media in ("application/json", "application/problem+json"):
+            json = max(json, weight)
+    return html > 0 and html >= json
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _prose(description: str) -> Html:
+    """A description as HTML: what stands between backticks is code."""
+    return Html(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(description)))
+
+
+def _as_dict(kind: ProblemType) -> dict[str, Any]:
+    return {
+        "type": kind.uri,
+        "code": kind.code,
+        "status": kind.status,
+        "title": kind.title,
+        "description": kind.description,
+    }
+
+
+def _page(title: str, body: Html, base: str) -> Response:
+    return page(title, body, base=base, head=stylesheets(base, "page.css"), vary="Accept")
+
+
+def _json(content: Mapping[str, Any]) -> Response:
+    headers = {"Vary": "Accept", "Cache-Control": "no-cache"}
+    return Response(orjson.dumps(content), headers=headers, media_type="application/json")

@@ -1,0 +1,68 @@
+"""The long-lived parts of a process, opened and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from hashlib import blake2b
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from gateway.settings import Settings
+from services.auth.authentication import Authenticator
+from services.auth.config import AuthConfig
+from services.auth.passwords import Passwords
+from services.auth.sessions import SessionStates
+from services.auth.throttle import SignInThrottle
+from services.auth.tokens import Tokens
+from services.catalogue import Catalogue
+from services.catalogue.cursors import CursorCodec
+from services.execution import Gateway
+from services.storage.database import Database
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Gateway]:
+    """Everything behind the faces, on the servers of `settings`, whose URLs must be set."""
+    config = auth_config(settings, catalogue)
+    database = Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
+    # One try and a short wait: without Redis, PostgreSQL answers, and soon.
+    redis = Redis.from_url(
+        settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)
+    )
+    tokens = Tokens(config)
+    states = SessionStates(database, redis, mark_seconds=int(config.access_lifetime.total_seconds()))
+    parts = [
+        config, redis, tokens, states,
+        Passwords.of(config), SignInThrottle(settings.redis_url, config), Authenticator(tokens, states),
+    ]  # fmt: skip
+    try:
+        yield Gateway(catalogue, database, cursor_codec(settings), {type(part): part for part in parts})
+    finally:
+        await redis.aclose()
+        await database.close()
+
+
+def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
+    """What the settings say about signing in."""
+    return AuthConfig(
+        secret=settings.secret_key, scopes=catalogue.scopes, algorithm=settings.ALGORITHM,
+        access_lifetime=timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES),
+        refresh_lifetime=timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
+        attempts_per_account=settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
+        attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
+        hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
+    )  # fmt: skip
+
+
+def cursor_codec(settings: Settings) -> CursorCodec:
+    """Cursors signed with a key derived from the secret, so that all workers understand each other's."""
+    return CursorCodec(blake2b(settings.secret_key.encode(), digest_size=32, person=b"cursor key").digest())
+
+
+def redis_client(gateway: Gateway) -> Redis:
+    """The process's Redis client."""
+    return gateway.part(Redis)

@@ -1,0 +1,268 @@
+"""What the environment says, checked once at start-up.
+
+`load_settings` is the way in: it gives complete settings, or a `SettingsError` with one sentence per faulty setting.
+"""
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import limits
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway.errors import SettingsError
+from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
+
+__all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
+
+# OWASP's and libpass's current argon2id costs: production may only raise them.
+ARGON2_TIME_COST = 3
+ARGON2_MEMORY_KIB = 65536
+
+POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg"}
+REDIS_SCHEMES = {"redis", "rediss", "unix"}
+
+DEFAULT_MODULES = (
+    "services.users",
+    "services.auth",
+    "services.workspaces",
+    "services.items",
+    "services.labels",
+    "services.comments",
+)
+
+
+def _distribution_version() -> str:
+    try:
+        return version("hybrid-gateway")
+    except PackageNotFoundError:
+        return "0.0.0"
+
+
+def _split_list(value: object) -> object:
+    """Turn `a, b` or `["a", "b"]` from the environment into a list; anything else goes on untouched."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError("is neither a comma separated list nor a JSON array") from error
+
+
+TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the gateway; the only reader of the environment and of `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    PROJECT_NAME: str = "Hybrid Gateway"
+    VERSION: str = Field(default_factory=_distribution_version)
+    ENVIRONMENT: Literal["development", "test", "production"] = "development"
+    API_V1_STR: str = Field(default="/api/v1", pattern=r"^(/[A-Za-z0-9._~-]+)+$")
+    MODULES: TextList = list(DEFAULT_MODULES)
+
+    DATABASE_URL: SecretStr | None = None
+    DATABASE_POOL_SIZE: PositiveInt = 10
+    REDIS_URL: SecretStr | None = None
+    DATA_DIR: Path = Path(".gateway")
+
+    SECRET_KEY: SecretStr | None = None
+    ALGORITHM: Literal["HS256", "HS384", "HS512"] = "HS256"
+    ACCESS_TOKEN_EXPIRE_MINUTES: PositiveInt = 30
+    REFRESH_TOKEN_EXPIRE_DAYS: PositiveInt = 30
+    LOGIN_ATTEMPTS_PER_ACCOUNT: str = "10/5 minutes"
+    LOGIN_ATTEMPTS_PER_ADDRESS: str = "60/5 minutes"
+    PASSWORD_HASH_TIME_COST: PositiveInt = ARGON2_TIME_COST
+    PASSWORD_HASH_MEMORY_KIB: int = Field(default=ARGON2_MEMORY_KIB, ge=64)
+
+    BACKEND_CORS_ORIGINS: TextList = []
+    MAX_BODY_BYTES: PositiveInt = 1_048_576
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    LOG_FORMAT: Literal["console", "json"] | None = None
+    SHUTDOWN_GRACE_SECONDS: PositiveInt = 30
+
+    @field_validator("LOG_LEVEL", mode="before")
+    @classmethod
+    def _upper_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("LOGIN_ATTEMPTS_PER_ACCOUNT", "LOGIN_ATTEMPTS_PER_ADDRESS")
+    @classmethod
+    def _known_rate(cls, value: str) -> str:
+        try:
+            limits.parse_many(value)
+        except ValueError as error:
+            raise ValueError("is not a rate such as '10/5 minutes'") from error
+        return value
+
+    @field_validator("BACKEND_CORS_ORIGINS")
+    @classmethod
+    def _bare_origins(cls, origins: list[str]) -> list[str]:
+        bare = [origin.rstrip("/") for origin in origins]
+        if not all(origin == "*" or _is_origin(origin) for origin in bare):
+            raise ValueError("must hold origins such as https://app.example.org, without a path")
+        return bare
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _parsed_database_url(value).drivername not in POSTGRES_SCHEMES:
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("REDIS_URL")
+    @classmethod
+    def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().partition("://")[0] not in REDIS_SCHEMES:
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        faults = [*self._secret_faults(), *self._production_faults()]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _secret_faults(self) -> list[str]:
+        if self.SECRET_KEY is None:
+            return []
+        key = self.SECRET_KEY.get_secret_value()
+        fault = length_fault(key) or (weakness(key) if self.is_production else None)
+        return [f"SECRET_KEY {fault}"] if fault else []
+
+    def _production_faults(self) -> list[str]:
+        if not self.is_production:
+            return []
+        missing = {
+            "SECRET_KEY": f"a random string of at least {MINIMUM_SECRET_BYTES} bytes",
+            "DATABASE_URL": "the embedded server is for development",
+            "REDIS_URL": "the embedded server is for development",
+        }
+        costs = {"PASSWORD_HASH_TIME_COST": ARGON2_TIME_COST, "PASSWORD_HASH_MEMORY_KIB": ARGON2_MEMORY_KIB}
+        return [
+            *(
+                f"{name} must be set in production: {why}"
+                for name, why in missing.items()
+                if getattr(self, name) is None
+            ),
+            *(
+                f"{name} must be at least {low} in production"
+                for name, low in costs.items()
+                if getattr(self, name) < low
+            ),
+        ]
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this is a production gateway: nothing embedded, generated or for show."""
+        return self.ENVIRONMENT == "production"
+
+    @property
+    def log_format(self) -> Literal["console", "json"]:
+        """The form of the log: as set, else JSON in production and readable lines elsewhere."""
+        return self.LOG_FORMAT or ("json" if self.is_production else "console")
+
+    @property
+    def database_url(self) -> str:
+        """DATABASE_URL for SQLAlchemy, with the asyncpg driver; holds the password."""
+        url = _parsed_database_url(_needed(self.DATABASE_URL, "DATABASE_URL")).set(drivername="postgresql+asyncpg")
+        # libpq's `sslmode` is what hosted databases hand out; SQLAlchemy's asyncpg dialect knows it as `ssl`.
+        mode = url.query.get("sslmode")
+        if mode is not None:
+            url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def database_dsn(self) -> str:
+        """DATABASE_URL for asyncpg itself, in libpq's form; holds the password."""
+        url = _parsed_database_url(_needed(self.DATABASE_URL, "DATABASE_URL")).set(drivername="postgresql")
+        mode = url.query.get("ssl")
+        if mode is not None:
+            url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def redis_url(self) -> str:
+        """REDIS_URL as text; holds the password."""
+        return _needed(self.REDIS_URL, "REDIS_URL").get_secret_value()
+
+    @property
+    def secret_key(self) -> str:
+        """The key that signs tokens; outside production made on first use and kept in DATA_DIR."""
+        if self.SECRET_KEY is not None:
+            return self.SECRET_KEY.get_secret_value()
+        return development_secret(self.DATA_DIR)
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
+
+
+def _parsed_database_url(value: SecretStr) -> URL:
+    try:
+        return make_url(value.get_secret_value())
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("is not a URL such as postgresql://user:password@host:5432/name") from error
+
+
+def _needed(value: SecretStr | None, name: str) -> SecretStr:
+    if value is None:
+        raise SettingsError(f"{name} is not set, and no embedded server has been started.")
+    return value
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """One sentence per fault: the setting's name and what is wrong with it, never its value."""
+    sentences = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] != "value_error":
+            message = f"is not valid: {message[:1].lower()}{message[1:]}"
+        sentences += [f"{name} {line}".strip() + "." for line in message.splitlines()]
+    return sentences
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and `.env`.
+
+    Args:
+        overrides: settings by name that win over the environment.
+
+    Returns:
+        Settings that passed every check, with SECRET_KEY filled in outside production.
+
+    Raises:
+        SettingsError: one sentence per faulty setting, naming it without showing its value.
+    """
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        # `from None`: the cause's traceback would be printed with the values it was given.
+        raise SettingsError("\n".join(_sentences(error))) from None
+    return settings.model_copy(update={"SECRET_KEY": SecretStr(settings.secret_key)})

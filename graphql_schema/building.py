@@ -1,0 +1,143 @@
+"""Strawberry types and fields, made at run time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import cache
+from typing import Annotated, Any, NewType, Optional
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from graphql_schema.context import Info
+from services.catalogue.scalars import FieldType
+
+DateTime = NewType("DateTime", str)
+SCALAR_MAP = {
+    # The services have formatted the value on its way out, and check it on its way in: texts pass through.
+    DateTime: strawberry.scalar(
+        name="DateTime",
+        description="An instant: RFC 3339, UTC, microseconds and Z on the way out; any offset on the way in.",
+        serialize=str,
+        parse_value=lambda value: value,
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+    )
+}
+_SCALARS: Mapping[str, Any] = {
+    "String": str,
+    "Int": int,
+    "Boolean": bool,
+    "DateTime": DateTime,
+    "ID": strawberry.ID,
+}
+
+Resolve = Callable[[Any, Info, dict[str, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a field. `name` is in the services' habit; Strawberry writes it in GraphQL's."""
+
+    name: str
+    type: Any
+    description: str
+    required: bool = False
+
+
+@cache
+def graphql_enum(kind: type[StrEnum]) -> Any:
+    """The GraphQL enum of a Python one."""
+    return strawberry.enum(kind, description=" ".join((kind.__doc__ or kind.__name__).split()))
+
+
+def annotation(kind: FieldType) -> Any:
+    """The annotation that Strawberry needs for a scalar field."""
+    if kind.enum is not None:
+        inner: Any = graphql_enum(kind.enum)
+    else:
+        assert kind.scalar is not None
+        inner = _SCALARS[kind.scalar.graphql]
+    if kind.many:
+        inner = list[inner]
+    return Optional[inner] if kind.nullable else inner  # noqa: UP045 - the parts are values, not annotations
+
+
+def attribute(name: str, result: Any, description: str, read: Callable[[Any], Any]) -> StrawberryField:
+    """A field that is read off its object without waiting."""
+
+    def resolver(self: Any) -> Any:
+        return read(self)
+
+    return _field(name, resolver, result, description, with_info=False, arguments=())
+
+
+def field(
+    name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = ()
+) -> StrawberryField:
+    """A field with an async resolver `resolve(object, info, arguments by name)`; absent arguments are left out."""
+
+    async def resolver(self: Any, info: Info, **values: Any) -> Any:
+        return await resolve(self, info, {k: v for k, v in values.items() if v is not strawberry.UNSET})
+
+    return _field(name, resolver, result, description, with_info=True, arguments=arguments)
+
+
+def _field(
+    name: str, resolver: Callable[..., Any], result: Any, description: str, *, with_info: bool, arguments: Sequence[Argument]
+) -> StrawberryField:
+    word = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("self", word)]
+    if with_info:
+        parameters.append(inspect.Parameter("info", word, annotation=Info))
+    for each in arguments:
+        about = strawberry.argument(description=each.description)
+        parameters.append(
+            inspect.Parameter(
+                each.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=Annotated[each.type if each.required else Optional[each.type], about],  # noqa: UP045
+                default=inspect.Parameter.empty if each.required else strawberry.UNSET,
+            )
+        )
+    resolver.__name__ = name
+    resolver.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
+    resolver.__annotations__ = {p.name: p.annotation for p in parameters if p.name != "self"} | {"return": result}
+    found: StrawberryField = strawberry.field(resolver=resolver, description=description)
+    found.python_name = name
+    return found
+
+
+def add_fields(cls: type, fields: Sequence[StrawberryField]) -> None:
+    """Put fields on a class that is about to become a Strawberry type."""
+    for each in fields:
+        assert each.python_name is not None
+        setattr(cls, each.python_name, each)
+
+
+def input_type(name: str, description: str, members: Sequence[Argument]) -> Any:
+    """An input object type. Members whose name is a Python keyword get an underscore inside."""
+    namespace: dict[str, Any] = {"__annotations__": {}}
+    for each in members:
+        inner = f"{each.name}_" if each.name in ("in", "and", "or", "not") else each.name
+        options: dict[str, Any] = {} if each.required else {"default": strawberry.UNSET}
+        if inner != each.name:
+            options["name"] = each.name
+        namespace[inner] = strawberry.field(description=each.description, **options)
+        namespace["__annotations__"][inner] = each.type if each.required else Optional[each.type]  # noqa: UP045
+    return strawberry.input(type(name, (), namespace), name=name, description=description)
+
+
+def plain(value: Any) -> Any:
+    """An input as the services take it: mappings, lists and JSON values in their own names; what is absent is left out."""
+    definition = getattr(type(value), "__strawberry_definition__", None)
+    if definition is not None:
+        found = {each.python_name: getattr(value, each.python_name) for each in definition.fields}
+        return {name.rstrip("_"): plain(each) for name, each in found.items() if each is not strawberry.UNSET}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value

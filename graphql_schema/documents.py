@@ -1,0 +1,91 @@
+"""Documents: parsed and validated once, remembered while they are small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    ValuesOfCorrectTypeRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.extensions import SchemaExtension
+
+from services.catalogue import Problem
+from services.catalogue.problems import INVALID_DOCUMENT
+
+MAX_TOKENS: Final = 5_000
+MAX_ERRORS: Final = 10
+REMEMBERED: Final = 256
+"""Documents remembered, each of at most REMEMBERED_SIZE characters."""
+REMEMBERED_SIZE: Final = 8_000
+
+_STRUCTURE: Final = [rule for rule in specified_rules if rule is not ValuesOfCorrectTypeRule]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document and what is wrong with it: with its structure, or with the values written in it."""
+
+    document: DocumentNode | None
+    structure: tuple[GraphQLError, ...] = ()
+    values: tuple[GraphQLError, ...] = ()
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The operation to run. Raises `invalid_document` when the name does not choose exactly one."""
+        assert self.document is not None
+        found = [each for each in self.document.definitions if isinstance(each, OperationDefinitionNode)]
+        if name is not None:
+            found = [each for each in found if each.name is not None and each.name.value == name]
+        if len(found) != 1:
+            which = "no operation has this name" if name is not None else "name one of its operations"
+            raise Problem(INVALID_DOCUMENT, f"`operationName` must choose an operation of the document: {which}.")
+        return found[0]
+
+
+class Documents:
+    """Prepares documents for one schema."""
+
+    def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
+        self._schema, self._suggestions = schema, suggestions
+        self._remembered = lru_cache(REMEMBERED)(self._prepare)
+
+    def prepare(self, text: str) -> Prepared:
+        """Parse and validate a document."""
+        return self._remembered(text) if len(text) <= REMEMBERED_SIZE else self._prepare(text)
+
+    def _prepare(self, text: str) -> Prepared:
+        try:
+            document = parse(text, max_tokens=MAX_TOKENS)
+        except GraphQLError as error:
+            return Prepared(None, structure=(error,))
+        structure = self._validate(document, _STRUCTURE)
+        return Prepared(document, structure, () if structure else self._validate(document, [ValuesOfCorrectTypeRule]))
+
+    def _validate(self, document: DocumentNode, rules: Any) -> tuple[GraphQLError, ...]:
+        found = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)
+        return tuple(found)
+
+
+class CachedDocument(SchemaExtension):
+    """Hands the document that the endpoint has prepared to Strawberry, so that nothing is parsed or validated twice."""
+
+    def on_parse(self) -> Iterator[None]:  # type: ignore[override]
+        """Before parsing: here it is."""
+        self.execution_context.graphql_document = self.execution_context.context.document
+        yield
+
+    def on_validate(self) -> Iterator[None]:  # type: ignore[override]
+        """Before validation: nothing is wrong with it."""
+        self.execution_context.pre_execution_errors = []
+        yield
+
+

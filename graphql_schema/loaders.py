@@ -1,0 +1,50 @@
+"""Dataloaders: one per relation (and arguments), each batch in a read session of its own, policies applied."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+from uuid import UUID
+
+from aiodataloader import DataLoader
+
+from services.catalogue import Actor, ListArguments, Page, Record, Relation, Resource
+from services.execution import Gateway
+from services.storage.reader import Reader
+
+Batch = Callable[[Reader, list[UUID]], Awaitable[dict[UUID, Any]]]
+
+
+class Loaders:
+    """The loaders of one operation; what is loaded once is not loaded again."""
+
+    def __init__(self, gateway: Gateway, actor: Actor) -> None:
+        self._gateway, self._actor = gateway, actor
+        self._loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
+
+    async def row(self, resource: Resource[Any], key: UUID) -> Record | None:
+        """The row with this key, if it is readable."""
+        found: Record | None = await self._loader(resource.name, lambda r, keys: r.many(resource, keys)).load(key)
+        return found
+
+    async def page(self, relation: Relation, key: UUID, arguments: ListArguments) -> Page:
+        """A page of a to-many relation of the row with this key."""
+        batch: Batch = lambda reader, keys: reader.related(relation, keys, arguments)  # noqa: E731
+        page: Page = await self._loader((relation, arguments), batch).load(key)
+        return page
+
+    async def count(self, relation: Relation, key: UUID, arguments: ListArguments) -> int:
+        """The size of the whole of a to-many relation."""
+        batch: Batch = lambda reader, keys: reader.related_counts(relation, keys, arguments)  # noqa: E731
+        return int(await self._loader((relation, arguments, "count"), batch).load(key))
+
+    def _loader(self, name: Hashable, batch: Batch) -> DataLoader[UUID, Any]:
+        if name not in self._loaders:
+
+            async def load(keys: list[UUID]) -> list[Any]:
+                async with self._gateway.reading(self._actor) as reader:
+                    found = await batch(reader, keys)
+                return [found.get(key) for key in keys]
+
+            self._loaders[name] = DataLoader(load)
+        return self._loaders[name]

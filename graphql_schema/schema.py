@@ -1,0 +1,179 @@
+"""The GraphQL schema, derived from the catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Optional
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.field import StrawberryField
+
+from graphql_schema.building import SCALAR_MAP, Argument, add_fields, annotation, attribute, field, input_type, plain
+from graphql_schema.context import Info
+from graphql_schema.documents import CachedDocument
+from graphql_schema.lists import list_parameters, read_arguments, renamed
+from graphql_schema.loaders import Loaders
+from graphql_schema.naming import field_name, pascal, snake
+from graphql_schema.types import Node, Types
+from services import execution
+from services.catalogue import Catalogue, Identifier, Kind, ListArguments, Operation, Problem, Resource
+from services.catalogue.models import description_of, fields_of, parse_value
+
+MAX_NODES = 100
+
+
+class GatewaySchema(strawberry.Schema):
+    """Strawberry's schema; errors are reported by the endpoint, which knows a caller's typo from a fault of ours."""
+
+    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
+        """Nothing: see graphql_schema/errors.py."""
+
+
+def build_schema(catalogue: Catalogue, *, suggestions: bool = True) -> GatewaySchema:
+    """The schema of a catalogue. `suggestions`: whether errors may name similar fields."""
+    return _Builder(catalogue).schema(suggestions)
+
+
+class _Builder:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue, self.types = catalogue, Types(catalogue)
+
+    def schema(self, suggestions: bool) -> GatewaySchema:
+        operations = sorted(self.catalogue.operations.values(), key=field_name)
+        queries = [self._query(each) for each in operations if each.is_read]
+        mutations = [self._mutation(each) for each in operations if not each.is_read]
+        return GatewaySchema(
+            query=_root("Query", "Everything that can be read.", [*queries, self._node(), self._nodes()]),
+            mutation=_root("Mutation", "Everything that can be done.", mutations) if mutations else None,
+            types=[self.types.of(each) for each in self.catalogue.resources.values()],
+            extensions=[CachedDocument],
+            config=StrawberryConfig(scalar_map=SCALAR_MAP, disable_field_suggestions=not suggestions),
+        )
+
+    def _query(self, operation: Operation) -> StrawberryField:
+        resource = operation.resource
+        assert resource is not None
+        if operation.kind is Kind.LIST:
+            return self._list(operation, resource)
+
+        async def get(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
+            return self.types.wrap(resource, await _execute(info, operation, execution.Request(key)))
+
+        arguments = [_id_argument(resource)] if operation.on_a_row else []
+        return field(
+            _python_name(operation), Optional[self.types.of(resource)], operation.description, get, arguments  # noqa: UP045
+        )
+
+    def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
+        async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            execution.authorize(operation, info.context.actor)
+            arguments = read_arguments(resource, values)
+            try:
+                page = await _execute(info, operation, execution.Request(arguments=arguments))
+            except Problem as problem:
+                raise renamed(problem) from None
+            whole = ListArguments(arguments.order, filter=arguments.filter, search=arguments.search)
+
+            async def total() -> int:
+                async with info.context.gateway.reading(info.context.actor) as reader:
+                    return await reader.count(resource, whole, operation.where)
+
+            return self.types.wrap_page(resource, page, total)
+
+        result = Optional[self.types.connection(resource)]  # noqa: UP045
+        return field(_python_name(operation), result, operation.description, listed, list_parameters(resource))
+
+    def _mutation(self, operation: Operation) -> StrawberryField:
+        members = _input_members(operation)
+        about = (operation.input.__doc__ if operation.input else None) or operation.description
+        taken = input_type(f"{pascal(operation.name)}Input", " ".join(about.split()), members) if members else None
+
+        async def mutate(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            execution.authorize(operation, info.context.actor)
+            # What was loaded before this change may not be true any more.
+            info.context.loaders = Loaders(info.context.gateway, info.context.actor)
+            data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
+            key = _key(operation, data)
+            return await _execute(info, operation, execution.Request(key, data)), key
+
+        arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
+        return field(operation.name, Optional[self._payload(operation)], operation.description, mutate, arguments)  # noqa: UP045
+
+    def _payload(self, operation: Operation) -> Any:
+        """`CreateItemPayload { item }`; a result model's own fields; a deleted row's `id`; otherwise `ok`."""
+        name, result = f"{pascal(operation.name)}Payload", operation.result
+        if isinstance(result, Resource):
+            words = f"The {result.name} as it is now."
+            fields = [attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))]
+        elif result is not None:
+            words = " ".join((result.__doc__ or "What came of it.").split())
+            fields = [attribute(snake(result.__name__), self.types.result(result), words, lambda done: done[0])]
+        elif operation.kind is Kind.DELETE and operation.resource is not None:
+            encode = operation.resource.encode
+            fields = [attribute("id", strawberry.ID, "The identifier of what is gone.", lambda done: encode(done[1]))]
+        else:
+            fields = [attribute("ok", bool, "True: it is done.", lambda done: True)]
+        cls = type(name, (), {})
+        add_fields(cls, fields)
+        return strawberry.type(cls, name=name, description=f"The outcome of `{field_name(operation)}`.")
+
+    def _node(self) -> StrawberryField:
+        async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            return await self._load(info, values["id"], "id")
+
+        argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
+        words = "Find anything by its identifier; null if it is not there or not readable."
+        return field("node", Optional[Node], words, node, [argument])  # noqa: UP045
+
+    def _nodes(self) -> StrawberryField:
+        async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            if len(values["ids"]) > MAX_NODES:
+                raise Problem.field("ids", "length", f"At most {MAX_NODES} can be found at once.")
+            return await asyncio.gather(*(self._load(info, each, "ids") for each in values["ids"]))
+
+        argument = Argument("ids", list[strawberry.ID], "The identifiers.", required=True)
+        words = "Find several by their identifiers, in the same order; null for what is not there or not readable."
+        return field("nodes", list[Optional[Node]], words, nodes, [argument])  # noqa: UP045
+
+    async def _load(self, info: Info, identifier: str, path: str) -> Any:
+        resource, key = self.catalogue.locate(identifier, path)
+        execution.authorize_read(resource, info.context.actor)
+        return self.types.wrap(resource, await info.context.loaders.row(resource, key))
+
+
+def _root(name: str, description: str, fields: list[StrawberryField]) -> type:
+    cls = type(name, (), {})
+    add_fields(cls, fields)
+    return strawberry.type(cls, name=name, description=description)
+
+
+def _python_name(operation: Operation) -> str:
+    return operation.name.removeprefix({Kind.LIST: "list_", Kind.GET: "get_"}[operation.kind])
+
+
+def _id_argument(resource: Resource[Any]) -> Argument:
+    words = f"The identifier of the {resource.name}, `{Identifier(resource.prefix).form}`."
+    return Argument("id", strawberry.ID, words, required=True)
+
+
+def _input_members(operation: Operation) -> list[Argument]:
+    members = [_id_argument(operation.resource)] if operation.on_a_row and operation.resource is not None else []
+    if operation.input is not None:
+        for name, kind in fields_of(operation.input).items():
+            required = operation.input.model_fields[name].is_required()
+            members.append(Argument(name, annotation(replace(kind, nullable=False)), description_of(operation.input, name), required=required))
+    return members
+
+
+def _key(operation: Operation, data: dict[str, Any]) -> Any:
+    if not operation.on_a_row or operation.resource is None:
+        return None
+    return parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
+
+
+async def _execute(info: Info, operation: Operation, request: execution.Request) -> Any:
+    context = info.context
+    return await context.gateway.execute(operation, context.actor, request, context.client)

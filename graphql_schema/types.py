@@ -1,0 +1,118 @@
+"""The object types of the catalogue's resources and results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Optional
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from graphql_schema.building import add_fields, annotation, attribute, field
+from graphql_schema.context import Info
+from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
+from graphql_schema.naming import pascal
+from services.catalogue import Catalogue, ListArguments, Page, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue.models import description_of, fields_of
+from services.catalogue.scalars import FieldType
+from services.execution import authorize_read
+
+
+@strawberry.interface(description="Something with an identifier, which `node` finds (Relay).")
+class Node:
+    """Relay's Node. `record` is the row that the fields are read from."""
+
+    record: strawberry.Private[Record]
+
+    @strawberry.field(description="Its identifier, the same everywhere.")
+    def id(self) -> strawberry.ID:
+        raise AssertionError("every type has an id of its own")
+
+
+class Types:
+    """Makes the types once, and wraps records in them."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._classes = {each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()}
+        self._connections: dict[Resource[Any], Any] = {}
+        self._results: dict[type[ResultModel], Any] = {}
+        for resource in self._classes:
+            self._connections[resource] = connection_type(resource, self._classes[resource])
+        for resource, cls in self._classes.items():
+            add_fields(cls, [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())])
+            strawberry.type(cls, name=pascal(resource.name), description=resource.description)
+
+    def of(self, resource: Resource[Any]) -> Any:
+        """The object type of a resource."""
+        return self._classes[resource]
+
+    def connection(self, resource: Resource[Any]) -> Any:
+        """The connection type of a resource."""
+        return self._connections[resource]
+
+    def result(self, model: type[ResultModel]) -> Any:
+        """The object type of a result model."""
+        if model not in self._results:
+            cls = type(model.__name__, (), {})
+            add_fields(cls, [
+                attribute(name, annotation(kind), description_of(model, name), partial(_of_result, name, kind))
+                for name, kind in fields_of(model).items()
+            ])  # fmt: skip
+            self._results[model] = strawberry.type(cls, name=model.__name__, description=" ".join((model.__doc__ or "").split()))
+        return self._results[model]
+
+    def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
+        """A record as an object of its type."""
+        return None if record is None else self._classes[resource](record=record)
+
+    def wrap_page(self, resource: Resource[Any], page: Page, total: Callable[[], Any]) -> ConnectionValue:
+        """A page as a connection; `total` counts the whole list when it is asked for."""
+        return ConnectionValue(page, [self.wrap(resource, record) for record in page.records], total)
+
+    def _relation(self, relation: Relation) -> StrawberryField:
+        target = relation.target
+        words = relation.name.replace("_", " ")
+        if not relation.many:
+
+            async def one(node: Node, info: Info, values: dict[str, Any]) -> Any:
+                authorize_read(target, info.context.actor)
+                key = node.record[relation.local]
+                return None if key is None else self.wrap(target, await info.context.loaders.row(target, key))
+
+            description = f"The {words}; null if there is none, or if it is not readable."
+            return field(relation.name, Optional[self._classes[target]], description, one)  # noqa: UP045
+
+        async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
+            authorize_read(target, info.context.actor)
+            arguments, loaders, key = read_arguments(target, values), info.context.loaders, node.record["id"]
+            try:
+                page = await loaders.page(relation, key, arguments)
+            except Problem as problem:
+                raise renamed(problem) from None
+            whole = ListArguments(arguments.order, filter=arguments.filter, search=arguments.search)
+            return self.wrap_page(target, page, lambda: loaders.count(relation, key, whole))
+
+        return field(
+            relation.name, Optional[self._connections[target]], f"The {words}, a page at a time.", many,  # noqa: UP045
+            list_parameters(target),
+        )  # fmt: skip
+
+
+def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
+    return [
+        attribute(name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind))
+        for name, kind in resource.fields.items()
+    ]
+
+
+def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) -> Any:
+    value = node.record[name]
+    return value if kind.enum is not None else resource.serialise(name, value)
+
+
+def _of_result(name: str, kind: FieldType, result: ResultModel) -> Any:
+    value = getattr(result, name)
+    serialise = kind.serialiser()
+    return value if value is None or serialise is None or kind.enum is not None else serialise(value)

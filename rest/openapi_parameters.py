@@ -1,0 +1,101 @@
+"""The query parameters of lists and representations, as OpenAPI parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rest.query import MAX_INCLUDE_DEPTH
+from services.catalogue import Identifier, Resource
+from services.catalogue.cursors import MAX_CURSOR
+from services.catalogue.scalars import FieldType, Operator
+from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
+
+_WORDS: Final = {
+    Operator.EQ: "is",
+    Operator.NE: "is not",
+    Operator.IN: "is one of (separated by commas)",
+    Operator.NOT_IN: "is none of (separated by commas)",
+    Operator.GT: "is greater than",
+    Operator.GTE: "is at least",
+    Operator.LT: "is less than",
+    Operator.LTE: "is at most",
+    Operator.CONTAINS: "contains, without regard to case",
+    Operator.STARTS_WITH: "starts with, without regard to case",
+    Operator.IS_NULL: "is null",
+}
+
+
+def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
+    """The identifier in a path."""
+    schema = Identifier(resource.prefix).schema
+    return {"name": "id", "in": "path", "required": True, "description": f"The identifier of the {resource.name}.", "schema": schema}
+
+
+def list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
+    """Page, order, search and every filter of a list of the resource."""
+    sorts = [name for field in (*resource.sorts, "id") for name in (field, f"-{field}")]
+    found = [
+        _query("limit", "How many at most.", _integer(1, MAX_LIMIT, DEFAULT_LIMIT)),
+        _query("after", "A cursor: the page behind it.", {"type": "string", "maxLength": MAX_CURSOR}),
+        _query("skip", "How many to pass over; for paging by hand.", _integer(0, MAX_SKIP, 0)),
+        _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
+        _listed("sort", f"Fields to sort by, `-` for descending: {', '.join(f'`{n}`' for n in resource.sorts)}.", sorts),
+        {
+            "name": "filter", "in": "query", "description": 'A filter as JSON, with `and`, `or` and `not`: `{"or": [{…}, {…}]}`.',
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+    ]  # fmt: skip
+    if resource.search:
+        words = f"Words to search for in {' and '.join(resource.search)}."
+        found.append(_query("q", words, {"type": "string", "maxLength": MAX_SEARCH}))
+    for name in resource.filters:
+        kind = resource.fields[name]
+        found += [_filter(name, kind, operator) for operator in kind.operators]
+    return found
+
+
+def selection_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
+    """What to represent: relations and fields."""
+    relations = ", ".join(f"`{name}`" for name in resource.relations) or "none"
+    deep = f"Dots lead to relations of relations, {MAX_INCLUDE_DEPTH} deep."
+    text = {"type": "array", "items": {"type": "string"}}
+    return [
+        {**_query("include", f"Relations to include: {relations}. {deep}", text), "style": "form", "explode": False},
+        {
+            **_query("fields", "Fields to show, `relation.field` for those of an included relation; all if left out.", text),
+            "style": "form", "explode": False,
+        },
+    ]  # fmt: skip
+
+
+def _filter(name: str, kind: FieldType, operator: Operator) -> dict[str, Any]:
+    parameter = name if operator is Operator.EQ else f"{name}[{operator.value}]"
+    words = f"`{name}` {_WORDS[operator]}."
+    if operator is Operator.IS_NULL:
+        return _query(parameter, words, {"type": "boolean"})
+    if operator in (Operator.IN, Operator.NOT_IN):
+        many = {"type": "array", "items": _value(kind)}
+        return {**_query(parameter, words, many), "style": "form", "explode": False}
+    return _query(parameter, words, _value(kind))
+
+
+def _value(kind: FieldType) -> dict[str, Any]:
+    if kind.identifier is not None:
+        return kind.identifier.schema
+    if kind.enum is not None:
+        return {"type": "string", "enum": [member.value for member in kind.enum]}
+    assert kind.scalar is not None
+    return dict(kind.scalar.schema)
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _listed(name: str, description: str, values: list[str]) -> dict[str, Any]:
+    schema = {"type": "array", "items": {"type": "string", "enum": values}}
+    return {**_query(name, description, schema), "style": "form", "explode": False}
+
+
+def _integer(least: int, most: int, default: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most, "default": default}

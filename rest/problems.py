@@ -1,0 +1,70 @@
+"""Problems as REST shows them: `application/problem+json` (RFC 9457) with the headers that HTTP asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN, FieldError, Problem
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+REALM: Final = "gateway"
+
+
+def field_path(path: Iterable[str | int]) -> str:
+    """A field error's path in REST's habit: `("filter", "status", 0)` becomes `filter.status[0]`."""
+    written = ""
+    for step in path:
+        if isinstance(step, int):
+            written += f"[{step}]"
+        else:
+            written += f".{step}" if written else step
+    return written
+
+
+def field_error(error: FieldError) -> dict[str, str]:
+    """One entry of the member `errors`: field, code, message."""
+    return {"field": field_path(error.path), "code": error.code, "message": error.message}
+
+
+def problem_members(problem: Problem) -> dict[str, Any]:
+    """The problem's members, with field errors written for REST."""
+    return problem.members([field_error(error) for error in problem.errors])
+
+
+def problem_response(problem: Problem) -> Response:
+    """The problem as a complete response: body, status and headers (`Retry-After`, `WWW-Authenticate`, `Allow`)."""
+    return Response(
+        orjson.dumps(problem_members(problem), default=str),
+        status_code=problem.type.status,
+        headers=problem_headers(problem),
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def problem_headers(problem: Problem) -> dict[str, str]:
+    """The headers that belong to a problem, whichever face shows it: RFC 9110 (10.2.1, 10.2.3, 11.6.1), RFC 6750."""
+    headers: dict[str, str] = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.type.status == 401 or problem.type is INSUFFICIENT_SCOPE:
+        headers["WWW-Authenticate"] = _challenge(problem)
+    allow = problem.extra.get("allow")
+    if allow:
+        headers["Allow"] = allow if isinstance(allow, str) else ", ".join(allow)
+    return headers
+
+
+def _challenge(problem: Problem) -> str:
+    parts = [f'realm="{REALM}"']
+    if problem.type is INVALID_TOKEN:
+        parts.append('error="invalid_token"')
+    if problem.type is INSUFFICIENT_SCOPE:
+        parts.append('error="insufficient_scope"')
+        scope = problem.extra.get("scope")
+        if scope:
+            parts.append(f'scope="{scope if isinstance(scope, str) else " ".join(scope)}"')
+    return f"Bearer {', '.join(parts)}"

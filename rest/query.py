@@ -1,0 +1,156 @@
+"""The grammar of query strings: pages, filters, orders, search, and what to include.
+
+`limit`, `after`, `skip`, `count=true`, `sort=-created_at,title`, `q=words`, `status=open`, `created_at[gte]=…`,
+`status[in]=open,done`, `filter=<JSON>`, `include=labels,comments.author`, `fields=id,title,comments.body`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from services.catalogue import Problem, Related, Resource, Selection
+from services.catalogue.cursors import Order
+from services.catalogue.problems import VALIDATION_FAILED, FieldError
+from services.catalogue.selections import ListArguments, list_arguments
+
+MAX_INCLUDES: Final = 20
+MAX_INCLUDE_DEPTH: Final = 3
+
+_BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,10}")
+_LIST_PARAMETERS: Final = ("limit", "after", "skip", "sort", "q", "count", "filter")
+_BOOLEANS: Final = {"true": True, "false": False}
+
+Parameters = dict[str, str]
+
+
+def parameters(items: Iterable[tuple[str, str]]) -> Parameters:
+    """Query parameters, each at most once. Raises `validation_failed` naming one that comes twice."""
+    found: Parameters = {}
+    for name, value in items:
+        if name in found:
+            raise Problem.field(name[:100], "conflict", "This parameter is given twice.")
+        found[name] = value
+    return found
+
+
+def parse_selection(resource: Resource[Any] | None, given: Parameters) -> Selection | None:
+    """Take `include` and `fields` out of the parameters. Raises `validation_failed` naming the one at fault."""
+    if resource is None:
+        return None
+    include, fields = given.pop("include", None), given.pop("fields", None)
+    tree: dict[str, Any] = {}
+    paths = include.split(",") if include else []
+    if len(paths) > MAX_INCLUDES:
+        raise Problem.field("include", "length", f"At most {MAX_INCLUDES} relations can be included.")
+    for index, path in enumerate(paths):
+        _plant(tree, resource, path, index)
+    wanted: dict[str, set[str]] = {}
+    for index, path in enumerate(fields.split(",") if fields else []):
+        parent, _, name = path.rpartition(".")
+        _check_field(tree, resource, parent, name, index)
+        wanted.setdefault(parent, set()).add(name)
+    return _selection(resource, tree, wanted, "")
+
+
+def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
+    """Take the parameters of a list out of the given ones. Raises `validation_failed` naming the one at fault."""
+    data: dict[str, Any] = {name: given.pop(name) for name in _LIST_PARAMETERS if name in given}
+    for name in ("limit", "skip"):
+        if name in data:
+            data[name] = int(data[name]) if _INTEGER.fullmatch(data[name]) else data[name]
+    if "count" in data:
+        data["count"] = _boolean(("count",), data["count"])
+    if "sort" in data:
+        data["sort"] = data["sort"].split(",")
+    data["filter"] = _filter(resource, data.get("filter"), given)
+    return list_arguments(resource, data)
+
+
+def refuse_rest(given: Parameters) -> None:
+    """Raises `validation_failed` naming every parameter that nobody has taken."""
+    if given:
+        errors = [FieldError((name[:100],), "unknown", "There is no such parameter.") for name in given]
+        raise Problem(VALIDATION_FAILED, errors=errors)
+
+
+def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dict[str, Any] | None:
+    """The plain form of a filter: field parameters, and the JSON of `filter`, all of which must hold."""
+    fields: dict[str, dict[str, Any]] = {}
+    for name in list(given):
+        bracketed = _BRACKETED.fullmatch(name)
+        field, operator = (bracketed[1], bracketed[2]) if bracketed else (name, "eq")
+        if field in resource.filters:
+            path = ("filter", field, operator)
+            fields.setdefault(field, {})[operator] = _operand(resource, field, operator, given.pop(name), path)
+    if text is None:
+        return fields or None
+    try:
+        tree = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Problem.field("filter", "format", "This is not well-formed JSON.") from None
+    if not isinstance(tree, Mapping):
+        raise Problem.field("filter", "type", "This must be an object.")
+    return {"and": [fields, tree]} if fields else dict(tree)
+
+
+def _operand(resource: Resource[Any], field: str, operator: str, text: str, path: tuple[str, ...]) -> Any:
+    if operator == "is_null":
+        return _boolean(path, text)
+    kind = resource.fields[field].python
+    if operator in ("in", "not_in"):
+        return [_typed(kind, each, path) for each in text.split(",")]
+    return _typed(kind, text, path)
+
+
+def _typed(kind: type, text: str, path: tuple[str, ...]) -> Any:
+    """The JSON value that a text stands for, as far as the field's type makes it another than the text."""
+    if kind is bool:
+        return _boolean(path, text)
+    if kind is int:
+        if not _INTEGER.fullmatch(text):
+            raise Problem.field(path, "type", "This must be an integer.")
+        return int(text)
+    return text
+
+
+def _boolean(path: tuple[str, ...], text: str) -> bool:
+    if text not in _BOOLEANS:
+        raise Problem.field(path, "type", "This must be true or false.")
+    return _BOOLEANS[text]
+
+
+def _plant(tree: dict[str, Any], resource: Resource[Any], path: str, index: int) -> None:
+    steps = path.split(".")
+    if len(steps) > MAX_INCLUDE_DEPTH:
+        raise Problem.field(("include", index), "length", f"Relations can be included {MAX_INCLUDE_DEPTH} deep.")
+    for step in steps:
+        relation = resource.relations.get(step)
+        if relation is None:
+            raise Problem.field(("include", index), "unknown", "There is no such relation.")
+        tree, resource = tree.setdefault(step, {}), relation.target
+
+
+def _check_field(tree: dict[str, Any], resource: Resource[Any], parent: str, name: str, index: int) -> None:
+    for step in parent.split(".") if parent else []:
+        if step not in tree:
+            raise Problem.field(("fields", index), "unknown", "This is not of a relation that is included.")
+        tree, resource = tree[step], resource.relations[step].target
+    if name not in resource.fields:
+        raise Problem.field(("fields", index), "unknown", "There is no such field.")
+
+
+def _selection(resource: Resource[Any], tree: dict[str, Any], wanted: dict[str, set[str]], prefix: str) -> Selection:
+    chosen = wanted.get(prefix)
+    fields = tuple(name for name in resource.fields if chosen is None or name in chosen)
+    related = []
+    for name, below in tree.items():
+        relation = resource.relations[name]
+        selection = _selection(relation.target, below, wanted, f"{prefix}.{name}" if prefix else name)
+        arguments = ListArguments((Order("id", descending=True),)) if relation.many else None
+        related.append(Related(relation, selection, arguments))
+    return Selection(fields, tuple(related))

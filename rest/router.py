@@ -1,0 +1,126 @@
+"""The REST face: one route per path, which parses, finds the actor, calls one operation and shapes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rest import oauth2
+from rest.query import Parameters, parameters, parse_list, parse_selection, refuse_rest
+from rest.representation import result_bytes
+from rest.routes import RestRoute, rest_routes
+from services import execution
+from services.auth.authentication import Authenticator
+from services.catalogue import Actor, Catalogue, Client, Kind, Page, Problem
+from services.catalogue.models import parse_value
+from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
+from services.execution import Gateway
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_JSON = "application/json"
+_MERGE_PATCH = "application/merge-patch+json"
+
+
+def rest_router(catalogue: Catalogue, prefix: str) -> APIRouter:
+    """Every operation of the catalogue at its path below the prefix.
+
+    One route serves all methods of a path, so that `Allow` of a 405 is complete.
+    """
+    router = APIRouter(prefix=prefix, redirect_slashes=False)
+    ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
+    for path, routes in groupby(ordered, key=lambda route: route.path):
+        endpoints = {route.method: _endpoint(route, prefix) for route in routes}
+        methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
+        router.add_api_route(path, _dispatch(endpoints), methods=methods, include_in_schema=False, response_model=None)
+    return router
+
+
+def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    async def dispatch(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return dispatch
+
+
+def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        gateway: Gateway = request.app.state.gateway
+        actor = await authenticate(request, gateway)
+        if route.operation is not None:
+            execution.authorize(route.operation, actor)
+        given = parameters(request.query_params.multi_items())
+        selection = parse_selection(route.resource, given)
+        arguments = parse_list(route.resource, given) if route.is_list and route.resource is not None else None
+        refuse_rest(given)
+        key = _key(route, request)
+        if route.relation is not None:
+            assert arguments is not None
+            assert key is not None
+            assert selection is not None
+            result: execution.Result = await gateway.related(route.relation, actor, key, arguments, selection)
+        else:
+            assert route.operation is not None
+            data = None if route.operation.is_read else await read_body(route, request)
+            call = execution.Request(key, data, arguments, selection)
+            result = await gateway.execute(route.operation, actor, call, client_of(request))
+        if result is None:
+            return Response(status_code=204)
+        body = result_bytes(result, route.resource, selection)
+        return Response(body, route.status, _headers(route, request, result, prefix), _JSON)
+
+    return endpoint
+
+
+async def authenticate(request: Request, gateway: Gateway) -> Actor:
+    """The actor of a request. Raises `invalid_token`."""
+    return await gateway.part(Authenticator).actor(request.headers.get("authorization"))
+
+
+def client_of(request: Request) -> Client:
+    """The program on the other side."""
+    return Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+
+
+async def read_body(route: RestRoute, request: Request) -> bytes:
+    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type`."""
+    assert route.operation is not None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if route.operation.name == oauth2.OPERATION and media_type == oauth2.FORM:
+        return await oauth2.form_body(request)
+    body = await request.body()
+    accepted = (_JSON, _MERGE_PATCH) if route.operation.kind is Kind.UPDATE else (_JSON,)
+    if body and media_type not in accepted:
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.")
+    return body
+
+
+def _key(route: RestRoute, request: Request) -> Any:
+    """The key in the path. Raises `validation_failed` naming `id`."""
+    if "id" not in request.path_params:
+        return None
+    resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
+    assert resource
+    return parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
+
+
+def _headers(route: RestRoute, request: Request, result: execution.Result, prefix: str) -> dict[str, str]:
+    if isinstance(result, Page):
+        return _links(request, result)
+    if route.status == 201 and route.resource is not None and isinstance(result, dict):
+        return {"Location": f"{prefix}/{route.resource.plural}/{route.resource.encode(result['id'])}"}
+    return {}
+
+
+def _links(request: Request, page: Page) -> dict[str, str]:
+    """`Link` (RFC 8288) to the next page, as a reference relative to the origin."""
+    if not page.has_next:
+        return {}
+    kept: Parameters = {name: value for name, value in request.query_params.items() if name not in ("after", "skip")}
+    query = urlencode({**kept, "after": page.cursors[-1]})
+    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}

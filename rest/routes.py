@@ -1,0 +1,64 @@
+"""Which operation answers which method at which path: the one convention, used by the router and by OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.catalogue import Catalogue, Kind, Operation, Relation, Resource
+
+METHODS = {
+    Kind.LIST: "GET",
+    Kind.GET: "GET",
+    Kind.CREATE: "POST",
+    Kind.UPDATE: "PATCH",
+    Kind.DELETE: "DELETE",
+    Kind.ACTION: "POST",
+    Kind.PROCEDURE: "POST",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RestRoute:
+    """An operation, or a to-many relation of one row, at its method and path (below the API's prefix)."""
+
+    method: str
+    path: str
+    operation: Operation | None = None
+    relation: Relation | None = None
+
+    @property
+    def resource(self) -> Resource[Any] | None:
+        """The resource whose rows it answers with."""
+        if self.relation is not None:
+            return self.relation.target
+        result = self.operation.result if self.operation is not None else None
+        return result if isinstance(result, Resource) else None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it answers with a page."""
+        return self.relation is not None or (self.operation is not None and self.operation.kind is Kind.LIST)
+
+    @property
+    def status(self) -> int:
+        """The status of success."""
+        if self.operation is None or self.operation.is_read:
+            return 200
+        if self.operation.kind is Kind.CREATE:
+            return 201
+        return 200 if self.operation.result is not None else 204
+
+
+def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
+    """Every derived route, fixed paths before those with a parameter."""
+    found = [RestRoute(METHODS[o.kind], f"/{o.address}", operation=o) for o in catalogue.operations.values()]
+    for resource in catalogue.resources.values():
+        if catalogue.get_of(resource) is not None:
+            found += [
+                RestRoute("GET", f"/{resource.plural}/{{id}}/{relation.name.replace('_', '-')}", relation=relation)
+                for relation in resource.relations.values()
+                if relation.many
+            ]
+    yield from sorted(found, key=lambda route: "{id}" in route.path)

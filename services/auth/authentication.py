@@ -1,0 +1,34 @@
+"""From credentials to an actor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.auth.sessions import SessionStates
+from services.auth.tokens import Tokens
+from services.catalogue import ANONYMOUS, Actor, Problem
+from services.catalogue.problems import INVALID_TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Finds the actor behind a request. Both faces use it, and nothing else."""
+
+    tokens: Tokens
+    states: SessionStates
+
+    async def actor(self, authorization: str | None) -> Actor:
+        """The actor of an `Authorization` header field (RFC 6750); anonymous without one.
+
+        Raises `invalid_token` when there is one that is not a live access token of ours.
+        """
+        if authorization is None:
+            return ANONYMOUS
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Problem(INVALID_TOKEN, "Only Bearer tokens are accepted.")
+        claims = self.tokens.verify(token.strip(), "access")
+        is_admin = await self.states.is_admin(claims.session_id, claims.user_id)
+        if is_admin is None:
+            raise Problem(INVALID_TOKEN)
+        return Actor(claims.user_id, claims.session_id, claims.scopes, is_admin)

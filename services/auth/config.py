@@ -1,0 +1,23 @@
+"""What the auth noun needs to know about the process it runs in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """Keys, lifetimes, limits and costs. `scopes` are all that a token can carry; the limits are in `limits`' syntax."""
+
+    secret: str = field(repr=False)
+    scopes: tuple[str, ...]
+    issuer: str = "hybrid-gateway"
+    audience: str = "hybrid-gateway"
+    algorithm: str = "HS256"
+    access_lifetime: timedelta = timedelta(minutes=30)
+    refresh_lifetime: timedelta = timedelta(days=30)
+    attempts_per_account: str = "10/5 minutes"
+    attempts_per_address: str = "60/5 minutes"
+    hash_time_cost: int = 3
+    hash_memory_kib: int = 65536

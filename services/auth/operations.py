@@ -1,0 +1,200 @@
+"""Signing up, signing in and out, sessions, passwords, deactivation."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, or_, select, update
+
+from services.auth.config import AuthConfig
+from services.auth.models import Session
+from services.auth.passwords import Passwords
+from services.auth.policy import own
+from services.auth.resource import sessions
+from services.auth.schemas import ChangePasswordInput, LoginInput, RefreshInput, TokenPair
+from services.auth.sessions import SessionStates
+from services.auth.throttle import SignInThrottle
+from services.auth.tokens import Tokens
+from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
+from services.catalogue.problems import INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS
+from services.users.models import User
+from services.users.resource import users
+from services.users.schemas import UserRegister
+from services.workspaces.operations import open_workspace, personal_slug
+
+log = structlog.get_logger(__name__)
+
+login_form = Seam(
+    "rest", "POST /auth/login", "The OAuth2 password form (RFC 6749, 4.3), for Swagger UI's Authorize; JSON works as well."
+)
+
+list_sessions = sessions.list(where=own)
+
+
+async def _end(call: Call, session: Session) -> None:
+    _make_known(call, [session.id])
+
+
+delete_session = sessions.delete(before=_end)
+
+
+@users.create(scope=None, emits="user.registered")
+async def register_user(call: Call, data: UserRegister) -> User:
+    """Sign up: make an account, and a personal workspace for it."""
+    password_hash = await call.part(Passwords).hash(data.password.get_secret_value())
+    user = User(
+        id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
+    )
+    call.session.add(user)
+    await call.session.flush()
+    await open_workspace(call, user.id, name="Personal", slug=personal_slug(user.username), personal=True)
+    if not call.actor.is_admin:
+        call.actor = Actor(user.id)
+    return user
+
+
+@procedure("auth/login", scope=None, problems=[INVALID_CREDENTIALS, TOO_MANY_REQUESTS], emits="session.created")
+async def login(call: Call, data: LoginInput) -> TokenPair:
+    """Sign in with user name or e-mail address and password."""
+    throttle = call.part(SignInThrottle)
+    await throttle.attempt(data.username, call.client.address)
+    scopes = _granted(call, data.scope)
+    user_id = await _verified_user(call, data.username, data.password.get_secret_value())
+    await throttle.succeeded(data.username)
+    session = Session(
+        id=new_key(), user_id=user_id, device=call.client.agent[:300], address=call.client.address[:45],
+        scopes=sorted(scopes), created_at=call.now, last_used_at=call.now,
+        expires_at=call.now + call.part(Tokens).lifetime("refresh"),
+    )  # fmt: skip
+    call.session.add(session)
+    return _pair(call, session.id, user_id, scopes, 0)
+
+
+@procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed")
+async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
+    """Get new tokens for a refresh token. Each works once: using one again ends the whole session."""
+    tokens = call.part(Tokens)
+    claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
+    this = Session.id == claims.session_id
+    next_generation = (
+        update(Session)
+        .where(this, Session.generation == claims.generation, Session.expires_at > call.now)
+        .where(Session.user_id.in_(select(User.id).where(User.id == claims.user_id, User.is_active)))
+        .values(
+            generation=Session.generation + 1, last_used_at=call.now, expires_at=call.now + tokens.lifetime("refresh")
+        )
+        .returning(Session.scopes, Session.generation)
+    )
+    row = (await call.session.execute(next_generation)).one_or_none()
+    if row is not None:
+        return _pair(call, claims.session_id, claims.user_id, frozenset(row.scopes), row.generation)
+    reused = delete(Session).where(this, Session.generation > claims.generation).returning(Session.id)
+    if (await call.session.execute(reused)).first():
+        log.warning("refresh_token_reused", session=f"ses_{claims.session_id.hex}", user=f"usr_{claims.user_id.hex}")
+        _make_known(call, [claims.session_id])
+    raise Problem(INVALID_TOKEN, keep=True)
+
+
+@procedure("auth/logout", emits="session.ended")
+async def logout(call: Call) -> None:
+    """Sign out: end the session that the access token belongs to."""
+    await _end_sessions(call, Session.id == call.actor.session_id)
+
+
+@procedure("auth/logout-all", emits="session.ended")
+async def logout_all(call: Call) -> None:
+    """Sign out everywhere: end all sessions of the user."""
+    await _end_sessions(call, Session.user_id == call.user_id)
+
+
+@procedure("auth/change-password", problems=[TOO_MANY_REQUESTS], emits="user.password_changed")
+async def change_password(call: Call, data: ChangePasswordInput) -> None:
+    """Change the password. All other sessions of the user end."""
+    throttle, passwords, account = call.part(SignInThrottle), call.part(Passwords), call.user_id.hex
+    await throttle.attempt(account, call.client.address)
+    stored = await _release(call, select(User.password_hash).where(User.id == call.user_id))
+    right, _ = await passwords.verify(data.current_password.get_secret_value(), stored)
+    if not right:
+        raise Problem.field("current_password", "wrong", "This is not the current password.")
+    await throttle.succeeded(account)
+    new_hash = await passwords.hash(data.new_password.get_secret_value())
+    unchanged = User.password_hash == stored
+    changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User.id)
+    if (await call.session.execute(changed)).first() is None:
+        raise Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+    await _end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
+
+
+@users.action("deactivate", emits="user.deactivated")
+async def deactivate_user(call: Call, row: User) -> User:
+    """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
+    row.is_active = False
+    await call.session.flush()
+    await _end_sessions(call, Session.user_id == row.id)
+    return row
+
+
+@users.action("activate", emits="user.activated")
+async def activate_user(call: Call, row: User) -> User:
+    """Open a closed account again (admins only)."""
+    row.is_active = True
+    return row
+
+
+def _granted(call: Call, asked: str | None) -> frozenset[str]:
+    """All scopes, or the ones asked for. Raises `validation_failed` for one that does not exist."""
+    known = frozenset(call.part(AuthConfig).scopes)
+    if asked is None or not asked.strip():
+        return known
+    wanted = frozenset(asked.split())
+    if not wanted <= known:
+        raise Problem.field("scope", "choice", "There is no such scope.")
+    return wanted
+
+
+async def _verified_user(call: Call, name: str, password: str) -> UUID:
+    """The account's key. Raises `invalid_credentials`, with the same words and work, whatever is wrong."""
+    lowered = name.strip().lower()
+    named = or_(func.lower(User.username) == lowered, func.lower(User.email) == lowered)
+    found = (await call.session.execute(select(User.id, User.password_hash, User.is_active).where(named))).one_or_none()
+    # Hashing takes its time; the connection is not kept waiting for it.
+    await call.session.rollback()
+    passwords = call.part(Passwords)
+    right, new_hash = await passwords.verify(password, found.password_hash if found else None)
+    if found is None or not right or not found.is_active:
+        raise Problem(INVALID_CREDENTIALS)
+    if new_hash is not None:
+        upgrade = update(User).where(User.id == found.id, User.password_hash == found.password_hash)
+        await call.session.execute(upgrade.values(password_hash=new_hash))
+    user_id: UUID = found.id
+    return user_id
+
+
+async def _release(call: Call, statement: object) -> str:
+    """One value, read before slow work that is not to keep the connection waiting."""
+    value = (await call.session.execute(statement)).scalar_one()  # type: ignore[call-overload]
+    await call.session.rollback()
+    return str(value)
+
+
+def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], generation: int) -> TokenPair:
+    tokens = call.part(Tokens)
+    access = tokens.issue("access", user_id=user_id, session_id=session_id, now=call.now, scopes=scopes)
+    refresh = tokens.issue(
+        "refresh", user_id=user_id, session_id=session_id, now=call.now, scopes=scopes, generation=generation
+    )
+    return TokenPair(
+        access_token=access, expires_in=int(tokens.lifetime("access").total_seconds()),
+        refresh_token=refresh, scope=" ".join(sorted(scopes)),
+    )  # fmt: skip
+
+
+async def _end_sessions(call: Call, *which: object) -> None:
+    statement = delete(Session).where(*which).returning(Session.id)  # type: ignore[arg-type]
+    _make_known(call, list((await call.session.execute(statement)).scalars()))
+
+
+def _make_known(call: Call, session_ids: list[UUID]) -> None:
+    states = call.part(SessionStates)
+    call.after_commit.append(lambda: states.ended(session_ids))

@@ -1,0 +1,51 @@
+"""Password hashing: argon2id for new hashes, bcrypt still verified and upgraded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from passlib.context import CryptContext
+
+from services.auth.config import AuthConfig
+
+_AT_ONCE = 2
+"""Hashes computed at the same time: each takes a core and 64 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """Hashes and verifies passwords, in threads and behind a small limiter."""
+
+    context: CryptContext
+    limiter: CapacityLimiter
+
+    @classmethod
+    def of(cls, config: AuthConfig) -> Passwords:
+        """With the configured costs."""
+        context = CryptContext(
+            ["argon2", "bcrypt"], deprecated="auto",
+            argon2__time_cost=config.hash_time_cost, argon2__memory_cost=config.hash_memory_kib,
+        )  # fmt: skip
+        return cls(context, CapacityLimiter(_AT_ONCE))
+
+    async def hash(self, password: str) -> str:
+        """A hash to store."""
+        return await anyio.to_thread.run_sync(self.context.hash, password, limiter=self.limiter)
+
+    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether the password is right, and a new hash if the stored one should be replaced.
+
+        With nothing stored (no such account) it takes as long and is never right.
+        """
+        return await anyio.to_thread.run_sync(self._verify, password, stored, limiter=self.limiter)
+
+    def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        if stored is None:
+            self.context.dummy_verify()
+            return False, None
+        try:
+            return self.context.verify_and_update(password, stored)
+        except ValueError:  # more than bcrypt's 72 bytes, a NUL, or a hash of unknown kind
+            return False, None

@@ -1,0 +1,17 @@
+"""Who may do what with sessions: everybody with their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func
+
+from services.catalogue import ACTOR_ID, Policy
+
+
+def own(session: Any) -> ColumnElement[bool]:
+    """The actor's sessions that have not expired."""
+    return and_(session.user_id == ACTOR_ID, session.expires_at > func.now())
+
+
+policy = Policy(read=own, update=own, delete=own)

@@ -1,0 +1,60 @@
+"""Signing in and sessions, as they go in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, SecretStr
+
+from services.catalogue import Identifier, InputModel, Instant, ReadModel, ResultModel
+from services.users.schemas import Password, UserID
+
+SessionID = Annotated[UUID, Identifier("ses")]
+GivenPassword = Annotated[SecretStr, Field(max_length=128, description="The password.", examples=["correct horse battery"])]
+
+
+class LoginInput(InputModel):
+    """Credentials."""
+
+    username: Annotated[str, Field(max_length=254, description="User name or e-mail address.", examples=["ada"])]
+    password: GivenPassword
+    scope: Annotated[str, Field(max_length=2_000, examples=["items:read items:write"])] | None = Field(
+        default=None, description="The scopes wanted, separated by spaces; all if left out."
+    )
+
+
+class RefreshInput(InputModel):
+    """A refresh token, good for one use."""
+
+    refresh_token: Annotated[SecretStr, Field(max_length=4_096, description="The refresh token last received.")]
+
+
+class ChangePasswordInput(InputModel):
+    """The old password and the new one."""
+
+    current_password: GivenPassword
+    new_password: Password
+
+
+class TokenPair(ResultModel):
+    """What signing in gives (RFC 6749, 5.1)."""
+
+    access_token: str = Field(description="For `Authorization: Bearer …`.")
+    token_type: str = Field(default="bearer", description="Always `bearer`.")
+    expires_in: int = Field(description="Seconds until the access token expires.")
+    refresh_token: str = Field(description="For one use of `refreshToken`; each refresh gives a new one.")
+    scope: str = Field(description="The scopes granted, separated by spaces.")
+
+
+class SessionRead(ReadModel):
+    """A session as its user sees it."""
+
+    id: SessionID
+    user_id: UserID = Field(description="Whose session it is.")
+    device: str = Field(description="How the client called itself when signing in.")
+    address: str = Field(description="The network address it signed in from.")
+    scopes: list[str] = Field(description="What its tokens may do.")
+    created_at: Instant = Field(description="When the user signed in.")
+    last_used_at: Instant = Field(description="When its tokens were last refreshed.")
+    expires_at: Instant = Field(description="When it ends by itself unless refreshed.")

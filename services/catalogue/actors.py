@@ -1,0 +1,43 @@
+"""Who is calling, and with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The caller of an operation; anonymous is an actor too.
+
+    `scopes` are what the credentials may do; what the user may do is the policies' business. An admin passes every policy.
+    """
+
+    user_id: UUID | None = None
+    session_id: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    is_admin: bool = False
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody is signed in."""
+        return self.user_id is None
+
+    def parameters(self) -> dict[str, Any]:
+        """The bind parameters that every policy may use."""
+        return {"actor_id": self.user_id, "actor_session_id": self.session_id}
+
+    def __str__(self) -> str:
+        return f"usr_{self.user_id.hex}" if self.user_id else "anonymous"
+
+
+ANONYMOUS = Actor()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The program on the other side of the wire: its network address and how it calls itself."""
+
+    address: str = ""
+    agent: str = ""

@@ -1,0 +1,45 @@
+"""One invocation of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.catalogue.actors import Actor, Client
+from services.catalogue.problems import UNAUTHENTICATED, Problem
+
+Part = TypeVar("Part")
+
+
+@dataclass(slots=True)
+class Call:
+    """What every operation's function receives first: actor, unit of work (`session`), clock (`now`, UTC), client.
+
+    Functions add and change objects in the session; the commit is not theirs. What must happen once the change is
+    committed goes to `after_commit`.
+    """
+
+    actor: Actor
+    session: AsyncSession
+    now: datetime
+    parts: Mapping[type, Any]
+    client: Client = field(default_factory=Client)
+    after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    def part(self, kind: type[Part]) -> Part:
+        """A long-lived part of the process by its type (password hashing, tokens…)."""
+        found = self.parts[kind]
+        assert isinstance(found, kind)
+        return found
+
+    @property
+    def user_id(self) -> UUID:
+        """The signed-in user's key. Raises `unauthenticated`."""
+        if self.actor.user_id is None:
+            raise Problem(UNAUTHENTICATED)
+        return self.actor.user_id

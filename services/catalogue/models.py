@@ -1,0 +1,153 @@
+"""Pydantic bases of everything that goes in and out, and the one validation of input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.scalars import FieldType, field_type
+
+Model = TypeVar("Model", bound="InputModel")
+
+
+def refuse_nul(value: Any) -> Any:
+    """PostgreSQL has no NUL in texts. Raises PydanticCustomError when a string, or one of a list, has one."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(text, str) and "\x00" in text:
+        raise PydanticCustomError("nul", "This text holds a NUL character.")
+    if isinstance(text, (list, tuple)):
+        for each in text:
+            refuse_nul(each)
+    return value
+
+
+class InputModel(BaseModel):
+    """What an operation takes: strict types, no unknown fields, no NUL in any text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        return refuse_nul(value)
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class NoInput(InputModel):
+    """The input of an operation that takes none: nothing may be sent."""
+
+
+def absent(description: str | None = None) -> Any:
+    """Default of a field that may be left out, and then is not changed: `title: Title = absent()`."""
+    return Field(default_factory=lambda: None, description=description)
+
+
+class ReadModel(BaseModel):
+    """The public fields of a resource: an allow-list, explicit field by field."""
+
+
+class ResultModel(BaseModel):
+    """What an operation returns when it isn't a resource."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+@cache
+def fields_of(model: type[BaseModel]) -> Mapping[str, FieldType]:
+    """The fields of a model in order of declaration, described for both faces."""
+    return {name: field_type(info) for name, info in model.model_fields.items()}
+
+
+def description_of(model: type[BaseModel], name: str) -> str:
+    """What a field is for: its own description, or that of its type (`Title`), or its name in words."""
+    info = model.model_fields[name]
+    nested = (each.description for each in _annotations(info.annotation) if isinstance(each, FieldInfo))
+    fallback = "Its identifier, the same everywhere." if name == "id" else name.replace("_", " ").capitalize() + "."
+    return info.description or next((each for each in nested if each), None) or fallback
+
+
+def _annotations(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from annotation.__metadata__
+    for each in get_args(annotation):
+        yield from _annotations(each)
+
+
+_CODES: Final[Mapping[str, tuple[str, str | None]]] = {
+    "missing": ("required", "This field is required."),
+    "extra_forbidden": ("unknown", "There is no such field."),
+    "enum": ("choice", "This is not one of the values allowed here."),
+    "string_type": ("type", "This must be a string."),
+    "string_sub_type": ("type", "This must be a string."),
+    "int_type": ("type", "This must be an integer."),
+    "int_from_float": ("type", "This must be an integer."),
+    "int_parsing_size": ("range", "This integer is out of range."),
+    "bool_type": ("type", "This must be true or false."),
+    "list_type": ("type", "This must be a list."),
+    "model_type": ("type", "This must be an object."),
+    "dict_type": ("type", "This must be an object."),
+    "string_too_short": ("length", None),
+    "string_too_long": ("length", None),
+    "too_short": ("length", None),
+    "too_long": ("length", None),
+    "greater_than": ("range", None),
+    "greater_than_equal": ("range", None),
+    "less_than": ("range", None),
+    "less_than_equal": ("range", None),
+    "string_pattern_mismatch": ("format", "This does not have the required form."),
+}
+"""Pydantic's error types, as our codes and sentences (None: Pydantic's own sentence). Others are about the format."""
+
+_WORDS = {"Input should": "This should", "String should": "This should", "List should": "This should"}
+
+
+def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldError:
+    code, message = _CODES.get(error["type"], ("format", None))
+    text = message or error["msg"]
+    for ours, theirs in _WORDS.items():
+        text = text.replace(ours, theirs)
+    return FieldError((*prefix, *error["loc"]), code, text if text.endswith(".") else text[:300] + ".")
+
+
+def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Problem:
+    """The Problem that Pydantic's errors amount to. No input value is in it."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(each["type"] == "json_invalid" for each in errors):
+        return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
+    if not prefix and any(each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors):
+        return Problem(BAD_REQUEST, "The body must be a JSON object.")
+    return Problem(VALIDATION_FAILED, errors=[_field_error(each, prefix) for each in errors])
+
+
+def parse_input(model: type[Model], data: bytes | Mapping[str, Any]) -> Model:
+    """Validate an operation's input, once, whichever face it came through.
+
+    `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is not a JSON
+    object and `validation_failed` with every field at fault.
+    """
+    try:
+        return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))
+    except ValidationError as error:
+        raise problem_of(error) from None
+
+
+def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
+    """Validate one JSON value (of a filter, or an identifier). Raises `validation_failed` naming the path."""
+    try:
+        return refuse_nul(adapter.validate_json(orjson.dumps(value), strict=True))
+    except ValidationError as error:
+        raise problem_of(error, tuple(path)) from None
+    except PydanticCustomError as error:
+        raise Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())]) from None
+    except TypeError:  # orjson: an integer beyond 64 bits
+        raise Problem.field(tuple(path), "range", "This value is out of range.") from None

@@ -1,0 +1,208 @@
+"""Operations: the verbs, and the unit of both faces."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import BaseModel
+
+from services.catalogue.calls import Call
+from services.catalogue.declaration import DeclarationError, Location
+from services.catalogue.models import InputModel, ResultModel, fields_of
+from services.catalogue.policies import Rule
+from services.catalogue.problems import (
+    CONFLICT,
+    FORBIDDEN,
+    INSUFFICIENT_SCOPE,
+    INVALID_TOKEN,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    VALIDATION_FAILED,
+    ProblemType,
+)
+
+if TYPE_CHECKING:
+    from services.catalogue.resources import Resource
+
+Function = Callable[..., Awaitable[Any]]
+Check = Callable[[Call, Any], Awaitable[None]]
+
+
+class Kind(Enum):
+    """What an operation does, which decides how each face offers it."""
+
+    LIST = "list"
+    GET = "get"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ACTION = "action"
+    """Something else done to one row."""
+    PROCEDURE = "procedure"
+    """Something done to no row in particular."""
+
+
+READS = (Kind.LIST, Kind.GET)
+ON_A_ROW = (Kind.GET, Kind.UPDATE, Kind.DELETE, Kind.ACTION)
+
+
+@dataclass(frozen=True, slots=False, eq=False)
+class Operation:
+    """A verb: its name, input, result, scope, the problems it can raise, the events it emits.
+
+    `scope` is None for an operation open to everybody, the empty string where a signed-in actor is enough, else the
+    scope that the credentials must carry. `address` is where it lives (`items`, `items/{id}/archive`, `auth/login`).
+    `resource` is what it acts on; `result` what comes back: a resource, a result model or nothing.
+    """
+
+    name: str
+    kind: Kind
+    resource: Resource[Any] | None
+    address: str
+    description: str
+    location: Location
+    scope: str | None
+    function: Function | None = None
+    input: type[InputModel] | None = None
+    takes_row: bool = False
+    returns: Any = None
+    where: Rule | None = None
+    before: Check | None = None
+    declared_problems: tuple[ProblemType, ...] = ()
+    emits: tuple[str, ...] = ()
+    cost: int = 1
+    action: str = ""
+    """The policy's action that the actor needs on the row."""
+    result: Resource[Any] | type[ResultModel] | None = field(default=None)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
+        return self.kind in READS
+
+    @property
+    def on_a_row(self) -> bool:
+        """Whether the caller names one row by its identifier."""
+        return self.kind in ON_A_ROW and self.where is None
+
+    @cached_property
+    def problems(self) -> tuple[ProblemType, ...]:
+        """Every problem it can raise: the declared ones, and those that follow from its kind."""
+        found: list[ProblemType] = []
+        if self.scope is not None:
+            found += [UNAUTHENTICATED, INVALID_TOKEN]
+        if self.scope:
+            found.append(INSUFFICIENT_SCOPE)
+        if self.kind in ON_A_ROW:
+            found.append(NOT_FOUND)
+        if not self.is_read and self.resource is not None and self.scope is not None:
+            found.append(FORBIDDEN)
+        if not self.is_read and self.resource is not None:
+            found.append(CONFLICT)
+        if self.input is not None or self.on_a_row or self.is_read:
+            found.append(VALIDATION_FAILED)
+        found += self.declared_problems
+        return tuple(sorted(set(found), key=lambda each: (each.status, each.code)))
+
+    def fault(self, fault: str, mend: str) -> DeclarationError:
+        """A DeclarationError at the place of this declaration."""
+        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
+
+
+def declare(
+    name: str, kind: Kind, resource: Resource[Any], address: str | None, description: str, **options: Any
+) -> Operation:
+    """An operation without a function of its own: a read or a deletion."""
+    row = kind in ON_A_ROW and options.get("where") is None
+    return Operation(
+        name, kind, resource,
+        address or (f"{resource.plural}/{{id}}" if row else resource.plural),
+        description, Location.of_caller(),
+        scope=f"{resource.plural}:{'read' if kind in READS else 'write'}",
+        action="read" if kind in READS else "delete",
+        result=None if kind is Kind.DELETE else resource,
+        **options,
+    )  # fmt: skip
+
+
+def write_operation(
+    kind: Kind, resource: Resource[Any] | None, name: str, event: str | None, *,
+    verb: str | None = None, address: str | None = None, scope: str | None = "", emits: Iterable[str] | str | None = None,
+    problems: Iterable[ProblemType] = (), cost: int = 1,
+) -> Callable[[Function], Operation]:  # fmt: skip
+    """A decorator that makes an operation of a function; input and result are read off its annotations.
+
+    `scope` defaults to the resource's `…:write` (None: open to everybody), `emits` to the event of its kind, `address`
+    to the convention. Raises DeclarationError when the function does not have the form of its kind.
+    """
+
+    def decorate(function: Function) -> Operation:
+        location = Location(function.__code__.co_filename, function.__code__.co_firstlineno)
+        events = (emits,) if isinstance(emits, str) else tuple(emits) if emits is not None else (event,) if event else ()
+        operation = Operation(
+            name if verb is None or resource is None else function.__name__, kind, resource,
+            address or _address(kind, resource, verb or name),
+            inspect.getdoc(function) or "", location,
+            scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
+            function=function, declared_problems=tuple(problems), emits=events, cost=cost,
+            action=verb or kind.value,
+            **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
+        )  # fmt: skip
+        if not operation.description:
+            raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
+        return operation
+
+    return decorate
+
+
+def procedure(address: str, *, scope: str | None = "", **options: Any) -> Callable[[Function], Operation]:
+    """Decorator of `async (call[, data]) -> row, result or None`: an operation on no row in particular.
+
+    `scope` None: open to everybody; empty: for any signed-in actor.
+    """
+
+    def decorate(function: Function) -> Operation:
+        name = function.__name__
+        return write_operation(Kind.PROCEDURE, None, name, None, address=address, scope=scope, **options)(function)
+
+    return decorate
+
+
+def _address(kind: Kind, resource: Resource[Any] | None, verb: str) -> str:
+    if resource is None:
+        return verb
+    if kind is Kind.CREATE:
+        return resource.plural
+    return f"{resource.plural}/{{id}}" + (f"/{verb.replace('_', '-')}" if kind is Kind.ACTION else "")
+
+
+def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:
+    """Input model and result of a function, from its annotations."""
+    name = getattr(function, "__name__", "operation")
+    hints = get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters)
+    expected = ["call", "row"] if takes_row else ["call"]
+    wanted = ", ".join([*expected, "data"])
+    first = parameters[: len(expected)]
+    form = len(first) == len(expected) and parameters[len(expected) :] in ([], ["data"]) and hints.get(first[0]) is Call
+    if not form or not inspect.iscoroutinefunction(function) or "return" not in hints:
+        raise DeclarationError(
+            location,
+            f"{name}: its function has not the form of an operation.",
+            f"Write async def {name}({wanted}) with annotations, call: Call first, data: an InputModel or none, and the result.",
+        )
+    data = hints.get("data")
+    if data is not None and not (isinstance(data, type) and issubclass(data, InputModel)):
+        raise DeclarationError(location, f"{name}: data is not an InputModel.", "Derive its type from InputModel.")
+    try:
+        for model in (data, hints["return"]):
+            if isinstance(model, type) and issubclass(model, BaseModel):
+                fields_of(model)
+    except TypeError as error:
+        raise DeclarationError(location, f"{name}: {error}.", "Use a type of services/catalogue/scalars.py.") from None
+    return {"input": data, "takes_row": takes_row, "returns": hints["return"]}

@@ -1,0 +1,58 @@
+"""Who may do what, as SQL.
+
+A `Rule` takes an entity (a mapped class or an alias of it) and returns a predicate over it and the actor, whose values
+are the bind parameters `ACTOR_ID` and `ACTOR_SESSION_ID`. A `Policy` has a rule per action and a mask per guarded field.
+What has no rule is allowed to nobody; admins pass every rule and see through every mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Uuid, bindparam, case, false, null, true
+
+from services.catalogue.actors import Actor
+
+Rule = Callable[[Any], ColumnElement[bool]]
+
+ACTOR_ID = bindparam("actor_id", type_=Uuid())
+ACTOR_SESSION_ID = bindparam("actor_session_id", type_=Uuid())
+
+
+def everyone(entity: Any) -> ColumnElement[bool]:
+    """Anybody, signed in or not."""
+    return true()
+
+
+def nobody(entity: Any) -> ColumnElement[bool]:
+    """Admins only."""
+    return false()
+
+
+def signed_in(entity: Any) -> ColumnElement[bool]:
+    """Any user."""
+    return ACTOR_ID.is_not(null())
+
+
+class Policy:
+    """Rules by action (`read`, `create`, `update`, `delete`, or an action's own name) and masks by field."""
+
+    def __init__(self, *, read: Rule, masks: Mapping[str, Rule] | None = None, **rules: Rule) -> None:
+        self.rules: dict[str, Rule] = {"read": read, **rules}
+        self.masks: dict[str, Rule] = dict(masks or {})
+
+    def predicate(self, action: str, entity: Any, actor: Actor) -> ColumnElement[bool]:
+        """Whether the actor may do this to a row of the entity. An action without a rule of its own is an update."""
+        if actor.is_admin:
+            return true()
+        rule = self.rules.get(action) or (nobody if action in {"create", "delete"} else self.rules.get("update", nobody))
+        return rule(entity)
+
+    def column(self, field: str, entity: Any, actor: Actor) -> ColumnElement[Any]:
+        """A field as the actor may see it: null where its mask does not let them. Filters and sorts use it too."""
+        column: ColumnElement[Any] = getattr(entity, field)
+        mask = self.masks.get(field)
+        if mask is None or actor.is_admin:
+            return column
+        return case((mask(entity), column), else_=None)

@@ -1,0 +1,188 @@
+"""Problems: the closed catalogue of failures a caller can understand.
+
+A `ProblemType` is one kind of failure: a stable code, an HTTP status (RFC 9110), a title and a paragraph of
+documentation served at `/problems/{code}`. A `Problem` is one occurrence of it. REST shows it as
+`application/problem+json` (RFC 9457), GraphQL as `errors[].extensions`, with the same members. Whatever is raised and
+is not a `Problem` is an internal error and is shown without detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+PROBLEM_TYPES: Final[dict[str, ProblemType]] = {}
+"""Every problem type by its code, in the order of declaration."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of failure. Declaring it enters it in `PROBLEM_TYPES`; a code can be declared only once."""
+
+    code: str
+    status: int
+    title: str
+    description: str
+
+    def __post_init__(self) -> None:
+        if self.code in PROBLEM_TYPES:
+            raise ValueError(f"problem code {self.code!r} is declared twice")
+        PROBLEM_TYPES[self.code] = self
+
+    @property
+    def uri(self) -> str:
+        """The RFC 9457 `type`: a reference, relative to the gateway's origin, that leads to the documentation."""
+        return f"/problems/{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one input field.
+
+    `path` leads to the field from the operation's input (`("filter", "status", "in", 0)`), in the services' own names;
+    each face writes it in its own habit. The offending value is never part of it.
+    """
+
+    path: tuple[str | int, ...]
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """One occurrence of a `ProblemType`.
+
+    `detail` says what happened this time, in words for the caller. `retry_after` is in seconds. With `keep`, what the
+    operation has written before raising is committed all the same (a revocation, for instance).
+    """
+
+    def __init__(
+        self,
+        type: ProblemType,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+        keep: bool = False,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail or type.title)
+        self.type = type
+        self.detail = detail or type.title
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+        self.keep = keep
+        self.extra: Mapping[str, Any] = members
+
+    def members(self, errors: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+        """The RFC 9457 members, plus `code` and, where fields are at fault, `errors` as the face has written them."""
+        found: dict[str, Any] = {
+            "type": self.type.uri,
+            "title": self.type.title,
+            "status": self.type.status,
+            "code": self.type.code,
+            "detail": self.detail,
+            **self.extra,
+        }
+        if errors:
+            found["errors"] = list(errors)
+        if self.retry_after is not None:
+            found["retry_after"] = self.retry_after
+        return found
+
+    def headers(self) -> dict[str, str]:
+        """The HTTP fields that go with it on either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1), RFC 6750."""
+        found: dict[str, str] = {}
+        if self.retry_after is not None:
+            found["Retry-After"] = str(self.retry_after)
+        if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
+            found["WWW-Authenticate"] = self._challenge()
+        if "allow" in self.extra:
+            found["Allow"] = self.extra["allow"]
+        return found
+
+    def _challenge(self) -> str:
+        parts = ['realm="gateway"']
+        if self.type in (INVALID_TOKEN, INSUFFICIENT_SCOPE):
+            parts.append(f'error="{self.type.code}"')
+        if "scope" in self.extra:
+            parts.append(f'scope="{self.extra["scope"]}"')
+        return f"Bearer {', '.join(parts)}"
+
+    @classmethod
+    def field(cls, path: tuple[str | int, ...] | str, code: str, message: str) -> Problem:
+        """A `validation_failed` about one field."""
+        where = (path,) if isinstance(path, str) else path
+        return cls(VALIDATION_FAILED, errors=[FieldError(where, code, message)])
+
+
+BAD_REQUEST: Final = ProblemType(
+    "bad_request", 400, "The request could not be read.",
+    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object.",
+)  # fmt: skip
+INVALID_DOCUMENT: Final = ProblemType(
+    "invalid_document", 400, "The GraphQL document is not valid.",
+    "The document has a syntax error, or asks for something the schema does not have. `detail` is the validator's sentence.",
+)  # fmt: skip
+UNAUTHENTICATED: Final = ProblemType(
+    "unauthenticated", 401, "Sign in first.",
+    "The operation needs an actor and the request carries no credentials. Send `Authorization: Bearer <access token>`.",
+)  # fmt: skip
+INVALID_TOKEN: Final = ProblemType(
+    "invalid_token", 401, "The token is not valid.",
+    "The token is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in again.",
+)  # fmt: skip
+INVALID_CREDENTIALS: Final = ProblemType(
+    "invalid_credentials", 401, "The user name or the password is wrong.",
+    "The same answer is given for an unknown account, a wrong password and a deactivated account.",
+)  # fmt: skip
+FORBIDDEN: Final = ProblemType(
+    "forbidden", 403, "You may not do this.",
+    "The resource is readable, but this action on it is not allowed to the actor.",
+)  # fmt: skip
+INSUFFICIENT_SCOPE: Final = ProblemType(
+    "insufficient_scope", 403, "The token lacks a scope.",
+    "The operation needs a scope that the credentials do not carry; `scope` names it (RFC 6750).",
+)  # fmt: skip
+NOT_FOUND: Final = ProblemType(
+    "not_found", 404, "There is no such thing.",
+    "Nothing the actor may read has this identifier or address. What exists but is not readable is not found either.",
+)  # fmt: skip
+METHOD_NOT_ALLOWED: Final = ProblemType(
+    "method_not_allowed", 405, "This method is not allowed here.",
+    "The address exists, but not with this HTTP method. `Allow` lists the methods it has.",
+)  # fmt: skip
+NOT_ACCEPTABLE: Final = ProblemType(
+    "not_acceptable", 406, "No such representation.",
+    "`Accept` asks for a media type that this address does not produce.",
+)  # fmt: skip
+CONFLICT: Final = ProblemType(
+    "conflict", 409, "This is in conflict with what exists.",
+    "Another resource already has a value that must be unique, or the state of the resource does not permit the change.",
+)  # fmt: skip
+PAYLOAD_TOO_LARGE: Final = ProblemType(
+    "payload_too_large", 413, "The request body is too large.",
+    "The body exceeds the setting MAX_BODY_BYTES.",
+)  # fmt: skip
+UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
+    "unsupported_media_type", 415, "This media type is not supported here.",
+    "Bodies are `application/json` (`application/merge-patch+json` too for PATCH), unless the operation says otherwise, "
+    "and are not compressed.",
+)  # fmt: skip
+VALIDATION_FAILED: Final = ProblemType(
+    "validation_failed", 422, "Some input is not valid.",
+    "One or more fields or parameters are missing, unknown, of the wrong type or out of bounds; `errors` lists each with "
+    "its path, a code and a sentence.",
+)  # fmt: skip
+TOO_MANY_REQUESTS: Final = ProblemType(
+    "too_many_requests", 429, "Too many attempts.",
+    "Wait for the number of seconds in `retry_after` (also the header `Retry-After`) and try again.",
+)  # fmt: skip
+INTERNAL_ERROR: Final = ProblemType(
+    "internal_error", 500, "Something went wrong here.",
+    "A fault of the gateway, not of the request. `request_id` names it for the operator; nothing else is disclosed.",
+)  # fmt: skip
+UNAVAILABLE: Final = ProblemType(
+    "unavailable", 503, "The service is not available at the moment.",
+    "A part the gateway depends on does not answer. Try again later.",
+)  # fmt: skip

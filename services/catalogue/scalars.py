@@ -1,0 +1,189 @@
+"""The one table of scalars: for each Python type its GraphQL scalar, its JSON form, its JSON Schema and its filters.
+
+A read model, an input model or a result model is described field by field as `FieldType`s; both faces derive their own
+types from these, so that a type is mapped in one place only.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+from uuid import UUID
+
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, TypeAdapter
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+
+from services.catalogue.identifiers import Identifier
+
+INT32: Final = (-(2**31), 2**31 - 1)
+"""Integers are those of GraphQL's Int on both faces."""
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def parse_instant(text: str) -> datetime:
+    """An RFC 3339 date-time with an offset, as UTC. Raises PydanticCustomError (a ValueError) for anything else."""
+    if _RFC3339.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise PydanticCustomError("instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z.")
+
+
+def format_instant(value: datetime) -> str:
+    """RFC 3339, UTC, microseconds and Z: `2026-01-31T12:00:00.000000Z`."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+class _InstantSchema:
+    """Pydantic's view of an instant: a string in JSON, an aware datetime in Python."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        text = core_schema.chain_schema(
+            [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(parse_instant)]
+        )
+        return core_schema.json_or_python_schema(
+            json_schema=text,
+            python_schema=core_schema.is_instance_schema(datetime),
+            serialization=core_schema.plain_serializer_function_ser_schema(format_instant, when_used="json"),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "format": "date-time"}
+
+
+Instant = Annotated[datetime, _InstantSchema()]
+"""A point in time; the only datetime that models may use."""
+
+
+class Operator(StrEnum):
+    """What a filter can ask of a field."""
+
+    EQ = "eq"
+    NE = "ne"
+    IN = "in"
+    NOT_IN = "not_in"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    IS_NULL = "is_null"
+
+
+_EQUALITY = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
+_ORDER = (Operator.GT, Operator.GTE, Operator.LT, Operator.LTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One row of the table.
+
+    `graphql` names the GraphQL scalar, `schema` is the JSON Schema, `serialise` turns the Python value into the JSON
+    value (None: it is one already), `operators` are the filters it allows (`is_null` comes with nullable fields).
+    """
+
+    graphql: str
+    schema: dict[str, Any]
+    operators: tuple[Operator, ...]
+    serialise: Callable[[Any], Any] | None = None
+
+
+SCALARS: Final[dict[type, Scalar]] = {
+    str: Scalar("String", {"type": "string"}, (*_EQUALITY, Operator.CONTAINS, Operator.STARTS_WITH)),
+    SecretStr: Scalar("String", {"type": "string", "format": "password"}, ()),
+    bool: Scalar("Boolean", {"type": "boolean"}, (Operator.EQ, Operator.NE)),
+    int: Scalar("Int", {"type": "integer", "format": "int32"}, (*_EQUALITY, *_ORDER)),
+    datetime: Scalar("DateTime", {"type": "string", "format": "date-time"}, (*_EQUALITY, *_ORDER), format_instant),
+    StrEnum: Scalar("Enum", {"type": "string"}, _EQUALITY, str),
+    UUID: Scalar("ID", {"type": "string"}, _EQUALITY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """The type of one field of a model: a scalar or a nested model, perhaps null, perhaps a list."""
+
+    python: type
+    nullable: bool = False
+    many: bool = False
+    identifier: Identifier | None = None
+
+    @property
+    def scalar(self) -> Scalar | None:
+        """Its row of the table, or None for a nested model."""
+        if issubclass(self.python, StrEnum):
+            return SCALARS[StrEnum]
+        return SCALARS.get(self.python)
+
+    @property
+    def enum(self) -> type[StrEnum] | None:
+        """The enum, where the field has one."""
+        return self.python if issubclass(self.python, StrEnum) else None
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The filters that the type allows."""
+        if self.scalar is None or self.many:
+            return ()
+        return (*self.scalar.operators, Operator.IS_NULL) if self.nullable else self.scalar.operators
+
+    def serialiser(self) -> Callable[[Any], Any] | None:
+        """From a Python value that is not None to its JSON value; None where they are the same."""
+        if self.identifier is not None:
+            return self.identifier.encode
+        return self.scalar.serialise if self.scalar else None
+
+    def adapter(self) -> TypeAdapter[Any]:
+        """A strict validator of one JSON value of the type, null and lists left aside."""
+        annotation: Any = self.python
+        if self.identifier is not None:
+            annotation = Annotated[UUID, self.identifier]
+        elif self.python is datetime:
+            annotation = Instant
+        elif self.python is int:
+            annotation = Int32
+        return TypeAdapter(annotation)
+
+
+class _Int32Schema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.int_schema(strict=True, ge=INT32[0], le=INT32[1])
+
+
+Int32 = Annotated[int, _Int32Schema()]
+"""An integer as both faces can carry it."""
+
+
+def field_type(field: FieldInfo) -> FieldType:
+    """Describe a Pydantic field. Raises TypeError with a sentence when the table has no row for its type."""
+    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return _describe(annotation, nullable=False, many=False, identifier=None)
+
+
+def _describe(annotation: Any, *, nullable: bool, many: bool, identifier: Identifier | None) -> FieldType:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        found = next((each for each in arguments[1:] if isinstance(each, Identifier)), identifier)
+        return _describe(arguments[0], nullable=nullable, many=many, identifier=found)
+    if origin in (Union, types.UnionType):
+        rest = [each for each in arguments if each is not type(None)]
+        if len(rest) == 1:
+            return _describe(rest[0], nullable=len(rest) < len(arguments), many=many, identifier=identifier)
+    if origin in (list, tuple) and not many:
+        return _describe(arguments[0], nullable=nullable, many=True, identifier=identifier)
+    if isinstance(annotation, type):
+        result = FieldType(annotation, nullable, many, identifier)
+        known = issubclass(annotation, BaseModel) or result.scalar is not None
+        if known and (annotation is not UUID or identifier is not None):
+            return result
+    raise TypeError(f"the type {annotation!r} is not in the table of scalars (a UUID needs an Identifier)")

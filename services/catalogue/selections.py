@@ -1,0 +1,128 @@
+"""What a caller asks for: fields and relations as a tree, lists with their page, filter, order and search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from services.catalogue.cursors import Order
+from services.catalogue.filters import Filter, parse_filter
+from services.catalogue.models import refuse_nul
+from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
+
+if TYPE_CHECKING:
+    from services.catalogue.relations import Relation
+    from services.catalogue.resources import Resource
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+MAX_SKIP: Final = 10_000
+MAX_SORTS: Final = 5
+MAX_SEARCH: Final = 200
+
+Record = dict[str, Any]
+"""One row of a resource as it leaves the services: Python values by field name, relations by relation name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListArguments:
+    """How a list is asked for. `order` always ends with the key, so it is total; `after` is an undecoded cursor."""
+
+    order: tuple[Order, ...]
+    limit: int = DEFAULT_LIMIT
+    after: str | None = None
+    skip: int = 0
+    filter: Filter | None = None
+    search: str | None = None
+    count: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of records. `cursors` has one per record; `total` is the whole list's size, if it was asked for."""
+
+    records: Sequence[Record]
+    cursors: Sequence[str]
+    has_next: bool
+    has_previous: bool
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Fields and relations wanted of a resource."""
+
+    fields: tuple[str, ...]
+    relations: tuple[Related, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A relation wanted, with the arguments of its list when it is to-many."""
+
+    relation: Relation
+    selection: Selection
+    arguments: ListArguments | None = field(default=None)
+
+
+def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArguments:
+    """Check the arguments of a list, which both faces hand over in the same plain form.
+
+    `data` may hold `limit`, `after`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`), `q`
+    and `count`. Raises `validation_failed` naming the argument at fault.
+    """
+    order = _order(resource, data.get("sort") or [])
+    after = data.get("after")
+    skip = _integer(data, "skip", 0, 0, MAX_SKIP)
+    if after is not None and skip:
+        raise Problem.field("skip", "conflict", "A list is paged by `after` or by `skip`, not by both.")
+    return ListArguments(
+        order=order,
+        limit=_integer(data, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        after=after,
+        skip=skip,
+        filter=parse_filter(resource, data["filter"]) if data.get("filter") is not None else None,
+        search=_search(resource, data.get("q")),
+        count=bool(data.get("count")),
+    )
+
+
+def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    value = data.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or not least <= value <= most:
+        raise Problem.field(name, "range", f"This must be an integer from {least} to {most}.")
+    return value
+
+
+def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
+    if len(sort) > MAX_SORTS:
+        raise Problem.field("sort", "length", f"A list is sorted by at most {MAX_SORTS} fields.")
+    order: list[Order] = []
+    for index, text in enumerate(sort):
+        found = Order(text.removeprefix("-"), text.startswith("-"))
+        if found.field not in resource.sorts:
+            raise Problem.field(("sort", index), "choice", "The list cannot be sorted by this.")
+        if any(found.field == each.field for each in order):
+            raise Problem.field(("sort", index), "conflict", "The list is sorted by this field already.")
+        order.append(found)
+    if any(each.field == "id" for each in order):
+        return tuple(order)
+    # Newest first by default; a given order is made total in the direction of its last field.
+    return (*order, Order("id", order[-1].descending if order else True))
+
+
+def _search(resource: Resource[Any], text: Any) -> str | None:
+    if text is None:
+        return None
+    if not resource.search:
+        raise Problem.field("q", "unknown", "This list cannot be searched.")
+    if len(text) > MAX_SEARCH:
+        raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
+    try:
+        refuse_nul(text)
+    except ValueError as error:
+        raise Problem(VALIDATION_FAILED, errors=[FieldError(("q",), "format", str(error))]) from None
+    return str(text)

@@ -1,0 +1,35 @@
+"""Comments as rows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.storage.base import Base, Key, Timestamps, search_vector
+
+
+class Comment(Timestamps, Base):
+    """What somebody said about an item."""
+
+    __tablename__ = "comments"
+
+    id: Mapped[Key]
+    workspace_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    body: Mapped[str] = mapped_column(Text)
+    search_vector: Mapped[Any] = search_vector("body")
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
+            name="fk_comments_item", info={"fields": ["item_id"]},
+        ),
+        CheckConstraint("char_length(body) between 1 and 10000", "body_length", info={"fields": ["body"]}),
+        Index("ix_comments_item_id", "item_id", "id"),
+        Index("ix_comments_workspace_id", "workspace_id", "id"),
+        Index("ix_comments_search_vector", "search_vector", postgresql_using="gin"),
+    )  # fmt: skip

@@ -1,0 +1,31 @@
+"""What can be done with comments."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from services.catalogue import Call
+from services.comments.models import Comment
+from services.comments.resource import comments
+from services.comments.schemas import CommentCreate, CommentUpdate
+from services.items.models import Item
+from services.storage.rows import assign
+
+list_comments, get_comment, delete_comment = comments.list(), comments.get(), comments.delete()
+
+
+@comments.create()
+async def create_comment(call: Call, data: CommentCreate) -> Comment:
+    """Comment on an item."""
+    workspace = select(Item.workspace_id).where(Item.id == data.item_id)
+    workspace_id = (await call.session.execute(workspace)).scalar_one()
+    comment = Comment(workspace_id=workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
+    call.session.add(comment)
+    return comment
+
+
+@comments.update()
+async def update_comment(call: Call, row: Comment, data: CommentUpdate) -> Comment:
+    """Change one's own comment."""
+    assign(row, data)
+    return row

@@ -1,0 +1,25 @@
+"""Who may do what with comments: authors change their own, owners of the workspace may delete any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_
+
+from services.catalogue import ACTOR_ID
+from services.workspaces.models import Role
+from services.workspaces.policy import has_role, workspace_members
+
+
+def author(comment: Any) -> ColumnElement[bool]:
+    """The actor's own comments."""
+    own: ColumnElement[bool] = comment.author_id == ACTOR_ID
+    return own
+
+
+def author_or_owner(comment: Any) -> ColumnElement[bool]:
+    """The actor's own comments, and all of the workspaces they own."""
+    return or_(author(comment), has_role(comment.workspace_id, Role.OWNER))
+
+
+policy = workspace_members(update=author, delete=author_or_owner)

@@ -1,0 +1,81 @@
+"""Items, their tree and their labels as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.storage.base import Base, Key, Timestamps, enum_column, search_vector
+
+
+class ItemStatus(StrEnum):
+    """How far an item has come."""
+
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    ARCHIVED = "archived"
+
+
+class Item(Timestamps, Base):
+    """Something to do. Items of a workspace form a tree."""
+
+    __tablename__ = "items"
+
+    id: Mapped[Key]
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[ItemStatus] = enum_column(ItemStatus, default=ItemStatus.OPEN)
+    priority: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None]
+    creator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    parent_id: Mapped[UUID | None] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    search_vector: Mapped[Any] = search_vector("title", "description")
+
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        # The tree stays within its workspace; what is below a deleted item moves to the top.
+        ForeignKeyConstraint(
+            ["workspace_id", "parent_id"], ["items.workspace_id", "items.id"], ondelete="SET NULL (parent_id)",
+            name="fk_items_parent", info={"fields": ["parent_id"]},
+        ),
+        # Only members can be assignees; who leaves the workspace is no assignee any more.
+        ForeignKeyConstraint(
+            ["workspace_id", "assignee_id"], ["memberships.workspace_id", "memberships.user_id"],
+            ondelete="SET NULL (assignee_id)", name="fk_items_assignee", info={"fields": ["assignee_id"]},
+        ),
+        CheckConstraint("char_length(title) between 1 and 200", "title_length", info={"fields": ["title"]}),
+        CheckConstraint("priority between 0 and 4", "priority_range", info={"fields": ["priority"]}),
+        CheckConstraint("parent_id <> id", "not_own_parent", info={"fields": ["parent_id"]}),
+        Index("ix_items_workspace_id_created_at", "workspace_id", "created_at", "id"),
+        Index("ix_items_search_vector", "search_vector", postgresql_using="gin"),
+    )  # fmt: skip
+
+
+class ItemLabel(Base):
+    """A label on an item, both of the same workspace."""
+
+    __tablename__ = "item_labels"
+
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    workspace_id: Mapped[UUID]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE", name="fk_item_labels_item"
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "label_id"], ["labels.workspace_id", "labels.id"], ondelete="CASCADE",
+            name="fk_item_labels_label", info={"fields": ["label_id"]},
+        ),
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""What can be done with items."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from services.catalogue import Call, Problem
+from services.items.models import Item, ItemLabel, ItemStatus
+from services.items.resource import items
+from services.items.schemas import ItemCreate, ItemLabelInput, ItemUpdate
+from services.storage.rows import assign
+from services.workspaces.models import Workspace
+from services.workspaces.operations import personal_workspace_id
+
+list_items, get_item, delete_item = items.list(), items.get(), items.delete()
+
+
+@items.create()
+async def create_item(call: Call, data: ItemCreate) -> Item:
+    """Create an item, in the caller's personal workspace unless told otherwise."""
+    given: dict[str, Any] = {name: value for name, value in data.changes().items() if name not in ("workspace_id", "label_ids")}
+    workspace_id = data.workspace_id or await personal_workspace_id(call)
+    item = Item(workspace_id=workspace_id, creator_id=call.user_id, **given)
+    call.session.add(item)
+    await call.session.flush()
+    await _attach(call, item, data.label_ids)
+    return item
+
+
+@items.update()
+async def update_item(call: Call, row: Item, data: ItemUpdate) -> Item:
+    """Change an item."""
+    if "parent_id" in data.changes() and data.parent_id is not None:
+        await _refuse_cycle(call, row, data.parent_id)
+    assign(row, data)
+    return row
+
+
+@items.action("archive", emits="item.archived")
+async def archive_item(call: Call, row: Item) -> Item:
+    """Put an item away; it stays readable. Archiving it again changes nothing."""
+    row.status = ItemStatus.ARCHIVED
+    return row
+
+
+@items.action("attach_label", emits="item.label_attached")
+async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
+    """Mark an item with a label. Attaching it again changes nothing."""
+    await _attach(call, row, [data.label_id])
+    return row
+
+
+@items.action("detach_label", emits="item.label_detached")
+async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
+    """Take a label off an item. Detaching it again changes nothing."""
+    pair = delete(ItemLabel).where(ItemLabel.item_id == row.id, ItemLabel.label_id == data.label_id)
+    await call.session.execute(pair)
+    return row
+
+
+async def _attach(call: Call, item: Item, label_ids: list[UUID]) -> None:
+    """That a label is of the item's workspace, is the foreign keys' business."""
+    if label_ids:
+        pairs = [{"item_id": item.id, "label_id": key, "workspace_id": item.workspace_id} for key in label_ids]
+        await call.session.execute(insert(ItemLabel).values(pairs).on_conflict_do_nothing())
+
+
+async def _refuse_cycle(call: Call, item: Item, parent_id: UUID) -> None:
+    """Raises `validation_failed` when the parent is the item itself or below it.
+
+    The workspace is locked, so that two moves cannot close a circle between them.
+    """
+    await call.session.execute(select(Workspace.id).where(Workspace.id == item.workspace_id).with_for_update())
+    above = select(Item.id, Item.parent_id).where(Item.id == parent_id).cte("above", recursive=True)
+    above = above.union(select(Item.id, Item.parent_id).where(Item.id == above.c.parent_id))
+    if (await call.session.execute(select(above.c.id).where(above.c.id == item.id))).first():
+        raise Problem.field("parent_id", "conflict", "An item cannot be below itself.")

@@ -1,0 +1,49 @@
+"""What is noted about the request in progress, for the access line and the answer's headers.
+
+The object is mutable and shared on purpose: a task started while a request is served copies the context, and with it
+the reference, so that what the task counts is counted for the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Observation:
+    """One request (or one operation of a WebSocket): its id, what was called, by whom, with how many SQL statements."""
+
+    request_id: str
+    operation: str | None = None
+    actor: str | None = None
+    statements: int = 0
+
+
+_current: ContextVar[Observation | None] = ContextVar("observation", default=None)
+
+
+def current() -> Observation | None:
+    """The observation of the request in progress; None outside of one (start-up, jobs, the command line)."""
+    return _current.get()
+
+
+@contextmanager
+def observe(request_id: str) -> Iterator[Observation]:
+    """Open an observation for the block, hiding an outer one until the block ends."""
+    observation = Observation(request_id)
+    token = _current.set(observation)
+    try:
+        yield observation
+    finally:
+        _current.reset(token)
+
+
+def note(operation: str, actor: str) -> None:
+    """Say what is being called, and by whom; several operations of one request are listed."""
+    observation = current()
+    if observation is not None:
+        observation.operation = f"{observation.operation},{operation}" if observation.operation else operation
+        observation.actor = actor

@@ -1,0 +1,67 @@
+"""What every model shares: naming of constraints, UUIDv7 keys, UTC instants, enums as checked text, search vectors."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from sqlalchemy import Computed, DateTime, Enum, MetaData, Uuid
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+
+from services.catalogue.identifiers import new_key
+
+SEARCH_LANGUAGE = "english"
+"""PostgreSQL's text search configuration of every search vector."""
+
+
+def utc_now() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all models. Constraints have predictable names, from which violations are traced back to fields."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: DateTime(timezone=True), UUID: Uuid()}
+
+
+Key = Annotated[UUID, mapped_column(Uuid(), primary_key=True, default=new_key)]
+"""A primary key made in Python, so that it works alike on PostgreSQL 15 to 18."""
+
+
+class Timestamps:
+    """When a row was made and last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+def enum_column(kind: type[StrEnum], **options: Any) -> MappedColumn[Any]:
+    """A column for an enum: text with a check constraint, so that a new member needs no type change."""
+    name = kind.__name__.lower()
+    values = Enum(
+        kind, native_enum=False, create_constraint=True, name=name, length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )  # fmt: skip
+    return mapped_column(values, **options)
+
+
+def search_vector(*fields: str) -> MappedColumn[Any]:
+    """A generated tsvector over text columns, the first ones weighing more (A to D). Give it a GIN index."""
+    parts = [
+        f"setweight(to_tsvector('{SEARCH_LANGUAGE}', coalesce({field}, '')), '{weight}')"
+        for field, weight in zip(fields, "ABCD", strict=False)
+    ]
+    return mapped_column(TSVECTOR, Computed(" || ".join(parts), persisted=True), nullable=True, deferred=True)

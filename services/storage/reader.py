@@ -1,0 +1,166 @@
+"""The Reader: selections to statements, statements to records.
+
+Whatever is read, is read here: lists, single rows, relations and counts, for both faces and for the results of writes.
+Each statement selects a resource's public fields through its masks, where its policy lets the actor read the row; there
+is no way to ask for rows without an actor. A relation of any number of parents is one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, func, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from services.catalogue.actors import Actor
+from services.catalogue.cursors import CursorCodec
+from services.catalogue.policies import Rule
+from services.catalogue.relations import Relation
+from services.catalogue.resources import Resource
+from services.catalogue.selections import ListArguments, Page, Record, Selection
+from services.storage.conditions import after_condition, filter_condition, order_columns, search_condition
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads for one actor, through one session, which it must not share with another task."""
+
+    session: AsyncSession
+    actor: Actor
+    cursors: CursorCodec
+
+    async def page(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> Page:
+        """A page of a list. Raises `validation_failed` for a cursor of another list."""
+        entity = aliased(resource.model)
+        statement = self._list(resource, entity, arguments, where, select(*self._columns(resource, entity)))
+        records = [dict(row) for row in (await self._execute(statement)).mappings()]
+        total = await self.count(resource, arguments, where) if arguments.count else None
+        return self._paged(resource, arguments, records, total)
+
+    async def count(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> int:
+        """The number of rows in the whole list."""
+        entity = aliased(resource.model)
+        statement = select(func.count()).select_from(entity).where(*self._restrictions(resource, entity, arguments, where))
+        return int((await self._execute(statement)).scalar_one())
+
+    async def get(self, resource: Resource[Any], key: UUID) -> Record | None:
+        """The row with this key, if the actor may read it."""
+        return (await self.many(resource, [key])).get(key)
+
+    async def find(self, resource: Resource[Any], where: Rule) -> Record | None:
+        """The one row that a rule holds for, if the actor may read it."""
+        entity = aliased(resource.model)
+        visible = resource.policy.predicate("read", entity, self.actor)
+        statement = select(*self._columns(resource, entity)).where(visible, where(entity)).limit(1)
+        row = (await self._execute(statement)).mappings().first()
+        return dict(row) if row else None
+
+    async def many(self, resource: Resource[Any], keys: Sequence[UUID]) -> dict[UUID, Record]:
+        """Rows by their keys, as far as the actor may read them."""
+        entity = aliased(resource.model)
+        visible = resource.policy.predicate("read", entity, self.actor)
+        statement = select(*self._columns(resource, entity)).where(entity.id == any_(_array(keys)), visible)
+        return {row["id"]: dict(row) for row in (await self._execute(statement)).mappings()}
+
+    async def related(
+        self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
+    ) -> dict[UUID, Page]:
+        """A page of a to-many relation for each parent, in one statement (and one more if the total is asked for)."""
+        resource, entity = relation.target, aliased(relation.target.model)
+        order = order_columns(arguments.order, resource, entity, self.actor)
+        position = func.row_number().over(order_by=order).label("_position")
+        parent = func.unnest(_array(parents)).column_valued("parent")
+        inner = self._linked(relation, entity, parent, select(*self._columns(resource, entity), position))
+        rows = self._list(resource, entity, arguments, None, inner).lateral()
+        statement = select(parent.label("_parent"), rows).join_from(parent, rows, true()).order_by(parent, rows.c._position)
+        found: dict[UUID, list[Record]] = {key: [] for key in parents}
+        for row in (await self._execute(statement)).mappings():
+            record = dict(row)
+            del record["_position"]
+            found[record.pop("_parent")].append(record)
+        totals = await self.related_counts(relation, parents, arguments) if arguments.count else {}
+        return {key: self._paged(resource, arguments, records, totals.get(key)) for key, records in found.items()}
+
+    async def related_counts(
+        self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
+    ) -> dict[UUID, int]:
+        """The number of rows in the whole of a to-many relation, for each parent."""
+        entity = aliased(relation.target.model)
+        parent = func.unnest(_array(parents)).column_valued("parent")
+        counted = self._linked(relation, entity, parent, select(func.count().label("size")).select_from(entity))
+        counted = counted.where(*self._restrictions(relation.target, entity, arguments, None))
+        sizes = counted.lateral()
+        statement = select(parent, sizes.c.size).join_from(parent, sizes, true())
+        return {key: size for key, size in (await self._execute(statement)).all()}
+
+    async def attach(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> None:
+        """Put the selected relations into records, level by level: a record or None, or a Page, by relation name."""
+        for wanted in selection.relations:
+            relation = wanted.relation
+            keys = list({key for record in records if (key := record[relation.local]) is not None})
+            if relation.many:
+                assert wanted.arguments is not None
+                pages = await self.related(relation, keys, wanted.arguments)
+                below = [each for page in pages.values() for each in page.records]
+                for record in records:
+                    record[relation.name] = pages[record["id"]]
+            else:
+                rows = await self.many(relation.target, keys)
+                below = list(rows.values())
+                for record in records:
+                    record[relation.name] = rows.get(record[relation.local])
+            await self.attach(relation.target, below, wanted.selection)
+
+    def _columns(self, resource: Resource[Any], entity: Any) -> list[ColumnElement[Any]]:
+        return [resource.policy.column(name, entity, self.actor).label(name) for name in resource.fields]
+
+    def _restrictions(
+        self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None
+    ) -> list[ColumnElement[bool]]:
+        found = [resource.policy.predicate("read", entity, self.actor)]
+        if where is not None:
+            found.append(where(entity))
+        if arguments.filter is not None:
+            found.append(filter_condition(arguments.filter, resource, entity, self.actor))
+        if arguments.search is not None:
+            found.append(search_condition(arguments.search, entity))
+        return found
+
+    def _list(
+        self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None, base: Select[Any]
+    ) -> Select[Any]:
+        """Restrict, order and cut a list; one row more than asked for tells whether there is a next page."""
+        order = arguments.order
+        statement = base.where(*self._restrictions(resource, entity, arguments, where))
+        if arguments.after is not None:
+            values = self.cursors.decode(resource, order, arguments.after)
+            statement = statement.where(after_condition(order, values, resource, entity, self.actor))
+        statement = statement.order_by(*order_columns(order, resource, entity, self.actor)).limit(arguments.limit + 1)
+        return statement.offset(arguments.skip) if arguments.skip else statement
+
+    @staticmethod
+    def _linked(relation: Relation, entity: Any, parent: ColumnElement[Any], base: Select[Any]) -> Select[Any]:
+        """Restrict a relation's target to the rows of one parent."""
+        if relation.through is None:
+            return base.where(getattr(entity, relation.remote) == parent)
+        pairs = relation.through.alias()
+        return base.join(pairs, pairs.c[relation.far] == entity.id).where(pairs.c[relation.near] == parent)
+
+    def _paged(
+        self, resource: Resource[Any], arguments: ListArguments, records: list[Record], total: int | None
+    ) -> Page:
+        kept, fields = records[: arguments.limit], [each.field for each in arguments.order]
+        cursors = [self.cursors.encode(resource, arguments.order, [r[name] for name in fields]) for r in kept]
+        before = arguments.after is not None or arguments.skip > 0
+        return Page(kept, cursors, has_next=len(records) > arguments.limit, has_previous=before, total=total)
+
+    async def _execute(self, statement: Select[Any]) -> Any:
+        return await self.session.execute(statement, self.actor.parameters())
+
+
+def _array(keys: Sequence[UUID]) -> ColumnElement[Any]:
+    return bindparam(None, list(keys), type_=ARRAY(Uuid()))

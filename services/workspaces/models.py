@@ -1,0 +1,52 @@
+"""Workspaces and their members as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, column_property, mapped_column
+
+from services.storage.base import Base, Key, Timestamps, enum_column, utc_now
+
+
+class Role(StrEnum):
+    """What a member may do: viewers read, editors write, owners manage the members too."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+class Workspace(Timestamps, Base):
+    """A room that people share: everything in it is visible to its members only."""
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[Key]
+    name: Mapped[str] = mapped_column(String(100))
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    personal_user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+
+    is_personal: Mapped[bool] = column_property(personal_user_id.column.is_not(None))
+
+    __table_args__ = (
+        CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
+        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", "slug_form", info={"fields": ["slug"]}),
+    )
+
+
+class Membership(Base):
+    """A user's place in a workspace, and their role there."""
+
+    __tablename__ = "memberships"
+
+    id: Mapped[Key]
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    role: Mapped[Role] = enum_column(Role)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (UniqueConstraint("workspace_id", "user_id", info={"fields": ["username"]}),)

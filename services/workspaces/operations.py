@@ -1,0 +1,99 @@
+"""What can be done with workspaces and their members."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from services.catalogue import Call, Problem, new_key
+from services.catalogue.problems import CONFLICT
+from services.storage.rows import assign
+from services.users.models import User
+from services.workspaces.models import Membership, Role, Workspace
+from services.workspaces.resource import memberships, workspaces
+from services.workspaces.schemas import MembershipCreate, MembershipUpdate, WorkspaceCreate, WorkspaceUpdate
+
+list_workspaces, get_workspace = workspaces.list(), workspaces.get()
+list_memberships, get_membership = memberships.list(), memberships.get()
+
+
+async def _keep_personal(call: Call, workspace: Workspace) -> None:
+    if workspace.personal_user_id is not None:
+        raise Problem(CONFLICT, "A personal workspace cannot be deleted.")
+
+
+delete_workspace = workspaces.delete(before=_keep_personal)
+
+
+async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, personal: bool = False) -> Workspace:
+    """Make a workspace with its first owner."""
+    workspace = Workspace(id=new_key(), name=name, slug=slug, personal_user_id=owner_id if personal else None)
+    call.session.add(workspace)
+    await call.session.flush()
+    call.session.add(Membership(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER))
+    await call.session.flush()
+    return workspace
+
+
+def personal_slug(username: str) -> str:
+    """A slug for a personal workspace that is free for certain: the user name and some chance."""
+    words = re.sub(r"[^a-z0-9]+", "-", username.lower()).strip("-") or "user"
+    return f"{words}-{new_key().hex[-8:]}"
+
+
+async def personal_workspace_id(call: Call) -> UUID:
+    """The key of the actor's personal workspace."""
+    statement = select(Workspace.id).where(Workspace.personal_user_id == call.user_id)
+    return (await call.session.execute(statement)).scalar_one()
+
+
+@workspaces.create()
+async def create_workspace(call: Call, data: WorkspaceCreate) -> Workspace:
+    """Open a workspace; the caller becomes its owner."""
+    return await open_workspace(call, call.user_id, name=data.name, slug=data.slug)
+
+
+@workspaces.update()
+async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) -> Workspace:
+    """Change a workspace's name or slug."""
+    assign(row, data)
+    return row
+
+
+@memberships.create()
+async def create_membership(call: Call, data: MembershipCreate) -> Membership:
+    """Invite a user into a workspace by user name."""
+    wanted = select(User.id).where(func.lower(User.username) == data.username.lower(), User.is_active)
+    user_id = (await call.session.execute(wanted)).scalar_one_or_none()
+    if user_id is None:
+        raise Problem.field("username", "not_found", "There is no such user.")
+    membership = Membership(workspace_id=data.workspace_id, user_id=user_id, role=data.role)
+    call.session.add(membership)
+    return membership
+
+
+async def _keep_an_owner(call: Call, membership: Membership) -> None:
+    """Raises `conflict` when nobody else owns the workspace. Its row is locked, so that two owners can't both leave."""
+    lock = select(Workspace.id).where(Workspace.id == membership.workspace_id).with_for_update()
+    await call.session.execute(lock)
+    others = select(func.count()).where(
+        Membership.workspace_id == membership.workspace_id,
+        Membership.id != membership.id,
+        Membership.role == Role.OWNER,
+    )
+    if membership.role is Role.OWNER and not (await call.session.execute(others)).scalar_one():
+        raise Problem(CONFLICT, "A workspace keeps at least one owner.")
+
+
+@memberships.update()
+async def update_membership(call: Call, row: Membership, data: MembershipUpdate) -> Membership:
+    """Give a member another role."""
+    if data.role is not Role.OWNER:
+        await _keep_an_owner(call, row)
+    assign(row, data)
+    return row
+
+
+delete_membership = memberships.delete(before=_keep_an_owner)

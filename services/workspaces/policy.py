@@ -1,0 +1,46 @@
+"""Who may do what in a workspace. Everything that lives in one uses `workspace_members`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import aliased
+
+from services.catalogue import ACTOR_ID, Policy, signed_in
+from services.catalogue.policies import Rule
+from services.workspaces.models import Membership, Role
+
+_RANKED = (Role.VIEWER, Role.EDITOR, Role.OWNER)
+
+
+def has_role(workspace_id: ColumnElement[Any], least: Role) -> ColumnElement[bool]:
+    """Whether the actor is a member of the workspace with this role or a higher one."""
+    membership = aliased(Membership)
+    enough = _RANKED[_RANKED.index(least) :]
+    mine = select(membership.workspace_id).where(membership.user_id == ACTOR_ID, membership.role.in_(enough))
+    return workspace_id.in_(mine)
+
+
+def member(least: Role) -> Rule:
+    """The rule that the actor has at least this role in the row's workspace."""
+    return lambda entity: has_role(entity.workspace_id, least)
+
+
+def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
+    """The policy of what lives in a workspace: who may read, who may write, and rules of single actions."""
+    return Policy(**{"read": member(read), "create": member(write), "update": member(write), "delete": member(write), **rules})
+
+
+def _role_in(least: Role) -> Rule:
+    return lambda workspace: has_role(workspace.id, least)
+
+
+def _owner_or_themself(membership: Any) -> ColumnElement[bool]:
+    return or_(has_role(membership.workspace_id, Role.OWNER), membership.user_id == ACTOR_ID)
+
+
+workspace_policy = Policy(
+    read=_role_in(Role.VIEWER), create=signed_in, update=_role_in(Role.OWNER), delete=_role_in(Role.OWNER)
+)
+membership_policy = workspace_members(write=Role.OWNER, delete=_owner_or_themself)
