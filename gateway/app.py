@@ -44,7 +44,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         middleware=middleware_stack(
             max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
-            slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc"], write=write_problem,
+            slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health"],
+            write=write_problem,
         ),
     )  # fmt: skip
     register_fault_handlers(app)
@@ -74,7 +75,8 @@ def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None
         return graphiql_page(settings.PROJECT_NAME, prefix, request.scope.get("root_path", ""))
 
     suggestions = not settings.is_production
-    graphql = GraphQLEndpoint(build_schema(catalogue, suggestions=suggestions), suggestions=suggestions, page=page)
+    schema = build_schema(catalogue, suggestions=suggestions)
+    graphql = GraphQLEndpoint(schema, catalogue, suggestions=suggestions, page=page)
 
     async def graphql_endpoint(request: Request) -> Response:
         return await graphql(request)

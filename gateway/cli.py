@@ -5,6 +5,9 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from gateway.commands.create_admin import create_admin
+from gateway.commands.explain import explain
+from gateway.commands.export import export
 from gateway.commands.migrate import migrate
 from gateway.commands.serve import serve
 from gateway.errors import SettingsError
@@ -25,3 +28,6 @@ class SentenceGroup(typer.core.TyperGroup):
 app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.command()(serve)
 app.command()(migrate)
+app.command()(create_admin)
+app.command()(export)
+app.command()(explain)

@@ -20,7 +20,7 @@ _LABELS: Final = {"bug": "#d73a4a", "feature": "#0e8a16", "question": "#5319e7"}
 _ITEMS: Final[list[dict[str, Any]]] = [
     {"title": "Read the README", "status": "done", "labels": ["question"], "comments": ["Both faces at once, then."]},
     {"title": "Order the brass wheels", "priority": 3, "due_at": "2030-01-31T12:00:00Z", "labels": ["feature"],
-     "description": "Forty of them, and four spare ones.", "comments": ["They will arrive on Monday.", "Which Monday?"]},
+     "description": "Forty, and four spare ones.", "comments": ["They will arrive on Monday.", "Which Monday?"]},
     {"title": "The carry lever sticks", "status": "in_progress", "priority": 4, "labels": ["bug"],
      "comments": ["Only when it rains."], "children": ["Oil the lever", "Measure the play of the axle"]},
 ]  # fmt: skip

@@ -55,4 +55,4 @@ def register_fault_handlers(app: FastAPI) -> None:
 def _http_problem(error: HTTPException) -> Problem:
     kind = _BY_STATUS.get(error.status_code, BAD_REQUEST)
     allow = (error.headers or {}).get("Allow")
-    return Problem(kind, **({"allow": allow} if allow else {}))
+    return Problem(kind, allow=allow) if allow else Problem(kind)

@@ -72,7 +72,7 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[_drop_record, redact, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
         )
     )
     _take_over_standard_library(handler, number)
@@ -145,13 +145,6 @@ def _dump(event: EventDict, **_: Any) -> str:
         return orjson.dumps(event, default=str).decode()
     except TypeError:  # orjson.JSONEncodeError is one
         return orjson.dumps({key: ascii(value) for key, value in event.items()}).decode()
-
-
-def _drop_record(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Take away what ProcessorFormatter and uvicorn add for their own use."""
-    for key in ("_record", "_from_structlog", "color_message"):
-        event.pop(key, None)
-    return event
 
 
 def _take_over_standard_library(handler: logging.Handler, level: int) -> None:

@@ -37,7 +37,7 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
     states = SessionStates(database, redis, mark_seconds=int(config.access_lifetime.total_seconds()))
     parts = [
         config, redis, tokens, states,
-        Passwords.of(config), SignInThrottle(settings.redis_url, config), Authenticator(tokens, states),
+        Passwords.of(config), SignInThrottle(redis, config), Authenticator(tokens, states),
     ]  # fmt: skip
     try:
         yield Gateway(catalogue, database, cursor_codec(settings), {type(part): part for part in parts})

@@ -16,7 +16,7 @@ from graphql_schema.context import Info
 from services.catalogue.scalars import FieldType
 
 DateTime = NewType("DateTime", str)
-SCALAR_MAP = {
+SCALAR_MAP: dict[object, Any] = {
     # The services have formatted the value on its way out, and check it on its way in: texts pass through.
     DateTime: strawberry.scalar(
         name="DateTime",
@@ -33,6 +33,9 @@ _SCALARS: Mapping[str, Any] = {
     "DateTime": DateTime,
     "ID": strawberry.ID,
 }
+
+_OPTIONAL: Any = Optional
+_LIST: Any = list
 
 Resolve = Callable[[Any, Info, dict[str, Any]], Awaitable[Any]]
 
@@ -53,6 +56,16 @@ def graphql_enum(kind: type[StrEnum]) -> Any:
     return strawberry.enum(kind, description=" ".join((kind.__doc__ or kind.__name__).split()))
 
 
+def nullable(kind: Any) -> Any:
+    """The annotation of a value of the kind, or null."""
+    return _OPTIONAL[kind]
+
+
+def list_of(kind: Any) -> Any:
+    """The annotation of a list of the kind."""
+    return _LIST[kind]
+
+
 def annotation(kind: FieldType) -> Any:
     """The annotation that Strawberry needs for a scalar field."""
     if kind.enum is not None:
@@ -61,8 +74,8 @@ def annotation(kind: FieldType) -> Any:
         assert kind.scalar is not None
         inner = _SCALARS[kind.scalar.graphql]
     if kind.many:
-        inner = list[inner]
-    return Optional[inner] if kind.nullable else inner  # noqa: UP045 - the parts are values, not annotations
+        inner = list_of(inner)
+    return nullable(inner) if kind.nullable else inner
 
 
 def attribute(name: str, result: Any, description: str, read: Callable[[Any], Any]) -> StrawberryField:
@@ -86,7 +99,13 @@ def field(
 
 
 def _field(
-    name: str, resolver: Callable[..., Any], result: Any, description: str, *, with_info: bool, arguments: Sequence[Argument]
+    name: str,
+    resolver: Callable[..., Any],
+    result: Any,
+    description: str,
+    *,
+    with_info: bool,
+    arguments: Sequence[Argument],
 ) -> StrawberryField:
     word = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("self", word)]
@@ -98,7 +117,7 @@ def _field(
             inspect.Parameter(
                 each.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[each.type if each.required else Optional[each.type], about],  # noqa: UP045
+                annotation=Annotated[each.type if each.required else nullable(each.type), about],
                 default=inspect.Parameter.empty if each.required else strawberry.UNSET,
             )
         )
@@ -117,27 +136,32 @@ def add_fields(cls: type, fields: Sequence[StrawberryField]) -> None:
         setattr(cls, each.python_name, each)
 
 
-def input_type(name: str, description: str, members: Sequence[Argument]) -> Any:
-    """An input object type. Members whose name is a Python keyword get an underscore inside."""
-    namespace: dict[str, Any] = {"__annotations__": {}}
+def input_type(name: str, description: str, members: Sequence[Argument], cls: type | None = None) -> Any:
+    """An input object type. Members whose name is a Python keyword get an underscore inside.
+
+    `cls` is the class to make it of, for a type whose members are of the type itself.
+    """
+    cls = cls or type(name, (), {})
+    cls.__annotations__ = {}
     for each in members:
         inner = f"{each.name}_" if each.name in ("in", "and", "or", "not") else each.name
         options: dict[str, Any] = {} if each.required else {"default": strawberry.UNSET}
         if inner != each.name:
             options["name"] = each.name
-        namespace[inner] = strawberry.field(description=each.description, **options)
-        namespace["__annotations__"][inner] = each.type if each.required else Optional[each.type]  # noqa: UP045
-    return strawberry.input(type(name, (), namespace), name=name, description=description)
+        member = strawberry.field(description=each.description, **options)
+        setattr(cls, inner, member)
+        cls.__annotations__[inner] = each.type if each.required else nullable(each.type)
+    return strawberry.input(cls, name=name, description=description)
 
 
 def plain(value: Any) -> Any:
-    """An input as the services take it: mappings, lists and JSON values in their own names; what is absent is left out."""
+    """An input as the services take it: mappings, lists and JSON values in their own names, without what is absent."""
+    if isinstance(value, Enum):
+        return value.value
     definition = getattr(type(value), "__strawberry_definition__", None)
     if definition is not None:
         found = {each.python_name: getattr(value, each.python_name) for each in definition.fields}
         return {name.rstrip("_"): plain(each) for name, each in found.items() if each is not strawberry.UNSET}
-    if isinstance(value, Enum):
-        return value.value
     if isinstance(value, list):
         return [plain(each) for each in value]
     return value

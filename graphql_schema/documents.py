@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -78,14 +78,12 @@ class Documents:
 class CachedDocument(SchemaExtension):
     """Hands the document that the endpoint has prepared to Strawberry, so that nothing is parsed or validated twice."""
 
-    def on_parse(self) -> Iterator[None]:  # type: ignore[override]
+    def on_parse(self) -> Iterator[None]:
         """Before parsing: here it is."""
         self.execution_context.graphql_document = self.execution_context.context.document
         yield
 
-    def on_validate(self) -> Iterator[None]:  # type: ignore[override]
+    def on_validate(self) -> Iterator[None]:
         """Before validation: nothing is wrong with it."""
         self.execution_context.pre_execution_errors = []
         yield
-
-

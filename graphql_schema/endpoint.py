@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from graphql import DocumentNode, OperationDefinitionNode, OperationType
+from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from graphql_schema.context import Context
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import document_problem, error_json, problem_of
+from graphql_schema.naming import field_name
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.values import input_problem, literal_errors, values_problem, variable_errors
 from services.auth.authentication import Authenticator
-from services.catalogue import Client, Problem
-from services.catalogue.problems import BAD_REQUEST, METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
+from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
 from services.execution import Gateway
 
 JSON: Final = "application/json"
@@ -40,36 +41,46 @@ class GraphQLEndpoint:
     `page` answers a browser's GET with GraphiQL.
     """
 
-    def __init__(self, schema: GatewaySchema, *, suggestions: bool, page: Callable[[Request], Response] | None) -> None:
+    def __init__(
+        self, schema: GatewaySchema, catalogue: Catalogue, *, suggestions: bool, page: Callable[[Request], Response]
+    ) -> None:
         self._schema, self._page = schema, page
-        self._core = schema._schema
+        self._open = {field_name(each) for each in catalogue.operations.values() if each.scope is None}
+        self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
 
     async def __call__(self, request: Request) -> Response:
         """Answer GET and POST."""
-        if request.method in ("GET", "HEAD") and self._page is not None and wants_page(request):
+        if request.method in ("GET", "HEAD") and wants_page(request):
             return self._page(request)
         typed = GRAPHQL_JSON in request.headers.get("accept", "")
+        gateway: Gateway = request.app.state.gateway
         try:
             asked = await _read(request)
-            gateway: Gateway = request.app.state.gateway
-            actor = await gateway.part(Authenticator).actor(request.headers.get("authorization"))
         except Problem as problem:
-            return _answer({"errors": [error_json(problem)]}, typed, problem.type.status, problem.headers())
+            return _refusal(problem, typed, problem.type.status)
         try:
             prepared = self._documents.prepare(asked.query)
             document, operation = _runnable(prepared, asked)
             if request.method != "POST" and operation.operation is not OperationType.QUERY:
-                problem = Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
-                return _answer({"errors": [error_json(problem)]}, typed, 405, problem.headers())
+                wrong = Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
+                return _refusal(wrong, typed, 405)
+            actor = await self._actor(request, gateway, operation)
             self._check_values(gateway, prepared, operation, asked)
-        except Refused as refused:
+        except RefusedError as refused:
             return _answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
-            return _answer({"errors": [error_json(problem)]}, typed, problem.type.status if typed else 200)
+            # A token that is worth nothing is refused by HTTP too, whatever the client accepts.
+            return _refusal(problem, typed, problem.type.status if typed or problem.type is INVALID_TOKEN else 200)
         client = Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
-        context = Context(gateway, actor, client, document)
-        return await self._run(asked, context, typed)
+        return await self._run(asked, Context(gateway, actor, client, document), typed)
+
+    async def _actor(self, request: Request, gateway: Gateway, operation: OperationDefinitionNode) -> Actor:
+        """The actor of a request; what is open to everybody does not look at credentials. Raises `invalid_token`."""
+        selected = operation.selection_set.selections
+        if all(isinstance(each, FieldNode) and each.name.value in self._open for each in selected):
+            return ANONYMOUS
+        return await gateway.part(Authenticator).actor(request.headers.get("authorization"))
 
     async def _run(self, asked: GraphQLRequest, context: Context, typed: bool) -> Response:
         result: Any = await self._schema.execute(
@@ -97,7 +108,7 @@ class GraphQLEndpoint:
             raise input_problem(gateway.catalogue, operation, asked.variables) or values_problem(errors)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A document that cannot be run, with the entries of `errors` that say why."""
 
     def __init__(self, prepared: Prepared) -> None:
@@ -109,7 +120,7 @@ class Refused(Exception):
 
 def _runnable(prepared: Prepared, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
     if prepared.structure or prepared.document is None:
-        raise Refused(prepared)
+        raise RefusedError(prepared)
     return prepared.document, prepared.operation(asked.operation_name)
 
 
@@ -154,6 +165,10 @@ def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
     return GraphQLRequest(query, variables or {}, name or None)
+
+
+def _refusal(problem: Problem, typed: bool, status: int) -> Response:
+    return _answer({"errors": [error_json(problem)]}, typed, status, problem.headers())
 
 
 def _answer(body: Mapping[str, Any], typed: bool, status: int, headers: Mapping[str, str] | None = None) -> Response:

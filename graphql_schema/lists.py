@@ -6,11 +6,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Optional
+from typing import Any
 
 import strawberry
 
-from graphql_schema.building import Argument, add_fields, annotation, attribute, field, graphql_enum, input_type, plain
+from graphql_schema.building import (
+    Argument,
+    add_fields,
+    annotation,
+    attribute,
+    field,
+    graphql_enum,
+    input_type,
+    list_of,
+    plain,
+)
 from graphql_schema.naming import pascal
 from services.catalogue import ListArguments, Page, Problem, Resource
 from services.catalogue.scalars import FieldType, Operator
@@ -40,8 +50,8 @@ class PageInfo:
 
     has_next_page: bool = strawberry.field(description="Whether there are more behind the page.")
     has_previous_page: bool = strawberry.field(description="Whether there are some before the page.")
-    start_cursor: Optional[str] = strawberry.field(description="The cursor of the first edge.")  # noqa: UP045
-    end_cursor: Optional[str] = strawberry.field(description="The cursor of the last edge.")  # noqa: UP045
+    start_cursor: str | None = strawberry.field(description="The cursor of the first edge.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last edge.")
 
 
 @strawberry.enum(description="Which way a list is sorted. Nulls count as greater than any value.")
@@ -72,8 +82,8 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
         name=f"{name}Edge", description=f"A {resource.name} in a list.",
     )  # fmt: skip
     fields = [
-        attribute("edges", list[edge], "The rows of the page with their cursors.", _edges),
-        attribute("nodes", list[node], "The rows of the page.", lambda value: value.nodes),
+        attribute("edges", list_of(edge), "The rows of the page with their cursors.", _edges),
+        attribute("nodes", list_of(node), "The rows of the page.", lambda value: value.nodes),
         attribute("page_info", PageInfo, "Where the page stands in the list.", _page_info),
         field("total_count", int, "The size of the whole list.", _total),
     ]
@@ -88,7 +98,7 @@ def list_parameters(resource: Resource[Any]) -> tuple[Argument, ...]:
         Argument("first", int, f"How many at most: 1 to {MAX_LIMIT}, {DEFAULT_LIMIT} if left out."),
         Argument("after", str, "A cursor: the page behind it."),
         Argument("filter", filter_type(resource), "Which rows to list."),
-        Argument("order_by", list[order_type(resource)], "How to sort; newest first if left out."),
+        Argument("order_by", list_of(order_type(resource)), "How to sort; newest first if left out."),
     ]
     if resource.search:
         found.append(Argument("search", str, f"Words to search for in {' and '.join(resource.search)}."))
@@ -127,22 +137,20 @@ def filter_type(resource: Resource[Any]) -> Any:
     members = [
         Argument(each, _condition_type(resource.fields[each]), f"Conditions on `{each}`.") for each in resource.filters
     ]
-    itself = Annotated[name, strawberry.lazy("graphql_schema.lists")]
+    itself = type(name, (), {})
     members += [
-        Argument("and", list[itself], "All of these hold."),  # type: ignore[valid-type]
-        Argument("or", list[itself], "At least one of these holds."),  # type: ignore[valid-type]
+        Argument("and", list_of(itself), "All of these hold."),
+        Argument("or", list_of(itself), "At least one of these holds."),
         Argument("not", itself, "This does not hold."),
     ]
-    made = input_type(name, f"Which {resource.plural} to list; all entries must hold.", members)
-    globals()[name] = made  # where strawberry.lazy looks for it
-    return made
+    return input_type(name, f"Which {resource.plural} to list; all entries must hold.", members, itself)
 
 
 @cache
 def order_type(resource: Resource[Any]) -> Any:
     """`ItemOrder`: a field and a direction."""
     name = pascal(resource.name)
-    fields = Enum(f"{name}OrderField", {each.upper(): each for each in (*resource.sorts, "id") })  # type: ignore[misc]
+    fields = Enum(f"{name}OrderField", {each.upper(): each for each in (*resource.sorts, "id")})  # type: ignore[misc]
     kind = strawberry.enum(fields, description=f"What {resource.plural} can be sorted by.")
     members = [
         Argument("field", kind, "What to sort by.", required=True),
@@ -162,7 +170,7 @@ def _condition_type(kind: FieldType) -> Any:
 @cache
 def _conditions(name: str, kind: FieldType) -> Any:
     single = annotation(replace(kind, nullable=False))
-    types = {Operator.IN: list[single], Operator.NOT_IN: list[single], Operator.IS_NULL: bool}
+    types = {Operator.IN: list_of(single), Operator.NOT_IN: list_of(single), Operator.IS_NULL: bool}
     members = [Argument(each.value, types.get(each, single), _WORDS[each]) for each in kind.operators]
     return input_type(name, "Conditions on one field; all of them must hold.", members)
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.building import SCALAR_MAP, Argument, add_fields, annotation, attribute, field, input_type, plain
+from graphql_schema.building import (
+    SCALAR_MAP,
+    Argument,
+    add_fields,
+    annotation,
+    attribute,
+    field,
+    input_type,
+    list_of,
+    nullable,
+    plain,
+)
 from graphql_schema.context import Info
 from graphql_schema.documents import CachedDocument
 from graphql_schema.lists import list_parameters, read_arguments, renamed
@@ -64,7 +75,11 @@ class _Builder:
 
         arguments = [_id_argument(resource)] if operation.on_a_row else []
         return field(
-            _python_name(operation), Optional[self.types.of(resource)], operation.description, get, arguments  # noqa: UP045
+            _python_name(operation),
+            nullable(self.types.of(resource)),
+            operation.description,
+            get,
+            arguments,
         )
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
@@ -83,7 +98,7 @@ class _Builder:
 
             return self.types.wrap_page(resource, page, total)
 
-        result = Optional[self.types.connection(resource)]  # noqa: UP045
+        result = nullable(self.types.connection(resource))
         return field(_python_name(operation), result, operation.description, listed, list_parameters(resource))
 
     def _mutation(self, operation: Operation) -> StrawberryField:
@@ -100,14 +115,16 @@ class _Builder:
             return await _execute(info, operation, execution.Request(key, data)), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
-        return field(operation.name, Optional[self._payload(operation)], operation.description, mutate, arguments)  # noqa: UP045
+        return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
 
     def _payload(self, operation: Operation) -> Any:
         """`CreateItemPayload { item }`; a result model's own fields; a deleted row's `id`; otherwise `ok`."""
         name, result = f"{pascal(operation.name)}Payload", operation.result
         if isinstance(result, Resource):
             words = f"The {result.name} as it is now."
-            fields = [attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))]
+            fields = [
+                attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))
+            ]
         elif result is not None:
             words = " ".join((result.__doc__ or "What came of it.").split())
             fields = [attribute(snake(result.__name__), self.types.result(result), words, lambda done: done[0])]
@@ -126,7 +143,7 @@ class _Builder:
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
         words = "Find anything by its identifier; null if it is not there or not readable."
-        return field("node", Optional[Node], words, node, [argument])  # noqa: UP045
+        return field("node", nullable(Node), words, node, [argument])
 
     def _nodes(self) -> StrawberryField:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
@@ -134,9 +151,9 @@ class _Builder:
                 raise Problem.field("ids", "length", f"At most {MAX_NODES} can be found at once.")
             return await asyncio.gather(*(self._load(info, each, "ids") for each in values["ids"]))
 
-        argument = Argument("ids", list[strawberry.ID], "The identifiers.", required=True)
+        argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
         words = "Find several by their identifiers, in the same order; null for what is not there or not readable."
-        return field("nodes", list[Optional[Node]], words, nodes, [argument])  # noqa: UP045
+        return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
     async def _load(self, info: Info, identifier: str, path: str) -> Any:
         resource, key = self.catalogue.locate(identifier, path)
@@ -164,7 +181,14 @@ def _input_members(operation: Operation) -> list[Argument]:
     if operation.input is not None:
         for name, kind in fields_of(operation.input).items():
             required = operation.input.model_fields[name].is_required()
-            members.append(Argument(name, annotation(replace(kind, nullable=False)), description_of(operation.input, name), required=required))
+            members.append(
+                Argument(
+                    name,
+                    annotation(replace(kind, nullable=False)),
+                    description_of(operation.input, name),
+                    required=required,
+                )
+            )
     return members
 
 

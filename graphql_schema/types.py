@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Optional
+from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.building import add_fields, annotation, attribute, field
+from graphql_schema.building import add_fields, annotation, attribute, field, nullable
 from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
 from graphql_schema.naming import pascal
@@ -19,15 +19,16 @@ from services.catalogue.scalars import FieldType
 from services.execution import authorize_read
 
 
-@strawberry.interface(description="Something with an identifier, which `node` finds (Relay).")
 class Node:
     """Relay's Node. `record` is the row that the fields are read from."""
 
     record: strawberry.Private[Record]
 
-    @strawberry.field(description="Its identifier, the same everywhere.")
-    def id(self) -> strawberry.ID:
-        raise AssertionError("every type has an id of its own")
+
+add_fields(
+    Node, [attribute("id", strawberry.ID, "Its identifier, the same everywhere.", lambda node: node.record["id"])]
+)
+strawberry.interface(Node, description="Something with an identifier, which `node` finds (Relay).")
 
 
 class Types:
@@ -60,7 +61,9 @@ class Types:
                 attribute(name, annotation(kind), description_of(model, name), partial(_of_result, name, kind))
                 for name, kind in fields_of(model).items()
             ])  # fmt: skip
-            self._results[model] = strawberry.type(cls, name=model.__name__, description=" ".join((model.__doc__ or "").split()))
+            self._results[model] = strawberry.type(
+                cls, name=model.__name__, description=" ".join((model.__doc__ or "").split())
+            )
         return self._results[model]
 
     def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
@@ -82,7 +85,7 @@ class Types:
                 return None if key is None else self.wrap(target, await info.context.loaders.row(target, key))
 
             description = f"The {words}; null if there is none, or if it is not readable."
-            return field(relation.name, Optional[self._classes[target]], description, one)  # noqa: UP045
+            return field(relation.name, nullable(self._classes[target]), description, one)
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
             authorize_read(target, info.context.actor)
@@ -95,14 +98,16 @@ class Types:
             return self.wrap_page(target, page, lambda: loaders.count(relation, key, whole))
 
         return field(
-            relation.name, Optional[self._connections[target]], f"The {words}, a page at a time.", many,  # noqa: UP045
+            relation.name, nullable(self._connections[target]), f"The {words}, a page at a time.", many,
             list_parameters(target),
         )  # fmt: skip
 
 
 def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
     return [
-        attribute(name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind))
+        attribute(
+            name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind)
+        )
         for name, kind in resource.fields.items()
     ]
 

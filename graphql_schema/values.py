@@ -69,10 +69,10 @@ class _Finder(Visitor):
         super().__init__()
         self.wanted, self.found = wanted, list[FieldError]()
 
-    def enter(self, node: Node, _key: Any, _parent: Any, _path: Any, ancestors: list[Any]) -> None:
+    def enter(self, node: Node, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
         """Note the path of a node that is wanted, from its argument down."""
         if id(node) in self.wanted:
-            named = [each for each in [*ancestors, node] if isinstance(each, (ArgumentNode, ObjectFieldNode))]
+            named = [each for each in [*ancestors, parent, node] if isinstance(each, (ArgumentNode, ObjectFieldNode))]
             path = tuple(each.name.value for each in named)
             self.found.append(FieldError(path, "type", "This is not a value of the type asked for."))
 
@@ -86,7 +86,7 @@ def input_problem(
         declared = by_field.get(node.name.value) if isinstance(node, FieldNode) else None
         if declared is None or not isinstance(node, FieldNode):
             continue
-        given = next((each.value for each in node.arguments if each.name.value == "input"), None)
+        given = next((each.value for each in node.arguments or () if each.name.value == "input"), None)
         value = value_from_ast_untyped(given, dict(variables)) if given is not None else None
         if isinstance(value, Mapping):
             try:

@@ -18,8 +18,10 @@ _IGNORED: Final = ("client_id", "client_secret")
 
 
 async def form_body(request: Request) -> bytes:
-    """The form as the operation's JSON input. Raises `validation_failed` for another grant type, `bad_request` for bytes
-    that are not UTF-8."""
+    """The form as the operation's JSON input.
+
+    Raises `validation_failed` for another grant type, `bad_request` for bytes that are not UTF-8.
+    """
     async with request.form(max_fields=10) as form:
         fields = {name: value for name, value in form.multi_items() if isinstance(value, str) and name not in _IGNORED}
     if fields.pop("grant_type", "password") not in ("password", ""):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from rest import oauth2
-from rest.openapi_parameters import id_parameter, list_parameters, selection_parameters
+from rest.openapi_parameters import id_parameter, parameters_of
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Resource
@@ -21,6 +21,7 @@ from services.catalogue.problems import (
     INVALID_TOKEN,
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
+    PROBLEM_TYPES,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION_FAILED,
@@ -36,7 +37,11 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "description": "A failure (RFC 9457). Each code is documented at its `type`.",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "Where this kind of problem is documented."},
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Where this kind of problem is documented.",
+        },
         "title": {"type": "string", "description": "The kind of problem, in words."},
         "status": {"type": "integer", "description": "The HTTP status."},
         "code": {"type": "string", "description": "The kind of problem, for programs."},
@@ -75,7 +80,14 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "servers": [{"url": "/"}],
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
-        "components": {"schemas": _schemas(catalogue), "securitySchemes": _security_schemes(catalogue, prefix)},
+        "components": {
+            "schemas": _schemas(catalogue),
+            "parameters": _parameters(catalogue),
+            "examples": {
+                each.code: {"summary": each.title, "value": _example(each)} for each in PROBLEM_TYPES.values()
+            },
+            "securitySchemes": _security_schemes(catalogue, prefix),
+        },
     }
 
 
@@ -83,15 +95,18 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
     if route.resource is not None:
-        parameters += list_parameters(route.resource) if route.is_list else []
-        parameters += selection_parameters(route.resource)
+        named = parameters_of(route.resource, is_list=route.is_list)
+        parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     found: dict[str, Any] = {
         "operationId": _camel(name),
         "tags": [route.path.split("/")[1]],
         "summary": description.split(".")[0].split(":")[0],
         "description": description,
         "parameters": parameters,
-        "responses": {str(route.status): _success(route), **_failures(problems, has_body=route.method in ("POST", "PATCH"))},
+        "responses": {
+            str(route.status): _success(route),
+            **_failures(problems, has_body=route.method in ("POST", "PATCH")),
+        },
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}],
     }
     body = _body(route)
@@ -143,7 +158,10 @@ def _success(route: RestRoute) -> dict[str, Any]:
     if resource is None:
         assert route.operation is not None
         assert isinstance(route.operation.result, type)
-        return {"description": "Done.", "content": {_JSON: {"schema": {"$ref": _SCHEMA + route.operation.result.__name__}}}}
+        return {
+            "description": "Done.",
+            "content": {_JSON: {"schema": {"$ref": _SCHEMA + route.operation.result.__name__}}},
+        }
     name = f"{_pascal(resource.name)}List" if route.is_list else _pascal(resource.name)
     found: dict[str, Any] = {
         "description": f"A page of {resource.plural}." if route.is_list else f"The {resource.name}.",
@@ -166,9 +184,12 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     found = {}
     for status, kinds in sorted(by_status.items()):
         kinds.sort(key=lambda kind: kind.code)
-        examples = {kind.code: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
+        examples = {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds}
         content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMA}Problem"}, "examples": examples}}
-        response: dict[str, Any] = {"description": " ".join(f"`{k.code}`: {k.title}" for k in kinds), "content": content}
+        response: dict[str, Any] = {
+            "description": " ".join(f"`{k.code}`: {k.title}" for k in kinds),
+            "content": content,
+        }
         headers = {401: "WWW-Authenticate", 429: "Retry-After"}
         if status in headers:
             response["headers"] = {headers[status]: {"schema": {"type": "string"}}}
@@ -183,6 +204,14 @@ def _example(kind: ProblemType) -> dict[str, Any]:
     if kind is VALIDATION_FAILED:
         found["errors"] = [{"field": "title", "code": "required", "message": "This field is required."}]
     return found
+
+
+def _parameters(catalogue: Catalogue) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for route in rest_routes(catalogue):
+        if route.resource is not None:
+            found |= parameters_of(route.resource, is_list=route.is_list)
+    return dict(sorted(found.items()))
 
 
 def _schemas(catalogue: Catalogue) -> dict[str, Any]:
@@ -250,7 +279,11 @@ def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
     scopes = {scope: _scope_words(scope) for scope in catalogue.scopes}
     flow = {"tokenUrl": f"{prefix}/auth/login", "refreshUrl": f"{prefix}/auth/refresh", "scopes": scopes}
     return {
-        "oauth2": {"type": "oauth2", "description": "Sign in with user name and password.", "flows": {"password": flow}},
+        "oauth2": {
+            "type": "oauth2",
+            "description": "Sign in with user name and password.",
+            "flows": {"password": flow},
+        },
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
     }
 

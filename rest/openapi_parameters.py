@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from rest.query import MAX_INCLUDE_DEPTH
@@ -28,20 +29,31 @@ _WORDS: Final = {
 def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
     """The identifier in a path."""
     schema = Identifier(resource.prefix).schema
-    return {"name": "id", "in": "path", "required": True, "description": f"The identifier of the {resource.name}.", "schema": schema}
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": f"The identifier of the {resource.name}.",
+        "schema": schema,
+    }
 
 
-def list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
-    """Page, order, search and every filter of a list of the resource."""
+def parameters_of(resource: Resource[Any], *, is_list: bool) -> dict[str, dict[str, Any]]:
+    """The query parameters of a representation or a list of the resource, by their names among the components."""
+    found = [*(_list_parameters(resource) if is_list else []), *_selection_parameters(resource)]
+    return {f"{resource.name}.{each['name'].replace('[', '.').rstrip(']')}": each for each in found}
+
+
+def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     sorts = [name for field in (*resource.sorts, "id") for name in (field, f"-{field}")]
     found = [
         _query("limit", "How many at most.", _integer(1, MAX_LIMIT, DEFAULT_LIMIT)),
         _query("after", "A cursor: the page behind it.", {"type": "string", "maxLength": MAX_CURSOR}),
         _query("skip", "How many to pass over; for paging by hand.", _integer(0, MAX_SKIP, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
-        _listed("sort", f"Fields to sort by, `-` for descending: {', '.join(f'`{n}`' for n in resource.sorts)}.", sorts),
+        _listed("sort", f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}.", sorts),
         {
-            "name": "filter", "in": "query", "description": 'A filter as JSON, with `and`, `or` and `not`: `{"or": [{…}, {…}]}`.',
+            "name": "filter", "in": "query", "description": "A filter as JSON, with `and`, `or` and `not`.",
             "content": {"application/json": {"schema": {"type": "object"}}},
         },
     ]  # fmt: skip
@@ -54,18 +66,21 @@ def list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     return found
 
 
-def selection_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
-    """What to represent: relations and fields."""
-    relations = ", ".join(f"`{name}`" for name in resource.relations) or "none"
+def _selection_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
+    relations = _quoted(resource.relations) or "none"
     deep = f"Dots lead to relations of relations, {MAX_INCLUDE_DEPTH} deep."
     text = {"type": "array", "items": {"type": "string"}}
     return [
         {**_query("include", f"Relations to include: {relations}. {deep}", text), "style": "form", "explode": False},
         {
-            **_query("fields", "Fields to show, `relation.field` for those of an included relation; all if left out.", text),
+            **_query("fields", "Fields to show, `relation.field` for an included relation's; all if left out.", text),
             "style": "form", "explode": False,
         },
     ]  # fmt: skip
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _filter(name: str, kind: FieldType, operator: Operator) -> dict[str, Any]:

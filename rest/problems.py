@@ -8,10 +8,9 @@ from typing import Any, Final
 import orjson
 from starlette.responses import Response
 
-from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN, FieldError, Problem
+from services.catalogue.problems import FieldError, Problem
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
-REALM: Final = "gateway"
 
 
 def field_path(path: Iterable[str | int]) -> str:
@@ -40,31 +39,6 @@ def problem_response(problem: Problem) -> Response:
     return Response(
         orjson.dumps(problem_members(problem), default=str),
         status_code=problem.type.status,
-        headers=problem_headers(problem),
+        headers=problem.headers(),
         media_type=PROBLEM_MEDIA_TYPE,
     )
-
-
-def problem_headers(problem: Problem) -> dict[str, str]:
-    """The headers that belong to a problem, whichever face shows it: RFC 9110 (10.2.1, 10.2.3, 11.6.1), RFC 6750."""
-    headers: dict[str, str] = {}
-    if problem.retry_after is not None:
-        headers["Retry-After"] = str(problem.retry_after)
-    if problem.type.status == 401 or problem.type is INSUFFICIENT_SCOPE:
-        headers["WWW-Authenticate"] = _challenge(problem)
-    allow = problem.extra.get("allow")
-    if allow:
-        headers["Allow"] = allow if isinstance(allow, str) else ", ".join(allow)
-    return headers
-
-
-def _challenge(problem: Problem) -> str:
-    parts = [f'realm="{REALM}"']
-    if problem.type is INVALID_TOKEN:
-        parts.append('error="invalid_token"')
-    if problem.type is INSUFFICIENT_SCOPE:
-        parts.append('error="insufficient_scope"')
-        scope = problem.extra.get("scope")
-        if scope:
-            parts.append(f'scope="{scope if isinstance(scope, str) else " ".join(scope)}"')
-    return f"Bearer {', '.join(parts)}"

@@ -29,11 +29,14 @@ def page_json(resource: Resource[Any], page: Page, selection: Selection) -> dict
     return {"data": [record_json(resource, record, selection) for record in page.records], "page": about}
 
 
-def result_bytes(result: Record | Page | ResultModel, resource: Resource[Any] | None, selection: Selection | None) -> bytes:
+def result_bytes(
+    result: Record | Page | ResultModel, resource: Resource[Any] | None, selection: Selection | None
+) -> bytes:
     """What an operation returned, as a JSON body in UTF-8."""
     if isinstance(result, ResultModel):
         return result.model_dump_json().encode()
     assert resource is not None
     assert selection is not None
-    shown = page_json if isinstance(result, Page) else record_json
-    return orjson.dumps(shown(resource, result, selection))  # type: ignore[operator]
+    if isinstance(result, Page):
+        return orjson.dumps(page_json(resource, result, selection))
+    return orjson.dumps(record_json(resource, result, selection))

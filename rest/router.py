@@ -16,7 +16,7 @@ from rest.representation import result_bytes
 from rest.routes import RestRoute, rest_routes
 from services import execution
 from services.auth.authentication import Authenticator
-from services.catalogue import Actor, Catalogue, Client, Kind, Page, Problem
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Kind, Page, Problem
 from services.catalogue.models import parse_value
 from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
 from services.execution import Gateway
@@ -51,7 +51,7 @@ def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
 def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
-        actor = await authenticate(request, gateway)
+        actor = await _actor(route, request, gateway)
         if route.operation is not None:
             execution.authorize(route.operation, actor)
         given = parameters(request.query_params.multi_items())
@@ -66,9 +66,9 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
             result: execution.Result = await gateway.related(route.relation, actor, key, arguments, selection)
         else:
             assert route.operation is not None
-            data = None if route.operation.is_read else await read_body(route, request)
+            data = None if route.operation.is_read else await _body(route, request)
             call = execution.Request(key, data, arguments, selection)
-            result = await gateway.execute(route.operation, actor, call, client_of(request))
+            result = await gateway.execute(route.operation, actor, call, _client(request))
         if result is None:
             return Response(status_code=204)
         body = result_bytes(result, route.resource, selection)
@@ -77,17 +77,19 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
     return endpoint
 
 
-async def authenticate(request: Request, gateway: Gateway) -> Actor:
-    """The actor of a request. Raises `invalid_token`."""
+async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
+    """The actor of a request; what is open to everybody does not look at credentials. Raises `invalid_token`."""
+    if route.operation is not None and route.operation.scope is None:
+        return ANONYMOUS
     return await gateway.part(Authenticator).actor(request.headers.get("authorization"))
 
 
-def client_of(request: Request) -> Client:
+def _client(request: Request) -> Client:
     """The program on the other side."""
     return Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-async def read_body(route: RestRoute, request: Request) -> bytes:
+async def _body(route: RestRoute, request: Request) -> bytes:
     """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type`."""
     assert route.operation is not None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

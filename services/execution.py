@@ -65,7 +65,9 @@ class Gateway:
         assert isinstance(found, kind)
         return found
 
-    async def execute(self, operation: Operation, actor: Actor, request: Request, client: Client | None = None) -> Result:
+    async def execute(
+        self, operation: Operation, actor: Actor, request: Request, client: Client | None = None
+    ) -> Result:
         """Call an operation.
 
         Returns a Record for a row, a Page for a list, a ResultModel, or None. Raises the operation's Problems.

@@ -8,7 +8,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """Keys, lifetimes, limits and costs. `scopes` are all that a token can carry; the limits are in `limits`' syntax."""
+    """Keys, lifetimes, limits and costs.
+
+    `scopes` are all that a token can carry; the limits are in the syntax of the library `limits`.
+    """
 
     secret: str = field(repr=False)
     scopes: tuple[str, ...]

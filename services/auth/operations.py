@@ -26,7 +26,9 @@ from services.workspaces.operations import open_workspace, personal_slug
 log = structlog.get_logger(__name__)
 
 login_form = Seam(
-    "rest", "POST /auth/login", "The OAuth2 password form (RFC 6749, 4.3), for Swagger UI's Authorize; JSON works as well."
+    "rest",
+    "POST /auth/login",
+    "The OAuth2 password form (RFC 6749, 4.3), for Swagger UI's Authorize; JSON works as well.",
 )
 
 list_sessions = sessions.list(where=own)
@@ -49,8 +51,7 @@ async def register_user(call: Call, data: UserRegister) -> User:
     call.session.add(user)
     await call.session.flush()
     await open_workspace(call, user.id, name="Personal", slug=personal_slug(user.username), personal=True)
-    if not call.actor.is_admin:
-        call.actor = Actor(user.id)
+    call.actor = Actor(user.id)
     return user
 
 

@@ -11,7 +11,9 @@ from services.catalogue import Identifier, InputModel, Instant, ReadModel, Resul
 from services.users.schemas import Password, UserID
 
 SessionID = Annotated[UUID, Identifier("ses")]
-GivenPassword = Annotated[SecretStr, Field(max_length=128, description="The password.", examples=["correct horse battery"])]
+GivenPassword = Annotated[
+    SecretStr, Field(max_length=128, description="The password.", examples=["correct horse battery"])
+]
 
 
 class LoginInput(InputModel):

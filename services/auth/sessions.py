@@ -1,9 +1,9 @@
 """What every request needs to know about a session: kept in Redis, known for certain by PostgreSQL.
 
-A live session's state is remembered in Redis for a short while; an ended one is marked there as ended for as long as its
-access tokens could live. The mark overwrites, the memory never does (`SET NX`), so that a slow reader cannot undo an end.
-Without Redis, PostgreSQL answers every time. If Redis can't be told of an end, it is told again until the memory of the
-live session has run out there by itself.
+A live session's state is remembered in Redis for a short while; an ended one is marked there as ended for as long as
+its access tokens could live. The mark overwrites, the memory never does (`SET NX`), so that a slow reader cannot undo
+an end. Without Redis, PostgreSQL answers every time. If Redis can't be told of an end, it is told again until the
+memory of the live session has run out there by itself.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class SessionStates:
         if monotonic() < self._silent_until:
             return None
         try:
-            found: bytes | None = await self.redis.get(_key(session_id))
+            found = await self.redis.get(_key(session_id))
         except (RedisError, OSError):
             self._silence()
             return None
-        return found
+        return found.encode() if isinstance(found, str) else found
 
     async def _recorded(self, session_id: UUID, user_id: UUID) -> bytes:
         statement = (

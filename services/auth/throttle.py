@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import ceil
 from time import time
+from typing import Any
 
 import structlog
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import Redis
 
 from services.auth.config import AuthConfig
 from services.catalogue import Problem
@@ -24,16 +26,14 @@ log = structlog.get_logger(__name__)
 class SignInThrottle:
     """Counts attempts; a success clears the account's count."""
 
-    redis_url: str
+    redis: Redis
     config: AuthConfig
     _shared: FixedWindowRateLimiter = field(init=False)
     _local: FixedWindowRateLimiter = field(init=False)
 
     def __post_init__(self) -> None:
-        url = self.redis_url if "://" not in self.redis_url else f"async+{self.redis_url.replace('unix://', 'redis+unix://')}"
-        storage = RedisStorage(
-            url, wrap_exceptions=True, implementation="redispy", socket_timeout=1.0, socket_connect_timeout=1.0
-        )
+        pool: Any = self.redis.connection_pool  # which `limits` takes, but does not say so
+        storage = RedisStorage("async+redis://", wrap_exceptions=True, implementation="redispy", connection_pool=pool)
         self._shared = FixedWindowRateLimiter(storage)
         self._local = FixedWindowRateLimiter(MemoryStorage())
 

@@ -88,7 +88,11 @@ class Tokens:
             raise ValueError("too long")
         header = jwt.get_unverified_header(token)
         # jose ignores `crit`, and a `kid` or another `typ` is not of our making.
-        if not set(header) <= _HEADER or header.get("typ", "JWT") != "JWT" or header.get("alg") != self.config.algorithm:
+        if (
+            not set(header) <= _HEADER
+            or header.get("typ", "JWT") != "JWT"
+            or header.get("alg") != self.config.algorithm
+        ):
             raise ValueError("header")
         claims: dict[str, Any] = jwt.decode(
             token, self.config.secret, algorithms=[self.config.algorithm],

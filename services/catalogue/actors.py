@@ -11,7 +11,8 @@ from uuid import UUID
 class Actor:
     """The caller of an operation; anonymous is an actor too.
 
-    `scopes` are what the credentials may do; what the user may do is the policies' business. An admin passes every policy.
+    `scopes` are what the credentials may do; what the user may do is the policies' business. An admin passes every
+    policy.
     """
 
     user_id: UUID | None = None

@@ -83,7 +83,9 @@ class Catalogue:
 
     def get_of(self, resource: Resource[Any]) -> Operation | None:
         """The operation that gets one row of a resource by its identifier."""
-        return next((o for o in self.operations.values() if o.kind is Kind.GET and o.resource is resource and o.on_a_row), None)
+        return next(
+            (o for o in self.operations.values() if o.kind is Kind.GET and o.resource is resource and o.on_a_row), None
+        )
 
     def _add_resource(self, resource: Resource[Any]) -> None:
         for other in self.resources.values():
@@ -137,7 +139,9 @@ class Catalogue:
             )
         clash = next((o for o in self.operations.values() if _signature(o) == _signature(operation)), None)
         if clash is not None:
-            raise operation.fault(f'its address "{operation.address}" is that of {clash.name} already.', "Pass address=….")
+            raise operation.fault(
+                f'its address "{operation.address}" is that of {clash.name} already.', "Pass address=…."
+            )
         self.operations[operation.name] = replace(operation, result=self._result(operation))
 
     def _result(self, operation: Operation) -> Resource[Any] | type[ResultModel] | None:
@@ -173,5 +177,7 @@ def _declarations(package: str) -> Iterable[ModuleType]:
         raise DeclarationError(place, f'there is no package "{package}".', "Correct the setting MODULES.") from None
     names = [n for n in ("resource", "operations") if importlib.util.find_spec(f"{package}.{n}") is not None]
     if not names:
-        raise DeclarationError(place, f'"{package}" has neither resource.py nor operations.py.', "Correct the setting MODULES.")
+        raise DeclarationError(
+            place, f'"{package}" has neither resource.py nor operations.py.', "Correct the setting MODULES."
+        )
     return [importlib.import_module(f"{package}.{name}") for name in names]

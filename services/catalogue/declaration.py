@@ -20,7 +20,7 @@ class Location:
     @classmethod
     def of_caller(cls) -> Location:
         """The nearest frame outside the catalogue: the line where an author declares something."""
-        frame = sys._getframe(1)
+        frame = sys._getframe(1)  # noqa: SLF001 - as logging does; inspect.stack() reads every file
         while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
@@ -42,5 +42,7 @@ class DeclarationError(Exception):
 
 def listing(names: object) -> str:
     """Names for an error message, sorted: `"a", "b"`."""
-    found = sorted(str(name) for name in names) if isinstance(names, (set, frozenset, list, tuple, dict)) else [str(names)]
+    found = (
+        sorted(str(name) for name in names) if isinstance(names, (set, frozenset, list, tuple, dict)) else [str(names)]
+    )
     return ", ".join(f'"{name}"' for name in found) or "(none)"

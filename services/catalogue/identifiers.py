@@ -45,7 +45,9 @@ class Identifier:
         """The key in a public identifier. Raises PydanticCustomError (a ValueError) for any other text."""
         found = split_identifier(text)
         if found is None or found[0] != self.prefix:
-            raise PydanticCustomError("identifier", 'This is not an identifier of the form "{form}".', {"form": self.form})
+            raise PydanticCustomError(
+                "identifier", 'This is not an identifier of the form "{form}".', {"form": self.form}
+            )
         return found[1]
 
     @property
@@ -56,7 +58,11 @@ class Identifier:
     @property
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
-        return {"type": "string", "pattern": f"^{self.prefix}_[0-9a-f]{{32}}$", "examples": [f"{self.prefix}_{'0198c0de' * 4}"]}
+        return {
+            "type": "string",
+            "pattern": f"^{self.prefix}_[0-9a-f]{{32}}$",
+            "examples": [f"{self.prefix}_{'0198c0de' * 4}"],
+        }
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         text = core_schema.chain_schema(
@@ -68,5 +74,7 @@ class Identifier:
             serialization=core_schema.plain_serializer_function_ser_schema(self.encode, when_used="json"),
         )
 
-    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return dict(self.schema)

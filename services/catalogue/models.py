@@ -124,7 +124,9 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Pr
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in errors):
         return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
-    if not prefix and any(each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors):
+    if not prefix and any(
+        each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors
+    ):
         return Problem(BAD_REQUEST, "The body must be a JSON object.")
     return Problem(VALIDATION_FAILED, errors=[_field_error(each, prefix) for each in errors])
 
@@ -132,8 +134,8 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Pr
 def parse_input(model: type[Model], data: bytes | Mapping[str, Any]) -> Model:
     """Validate an operation's input, once, whichever face it came through.
 
-    `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is not a JSON
-    object and `validation_failed` with every field at fault.
+    `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is not a
+    JSON object and `validation_failed` with every field at fault.
     """
     try:
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))

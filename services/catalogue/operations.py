@@ -132,7 +132,8 @@ def declare(
 
 def write_operation(
     kind: Kind, resource: Resource[Any] | None, name: str, event: str | None, *,
-    verb: str | None = None, address: str | None = None, scope: str | None = "", emits: Iterable[str] | str | None = None,
+    verb: str | None = None, address: str | None = None, scope: str | None = "",
+    emits: Iterable[str] | str | None = None,
     problems: Iterable[ProblemType] = (), cost: int = 1,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """A decorator that makes an operation of a function; input and result are read off its annotations.
@@ -143,7 +144,9 @@ def write_operation(
 
     def decorate(function: Function) -> Operation:
         location = Location(function.__code__.co_filename, function.__code__.co_firstlineno)
-        events = (emits,) if isinstance(emits, str) else tuple(emits) if emits is not None else (event,) if event else ()
+        events = (
+            (emits,) if isinstance(emits, str) else tuple(emits) if emits is not None else (event,) if event else ()
+        )
         operation = Operation(
             name if verb is None or resource is None else function.__name__, kind, resource,
             address or _address(kind, resource, verb or name),
@@ -194,7 +197,7 @@ def _signature(function: Function, location: Location, *, takes_row: bool) -> di
         raise DeclarationError(
             location,
             f"{name}: its function has not the form of an operation.",
-            f"Write async def {name}({wanted}) with annotations, call: Call first, data: an InputModel or none, and the result.",
+            f"Write async def {name}({wanted}) with annotations: call: Call first, data: an InputModel, the result.",
         )
     data = hints.get("data")
     if data is not None and not (isinstance(data, type) and issubclass(data, InputModel)):

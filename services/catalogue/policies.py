@@ -1,8 +1,8 @@
 """Who may do what, as SQL.
 
 A `Rule` takes an entity (a mapped class or an alias of it) and returns a predicate over it and the actor, whose values
-are the bind parameters `ACTOR_ID` and `ACTOR_SESSION_ID`. A `Policy` has a rule per action and a mask per guarded field.
-What has no rule is allowed to nobody; admins pass every rule and see through every mask.
+are the bind parameters `ACTOR_ID` and `ACTOR_SESSION_ID`. A `Policy` has a rule per action and a mask per guarded
+field. What has no rule is allowed to nobody; admins pass every rule and see through every mask.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Policy:
         """Whether the actor may do this to a row of the entity. An action without a rule of its own is an update."""
         if actor.is_admin:
             return true()
-        rule = self.rules.get(action) or (nobody if action in {"create", "delete"} else self.rules.get("update", nobody))
+        rule = self.rules.get(action) or (
+            nobody if action in {"create", "delete"} else self.rules.get("update", nobody)
+        )
         return rule(entity)
 
     def column(self, field: str, entity: Any, actor: Actor) -> ColumnElement[Any]:

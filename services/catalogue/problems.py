@@ -117,72 +117,108 @@ class Problem(Exception):
 
 
 BAD_REQUEST: Final = ProblemType(
-    "bad_request", 400, "The request could not be read.",
+    "bad_request",
+    400,
+    "The request could not be read.",
     "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object.",
-)  # fmt: skip
+)
 INVALID_DOCUMENT: Final = ProblemType(
-    "invalid_document", 400, "The GraphQL document is not valid.",
-    "The document has a syntax error, or asks for something the schema does not have. `detail` is the validator's sentence.",
-)  # fmt: skip
+    "invalid_document",
+    400,
+    "The GraphQL document is not valid.",
+    "The document has a syntax error, or asks for something the schema does not have. `detail` is the validator's "
+    "sentence.",
+)
 UNAUTHENTICATED: Final = ProblemType(
-    "unauthenticated", 401, "Sign in first.",
+    "unauthenticated",
+    401,
+    "Sign in first.",
     "The operation needs an actor and the request carries no credentials. Send `Authorization: Bearer <access token>`.",
-)  # fmt: skip
+)
 INVALID_TOKEN: Final = ProblemType(
-    "invalid_token", 401, "The token is not valid.",
-    "The token is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in again.",
-)  # fmt: skip
+    "invalid_token",
+    401,
+    "The token is not valid.",
+    "The token is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in "
+    "again.",
+)
 INVALID_CREDENTIALS: Final = ProblemType(
-    "invalid_credentials", 401, "The user name or the password is wrong.",
+    "invalid_credentials",
+    401,
+    "The user name or the password is wrong.",
     "The same answer is given for an unknown account, a wrong password and a deactivated account.",
-)  # fmt: skip
+)
 FORBIDDEN: Final = ProblemType(
-    "forbidden", 403, "You may not do this.",
+    "forbidden",
+    403,
+    "You may not do this.",
     "The resource is readable, but this action on it is not allowed to the actor.",
-)  # fmt: skip
+)
 INSUFFICIENT_SCOPE: Final = ProblemType(
-    "insufficient_scope", 403, "The token lacks a scope.",
+    "insufficient_scope",
+    403,
+    "The token lacks a scope.",
     "The operation needs a scope that the credentials do not carry; `scope` names it (RFC 6750).",
-)  # fmt: skip
+)
 NOT_FOUND: Final = ProblemType(
-    "not_found", 404, "There is no such thing.",
+    "not_found",
+    404,
+    "There is no such thing.",
     "Nothing the actor may read has this identifier or address. What exists but is not readable is not found either.",
-)  # fmt: skip
+)
 METHOD_NOT_ALLOWED: Final = ProblemType(
-    "method_not_allowed", 405, "This method is not allowed here.",
+    "method_not_allowed",
+    405,
+    "This method is not allowed here.",
     "The address exists, but not with this HTTP method. `Allow` lists the methods it has.",
-)  # fmt: skip
+)
 NOT_ACCEPTABLE: Final = ProblemType(
-    "not_acceptable", 406, "No such representation.",
+    "not_acceptable",
+    406,
+    "No such representation.",
     "`Accept` asks for a media type that this address does not produce.",
-)  # fmt: skip
+)
 CONFLICT: Final = ProblemType(
-    "conflict", 409, "This is in conflict with what exists.",
-    "Another resource already has a value that must be unique, or the state of the resource does not permit the change.",
-)  # fmt: skip
+    "conflict",
+    409,
+    "This is in conflict with what exists.",
+    "Another resource already has a value that must be unique, or its state does not permit the change.",
+)
 PAYLOAD_TOO_LARGE: Final = ProblemType(
-    "payload_too_large", 413, "The request body is too large.",
+    "payload_too_large",
+    413,
+    "The request body is too large.",
     "The body exceeds the setting MAX_BODY_BYTES.",
-)  # fmt: skip
+)
 UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
-    "unsupported_media_type", 415, "This media type is not supported here.",
-    "Bodies are `application/json` (`application/merge-patch+json` too for PATCH), unless the operation says otherwise, "
-    "and are not compressed.",
-)  # fmt: skip
+    "unsupported_media_type",
+    415,
+    "This media type is not supported here.",
+    "Bodies are `application/json` (`application/merge-patch+json` too for PATCH), unless the operation says "
+    "otherwise, and are not compressed.",
+)
 VALIDATION_FAILED: Final = ProblemType(
-    "validation_failed", 422, "Some input is not valid.",
-    "One or more fields or parameters are missing, unknown, of the wrong type or out of bounds; `errors` lists each with "
-    "its path, a code and a sentence.",
-)  # fmt: skip
+    "validation_failed",
+    422,
+    "Some input is not valid.",
+    "One or more fields or parameters are missing, unknown, of the wrong type or out of bounds; `errors` lists "
+    "each with its path, a code and a sentence.",
+)
 TOO_MANY_REQUESTS: Final = ProblemType(
-    "too_many_requests", 429, "Too many attempts.",
+    "too_many_requests",
+    429,
+    "Too many attempts.",
     "Wait for the number of seconds in `retry_after` (also the header `Retry-After`) and try again.",
-)  # fmt: skip
+)
 INTERNAL_ERROR: Final = ProblemType(
-    "internal_error", 500, "Something went wrong here.",
+    "internal_error",
+    500,
+    "Something went wrong here.",
     "A fault of the gateway, not of the request. `request_id` names it for the operator; nothing else is disclosed.",
-)  # fmt: skip
+)
 UNAVAILABLE: Final = ProblemType(
-    "unavailable", 503, "The service is not available at the moment.",
+    "unavailable",
+    503,
+    "The service is not available at the moment.",
     "A part the gateway depends on does not answer. Try again later.",
-)  # fmt: skip
+)

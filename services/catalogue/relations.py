@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RelationDeclaration:
-    """What an author writes: `one("workspace", reverse="items")` or `many("items", through=ItemLabel, reverse="labels")`."""
+    """What an author writes: `one("workspace", reverse="items")`, `many("labels", through=ItemLabel)`."""
 
     name: str
     many: bool
@@ -83,7 +83,8 @@ def resolve(
     if local not in source.table.columns:
         raise DeclarationError(
             declaration.location,
-            f'{source.name}: the relation "{declaration.name}" leads nowhere: {source.model.__name__} has no column "{local}".',
+            f'{source.name}: the relation "{declaration.name}" leads nowhere: '
+            f'{source.model.__name__} has no column "{local}".',
             "Name it after a foreign key: " + listing([c.name for c in source.table.columns if c.foreign_keys]) + ".",
         )
     table = foreign_key(source.table, local)
@@ -107,7 +108,9 @@ def _through(
     near = _link(declaration, source.table, through)
     tables = {foreign_key(through, column.name) for column in through.columns} - {None, source.table}
     targets = [by_table[table] for table in tables if table in by_table]
-    target = next((each for each in targets if each.plural == declaration.name), targets[0] if len(targets) == 1 else None)
+    target = next(
+        (each for each in targets if each.plural == declaration.name), targets[0] if len(targets) == 1 else None
+    )
     if target is None:
         raise DeclarationError(
             declaration.location,

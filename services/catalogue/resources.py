@@ -52,7 +52,7 @@ class Resource(Generic[M]):
         if policy is None:
             raise self.fault("it has no policy.", "Pass policy=…, were it only Policy(read=everyone).")
         self.policy = policy
-        self.table = cast(Table, model.__table__)
+        self.table = cast("Table", model.__table__)
         self.description = " ".join((model.__doc__ or name).split())
         self._check()
 
@@ -131,13 +131,15 @@ class Resource(Generic[M]):
         try:
             fields = self.fields
         except TypeError as error:
-            raise self.fault(f"{self.read.__name__}: {error}.", "Use a type of services/catalogue/scalars.py.") from None
+            raise self.fault(
+                f"{self.read.__name__}: {error}.", "Use a type of services/catalogue/scalars.py."
+            ) from None
         if not PREFIX_PATTERN.fullmatch(self.prefix):
             raise self.fault(f'the prefix "{self.prefix}" is not 2 to 8 lower-case letters.', "Choose another prefix.")
         identifier = fields["id"].identifier if "id" in fields else None
         if identifier is None or identifier.prefix != self.prefix:
             raise self.fault(
-                f"{self.read.__name__}.id is not an identifier with the prefix \"{self.prefix}\".",
+                f'{self.read.__name__}.id is not an identifier with the prefix "{self.prefix}".',
                 f'Declare id: Annotated[UUID, Identifier("{self.prefix}")].',
             )
         mapped = {attribute.key for attribute in self.model.__mapper__.column_attrs}
@@ -149,7 +151,9 @@ class Resource(Generic[M]):
         self._known("masks", self.policy.masks, set(fields), "a field of the read model")
         for name in self.policy.masks:
             if not fields[name].nullable:
-                raise self.fault(f'the masked field "{name}" cannot be null.', f"Let {self.read.__name__}.{name} be … | None.")
+                raise self.fault(
+                    f'the masked field "{name}" cannot be null.', f"Let {self.read.__name__}.{name} be … | None."
+                )
         if self.search and "search_vector" not in mapped:
             raise self.fault(
                 f"search needs the column {self.model.__name__}.search_vector.",

@@ -35,7 +35,9 @@ def parse_instant(text: str) -> datetime:
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise PydanticCustomError("instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z.")
+    raise PydanticCustomError(
+        "instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
+    )
 
 
 def format_instant(value: datetime) -> str:
@@ -56,7 +58,9 @@ class _InstantSchema:
             serialization=core_schema.plain_serializer_function_ser_schema(format_instant, when_used="json"),
         )
 
-    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return {"type": "string", "format": "date-time"}
 
 

@@ -72,7 +72,8 @@ class ItemLabel(Base):
 
     __table_args__ = (
         ForeignKeyConstraint(
-            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE", name="fk_item_labels_item"
+            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
+            name="fk_item_labels_item",
         ),
         ForeignKeyConstraint(
             ["workspace_id", "label_id"], ["labels.workspace_id", "labels.id"], ondelete="CASCADE",

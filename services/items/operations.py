@@ -22,7 +22,9 @@ list_items, get_item, delete_item = items.list(), items.get(), items.delete()
 @items.create()
 async def create_item(call: Call, data: ItemCreate) -> Item:
     """Create an item, in the caller's personal workspace unless told otherwise."""
-    given: dict[str, Any] = {name: value for name, value in data.changes().items() if name not in ("workspace_id", "label_ids")}
+    given: dict[str, Any] = {
+        name: value for name, value in data.changes().items() if name not in ("workspace_id", "label_ids")
+    }
     workspace_id = data.workspace_id or await personal_workspace_id(call)
     item = Item(workspace_id=workspace_id, creator_id=call.user_id, **given)
     call.session.add(item)

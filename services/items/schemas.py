@@ -46,7 +46,9 @@ class ItemRead(ReadModel):
 class ItemCreate(InputModel):
     """A new item."""
 
-    workspace_id: WorkspaceID | None = Field(default=None, description="Where it belongs; the personal workspace if left out.")
+    workspace_id: WorkspaceID | None = Field(
+        default=None, description="Where it belongs; the personal workspace if left out."
+    )
     title: Title
     description: Description | None = None
     status: ItemStatus = Field(default=ItemStatus.OPEN, description="How far it has come.")

@@ -35,7 +35,9 @@ class LabelRead(ReadModel):
 class LabelCreate(InputModel):
     """A new label."""
 
-    workspace_id: WorkspaceID | None = Field(default=None, description="Where it belongs; the personal workspace if left out.")
+    workspace_id: WorkspaceID | None = Field(
+        default=None, description="Where it belongs; the personal workspace if left out."
+    )
     name: Name
     color: Color = "#808080"
 

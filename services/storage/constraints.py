@@ -16,8 +16,8 @@ _RETRY = {"40001", "40P01"}  # serialisation failure, deadlock
 def problem_of(error: DBAPIError, metadata: MetaData) -> Problem | None:
     """The Problem behind a database error, or None when it is a fault of ours.
 
-    A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the fields;
-    a row still referred to, and a deadlock, are conflicts.
+    A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
+    fields; a row still referred to, and a deadlock, are conflicts.
     """
     cause = getattr(error.orig, "__cause__", None)
     state = str(getattr(cause, "sqlstate", ""))
@@ -33,7 +33,11 @@ def problem_of(error: DBAPIError, metadata: MetaData) -> Problem | None:
     if state == _FOREIGN_KEY and "still referenced" in str(getattr(cause, "detail", "")):
         return Problem(CONFLICT, "Something else still refers to this.")
     if state in (_FOREIGN_KEY, _CHECK, _NOT_NULL):
-        code, message = ("not_found", "There is no such thing here.") if state == _FOREIGN_KEY else ("range", "This is not allowed.")
+        code, message = (
+            ("not_found", "There is no such thing here.")
+            if state == _FOREIGN_KEY
+            else ("range", "This is not allowed.")
+        )
         if state == _NOT_NULL:
             fields, code, message = (str(getattr(cause, "column_name", "")),), "required", "This field is required."
         return Problem(VALIDATION_FAILED, errors=[FieldError((name,), code, message) for name in fields])

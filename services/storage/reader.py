@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Subquery, Uuid, any_, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -44,7 +44,9 @@ class Reader:
     async def count(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> int:
         """The number of rows in the whole list."""
         entity = aliased(resource.model)
-        statement = select(func.count()).select_from(entity).where(*self._restrictions(resource, entity, arguments, where))
+        statement = (
+            select(func.count()).select_from(entity).where(*self._restrictions(resource, entity, arguments, where))
+        )
         return int((await self._execute(statement)).scalar_one())
 
     async def get(self, resource: Resource[Any], key: UUID) -> Record | None:
@@ -66,17 +68,18 @@ class Reader:
         statement = select(*self._columns(resource, entity)).where(entity.id == any_(_array(keys)), visible)
         return {row["id"]: dict(row) for row in (await self._execute(statement)).mappings()}
 
-    async def related(
-        self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
-    ) -> dict[UUID, Page]:
+    async def related(self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments) -> dict[UUID, Page]:
         """A page of a to-many relation for each parent, in one statement (and one more if the total is asked for)."""
         resource, entity = relation.target, aliased(relation.target.model)
         order = order_columns(arguments.order, resource, entity, self.actor)
         position = func.row_number().over(order_by=order).label("_position")
-        parent = func.unnest(_array(parents)).column_valued("parent")
+        given = _rows(parents)
+        parent = given.c.key
         inner = self._linked(relation, entity, parent, select(*self._columns(resource, entity), position))
         rows = self._list(resource, entity, arguments, None, inner).lateral()
-        statement = select(parent.label("_parent"), rows).join_from(parent, rows, true()).order_by(parent, rows.c._position)
+        statement = (
+            select(parent.label("_parent"), rows).join_from(given, rows, true()).order_by(parent, rows.c["_position"])
+        )
         found: dict[UUID, list[Record]] = {key: [] for key in parents}
         for row in (await self._execute(statement)).mappings():
             record = dict(row)
@@ -90,12 +93,12 @@ class Reader:
     ) -> dict[UUID, int]:
         """The number of rows in the whole of a to-many relation, for each parent."""
         entity = aliased(relation.target.model)
-        parent = func.unnest(_array(parents)).column_valued("parent")
-        counted = self._linked(relation, entity, parent, select(func.count().label("size")).select_from(entity))
+        given = _rows(parents)
+        counted = self._linked(relation, entity, given.c.key, select(func.count().label("size")).select_from(entity))
         counted = counted.where(*self._restrictions(relation.target, entity, arguments, None))
         sizes = counted.lateral()
-        statement = select(parent, sizes.c.size).join_from(parent, sizes, true())
-        return {key: size for key, size in (await self._execute(statement)).all()}
+        statement = select(given.c.key, sizes.c.size).join_from(given, sizes, true())
+        return dict((await self._execute(statement)).tuples().all())
 
     async def attach(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> None:
         """Put the selected relations into records, level by level: a record or None, or a Page, by relation name."""
@@ -164,3 +167,8 @@ class Reader:
 
 def _array(keys: Sequence[UUID]) -> ColumnElement[Any]:
     return bindparam(None, list(keys), type_=ARRAY(Uuid()))
+
+
+def _rows(keys: Sequence[UUID]) -> Subquery:
+    """The keys as a table of one column, `key`."""
+    return select(func.unnest(_array(keys)).label("key")).subquery("parents")

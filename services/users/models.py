@@ -21,7 +21,9 @@ class User(Timestamps, Base):
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_superuser: Mapped[bool] = mapped_column(default=False, server_default="false")
 
-    __table_args__ = (CheckConstraint("char_length(username) between 3 and 50", "username_length", info={"fields": ["username"]}),)
+    __table_args__ = (
+        CheckConstraint("char_length(username) between 3 and 50", "username_length", info={"fields": ["username"]}),
+    )
 
 
 Index("uq_users_email", func.lower(User.email), unique=True, info={"fields": ["email"]})

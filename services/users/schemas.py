@@ -38,7 +38,8 @@ FullName = Annotated[
     Field(description="Name as people say it.", examples=["Ada Lovelace"]),
 ]
 Password = Annotated[
-    SecretStr, Field(min_length=8, max_length=128, description="8 to 128 characters.", examples=["correct horse battery"])
+    SecretStr,
+    Field(min_length=8, max_length=128, description="8 to 128 characters.", examples=["correct horse battery"]),
 ]
 
 

@@ -29,7 +29,9 @@ def member(least: Role) -> Rule:
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
     """The policy of what lives in a workspace: who may read, who may write, and rules of single actions."""
-    return Policy(**{"read": member(read), "create": member(write), "update": member(write), "delete": member(write), **rules})
+    policy = Policy(read=member(read), create=member(write), update=member(write), delete=member(write))
+    policy.rules.update(rules)
+    return policy
 
 
 def _role_in(least: Role) -> Rule:

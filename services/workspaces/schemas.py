@@ -21,7 +21,9 @@ Name = Annotated[
 Slug = Annotated[
     str,
     StringConstraints(min_length=3, max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
-    Field(description="A name for addresses, unique: lower-case words joined by hyphens.", examples=["analytical-engine"]),
+    Field(
+        description="A name for addresses, unique: lower-case words joined by hyphens.", examples=["analytical-engine"]
+    ),
 ]
 
 

@@ -1,0 +1,46 @@
+"""`gateway create-admin`: the first admin, or one more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from sqlalchemy import update
+
+from gateway.embedded import check_reachable, shared_servers
+from gateway.errors import SettingsError
+from gateway.runtime import open_gateway
+from gateway.settings import Settings, load_settings
+from services.catalogue import ANONYMOUS, Catalogue, Problem
+from services.execution import Request
+from services.users.models import User
+
+
+def create_admin(
+    username: Annotated[str, typer.Option(prompt=True, help="The name to sign in with.")],
+    email: Annotated[str, typer.Option(prompt=True, help="The e-mail address.")],
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ADMIN_PASSWORD")
+    ],
+) -> None:
+    """Make an account that may do everything. Without --password it is asked for."""
+    loaded = load_settings()
+    with shared_servers(loaded) as settings:
+        asyncio.run(_create(settings, {"username": username, "email": email, "password": password}))
+    typer.echo(f"{username} is an admin.")
+
+
+async def _create(settings: Settings, data: dict[str, str]) -> None:
+    await check_reachable(settings)
+    catalogue = Catalogue.load(settings.MODULES)
+    async with open_gateway(settings, catalogue) as gateway:
+        try:
+            record = await gateway.execute(catalogue.operations["create_user"], ANONYMOUS, Request(data=data))
+        except Problem as problem:
+            faults = [f"--{'.'.join(map(str, each.path))}: {each.message}" for each in problem.errors]
+            raise SettingsError("\n".join(faults) or problem.detail) from None
+        assert isinstance(record, dict)
+        async with gateway.database.unit_of_work() as session:
+            await session.execute(update(User).where(User.id == record["id"]).values(is_superuser=True))
+            await session.commit()

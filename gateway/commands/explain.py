@@ -1,0 +1,131 @@
+"""`gateway explain [OPERATION]`: what an operation is on both faces, and the SQL of its policy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.dialects import postgresql
+
+from gateway.errors import SettingsError
+from gateway.settings import load_settings
+from graphql_schema.naming import camel, field_name
+from rest.routes import METHODS
+from services.catalogue import Actor, Catalogue, Kind, Operation, Resource
+from services.catalogue.models import fields_of
+from services.catalogue.scalars import FieldType
+
+_ANYBODY = Actor()
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def explain(
+    operation: Annotated[
+        str | None, typer.Argument(help="Its name, such as create_item; all of them if left out.")
+    ] = None,
+) -> None:
+    """Tell where operations are served, what they take, need and can fail with."""
+    settings = load_settings()
+    catalogue = Catalogue.load(settings.MODULES)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    if operation is None:
+        console.print(_overview(catalogue, settings.API_V1_STR), crop=False)
+        for seam in catalogue.seams:
+            console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
+        return
+    found = catalogue.operations.get(operation.replace(".", "_"))
+    if found is None:
+        raise SettingsError(f'There is no operation "{operation}". `gateway explain` lists them.')
+    for name, value in _details(found, settings.API_V1_STR):
+        console.print(f"{name:<9} {value}")
+
+
+def _overview(catalogue: Catalogue, prefix: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("operation", "REST", "GraphQL", "scope"):
+        table.add_column(title, no_wrap=True)
+    for each in sorted(catalogue.operations.values(), key=lambda o: o.address):
+        table.add_row(each.name, _route(each, prefix), _field(each), _scope(each))
+    return table
+
+
+def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
+    found = [
+        ("operation", operation.name),
+        ("what", operation.description),
+        ("where", str(operation.location)),
+        ("REST", _route(operation, prefix)),
+        ("GraphQL", _field(operation)),
+        ("scope", _scope(operation)),
+        ("input", _members(fields_of(operation.input)) if operation.input else "none"),
+        ("result", _result(operation)),
+        ("policy", _policy(operation)),
+        ("problems", ", ".join(f"{each.code} ({each.status})" for each in operation.problems) or "none"),
+        ("events", ", ".join(operation.emits) or "none"),
+        ("cost", str(operation.cost)),
+    ]
+    resource = operation.resource
+    if operation.kind is Kind.LIST and resource is not None:
+        found.insert(7, ("filters", ", ".join(resource.filters)))
+        found.insert(8, ("sorts", ", ".join(resource.sorts)))
+        found.insert(9, ("search", ", ".join(resource.search) or "none"))
+    return found
+
+
+def _route(operation: Operation, prefix: str) -> str:
+    return f"{METHODS[operation.kind]} {prefix}/{operation.address}"
+
+
+def _field(operation: Operation) -> str:
+    return f"{'query' if operation.is_read else 'mutation'} {field_name(operation)}"
+
+
+def _scope(operation: Operation) -> str:
+    return "open to everybody" if operation.scope is None else operation.scope or "any signed-in actor"
+
+
+def _members(fields: Any) -> str:
+    return ", ".join(f"{name}: {_kind(kind)}" for name, kind in fields.items())
+
+
+def _kind(kind: FieldType) -> str:
+    name = kind.identifier.form if kind.identifier else kind.python.__name__
+    name = f"[{name}]" if kind.many else name
+    return f"{name} or null" if kind.nullable else name
+
+
+def _result(operation: Operation) -> str:
+    result = operation.result
+    if result is None:
+        return "nothing"
+    if not isinstance(result, Resource):
+        return f"{result.__name__}: {_members(fields_of(result))}"
+    relations = ", ".join(camel(name) for name in result.relations)
+    return f"{result.name}: {_members(result.fields)}" + (f"; relations {relations}" if relations else "")
+
+
+def _policy(operation: Operation) -> str:
+    """The predicates over the row, for a user who is not an admin."""
+    resource = operation.resource
+    if resource is None:
+        return "none: it is not about a row"
+    actions = ["read"] if operation.action == "read" else ["read", operation.action]
+    if operation.kind is Kind.CREATE:
+        actions = [operation.action]
+    predicates = {action: resource.policy.predicate(action, resource.model, _ANYBODY) for action in actions}
+    if operation.where is not None:
+        predicates["where"] = operation.where(resource.model)
+    return "; ".join(f"{action}: {_sql(each)}" for action, each in predicates.items())
+
+
+def _sql(expression: Any) -> str:
+    """A predicate as PostgreSQL would read it, the actor's values by their names."""
+    stand_ins = {name: UUID(int=number) for number, name in enumerate(_ANYBODY.parameters())}
+    bound = expression.params(stand_ins)
+    text = " ".join(str(bound.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})).split())
+    for name, value in stand_ins.items():
+        text = text.replace(f"'{value}'", f":{name}")
+    return text

@@ -1,0 +1,34 @@
+"""`gateway export openapi|graphql`: the contracts of both faces, as they are kept in the repository."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import orjson
+import typer
+
+from gateway.settings import load_settings
+from graphql_schema.schema import build_schema
+from rest.openapi import openapi_document
+from services.catalogue import Catalogue
+
+
+class Contract(StrEnum):
+    """What can be exported."""
+
+    OPENAPI = "openapi"
+    GRAPHQL = "graphql"
+
+
+def export(what: Annotated[Contract, typer.Argument(help="The contract of which face.")]) -> None:
+    """Print the OpenAPI document (JSON) or the GraphQL schema (SDL). Needs no servers."""
+    settings = load_settings()
+    catalogue = Catalogue.load(settings.MODULES)
+    if what is Contract.GRAPHQL:
+        typer.echo(build_schema(catalogue).as_str())
+        return
+    document = openapi_document(
+        catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=settings.API_V1_STR
+    )
+    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))

@@ -1,0 +1,175 @@
+"""Real servers for the whole suite: started once, one database a worker cloned from a migrated template.
+
+TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead of the embedded ones; the database user must be allowed
+to create databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.engine import make_url
+
+from gateway.app import create_app
+from gateway.embedded import embedded_servers
+from gateway.migrate import upgrade
+from gateway.settings import Settings
+from services.execution import Gateway
+from tests.support.accounts import Account, sign_up
+from tests.support.faces import Face, GraphQLFace, RestFace
+from tests.support.server import LiveServer, live_gateway
+
+TEMPLATE = "gateway_template"
+_DATABASE, _REDIS = "GATEWAY_TEST_DATABASE", "GATEWAY_TEST_REDIS"
+
+servers = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers, in the process that starts the workers; they find them in the environment."""
+    if hasattr(config, "workerinput"):
+        return
+    stack = config.stash[servers] = ExitStack()
+    folder = Path(tempfile.mkdtemp(prefix="hg-tests-"))
+    folder.chmod(0o711)  # as root, PostgreSQL runs as another user
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    given = {
+        "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or None,
+        "REDIS_URL": os.environ.get("TEST_REDIS_URL") or None,
+    }
+    settings = make_settings(DATA_DIR=folder, **given)
+    running = stack.enter_context(embedded_servers(settings))
+    os.environ[_DATABASE], os.environ[_REDIS] = running.database_url, running.redis_url
+    asyncio.run(_execute(running.database_url, f"drop database if exists {TEMPLATE}", f"create database {TEMPLATE}"))
+    upgrade(make_settings(DATABASE_URL=with_database(running.database_url, TEMPLATE), REDIS_URL=running.redis_url))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop them."""
+    if servers in config.stash:
+        config.stash[servers].close()
+
+
+def make_settings(**values: Any) -> Settings:
+    """Settings for tests: cheap hashes, no limits in the way, nothing read from the environment."""
+    cheap: dict[str, Any] = {"PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64}
+    limits = {"LOGIN_ATTEMPTS_PER_ACCOUNT": "100/minute", "LOGIN_ATTEMPTS_PER_ADDRESS": "100000/minute"}
+    secret = {"SECRET_KEY": "a key for tests, of 32 bytes at least"}
+    fixed = {"ENVIRONMENT": "test", "LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
+    return Settings(_env_file=None, **{**cheap, **limits, **secret, **fixed, **values})
+
+
+def with_database(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _execute(url: str, *statements: str) -> None:
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def worker(request: pytest.FixtureRequest) -> str:
+    """The worker's name: `gw0`, or `main` without workers."""
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "main"))
+
+
+@pytest.fixture(scope="session")
+def settings(worker: str) -> Iterator[Settings]:
+    """Settings with a database and a Redis database of the worker's own."""
+    base, name = os.environ[_DATABASE], f"gateway_test_{worker}"
+    asyncio.run(_execute(base, f"drop database if exists {name}", f"create database {name} template {TEMPLATE}"))
+    number = 1 + int(worker.removeprefix("gw")) % 15 if worker.startswith("gw") else 0
+    redis = os.environ[_REDIS]
+    redis = f"{redis}?db={number}" if redis.startswith("unix") else f"{redis.rstrip('/')}/{number}"
+    yield make_settings(DATABASE_URL=with_database(base, name), REDIS_URL=redis)
+    asyncio.run(_execute(base, f"drop database {name} with (force)"))
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application, started."""
+    application = create_app(settings)
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture(scope="session")
+def gateway(app: FastAPI) -> Gateway:
+    """What is behind the faces."""
+    found: Gateway = app.state.gateway
+    return found
+
+
+@pytest.fixture(scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the application, in process."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as found:
+        yield found
+
+
+@pytest.fixture(params=["rest", "graphql"])
+def face(request: pytest.FixtureRequest, client: httpx.AsyncClient, gateway: Gateway) -> Face:
+    """Each face in turn."""
+    return (RestFace if request.param == "rest" else GraphQLFace)(client, gateway.catalogue)
+
+
+@pytest.fixture
+def rest(client: httpx.AsyncClient, gateway: Gateway) -> RestFace:
+    """The REST face."""
+    return RestFace(client, gateway.catalogue)
+
+
+@pytest.fixture
+def graphql(client: httpx.AsyncClient, gateway: Gateway) -> GraphQLFace:
+    """The GraphQL face."""
+    return GraphQLFace(client, gateway.catalogue)
+
+
+@pytest.fixture
+async def ada(client: httpx.AsyncClient) -> Account:
+    """A user, signed in, with a personal workspace."""
+    return await sign_up(client)
+
+
+@pytest.fixture
+async def eve(client: httpx.AsyncClient) -> Account:
+    """Another user, who has nothing to do with the first."""
+    return await sign_up(client)
+
+
+@pytest.fixture(scope="session")
+def live(settings: Settings) -> Iterator[LiveServer]:
+    """A gateway in a process of its own, with demo data."""
+    with live_gateway(settings, demo=True) as server:
+        yield server
+
+
+@pytest.fixture
+def live_server(live: LiveServer) -> str:
+    """Its address."""
+    return live.url
+
+
+@pytest.fixture
+def demo_user(live: LiveServer) -> LiveServer:
+    """Somebody who can sign in there (`username`, `password`)."""
+    return live
