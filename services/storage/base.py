@@ -41,11 +41,16 @@ Key = Annotated[UUID, mapped_column(Uuid(), primary_key=True, default=new_key)]
 """A primary key made in Python, so that it works alike on PostgreSQL 15 to 18."""
 
 
+def _created(context: Any) -> datetime:
+    created: datetime = context.get_current_parameters()["created_at"]
+    return created
+
+
 class Timestamps:
     """When a row was made and last changed."""
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=_created, onupdate=utc_now)
 
 
 def enum_column(kind: type[StrEnum], **options: Any) -> MappedColumn[Any]:
