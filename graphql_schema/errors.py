@@ -8,8 +8,8 @@ from typing import Any, Final
 import structlog
 from graphql import GraphQLError
 
-from graphql_schema.naming import camel
 from services import observation
+from services.catalogue.naming import camel
 from services.catalogue.problems import INTERNAL_ERROR, INVALID_DOCUMENT, FieldError, Problem
 
 log = structlog.get_logger(__name__)

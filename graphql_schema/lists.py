@@ -21,8 +21,8 @@ from graphql_schema.building import (
     list_of,
     plain,
 )
-from graphql_schema.naming import pascal
 from services.catalogue import ListArguments, Page, Problem, Resource
+from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType, Operator
 from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, list_arguments
 

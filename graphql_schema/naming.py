@@ -1,26 +1,9 @@
-"""Names in GraphQL's habit: camelCase members, PascalCase types."""
+"""How operations are called in GraphQL."""
 
 from __future__ import annotations
 
-import re
-
 from services.catalogue import Kind, Operation
-
-
-def camel(name: str) -> str:
-    """`due_at` as `dueAt`."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def pascal(name: str) -> str:
-    """`due_at` as `DueAt`."""
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
-def snake(name: str) -> str:
-    """`DueAt` as `due_at`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+from services.catalogue.naming import camel
 
 
 def field_name(operation: Operation) -> str:

@@ -26,11 +26,12 @@ from graphql_schema.context import Info
 from graphql_schema.documents import CachedDocument
 from graphql_schema.lists import list_parameters, read_arguments, renamed
 from graphql_schema.loaders import Loaders
-from graphql_schema.naming import field_name, pascal, snake
+from graphql_schema.naming import field_name
 from graphql_schema.types import Node, Types
 from services import execution
 from services.catalogue import Catalogue, Identifier, Kind, ListArguments, Operation, Problem, Resource
 from services.catalogue.models import description_of, fields_of, parse_value
+from services.catalogue.naming import pascal, snake
 
 MAX_NODES = 100
 

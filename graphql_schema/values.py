@@ -26,9 +26,10 @@ from graphql import (
 )
 from graphql.utilities.validate_input_value import validate_input_value
 
-from graphql_schema.naming import camel, field_name
+from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.models import NoInput, fields_of, parse_input
+from services.catalogue.naming import camel
 from services.catalogue.problems import VALIDATION_FAILED, FieldError
 from services.catalogue.scalars import FieldType
 

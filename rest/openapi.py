@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pydantic.json_schema import models_json_schema
-
 from rest import oauth2
 from rest.openapi_parameters import id_parameter, parameters_of
+from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Resource
-from services.catalogue.models import fields_of
+from services.catalogue.naming import camel, pascal
 from services.catalogue.problems import (
     BAD_REQUEST,
     INSUFFICIENT_SCOPE,
@@ -29,40 +28,6 @@ from services.catalogue.problems import (
 )
 
 _JSON: Final = "application/json"
-_SCHEMA: Final = "#/components/schemas/"
-
-_PROBLEM_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "title": "Problem",
-    "description": "A failure (RFC 9457). Each code is documented at its `type`.",
-    "required": ["type", "title", "status", "code", "detail"],
-    "properties": {
-        "type": {
-            "type": "string",
-            "format": "uri-reference",
-            "description": "Where this kind of problem is documented.",
-        },
-        "title": {"type": "string", "description": "The kind of problem, in words."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "code": {"type": "string", "description": "The kind of problem, for programs."},
-        "detail": {"type": "string", "description": "What happened this time."},
-        "errors": {"type": "array", "items": {"$ref": f"{_SCHEMA}FieldError"}, "description": "The fields at fault."},
-        "scope": {"type": "string", "description": "The scope that is missing."},
-        "retry_after": {"type": "integer", "description": "Seconds to wait."},
-        "request_id": {"type": "string", "description": "Names the request to the operator."},
-    },
-}
-_FIELD_ERROR_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "title": "FieldError",
-    "description": "What is wrong with one field or parameter.",
-    "required": ["field", "code", "message"],
-    "properties": {
-        "field": {"type": "string", "description": "The path to it, such as `filter.status.in[0]`."},
-        "code": {"type": "string", "description": "What is wrong, for programs."},
-        "message": {"type": "string", "description": "What is wrong, in words."},
-    },
-}
 
 
 def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: str) -> dict[str, Any]:
@@ -81,10 +46,10 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
-            "schemas": _schemas(catalogue),
+            "schemas": schemas(catalogue),
             "parameters": _parameters(catalogue),
             "examples": {
-                each.code: {"summary": each.title, "value": _example(each)} for each in PROBLEM_TYPES.values()
+                each.code: {"summary": each.title, "value": problem_example(each)} for each in PROBLEM_TYPES.values()
             },
             "securitySchemes": _security_schemes(catalogue, prefix),
         },
@@ -98,7 +63,7 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     found: dict[str, Any] = {
-        "operationId": _camel(name),
+        "operationId": camel(name),
         "tags": [route.path.split("/")[1]],
         "summary": description.split(".")[0].split(":")[0],
         "description": description,
@@ -141,12 +106,15 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
     operation = route.operation
     if operation is None or operation.input is None:
         return None
-    schema = {"$ref": f"{_SCHEMA}{operation.input.__name__}"}
-    content: dict[str, Any] = {_JSON: {"schema": schema}}
+    shape: dict[str, Any] = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}}
+    example = input_example(operation.input)
+    if example:
+        shape["example"] = example
+    content: dict[str, Any] = {_JSON: shape}
     if operation.kind is Kind.UPDATE:
-        content["application/merge-patch+json"] = {"schema": schema}
+        content["application/merge-patch+json"] = shape
     if operation.name == oauth2.OPERATION:
-        content[oauth2.FORM] = {"schema": {"$ref": f"{_SCHEMA}LoginForm"}}
+        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}LoginForm"}}
     required = any(field.is_required() for field in operation.input.model_fields.values())
     return {"required": required, "content": content}
 
@@ -160,12 +128,12 @@ def _success(route: RestRoute) -> dict[str, Any]:
         assert isinstance(route.operation.result, type)
         return {
             "description": "Done.",
-            "content": {_JSON: {"schema": {"$ref": _SCHEMA + route.operation.result.__name__}}},
+            "content": {_JSON: {"schema": {"$ref": SCHEMA + route.operation.result.__name__}}},
         }
-    name = f"{_pascal(resource.name)}List" if route.is_list else _pascal(resource.name)
+    name = f"{pascal(resource.name)}List" if route.is_list else pascal(resource.name)
     found: dict[str, Any] = {
         "description": f"A page of {resource.plural}." if route.is_list else f"The {resource.name}.",
-        "content": {_JSON: {"schema": {"$ref": _SCHEMA + name}}},
+        "content": {_JSON: {"schema": {"$ref": SCHEMA + name}}},
     }
     text = {"schema": {"type": "string"}}
     if route.is_list:
@@ -185,7 +153,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     for status, kinds in sorted(by_status.items()):
         kinds.sort(key=lambda kind: kind.code)
         examples = {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds}
-        content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMA}Problem"}, "examples": examples}}
+        content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMA}Problem"}, "examples": examples}}
         response: dict[str, Any] = {
             "description": " ".join(f"`{k.code}`: {k.title}" for k in kinds),
             "content": content,
@@ -197,82 +165,12 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     return found
 
 
-def _example(kind: ProblemType) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "type": kind.uri, "title": kind.title, "status": kind.status, "code": kind.code, "detail": kind.title,
-    }  # fmt: skip
-    if kind is VALIDATION_FAILED:
-        found["errors"] = [{"field": "title", "code": "required", "message": "This field is required."}]
-    return found
-
-
 def _parameters(catalogue: Catalogue) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for route in rest_routes(catalogue):
         if route.resource is not None:
             found |= parameters_of(route.resource, is_list=route.is_list)
     return dict(sorted(found.items()))
-
-
-def _schemas(catalogue: Catalogue) -> dict[str, Any]:
-    models: dict[Any, None] = {}
-    for operation in catalogue.operations.values():
-        if operation.input is not None:
-            models[(operation.input, "validation")] = None
-        if isinstance(operation.result, type):
-            models[(operation.result, "serialization")] = None
-    for resource in catalogue.resources.values():
-        models[(resource.read, "serialization")] = None
-    _, generated = models_json_schema(list(models), ref_template=_SCHEMA + "{model}")
-    schemas: dict[str, Any] = generated["$defs"]
-    for resource in catalogue.resources.values():
-        schemas[_pascal(resource.name)] = _resource_schema(resource, schemas.pop(resource.read.__name__))
-        schemas[f"{_pascal(resource.name)}List"] = _list_schema(resource)
-    if "LoginInput" in schemas:
-        schemas["LoginForm"] = _login_form(schemas["LoginInput"])
-    return {**dict(sorted(schemas.items())), "Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA}
-
-
-def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
-    properties = dict(schema["properties"])
-    properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
-    for relation in resource.relations.values():
-        target = f"{_SCHEMA}{_pascal(relation.target.name)}"
-        about = f"The relation `{relation.name}`, if included."
-        if relation.many:
-            properties[relation.name] = {"$ref": f"{target}List", "description": about}
-        else:
-            properties[relation.name] = {"anyOf": [{"$ref": target}, {"type": "null"}], "description": about}
-    return {
-        **schema, "title": _pascal(resource.name), "description": resource.description,
-        "properties": properties, "required": list(fields_of(resource.read)),
-    }  # fmt: skip
-
-
-def _list_schema(resource: Resource[Any]) -> dict[str, Any]:
-    about = {
-        "has_next": {"type": "boolean", "description": "Whether there are more."},
-        "next": {"type": ["string", "null"], "description": "The cursor to pass as `after`."},
-        "total": {"type": "integer", "description": "The whole list's size, with `count=true`."},
-    }
-    return {
-        "type": "object",
-        "title": f"{_pascal(resource.name)}List",
-        "description": f"A page of {resource.plural}.",
-        "required": ["data", "page"],
-        "properties": {
-            "data": {"type": "array", "items": {"$ref": f"{_SCHEMA}{_pascal(resource.name)}"}},
-            "page": {"type": "object", "required": ["has_next", "next"], "properties": about},
-        },
-    }
-
-
-def _login_form(login: dict[str, Any]) -> dict[str, Any]:
-    grant = {"type": "string", "const": "password", "description": "The grant of RFC 6749, 4.3."}
-    own = {"grant_type": grant, "client_id": {"type": "string"}, "client_secret": {"type": "string"}}
-    scope = {"type": "string", "description": "The scopes wanted, separated by spaces; all if left out."}
-    properties = {**login["properties"], "scope": scope, **own}
-    return {**login, "title": "LoginForm", "description": "The OAuth2 password form.", "properties": properties}
 
 
 def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
@@ -300,12 +198,3 @@ def _tags(catalogue: Catalogue) -> list[str]:
 def _tag(name: str, catalogue: Catalogue) -> dict[str, str]:
     resource = next((each for each in catalogue.resources.values() if each.plural == name), None)
     return {"name": name, "description": resource.description if resource else "Signing in and out."}
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def _pascal(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))

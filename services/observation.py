@@ -12,6 +12,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 
+MAX_NOTED = 200
+"""Characters of operations' names, beyond which no more are listed."""
+
+
 @dataclass(slots=True)
 class Observation:
     """One request (or one operation of a WebSocket): its id, what was called, by whom, with how many SQL statements."""
@@ -44,6 +48,10 @@ def observe(request_id: str) -> Iterator[Observation]:
 def note(operation: str, actor: str) -> None:
     """Say what is being called, and by whom; several operations of one request are listed."""
     observation = current()
-    if observation is not None:
-        observation.operation = f"{observation.operation},{operation}" if observation.operation else operation
-        observation.actor = actor
+    if observation is None:
+        return
+    observation.actor = actor
+    if observation.operation is None:
+        observation.operation = operation
+    elif len(observation.operation) < MAX_NOTED:
+        observation.operation += f",{operation}"

@@ -12,10 +12,11 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
-from graphql_schema.naming import camel, field_name
+from graphql_schema.naming import field_name
 from rest.routes import METHODS
 from services.catalogue import Actor, Catalogue, Kind, Operation, Resource
 from services.catalogue.models import fields_of
+from services.catalogue.naming import camel
 from services.catalogue.scalars import FieldType
 
 _ANYBODY = Actor()

@@ -1,0 +1,126 @@
+"""The schemas of the OpenAPI document, derived from the catalogue's models."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from services.catalogue import Catalogue, InputModel, Resource
+from services.catalogue.models import fields_of
+from services.catalogue.naming import pascal
+from services.catalogue.problems import VALIDATION_FAILED, ProblemType
+
+SCHEMA: Final = "#/components/schemas/"
+
+_PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "A failure (RFC 9457). Each code is documented at its `type`.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Where this kind of problem is documented.",
+        },
+        "title": {"type": "string", "description": "The kind of problem, in words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "code": {"type": "string", "description": "The kind of problem, for programs."},
+        "detail": {"type": "string", "description": "What happened this time."},
+        "errors": {"type": "array", "items": {"$ref": f"{SCHEMA}FieldError"}, "description": "The fields at fault."},
+        "scope": {"type": "string", "description": "The scope that is missing."},
+        "retry_after": {"type": "integer", "description": "Seconds to wait."},
+        "request_id": {"type": "string", "description": "Names the request to the operator."},
+    },
+}
+_FIELD_ERROR_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "FieldError",
+    "description": "What is wrong with one field or parameter.",
+    "required": ["field", "code", "message"],
+    "properties": {
+        "field": {"type": "string", "description": "The path to it, such as `filter.status.in[0]`."},
+        "code": {"type": "string", "description": "What is wrong, for programs."},
+        "message": {"type": "string", "description": "What is wrong, in words."},
+    },
+}
+
+
+def schemas(catalogue: Catalogue) -> dict[str, Any]:
+    """Every schema by its name: resources and their lists, inputs, results, problems."""
+    models: dict[Any, None] = {}
+    for operation in catalogue.operations.values():
+        if operation.input is not None:
+            models[(operation.input, "validation")] = None
+        if isinstance(operation.result, type):
+            models[(operation.result, "serialization")] = None
+    for resource in catalogue.resources.values():
+        models[(resource.read, "serialization")] = None
+    _, generated = models_json_schema(list(models), ref_template=SCHEMA + "{model}")
+    found: dict[str, Any] = generated["$defs"]
+    for resource in catalogue.resources.values():
+        found[pascal(resource.name)] = _resource_schema(resource, found.pop(resource.read.__name__))
+        found[f"{pascal(resource.name)}List"] = _list_schema(resource)
+    if "LoginInput" in found:
+        found["LoginForm"] = _login_form(found["LoginInput"])
+    return {**dict(sorted(found.items())), "Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA}
+
+
+def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
+    properties = dict(schema["properties"])
+    properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
+    for relation in resource.relations.values():
+        target = f"{SCHEMA}{pascal(relation.target.name)}"
+        about = f"The relation `{relation.name}`, if included."
+        if relation.many:
+            properties[relation.name] = {"$ref": f"{target}List", "description": about}
+        else:
+            properties[relation.name] = {"anyOf": [{"$ref": target}, {"type": "null"}], "description": about}
+    return {
+        **schema, "title": pascal(resource.name), "description": resource.description,
+        "properties": properties, "required": list(fields_of(resource.read)),
+    }  # fmt: skip
+
+
+def _list_schema(resource: Resource[Any]) -> dict[str, Any]:
+    about = {
+        "has_next": {"type": "boolean", "description": "Whether there are more."},
+        "next": {"type": ["string", "null"], "description": "The cursor to pass as `after`."},
+        "total": {"type": "integer", "description": "The whole list's size, with `count=true`."},
+    }
+    return {
+        "type": "object",
+        "title": f"{pascal(resource.name)}List",
+        "description": f"A page of {resource.plural}.",
+        "required": ["data", "page"],
+        "properties": {
+            "data": {"type": "array", "items": {"$ref": f"{SCHEMA}{pascal(resource.name)}"}},
+            "page": {"type": "object", "required": ["has_next", "next"], "properties": about},
+        },
+    }
+
+
+def _login_form(login: dict[str, Any]) -> dict[str, Any]:
+    grant = {"type": "string", "const": "password", "description": "The grant of RFC 6749, 4.3."}
+    own = {"grant_type": grant, "client_id": {"type": "string"}, "client_secret": {"type": "string"}}
+    scope = {"type": "string", "description": "The scopes wanted, separated by spaces; all if left out."}
+    properties = {**login["properties"], "scope": scope, **own}
+    return {**login, "title": "LoginForm", "description": "The OAuth2 password form.", "properties": properties}
+
+
+def input_example(model: type[InputModel]) -> dict[str, Any]:
+    """The least that works: examples of the required fields, or of all where none is required."""
+    fields = model.model_json_schema()["properties"]
+    wanted = [name for name, info in model.model_fields.items() if info.is_required()] or list(fields)
+    return {name: fields[name]["examples"][0] for name in wanted if "examples" in fields[name]}
+
+
+def problem_example(kind: ProblemType) -> dict[str, Any]:
+    """A problem of the kind."""
+    found: dict[str, Any] = {
+        "type": kind.uri, "title": kind.title, "status": kind.status, "code": kind.code, "detail": kind.title,
+    }  # fmt: skip
+    if kind is VALIDATION_FAILED:
+        found["errors"] = [{"field": "title", "code": "required", "message": "This field is required."}]
+    return found
