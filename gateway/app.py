@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import orjson
 from fastapi import FastAPI
@@ -17,7 +17,7 @@ from gateway.faults import register_fault_handlers, write_problem
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
 from gateway.middleware import middleware_stack
-from gateway.migrate import check_migrated, upgrade
+from gateway.migrate import check_migrated, newest, upgrade
 from gateway.portal import graphiql_page, portal_routes
 from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
@@ -89,7 +89,7 @@ def _openapi_response(app: FastAPI) -> Response:
     return Response(orjson.dumps(app.openapi()), media_type="application/json")
 
 
-def _lifespan(settings: Settings, catalogue: Catalogue):  # type: ignore[no-untyped-def]
+def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -105,6 +105,8 @@ def _lifespan(settings: Settings, catalogue: Catalogue):  # type: ignore[no-unty
 
 
 def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
+    wanted = newest(settings)
+
     def gateway() -> Gateway:
         found: Gateway = app.state.gateway
         return found
@@ -117,6 +119,6 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
         await redis_client(gateway()).ping()
 
     async def migrations() -> None:
-        await check_migrated(gateway().database.engine, settings)
+        await check_migrated(gateway().database.engine, wanted)
 
     return {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}
