@@ -16,11 +16,11 @@ from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import document_problem, error_json, problem_of
 from graphql_schema.naming import field_name
 from graphql_schema.schema import GatewaySchema
-from graphql_schema.values import input_problem, literal_errors, values_problem, variable_errors
+from graphql_schema.values import called_operations, input_problem, literal_errors, values_problem, variable_errors
 from services.auth.authentication import Authenticator
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
-from services.execution import Gateway
+from services.execution import Gateway, authorize
 
 JSON: Final = "application/json"
 GRAPHQL_JSON: Final = "application/graphql-response+json"
@@ -44,7 +44,7 @@ class GraphQLEndpoint:
     def __init__(
         self, schema: GatewaySchema, catalogue: Catalogue, *, suggestions: bool, page: Callable[[Request], Response]
     ) -> None:
-        self._schema, self._page = schema, page
+        self._schema, self._catalogue, self._page = schema, catalogue, page
         self._open = {field_name(each) for each in catalogue.operations.values() if each.scope is None}
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
@@ -66,7 +66,7 @@ class GraphQLEndpoint:
                 wrong = Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
                 return _refusal(wrong, typed, 405)
             actor = await self._actor(request, gateway, operation)
-            self._check_values(gateway, prepared, operation, asked)
+            self._check_values(actor, prepared, operation, asked)
         except RefusedError as refused:
             return _answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
@@ -98,14 +98,19 @@ class GraphQLEndpoint:
         return _answer(body, typed, 200, headers)
 
     def _check_values(
-        self, gateway: Gateway, prepared: Prepared, operation: OperationDefinitionNode, asked: GraphQLRequest
+        self, actor: Actor, prepared: Prepared, operation: OperationDefinitionNode, asked: GraphQLRequest
     ) -> None:
-        """Raises `validation_failed` for values of the wrong type, in the document or in the variables."""
+        """Raises `validation_failed` for values of the wrong type, in the document or in the variables.
+
+        Who may not call an operation is told that instead, as on the other face.
+        """
         assert prepared.document is not None
         errors = literal_errors(prepared.document, prepared.values) if prepared.values else []
         errors += variable_errors(self._core, operation, asked.variables)
         if errors:
-            raise input_problem(gateway.catalogue, operation, asked.variables) or values_problem(errors)
+            for called in called_operations(self._catalogue, operation):
+                authorize(called, actor)
+            raise input_problem(self._catalogue, operation, asked.variables) or values_problem(errors)
 
 
 class RefusedError(Exception):

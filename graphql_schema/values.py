@@ -78,11 +78,18 @@ class _Finder(Visitor):
             self.found.append(FieldError(path, "type", "This is not a value of the type asked for."))
 
 
+def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) -> list[Operation]:
+    """The catalogue's operations that a GraphQL operation calls directly, in order."""
+    by_field = {field_name(each): each for each in catalogue.operations.values()}
+    names = [each.name.value for each in operation.selection_set.selections if isinstance(each, FieldNode)]
+    return [by_field[name] for name in names if name in by_field]
+
+
 def input_problem(
     catalogue: Catalogue, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> Problem | None:
     """What the input models of a mutation's fields have to say about its inputs."""
-    by_field = {field_name(each): each for each in catalogue.operations.values() if not each.is_read}
+    by_field = {field_name(each): each for each in called_operations(catalogue, operation) if not each.is_read}
     for node in operation.selection_set.selections:
         declared = by_field.get(node.name.value) if isinstance(node, FieldNode) else None
         if declared is None or not isinstance(node, FieldNode):

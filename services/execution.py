@@ -154,12 +154,12 @@ class Gateway:
             return None
         assert operation.function is not None
         returned = await operation.function(*arguments)
+        if isinstance(operation.result, Resource) and operation.result is operation.resource:
+            await check_written(call, operation.result, returned, made=operation.kind is Kind.CREATE)
         await call.session.flush()
         if not isinstance(operation.result, Resource):
             assert returned is None or isinstance(returned, ResultModel)
             return returned
-        if operation.kind in (Kind.CREATE, Kind.UPDATE):
-            await check_written(call, operation.result, returned, operation.action)
         reader = Reader(call.session, call.actor, self.cursors)
         record = await reader.get(operation.result, returned.id)
         if record is None:

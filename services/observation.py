@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-
 MAX_NOTED = 200
 """Characters of operations' names, beyond which no more are listed."""
 

@@ -7,6 +7,7 @@ python-jose leaves holes (see the checks in `_claims`): they are closed here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -23,6 +24,7 @@ Use = Literal["access", "refresh"]
 
 _USER, _SESSION = Identifier("usr"), Identifier("ses")
 _MAX_TOKEN: Final = 4_096
+_COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _REQUIRED: Final = {f"require_{name}": True for name in ("exp", "iat", "sub", "aud", "iss", "jti")}
 _HEADER: Final = {"alg", "typ"}
 
@@ -84,8 +86,9 @@ class Tokens:
             raise Problem(INVALID_TOKEN) from None
 
     def _claims(self, token: str, use: Use) -> dict[str, Any]:
-        if len(token) > _MAX_TOKEN:
-            raise ValueError("too long")
+        # jose's base64 skips what does not belong there.
+        if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
+            raise ValueError("form")
         header = jwt.get_unverified_header(token)
         # jose ignores `crit`, and a `kid` or another `typ` is not of our making.
         if (

@@ -41,6 +41,7 @@ class Catalogue:
         self.resources: dict[str, Resource[Any]] = {}
         self.operations: dict[str, Operation] = {}
         self.seams = tuple(seams)
+        self._bound: dict[Resource[Any], Resource[Any]] = {}
         for resource in resources:
             self._add_resource(resource)
         self.by_prefix: Mapping[str, Resource[Any]] = {each.prefix: each for each in self.resources.values()}
@@ -98,12 +99,15 @@ class Catalogue:
                     )
         if not _NAME.fullmatch(resource.name):
             raise resource.fault("the name is not lower-case words joined by underscores.", "Choose another name.")
-        self.resources[resource.name] = resource
+        if resource.name == resource.plural:
+            raise resource.fault(
+                f'its plural is "{resource.name}" too.', "Give one and many different names: plural=…."
+            )
+        # A copy, whose relations are those of this catalogue: another one may know other resources.
+        self._bound[resource] = self.resources[resource.name] = resource.unrelated()
 
     def _resolve_relations(self) -> None:
         by_table: dict[Table, Resource[Any]] = {each.table: each for each in self.resources.values()}
-        for resource in self.resources.values():
-            resource.relations.clear()
         for resource in self.resources.values():
             for declaration in resource.declared_relations:
                 for relation in resolve(declaration, resource, by_table):
@@ -133,7 +137,7 @@ class Catalogue:
         other = self.operations.get(operation.name)
         if other is not None:
             raise operation.fault(f"the operation at {other.location} has this name already.", "Give it another name.")
-        if operation.resource is not None and self.resources.get(operation.resource.name) is not operation.resource:
+        if operation.resource is not None and operation.resource not in self._bound:
             raise operation.fault(
                 f'its resource "{operation.resource.name}" is not in the catalogue.', "Add its package to MODULES."
             )
@@ -142,12 +146,15 @@ class Catalogue:
             raise operation.fault(
                 f'its address "{operation.address}" is that of {clash.name} already.', "Pass address=…."
             )
-        self.operations[operation.name] = replace(operation, result=self._result(operation))
+        resource = self._bound[operation.resource] if operation.resource is not None else None
+        self.operations[operation.name] = replace(
+            operation, resource=resource, result=self._result(operation, resource)
+        )
 
-    def _result(self, operation: Operation) -> Resource[Any] | type[ResultModel] | None:
+    def _result(self, operation: Operation, resource: Resource[Any] | None) -> Resource[Any] | type[ResultModel] | None:
         returned = operation.returns
         if operation.function is None:
-            return operation.result
+            return None if operation.kind is Kind.DELETE else resource
         if returned is type(None) or returned is None:
             return None
         if returned in self.by_model:

@@ -7,7 +7,7 @@ values, the resource and the order. A cursor that was tampered with, or belongs 
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -54,9 +54,9 @@ class CursorCodec:
     ) -> tuple[Any, ...]:
         """The typed order values in a cursor. Raises `validation_failed` naming the path."""
         try:
-            if len(text) > MAX_CURSOR:
-                raise ValueError("too long")
-            raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+            if len(text) > MAX_CURSOR or "=" in text:
+                raise ValueError("form")
+            raw = b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", validate=True)
             mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
             if not hmac.compare_digest(mac, self._mac(resource, order, body)):
                 raise ValueError("signature")

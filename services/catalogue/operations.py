@@ -125,7 +125,6 @@ def declare(
         description, Location.of_caller(),
         scope=f"{resource.plural}:{'read' if kind in READS else 'write'}",
         action="read" if kind in READS else "delete",
-        result=None if kind is Kind.DELETE else resource,
         **options,
     )  # fmt: skip
 
@@ -187,12 +186,15 @@ def _address(kind: Kind, resource: Resource[Any] | None, verb: str) -> str:
 def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:
     """Input model and result of a function, from its annotations."""
     name = getattr(function, "__name__", "operation")
-    hints = get_type_hints(function)
+    try:
+        hints = get_type_hints(function)
+    except NameError as error:
+        raise DeclarationError(location, f"{name}: {error}.", "Import what its annotations name.") from None
     parameters = list(inspect.signature(function).parameters)
     expected = ["call", "row"] if takes_row else ["call"]
     wanted = ", ".join([*expected, "data"])
     first = parameters[: len(expected)]
-    form = len(first) == len(expected) and parameters[len(expected) :] in ([], ["data"]) and hints.get(first[0]) is Call
+    form = first == expected and parameters[len(expected) :] in ([], ["data"]) and hints.get(first[0]) is Call
     if not form or not inspect.iscoroutinefunction(function) or "return" not in hints:
         raise DeclarationError(
             location,

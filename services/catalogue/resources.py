@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
@@ -73,6 +74,12 @@ class Resource(Generic[M]):
     @cached_property
     def _serialisers(self) -> Mapping[str, Callable[[Any], Any] | None]:
         return {name: kind.serialiser() for name, kind in self.fields.items()}
+
+    def unrelated(self) -> Resource[M]:
+        """A copy without relations."""
+        found = copy(self)
+        found.relations = {}
+        return found
 
     def adapter(self, field: str) -> TypeAdapter[Any]:
         """A strict validator of one value of the field."""

@@ -92,7 +92,7 @@ def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most:
     value = data.get(name)
     if value is None:
         return default
-    if not isinstance(value, int) or not least <= value <= most:
+    if type(value) is not int or not least <= value <= most:
         raise Problem.field(name, "range", f"This must be an integer from {least} to {most}.")
     return value
 
