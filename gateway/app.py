@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -13,12 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.embedded import check_reachable, embedded_servers
+from gateway.errors import SettingsError
 from gateway.faults import register_fault_handlers, write_problem
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
 from gateway.middleware import middleware_stack
 from gateway.migrate import check_migrated, newest, upgrade
 from gateway.portal import graphiql_page, portal_routes
+from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
 from graphql_schema.endpoint import GraphQLEndpoint
@@ -71,7 +75,9 @@ def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None
     async def openapi_json(request: Request) -> Response:
         return _openapi_response(app)
 
-    def page(request: Request) -> Response:
+    def page(request: Request) -> Response | None:
+        if not prefers_html(request.headers.get("accept", "")):
+            return None
         return graphiql_page(settings.PROJECT_NAME, prefix, request.scope.get("root_path", ""))
 
     suggestions = not settings.is_production
@@ -94,8 +100,15 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             # Under `gateway serve` the URLs are set by now; here uvicorn was called by itself.
-            ready = stack.enter_context(embedded_servers(settings))
-            await check_reachable(ready)
+            try:
+                ready = stack.enter_context(embedded_servers(settings))
+                await check_reachable(ready)
+            except SettingsError as error:
+                # uvicorn would show a traceback, and exit with another code.
+                await stack.aclose()
+                sys.stderr.write(f"{error}\n")
+                sys.stderr.flush()
+                os._exit(1)
             if ready is not settings:
                 await asyncio.to_thread(upgrade, ready)
             app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
@@ -112,13 +125,13 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
         return found
 
     async def database() -> None:
-        async with gateway().database.engine.connect() as connection:
+        async with gateway().database.probe.connect() as connection:
             await connection.exec_driver_sql("select 1")
 
     async def redis() -> None:
         await redis_client(gateway()).ping()
 
     async def migrations() -> None:
-        await check_migrated(gateway().database.engine, wanted)
+        await check_migrated(gateway().database.probe, wanted)
 
     return {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}

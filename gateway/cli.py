@@ -11,16 +11,17 @@ from gateway.commands.export import export
 from gateway.commands.migrate import migrate
 from gateway.commands.serve import serve
 from gateway.errors import SettingsError
+from services.catalogue import DeclarationError
 
 
 class SentenceGroup(typer.core.TyperGroup):
-    """Commands whose SettingsError is shown as its sentences, without a traceback, with exit code 1."""
+    """Commands whose wrong settings or declarations are shown as sentences, without a traceback, with exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that `ctx` names."""
         try:
             return super().invoke(ctx)
-        except SettingsError as error:
+        except (SettingsError, DeclarationError) as error:
             Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
             raise typer.Exit(1) from None
 

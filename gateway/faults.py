@@ -17,7 +17,6 @@ from rest.problems import problem_response
 from services.catalogue.problems import (
     BAD_REQUEST,
     METHOD_NOT_ALLOWED,
-    NOT_ACCEPTABLE,
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -27,7 +26,7 @@ from services.catalogue.problems import (
 
 _BY_STATUS: Final[Mapping[int, ProblemType]] = {
     each.status: each
-    for each in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
+    for each in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
 }
 
 

@@ -29,7 +29,8 @@ def model_packages(settings: Settings) -> list[str]:
 
 def import_models(settings: Settings) -> list[ModuleType]:
     """Import the `models` of every package that has some, which puts their tables on the metadata."""
-    names = [f"{package}.models" for package in model_packages(settings)]
+    packages = [each for each in model_packages(settings) if _exists(each)]
+    names = [f"{package}.models" for package in packages]
     return [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
 
 
@@ -37,7 +38,7 @@ def version_locations(settings: Settings) -> list[str]:
     """Return the folders with migrations: the gateway's own, then each package's `migrations` where there is one."""
     own = [migrations_path() / "versions"]
     for package in model_packages(settings):
-        spec = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(package) if _exists(package) else None
         folders = spec.submodule_search_locations if spec is not None else None
         own += [Path(folder) / "migrations" for folder in folders or () if (Path(folder) / "migrations").is_dir()]
     return [str(folder) for folder in own]
@@ -62,6 +63,14 @@ def upgrade(settings: Settings) -> None:
 def downgrade(settings: Settings) -> None:
     """Take every table and all data out of the database of `settings`. Call it outside of an event loop."""
     command.downgrade(alembic_config(settings), "base")
+
+
+def _exists(package: str) -> bool:
+    """Whether there is such a package; the catalogue complains about one that is not, with a mend."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _escaped(text: str) -> str:

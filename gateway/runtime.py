@@ -21,6 +21,7 @@ from services.auth.tokens import Tokens
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
 from services.execution import Gateway
+from services.storage.breaker import Breaker
 from services.storage.database import Database
 
 
@@ -31,17 +32,19 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
     database = Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(
-        settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)
+        settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
     tokens = Tokens(config)
-    states = SessionStates(database, redis, mark_seconds=int(config.access_lifetime.total_seconds()))
+    breaker = Breaker()
+    states = SessionStates(database, redis, breaker, mark_seconds=int(config.access_lifetime.total_seconds()))
     parts = [
         config, redis, tokens, states,
-        Passwords.of(config), SignInThrottle(redis, config), Authenticator(tokens, states),
+        Passwords.of(config), SignInThrottle(redis, breaker, config), Authenticator(tokens, states),
     ]  # fmt: skip
     try:
         yield Gateway(catalogue, database, cursor_codec(settings), {type(part): part for part in parts})
     finally:
+        await states.close()
         await redis.aclose()
         await database.close()
 

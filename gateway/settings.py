@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     PASSWORD_HASH_MEMORY_KIB: int = Field(default=ARGON2_MEMORY_KIB, ge=64)
 
     BACKEND_CORS_ORIGINS: TextList = []
+    FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
@@ -215,7 +216,10 @@ class Settings(BaseSettings):
         """The key that signs tokens; outside production made on first use and kept in DATA_DIR."""
         if self.SECRET_KEY is not None:
             return self.SECRET_KEY.get_secret_value()
-        return development_secret(self.DATA_DIR)
+        try:
+            return development_secret(self.DATA_DIR)
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR cannot be used: {error.strerror}.") from None
 
 
 def _is_origin(text: str) -> bool:
@@ -255,7 +259,7 @@ def load_settings(**overrides: Any) -> Settings:
         overrides: settings by name that win over the environment.
 
     Returns:
-        Settings that passed every check, with SECRET_KEY filled in outside production.
+        Settings that passed every check.
 
     Raises:
         SettingsError: one sentence per faulty setting, naming it without showing its value.
@@ -265,4 +269,4 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         # `from None`: the cause's traceback would be printed with the values it was given.
         raise SettingsError("\n".join(_sentences(error))) from None
-    return settings.model_copy(update={"SECRET_KEY": SecretStr(settings.secret_key)})
+    return settings

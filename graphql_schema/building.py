@@ -53,7 +53,15 @@ class Argument:
 @cache
 def graphql_enum(kind: type[StrEnum]) -> Any:
     """The GraphQL enum of a Python one."""
-    return strawberry.enum(kind, description=" ".join((kind.__doc__ or kind.__name__).split()))
+    return described_enum(kind, " ".join((kind.__doc__ or kind.__name__).split()))
+
+
+def described_enum(kind: type[Enum], description: str) -> Any:
+    """A GraphQL enum whose members are described by their values in words."""
+    made: Any = strawberry.enum(kind, description=description)
+    for each in made.__strawberry_definition__.values:
+        each.description = f"{str(each.value).replace('_', ' ').capitalize()}."
+    return made
 
 
 def nullable(kind: Any) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -22,11 +22,10 @@ from strawberry.extensions import SchemaExtension
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT
 
-MAX_TOKENS: Final = 5_000
+MAX_TOKENS: Final = 2_000
 MAX_ERRORS: Final = 10
-REMEMBERED: Final = 256
-"""Documents remembered, each of at most REMEMBERED_SIZE characters."""
-REMEMBERED_SIZE: Final = 8_000
+REMEMBERED: Final = 256_000
+"""Characters of all documents remembered. A parsed document takes some 200 times its text."""
 
 _STRUCTURE: Final = [rule for rule in specified_rules if rule is not ValuesOfCorrectTypeRule]
 
@@ -36,6 +35,7 @@ class Prepared:
     """A document and what is wrong with it: with its structure, or with the values written in it."""
 
     document: DocumentNode | None
+    size: int
     structure: tuple[GraphQLError, ...] = ()
     values: tuple[GraphQLError, ...] = ()
 
@@ -56,19 +56,25 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
         self._schema, self._suggestions = schema, suggestions
-        self._remembered = lru_cache(REMEMBERED)(self._prepare)
+        self._remembered: LRUCache[str, Prepared] = LRUCache(REMEMBERED, getsizeof=lambda each: each.size)
 
     def prepare(self, text: str) -> Prepared:
-        """Parse and validate a document."""
-        return self._remembered(text) if len(text) <= REMEMBERED_SIZE else self._prepare(text)
+        """Parse and validate a document. What is not valid is not remembered."""
+        found = self._remembered.get(text)
+        if found is None:
+            found = self._prepare(text)
+            if not found.structure and not found.values and found.size <= REMEMBERED:
+                self._remembered[text] = found
+        return found
 
     def _prepare(self, text: str) -> Prepared:
         try:
             document = parse(text, max_tokens=MAX_TOKENS)
         except GraphQLError as error:
-            return Prepared(None, structure=(error,))
+            return Prepared(None, len(text), structure=(error,))
         structure = self._validate(document, _STRUCTURE)
-        return Prepared(document, structure, () if structure else self._validate(document, [ValuesOfCorrectTypeRule]))
+        values = () if structure else self._validate(document, [ValuesOfCorrectTypeRule])
+        return Prepared(document, len(text), structure, values)
 
     def _validate(self, document: DocumentNode, rules: Any) -> tuple[GraphQLError, ...]:
         found = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)

@@ -15,6 +15,7 @@ from graphql_schema.building import (
     add_fields,
     annotation,
     attribute,
+    described_enum,
     field,
     graphql_enum,
     input_type,
@@ -22,7 +23,7 @@ from graphql_schema.building import (
     plain,
 )
 from services.catalogue import ListArguments, Page, Problem, Resource
-from services.catalogue.naming import pascal
+from services.catalogue.naming import camel, pascal
 from services.catalogue.scalars import FieldType, Operator
 from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, list_arguments
 
@@ -54,12 +55,14 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="The cursor of the last edge.")
 
 
-@strawberry.enum(description="Which way a list is sorted. Nulls count as greater than any value.")
 class OrderDirection(Enum):
     """Ascending or descending."""
 
-    ASC = "asc"
-    DESC = "desc"
+    ASC = "ascending"
+    DESC = "descending"
+
+
+described_enum(OrderDirection, "Which way a list is sorted. Nulls count as greater than any value.")
 
 
 @dataclass(slots=True)
@@ -112,7 +115,7 @@ def read_arguments(resource: Resource[Any], values: dict[str, Any]) -> ListArgum
         "limit": values.get("first"),
         "after": values.get("after"),
         "filter": plain(values.get("filter")),
-        "sort": [("-" if each.get("direction") == "desc" else "") + each["field"] for each in order],
+        "sort": [("-" if each.get("direction") == OrderDirection.DESC.value else "") + each["field"] for each in order],
         "q": values.get("search"),
     }
     try:
@@ -133,17 +136,18 @@ def renamed(problem: Problem) -> Problem:
 @cache
 def filter_type(resource: Resource[Any]) -> Any:
     """`ItemFilter`: conditions by field, and `and`, `or`, `not`."""
-    name = f"{pascal(resource.name)}Filter"
+    kind = f"{pascal(resource.name)}Filter"
     members = [
-        Argument(each, _condition_type(resource.fields[each]), f"Conditions on `{each}`.") for each in resource.filters
+        Argument(each, _condition_type(resource.fields[each]), f"Conditions on `{camel(each)}`.")
+        for each in resource.filters
     ]
-    itself = type(name, (), {})
+    itself = type(kind, (), {})
     members += [
         Argument("and", list_of(itself), "All of these hold."),
         Argument("or", list_of(itself), "At least one of these holds."),
         Argument("not", itself, "This does not hold."),
     ]
-    return input_type(name, f"Which {resource.plural} to list; all entries must hold.", members, itself)
+    return input_type(kind, f"Which {resource.plural} to list; all entries must hold.", members, itself)
 
 
 @cache
@@ -151,7 +155,7 @@ def order_type(resource: Resource[Any]) -> Any:
     """`ItemOrder`: a field and a direction."""
     name = pascal(resource.name)
     fields = Enum(f"{name}OrderField", {each.upper(): each for each in (*resource.sorts, "id")})  # type: ignore[misc]
-    kind = strawberry.enum(fields, description=f"What {resource.plural} can be sorted by.")
+    kind = described_enum(fields, f"What {resource.plural} can be sorted by.")
     members = [
         Argument("field", kind, "What to sort by.", required=True),
         Argument("direction", OrderDirection, "Which way; ascending if left out."),

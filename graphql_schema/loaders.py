@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 from uuid import UUID
@@ -24,19 +25,24 @@ class Loaders:
 
     async def row(self, resource: Resource[Any], key: UUID) -> Record | None:
         """The row with this key, if it is readable."""
-        found: Record | None = await self._loader(resource.name, lambda r, keys: r.many(resource, keys)).load(key)
+        batch: Batch = lambda reader, keys: reader.many(resource, keys)  # noqa: E731
+        found: Record | None = await self._load(resource.name, batch, key)
         return found
 
     async def page(self, relation: Relation, key: UUID, arguments: ListArguments) -> Page:
         """A page of a to-many relation of the row with this key."""
         batch: Batch = lambda reader, keys: reader.related(relation, keys, arguments)  # noqa: E731
-        page: Page = await self._loader((relation, arguments), batch).load(key)
+        page: Page = await self._load((relation, arguments), batch, key)
         return page
 
     async def count(self, relation: Relation, key: UUID, arguments: ListArguments) -> int:
         """The size of the whole of a to-many relation."""
         batch: Batch = lambda reader, keys: reader.related_counts(relation, keys, arguments)  # noqa: E731
-        return int(await self._loader((relation, arguments, "count"), batch).load(key))
+        return int(await self._load((relation, arguments, "count"), batch, key))
+
+    async def _load(self, name: Hashable, batch: Batch, key: UUID) -> Any:
+        # Who waits may be cancelled because a sibling failed; others wait for the same row.
+        return await asyncio.shield(self._loader(name, batch).load(key))
 
     def _loader(self, name: Hashable, batch: Batch) -> DataLoader[UUID, Any]:
         if name not in self._loaders:

@@ -25,11 +25,10 @@ from graphql_schema.building import (
 from graphql_schema.context import Info
 from graphql_schema.documents import CachedDocument
 from graphql_schema.lists import list_parameters, read_arguments, renamed
-from graphql_schema.loaders import Loaders
 from graphql_schema.naming import field_name
 from graphql_schema.types import Node, Types
-from services import execution
-from services.catalogue import Catalogue, Identifier, Kind, ListArguments, Operation, Problem, Resource
+from services import execution, observation
+from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
 from services.catalogue.models import description_of, fields_of, parse_value
 from services.catalogue.naming import pascal, snake
 
@@ -91,13 +90,9 @@ class _Builder:
                 page = await _execute(info, operation, execution.Request(arguments=arguments))
             except Problem as problem:
                 raise renamed(problem) from None
-            whole = ListArguments(arguments.order, filter=arguments.filter, search=arguments.search)
-
-            async def total() -> int:
-                async with info.context.gateway.reading(info.context.actor) as reader:
-                    return await reader.count(resource, whole, operation.where)
-
-            return self.types.wrap_page(resource, page, total)
+            whole = arguments.whole()
+            gateway, actor = info.context.gateway, info.context.actor
+            return self.types.wrap_page(resource, page, lambda: gateway.count(operation, actor, whole))
 
         result = nullable(self.types.connection(resource))
         return field(_python_name(operation), result, operation.description, listed, list_parameters(resource))
@@ -108,9 +103,8 @@ class _Builder:
         taken = input_type(f"{pascal(operation.name)}Input", " ".join(about.split()), members) if members else None
 
         async def mutate(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            await info.context.next_mutation()
             execution.authorize(operation, info.context.actor)
-            # What was loaded before this change may not be true any more.
-            info.context.loaders = Loaders(info.context.gateway, info.context.actor)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
             return await _execute(info, operation, execution.Request(key, data)), key
@@ -140,7 +134,7 @@ class _Builder:
 
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
-            return await self._load(info, values["id"], "id")
+            return await self._load(info, values["id"], ("id",))
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
         words = "Find anything by its identifier; null if it is not there or not readable."
@@ -150,14 +144,16 @@ class _Builder:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
             if len(values["ids"]) > MAX_NODES:
                 raise Problem.field("ids", "length", f"At most {MAX_NODES} can be found at once.")
-            return await asyncio.gather(*(self._load(info, each, "ids") for each in values["ids"]))
+            waiting = (self._load(info, each, ("ids", index)) for index, each in enumerate(values["ids"]))
+            return await asyncio.gather(*waiting)
 
         argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
         words = "Find several by their identifiers, in the same order; null for what is not there or not readable."
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
-    async def _load(self, info: Info, identifier: str, path: str) -> Any:
+    async def _load(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> Any:
         resource, key = self.catalogue.locate(identifier, path)
+        observation.note("node", str(info.context.actor))
         execution.authorize_read(resource, info.context.actor)
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))
 

@@ -12,7 +12,7 @@ from strawberry.types.field import StrawberryField
 from graphql_schema.building import add_fields, annotation, attribute, field, nullable
 from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
-from services.catalogue import Catalogue, ListArguments, Page, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType
@@ -94,7 +94,7 @@ class Types:
                 page = await loaders.page(relation, key, arguments)
             except Problem as problem:
                 raise renamed(problem) from None
-            whole = ListArguments(arguments.order, filter=arguments.filter, search=arguments.search)
+            whole = arguments.whole()
             return self.wrap_page(target, page, lambda: loaders.count(relation, key, whole))
 
         return field(

@@ -6,7 +6,8 @@ asked all the same what is wrong with them, so that both faces answer alike; els
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from graphql import (
@@ -14,24 +15,35 @@ from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLError,
+    GraphQLInputObjectType,
     GraphQLSchema,
-    Node,
     ObjectFieldNode,
     OperationDefinitionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    ValueNode,
+    VariableNode,
     Visitor,
+    is_enum_type,
+    is_input_object_type,
     is_input_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_required_input_field,
     type_from_ast,
     value_from_ast_untyped,
     visit,
 )
-from graphql.utilities.validate_input_value import validate_input_value
 
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.models import NoInput, fields_of, parse_input
 from services.catalogue.naming import camel
-from services.catalogue.problems import VALIDATION_FAILED, FieldError
+from services.catalogue.problems import MAX_ERRORS, FieldError
 from services.catalogue.scalars import FieldType
+
+Path = tuple[str | int, ...]
 
 _NO_CHOICE: Mapping[str, Any] = {}
 """Stands for a name that is no member of an enum: no enum takes an object."""
@@ -40,42 +52,127 @@ _NO_CHOICE: Mapping[str, Any] = {}
 def variable_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[FieldError]:
-    """What is wrong with the values of an operation's variables."""
+    """What is wrong with the values of an operation's variables, at the arguments that they are used in."""
+    places = _Places()
+    visit(operation, places)
     found: list[FieldError] = []
     for definition in operation.variable_definitions or ():
         name, kind = definition.variable.name.value, type_from_ast(schema, definition.type)
         if not is_input_type(kind) or (name not in variables and definition.default_value is not None):
             continue
-
-        def report(error: GraphQLError, path: list[str | int], name: str = name) -> None:
-            found.append(FieldError((name, *path), "type", "This is not a value of the type asked for."))
-
-        if name in variables:
-            validate_input_value(variables[name], kind, report, hide_suggestions=True)
-        elif str(kind).endswith("!"):
-            found.append(FieldError((name,), "required", "This variable is required."))
+        if name in variables or is_non_null_type(kind):
+            path = places.found.get(name, (name,))
+            found += islice(_faults(variables.get(name), kind, path), MAX_ERRORS - len(found))
     return found
 
 
-def literal_errors(document: DocumentNode, errors: tuple[GraphQLError, ...]) -> list[FieldError]:
-    """Where in the arguments of a document the values at fault stand."""
-    wanted = {id(error.nodes[0]) for error in errors if error.nodes}
-    finder = _Finder(wanted)
-    visit(document, finder)
+def literal_errors(
+    schema: GraphQLSchema, document: DocumentNode, errors: tuple[GraphQLError, ...], variables: Mapping[str, Any]
+) -> list[FieldError]:
+    """What is wrong with the values written in a document, where validation has found `errors`."""
+    info = TypeInfo(schema)
+    finder = _Finder(info, [each for error in errors for each in error.positions or ()], variables)
+    visit(document, TypeInfoVisitor(info, finder))
     return finder.found or [FieldError((), "type", "A value in the document is not of the type asked for.")]
 
 
-class _Finder(Visitor):
-    def __init__(self, wanted: set[int]) -> None:
-        super().__init__()
-        self.wanted, self.found = wanted, list[FieldError]()
+def _faults(value: Any, kind: Any, path: Path) -> Iterator[FieldError]:
+    """What is wrong with a JSON value of an input type, in the words of the input models."""
+    if is_non_null_type(kind):
+        kind = kind.of_type
+        if value is None:
+            yield FieldError(path, "required", "This field is required.")
+    if value is None:
+        return
+    if is_list_type(kind):
+        for index, each in enumerate(value if isinstance(value, list) else [value]):
+            yield from _faults(each, kind.of_type, (*path, index))
+    elif is_input_object_type(kind):
+        yield from _object_faults(value, kind, path)
+    elif is_leaf_type(kind):
+        try:
+            kind.parse_value(value)
+        except Exception:  # noqa: BLE001 - whatever a scalar raises, it refuses the value
+            yield FieldError(path, *_wrong(value, kind))
 
-    def enter(self, node: Node, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
-        """Note the path of a node that is wanted, from its argument down."""
-        if id(node) in self.wanted:
-            named = [each for each in [*ancestors, parent, node] if isinstance(each, (ArgumentNode, ObjectFieldNode))]
-            path = tuple(each.name.value for each in named)
-            self.found.append(FieldError(path, "type", "This is not a value of the type asked for."))
+
+def _object_faults(value: Any, kind: GraphQLInputObjectType, path: Path) -> Iterator[FieldError]:
+    if not isinstance(value, Mapping):
+        yield FieldError(path, "type", "This must be an object.")
+        return
+    within = () if path == ("input",) else path
+    for name, member in kind.fields.items():
+        if name in value or is_required_input_field(member):
+            yield from _faults(value.get(name), member.type, (*within, name))
+    for name in value:
+        if name not in kind.fields:
+            yield FieldError((*within, name), "unknown", "There is no such field.")
+
+
+def _wrong(value: Any, kind: Any) -> tuple[str, str]:
+    if is_enum_type(kind):
+        return "choice", "This is not one of the values allowed here."
+    if kind.name == "Int" and isinstance(value, int) and not isinstance(value, bool):
+        return "range", "This integer is out of range."
+    return "type", _MUST_BE.get(kind.name, "This is not a value of the type asked for.")
+
+
+_MUST_BE: Mapping[str, str] = {
+    "Int": "This must be an integer.",
+    "String": "This must be a string.",
+    "Boolean": "This must be true or false.",
+}
+
+
+def _place(nodes: Iterable[Any]) -> Path:
+    """The path to a value in a document: its argument and members of inputs; `input` itself is left out."""
+    names = [each.name.value for each in nodes if isinstance(each, (ArgumentNode, ObjectFieldNode))]
+    return tuple(names[1:] if names[:1] == ["input"] and len(names) > 1 else names)
+
+
+class _Places(Visitor):
+    """Finds where variables are used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, Path] = {}
+
+    def enter_variable(self, node: VariableNode, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
+        """Note the first place of each."""
+        place = _place([*ancestors, parent])
+        if any(isinstance(each, ArgumentNode) for each in [*ancestors, parent]):
+            self.found.setdefault(node.name.value, place)
+
+
+class _Finder(Visitor):
+    """Asks again what is wrong with the arguments that validation has found faults in."""
+
+    def __init__(self, info: TypeInfo, positions: list[int], variables: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.info, self.positions, self.variables = info, positions, dict(variables)
+        self.found: list[FieldError] = []
+        self.inside: Path = ()
+
+    def enter_object_field(self, node: ObjectFieldNode, _key: Any, parent: Any, _path: Any, above: list[Any]) -> None:
+        """Note the innermost place of a fault."""
+        if self._has_fault(node.value):
+            self.inside = _place([*above, parent, node])
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+        """Begin with the argument itself."""
+        self.inside = _place([node])
+
+    def leave_argument(self, node: ArgumentNode, *_: Any) -> None:
+        """Note the faults of an argument."""
+        if not self._has_fault(node.value):
+            return
+        value, path = value_from_ast_untyped(node.value, self.variables), _place([node])
+        faults = list(islice(_faults(value, self.info.get_input_type(), path), MAX_ERRORS))
+        self.found += faults or [FieldError(self.inside, "type", "This is not a value of the type asked for.")]
+
+    def _has_fault(self, value: ValueNode) -> bool:
+        place = value.loc
+        return place is not None and any(place.start <= each < place.end for each in self.positions)
 
 
 def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) -> list[Operation]:
@@ -119,8 +216,3 @@ def _in_services_values(kind: FieldType, value: Any) -> Any:
         return value
     member = kind.enum.__members__.get(value) if isinstance(value, str) else None
     return member.value if member is not None else _NO_CHOICE
-
-
-def values_problem(errors: list[FieldError]) -> Problem:
-    """The Problem of values of the wrong type."""
-    return Problem(VALIDATION_FAILED, errors=errors)

@@ -23,7 +23,11 @@ async def form_body(request: Request) -> bytes:
     Raises `validation_failed` for another grant type, `bad_request` for bytes that are not UTF-8.
     """
     async with request.form(max_fields=10) as form:
-        fields = {name: value for name, value in form.multi_items() if isinstance(value, str) and name not in _IGNORED}
+        pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name not in _IGNORED]
+    fields = dict(pairs)
+    for name in fields:
+        if sum(each == name for each, _ in pairs) > 1:
+            raise Problem.field(name, "conflict", "This field is given twice.")
     if fields.pop("grant_type", "password") not in ("password", ""):
         raise Problem.field("grant_type", "choice", "Only the password grant is offered.")
     if not fields.get("scope"):

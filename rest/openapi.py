@@ -21,7 +21,9 @@ from services.catalogue.problems import (
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     PROBLEM_TYPES,
+    TOO_COMPLEX,
     UNAUTHENTICATED,
+    UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION_FAILED,
     ProblemType,
@@ -59,7 +61,7 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
 def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
-    if route.resource is not None:
+    if route.resource is not None and route.shows_selection:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     found: dict[str, Any] = {
@@ -89,7 +91,7 @@ def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str]
             [operation.scope] if operation.scope else [], operation.scope is None,
         )  # fmt: skip
     assert relation is not None
-    problems = (UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, NOT_FOUND, VALIDATION_FAILED)
+    problems = (UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, VALIDATION_FAILED)
     scopes = sorted({relation.source.read_scope, relation.target.read_scope})
     what = relation.name.replace("_", " ")
     description = f"List the {what} of one {relation.source.name}, a page at a time."
@@ -147,7 +149,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, INTERNAL_ERROR}:
+    for problem in {*problems, *more, INTERNAL_ERROR, UNAVAILABLE}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):
@@ -158,7 +160,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
             "description": " ".join(f"`{k.code}`: {k.title}" for k in kinds),
             "content": content,
         }
-        headers = {401: "WWW-Authenticate", 429: "Retry-After"}
+        headers = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
         if status in headers:
             response["headers"] = {headers[status]: {"schema": {"type": "string"}}}
         found[str(status)] = response
@@ -168,14 +170,14 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
 def _parameters(catalogue: Catalogue) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for route in rest_routes(catalogue):
-        if route.resource is not None:
+        if route.resource is not None and route.shows_selection:
             found |= parameters_of(route.resource, is_list=route.is_list)
     return dict(sorted(found.items()))
 
 
 def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
     scopes = {scope: _scope_words(scope) for scope in catalogue.scopes}
-    flow = {"tokenUrl": f"{prefix}/auth/login", "refreshUrl": f"{prefix}/auth/refresh", "scopes": scopes}
+    flow = {"tokenUrl": f"{prefix}/auth/login", "scopes": scopes}
     return {
         "oauth2": {
             "type": "oauth2",

@@ -59,12 +59,22 @@ def schemas(catalogue: Catalogue) -> dict[str, Any]:
         models[(resource.read, "serialization")] = None
     _, generated = models_json_schema(list(models), ref_template=SCHEMA + "{model}")
     found: dict[str, Any] = generated["$defs"]
+    for schema in found.values():
+        for each in schema.get("properties", {}).values():
+            _describe_nullable(each)
     for resource in catalogue.resources.values():
         found[pascal(resource.name)] = _resource_schema(resource, found.pop(resource.read.__name__))
         found[f"{pascal(resource.name)}List"] = _list_schema(resource)
     if "LoginInput" in found:
         found["LoginForm"] = _login_form(found["LoginInput"])
     return {**dict(sorted(found.items())), "Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA}
+
+
+def _describe_nullable(schema: dict[str, Any]) -> None:
+    """A field that may be null is described by the field, not by one half of its type."""
+    for each in schema.get("anyOf", ()):
+        if "description" in each:
+            schema.setdefault("description", each.pop("description"))
 
 
 def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -7,41 +7,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 
 from services.catalogue import Problem, Related, Resource, Selection
 from services.catalogue.cursors import Order
-from services.catalogue.problems import VALIDATION_FAILED, FieldError
+from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
 from services.catalogue.selections import ListArguments, list_arguments
 
 MAX_INCLUDES: Final = 20
 MAX_INCLUDE_DEPTH: Final = 3
 
 _BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
-_INTEGER: Final = re.compile(r"-?[0-9]{1,10}")
+_INTEGER: Final = re.compile(r"-?[0-9]+")
+_LONGEST: Final = 12
+"""Characters of an integer that is worth looking at."""
 _LIST_PARAMETERS: Final = ("limit", "after", "skip", "sort", "q", "count", "filter")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 Parameters = dict[str, str]
 
 
-def parameters(items: Iterable[tuple[str, str]]) -> Parameters:
-    """Query parameters, each at most once. Raises `validation_failed` naming one that comes twice."""
+def parameters(query_string: bytes) -> Parameters:
+    """Query parameters, each at most once.
+
+    Raises `bad_request` when they are not UTF-8, `validation_failed` naming one that comes twice.
+    """
     found: Parameters = {}
-    for name, value in items:
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise Problem(BAD_REQUEST, "The query string is not valid UTF-8.") from None
+    for name, value in pairs:
         if name in found:
-            raise Problem.field(name[:100], "conflict", "This parameter is given twice.")
+            raise Problem.field(name, "conflict", "This parameter is given twice.")
         found[name] = value
     return found
 
 
-def parse_selection(resource: Resource[Any] | None, given: Parameters) -> Selection | None:
+def parse_selection(resource: Resource[Any], given: Parameters) -> Selection:
     """Take `include` and `fields` out of the parameters. Raises `validation_failed` naming the one at fault."""
-    if resource is None:
-        return None
     include, fields = given.pop("include", None), given.pop("fields", None)
     tree: dict[str, Any] = {}
     paths = include.split(",") if include else []
@@ -62,7 +70,8 @@ def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
     data: dict[str, Any] = {name: given.pop(name) for name in _LIST_PARAMETERS if name in given}
     for name in ("limit", "skip"):
         if name in data:
-            data[name] = int(data[name]) if _INTEGER.fullmatch(data[name]) else data[name]
+            short = len(data[name]) <= _LONGEST and _INTEGER.fullmatch(data[name])
+            data[name] = int(data[name]) if short else data[name]
     if "count" in data:
         data["count"] = _boolean(("count",), data["count"])
     if "sort" in data:
@@ -74,7 +83,7 @@ def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
 def refuse_rest(given: Parameters) -> None:
     """Raises `validation_failed` naming every parameter that nobody has taken."""
     if given:
-        errors = [FieldError((name[:100],), "unknown", "There is no such parameter.") for name in given]
+        errors = [FieldError((name,), "unknown", "There is no such parameter.") for name in given]
         raise Problem(VALIDATION_FAILED, errors=errors)
 
 
@@ -86,7 +95,10 @@ def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dic
         field, operator = (bracketed[1], bracketed[2]) if bracketed else (name, "eq")
         if field in resource.filters:
             path = ("filter", field, operator)
-            fields.setdefault(field, {})[operator] = _operand(resource, field, operator, given.pop(name), path)
+            asked = fields.setdefault(field, {})
+            if operator in asked:
+                raise Problem.field(path, "conflict", "This condition is given twice.")
+            asked[operator] = _operand(resource, field, operator, given.pop(name), path)
     if text is None:
         return fields or None
     try:
@@ -103,22 +115,24 @@ def _operand(resource: Resource[Any], field: str, operator: str, text: str, path
         return _boolean(path, text)
     kind = resource.fields[field].python
     if operator in ("in", "not_in"):
-        return [_typed(kind, each, path) for each in text.split(",")]
+        return [_typed(kind, each, (*path, index)) for index, each in enumerate(text.split(","))]
     return _typed(kind, text, path)
 
 
-def _typed(kind: type, text: str, path: tuple[str, ...]) -> Any:
+def _typed(kind: type, text: str, path: tuple[str | int, ...]) -> Any:
     """The JSON value that a text stands for, as far as the field's type makes it another than the text."""
     if kind is bool:
         return _boolean(path, text)
     if kind is int:
         if not _INTEGER.fullmatch(text):
             raise Problem.field(path, "type", "This must be an integer.")
+        if len(text) > _LONGEST:
+            raise Problem.field(path, "range", "This integer is out of range.")
         return int(text)
     return text
 
 
-def _boolean(path: tuple[str, ...], text: str) -> bool:
+def _boolean(path: tuple[str | int, ...], text: str) -> bool:
     if text not in _BOOLEANS:
         raise Problem.field(path, "type", "This must be true or false.")
     return _BOOLEANS[text]

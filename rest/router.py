@@ -16,7 +16,7 @@ from rest.representation import result_bytes
 from rest.routes import RestRoute, rest_routes
 from services import execution
 from services.auth.authentication import Authenticator
-from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Kind, Page, Problem
+from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Page, Problem, Selection
 from services.catalogue.models import parse_value
 from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
 from services.execution import Gateway
@@ -52,36 +52,61 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
-        if route.operation is not None:
-            execution.authorize(route.operation, actor)
-        given = parameters(request.query_params.multi_items())
-        selection = parse_selection(route.resource, given)
-        arguments = parse_list(route.resource, given) if route.is_list and route.resource is not None else None
-        refuse_rest(given)
-        key = _key(route, request)
-        if route.relation is not None:
-            assert arguments is not None
-            assert key is not None
-            assert selection is not None
-            result: execution.Result = await gateway.related(route.relation, actor, key, arguments, selection)
-        else:
-            assert route.operation is not None
-            data = None if route.operation.is_read else await _body(route, request)
-            call = execution.Request(key, data, arguments, selection)
-            result = await gateway.execute(route.operation, actor, call, _client(request))
-        if result is None:
-            return Response(status_code=204)
-        body = result_bytes(result, route.resource, selection)
-        return Response(body, route.status, _headers(route, request, result, prefix), _JSON)
+        if route.operation is not None and not route.operation.is_read:
+            return await _write(route, route.operation, request, gateway, actor, prefix)
+        return await _read(route, request, gateway, actor)
 
     return endpoint
 
 
 async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
-    """The actor of a request; what is open to everybody does not look at credentials. Raises `invalid_token`."""
-    if route.operation is not None and route.operation.scope is None:
-        return ANONYMOUS
-    return await gateway.part(Authenticator).actor(request.headers.get("authorization"))
+    """The actor of a request, who may call the route. Raises `invalid_token` and as `authorize`."""
+    called = [route.operation] if route.operation is not None else []
+    actor = await gateway.part(Authenticator).actor_for(called, request.headers.get("authorization"))
+    if route.operation is not None:
+        execution.authorize(route.operation, actor)
+    if route.relation is not None:
+        execution.authorize_relation(route.relation, actor)
+    return actor
+
+
+async def _read(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Response:
+    assert route.resource is not None
+    given = parameters(request.scope["query_string"])
+    selection = parse_selection(route.resource, given)
+    arguments = parse_list(route.resource, given) if route.is_list else None
+    refuse_rest(given)
+    key = _key(route, request)
+    if route.relation is not None:
+        assert arguments is not None
+        result: execution.Result = await gateway.related(route.relation, actor, key, arguments, selection)
+    else:
+        assert route.operation is not None
+        wanted = execution.Request(key, arguments=arguments, selection=selection)
+        result = await gateway.execute(route.operation, actor, wanted)
+    headers = _links(request, result) if isinstance(result, Page) else {}
+    assert result is not None
+    return Response(result_bytes(result, route.resource, selection), 200, headers, _JSON)
+
+
+async def _write(
+    route: RestRoute, operation: Operation, request: Request, gateway: Gateway, actor: Actor, prefix: str
+) -> Response:
+    given = parameters(request.scope["query_string"])
+    selection = parse_selection(route.resource, given) if route.shows_selection and route.resource else None
+    refuse_rest(given)
+    data = await _body(operation, request)
+    wanted = execution.Request(_key(route, request), data, selection=selection)
+    result = await gateway.execute(operation, actor, wanted, _client(request))
+    if result is None:
+        return Response(status_code=204)
+    headers = {}
+    if route.status == 201 and route.resource is not None and isinstance(result, dict):
+        base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.plural}"
+        headers["Location"] = f"{base}/{route.resource.encode(result['id'])}"
+    if selection is None and route.resource is not None:
+        selection = Selection(tuple(route.resource.fields))
+    return Response(result_bytes(result, route.resource, selection), route.status, headers, _JSON)
 
 
 def _client(request: Request) -> Client:
@@ -89,14 +114,15 @@ def _client(request: Request) -> Client:
     return Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-async def _body(route: RestRoute, request: Request) -> bytes:
+async def _body(operation: Operation, request: Request) -> bytes | None:
     """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type`."""
-    assert route.operation is not None
+    if operation.kind is Kind.DELETE:
+        return None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if route.operation.name == oauth2.OPERATION and media_type == oauth2.FORM:
+    if operation.name == oauth2.OPERATION and media_type == oauth2.FORM:
         return await oauth2.form_body(request)
     body = await request.body()
-    accepted = (_JSON, _MERGE_PATCH) if route.operation.kind is Kind.UPDATE else (_JSON,)
+    accepted = (_JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (_JSON,)
     if body and media_type not in accepted:
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.")
     return body
@@ -109,14 +135,6 @@ def _key(route: RestRoute, request: Request) -> Any:
     resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
     assert resource
     return parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
-
-
-def _headers(route: RestRoute, request: Request, result: execution.Result, prefix: str) -> dict[str, str]:
-    if isinstance(result, Page):
-        return _links(request, result)
-    if route.status == 201 and route.resource is not None and isinstance(result, dict):
-        return {"Location": f"{prefix}/{route.resource.plural}/{route.resource.encode(result['id'])}"}
-    return {}
 
 
 def _links(request: Request, page: Page) -> dict[str, str]:

@@ -37,6 +37,11 @@ class RestRoute:
         return result if isinstance(result, Resource) else None
 
     @property
+    def shows_selection(self) -> bool:
+        """Whether the caller can choose fields and relations; not where nobody is signed in."""
+        return self.resource is not None and (self.operation is None or self.operation.scope is not None)
+
+    @property
     def is_list(self) -> bool:
         """Whether it answers with a page."""
         return self.relation is not None or (self.operation is not None and self.operation.kind is Kind.LIST)

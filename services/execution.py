@@ -1,4 +1,4 @@
-"""The one way to call an operation. Both faces go through `Gateway.execute`, and through nothing else.
+"""The one way to call an operation: both faces go through `Gateway`, and read relations through its Readers.
 
 The order is fixed: credentials, input, unit of work, row under its policy, references, the operation's function, the
 policy on what was written, the result read by the Reader, commit, what follows the commit.
@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from services import observation
 from services.catalogue.actors import Actor, Client
@@ -25,9 +24,8 @@ from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND, UNAUTHENTICATED, Problem
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
-from services.catalogue.selections import ListArguments, Page, Record, Selection
-from services.storage import constraints
-from services.storage.base import Base, utc_now
+from services.catalogue.selections import ListArguments, Page, Record, Selection, check_size
+from services.storage.base import utc_now
 from services.storage.database import Database
 from services.storage.reader import Reader
 from services.storage.rows import check_references, check_written, load_for
@@ -72,34 +70,48 @@ class Gateway:
 
         Returns a Record for a row, a Page for a list, a ResultModel, or None. Raises the operation's Problems.
         """
+        observation.note(operation.name, str(actor))
         authorize(operation, actor)
         if request.selection is not None:
             authorize_selection(request.selection, actor)
+            check_size(request.selection, request.arguments.limit if request.arguments else 1)
         if operation.is_read:
             async with self.reading(actor) as reader:
                 return await self._read(operation, reader, request)
         data = parse_input(operation.input or NoInput, request.data or b"{}")
+        async with self.unit_of_work(actor, client) as call:
+            result = await self._write(operation, call, request.key, data, request.selection)
+        observation.note_actor(str(call.actor))
+        return result
+
+    @asynccontextmanager
+    async def unit_of_work(self, actor: Actor, client: Client | None = None) -> AsyncIterator[Call]:
+        """A call in a transaction, committed at the end; a Problem rolls it back unless it says to keep what was done.
+
+        What PostgreSQL refuses is raised as a Problem.
+        """
         async with self.database.unit_of_work() as session:
             call = Call(actor, session, utc_now(), self.parts, client or Client())
             try:
-                result = await self._write(operation, call, request.key, data, request.selection)
-                await session.commit()
-            except DBAPIError as error:
-                problem = constraints.problem_of(error, Base.metadata)
-                if problem is None:
-                    raise
-                raise problem from error
+                yield call
             except Problem as problem:
                 if problem.keep:
                     await session.commit()
                     await self._follow_up(call)
                 raise
+            await session.commit()
         await self._follow_up(call)
-        return result
+
+    async def count(self, operation: Operation, actor: Actor, arguments: ListArguments) -> int:
+        """The size of the whole list of a list operation."""
+        authorize(operation, actor)
+        assert operation.resource is not None
+        async with self.reading(actor) as reader:
+            return await reader.count(operation.resource, arguments, operation.where)
 
     @asynccontextmanager
     async def reading(self, actor: Actor) -> AsyncIterator[Reader]:
-        """A Reader with a session of its own."""
+        """A Reader with a session of its own. Raises `unavailable` when the database is."""
         async with self.database.reading() as session:
             yield Reader(session, actor, self.cursors)
 
@@ -107,9 +119,10 @@ class Gateway:
         self, relation: Relation, actor: Actor, key: UUID, arguments: ListArguments, selection: Selection
     ) -> Page:
         """A page of a to-many relation of one row. Raises `not_found` when the row is not readable."""
-        authorize_read(relation.source, actor)
-        authorize_read(relation.target, actor)
+        observation.note(f"list_{relation.source.name}_{relation.name}", str(actor))
+        authorize_relation(relation, actor)
         authorize_selection(selection, actor)
+        check_size(selection, arguments.limit)
         async with self.reading(actor) as reader:
             if await reader.get(relation.source, key) is None:
                 raise Problem(NOT_FOUND)
@@ -185,9 +198,14 @@ async def _attach(
 
 def authorize(operation: Operation, actor: Actor) -> None:
     """The check before everything else. Raises `unauthenticated` or `insufficient_scope`."""
-    observation.note(operation.name, str(actor))
     if operation.scope is not None:
         _require(operation.scope, actor)
+
+
+def authorize_relation(relation: Relation, actor: Actor) -> None:
+    """Reading a relation needs the scopes of both its ends. Raises `unauthenticated` or `insufficient_scope`."""
+    authorize_read(relation.source, actor)
+    authorize_read(relation.target, actor)
 
 
 def authorize_read(resource: Resource[Any], actor: Actor) -> None:

@@ -44,6 +44,13 @@ def observe(request_id: str) -> Iterator[Observation]:
         _current.reset(token)
 
 
+def note_actor(actor: str) -> None:
+    """Say who the caller has turned out to be."""
+    observation = current()
+    if observation is not None:
+        observation.actor = actor
+
+
 def note(operation: str, actor: str) -> None:
     """Say what is being called, and by whom; several operations of one request are listed."""
     observation = current()

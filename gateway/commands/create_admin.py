@@ -6,15 +6,15 @@ import asyncio
 from typing import Annotated
 
 import typer
-from sqlalchemy import update
 
 from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
 from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
+from services.auth.operations import register
 from services.catalogue import ANONYMOUS, Catalogue, Problem
-from services.execution import Request
-from services.users.models import User
+from services.catalogue.models import parse_input
+from services.users.schemas import UserRegister
 
 
 def create_admin(
@@ -36,11 +36,8 @@ async def _create(settings: Settings, data: dict[str, str]) -> None:
     catalogue = Catalogue.load(settings.MODULES)
     async with open_gateway(settings, catalogue) as gateway:
         try:
-            record = await gateway.execute(catalogue.operations["create_user"], ANONYMOUS, Request(data=data))
+            async with gateway.unit_of_work(ANONYMOUS) as call:
+                (await register(call, parse_input(UserRegister, data))).is_superuser = True
         except Problem as problem:
             faults = [f"--{'.'.join(map(str, each.path))}: {each.message}" for each in problem.errors]
             raise SettingsError("\n".join(faults) or problem.detail) from None
-        assert isinstance(record, dict)
-        async with gateway.database.unit_of_work() as session:
-            await session.execute(update(User).where(User.id == record["id"]).values(is_superuser=True))
-            await session.commit()

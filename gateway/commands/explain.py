@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from sqlalchemy import literal_column
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
 from graphql_schema.naming import field_name
-from rest.routes import METHODS
+from rest.routes import METHODS, rest_routes
 from services.catalogue import Actor, Catalogue, Kind, Operation, Resource
 from services.catalogue.models import fields_of
-from services.catalogue.naming import camel
 from services.catalogue.scalars import FieldType
 
 _ANYBODY = Actor()
@@ -33,7 +32,10 @@ def explain(
     catalogue = Catalogue.load(settings.MODULES)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if operation is None:
-        console.print(_overview(catalogue, settings.API_V1_STR), crop=False)
+        console.print(_overview(catalogue, settings.API_V1_STR))
+        for route in rest_routes(catalogue):
+            if route.relation is not None:
+                console.print(f"relation: {route.method} {settings.API_V1_STR}{route.path}")
         for seam in catalogue.seams:
             console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
         return
@@ -44,13 +46,12 @@ def explain(
         console.print(f"{name:<9} {value}")
 
 
-def _overview(catalogue: Catalogue, prefix: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("operation", "REST", "GraphQL", "scope"):
-        table.add_column(title, no_wrap=True)
-    for each in sorted(catalogue.operations.values(), key=lambda o: o.address):
-        table.add_row(each.name, _route(each, prefix), _field(each), _scope(each))
-    return table
+def _overview(catalogue: Catalogue, prefix: str) -> str:
+    ordered = sorted(catalogue.operations.values(), key=lambda each: each.address)
+    rows = [("operation", "REST", "GraphQL", "scope")]
+    rows += [(each.name, _route(each, prefix), _field(each), _scope(each)) for each in ordered]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
@@ -104,7 +105,7 @@ def _result(operation: Operation) -> str:
         return "nothing"
     if not isinstance(result, Resource):
         return f"{result.__name__}: {_members(fields_of(result))}"
-    relations = ", ".join(camel(name) for name in result.relations)
+    relations = ", ".join(result.relations)
     return f"{result.name}: {_members(result.fields)}" + (f"; relations {relations}" if relations else "")
 
 
@@ -119,14 +120,18 @@ def _policy(operation: Operation) -> str:
     predicates = {action: resource.policy.predicate(action, resource.model, _ANYBODY) for action in actions}
     if operation.where is not None:
         predicates["where"] = operation.where(resource.model)
+    if operation.is_read:
+        predicates |= {f"mask of {name}": rule(resource.model) for name, rule in resource.policy.masks.items()}
     return "; ".join(f"{action}: {_sql(each)}" for action, each in predicates.items())
 
 
 def _sql(expression: Any) -> str:
     """A predicate as PostgreSQL would read it, the actor's values by their names."""
-    stand_ins = {name: UUID(int=number) for number, name in enumerate(_ANYBODY.parameters())}
-    bound = expression.params(stand_ins)
-    text = " ".join(str(bound.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})).split())
-    for name, value in stand_ins.items():
-        text = text.replace(f"'{value}'", f":{name}")
-    return text
+    named: dict[str | None, Any] = {name: literal_column(f":{name}") for name in _ANYBODY.parameters()}
+
+    def by_name(part: Any, **_: Any) -> Any:
+        return named.get(getattr(part, "key", None))
+
+    traverse: Any = replacement_traverse
+    shown = traverse(expression, {}, by_name)
+    return " ".join(str(shown.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})).split())

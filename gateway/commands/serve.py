@@ -43,7 +43,9 @@ def serve(
         with _exported(settings):
             uvicorn.run(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
-                access_log=False, server_header=False, timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
+                access_log=False, server_header=False,
+                forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS,
+                timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
             )  # fmt: skip
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.auth.sessions import SessionStates
 from services.auth.tokens import Tokens
-from services.catalogue import ANONYMOUS, Actor, Problem
+from services.catalogue import ANONYMOUS, Actor, Operation, Problem
 from services.catalogue.problems import INVALID_TOKEN
 
 
@@ -16,6 +17,14 @@ class Authenticator:
 
     tokens: Tokens
     states: SessionStates
+
+    async def actor_for(self, operations: Collection[Operation], authorization: str | None) -> Actor:
+        """The actor who calls these operations. What is open to everybody does not look at credentials, so that an
+        expired token does not keep anybody from getting a new one. Raises `invalid_token`.
+        """
+        if operations and all(each.scope is None for each in operations):
+            return ANONYMOUS
+        return await self.actor(authorization)
 
     async def actor(self, authorization: str | None) -> Actor:
         """The actor of an `Authorization` header field (RFC 6750); anonymous without one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 
 from services.auth.config import AuthConfig
 from services.auth.models import Session
@@ -17,13 +17,15 @@ from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
-from services.catalogue.problems import INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS
+from services.catalogue.problems import INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.users.models import User
 from services.users.resource import users
-from services.users.schemas import UserRegister
+from services.users.schemas import UserRegister, normalised_email
 from services.workspaces.operations import open_workspace, personal_slug
 
 log = structlog.get_logger(__name__)
+
+_CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
 login_form = Seam(
     "rest",
@@ -41,9 +43,17 @@ async def _end(call: Call, session: Session) -> None:
 delete_session = sessions.delete(before=_end)
 
 
-@users.create(scope=None, emits="user.registered")
-async def register_user(call: Call, data: UserRegister) -> User:
+@users.create(scope=None, problems=_CROWDED, emits="user.registered")
+async def create_user(call: Call, data: UserRegister) -> User:
     """Sign up: make an account, and a personal workspace for it."""
+    await call.part(SignInThrottle).address(call.client.address)
+    user = await register(call, data)
+    call.actor = Actor(user.id)
+    return user
+
+
+async def register(call: Call, data: UserRegister) -> User:
+    """Make an account with its personal workspace."""
     password_hash = await call.part(Passwords).hash(data.password.get_secret_value())
     user = User(
         id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
@@ -51,18 +61,15 @@ async def register_user(call: Call, data: UserRegister) -> User:
     call.session.add(user)
     await call.session.flush()
     await open_workspace(call, user.id, name="Personal", slug=personal_slug(user.username), personal=True)
-    call.actor = Actor(user.id)
     return user
 
 
-@procedure("auth/login", scope=None, problems=[INVALID_CREDENTIALS, TOO_MANY_REQUESTS], emits="session.created")
+@procedure("auth/login", scope=None, problems=[INVALID_CREDENTIALS, *_CROWDED], emits="session.created")
 async def login(call: Call, data: LoginInput) -> TokenPair:
     """Sign in with user name or e-mail address and password."""
-    throttle = call.part(SignInThrottle)
-    await throttle.attempt(data.username, call.client.address)
     scopes = _granted(call, data.scope)
     user_id = await _verified_user(call, data.username, data.password.get_secret_value())
-    await throttle.succeeded(data.username)
+    call.actor = Actor(user_id)
     session = Session(
         id=new_key(), user_id=user_id, device=call.client.agent[:300], address=call.client.address[:45],
         scopes=sorted(scopes), created_at=call.now, last_used_at=call.now,
@@ -74,7 +81,7 @@ async def login(call: Call, data: LoginInput) -> TokenPair:
 
 @procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed")
 async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
-    """Get new tokens for a refresh token. Each works once: using one again ends the whole session."""
+    """Get new tokens for a refresh token. Each works once: using one again, be it by accident, ends the session."""
     tokens = call.part(Tokens)
     claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
     this = Session.id == claims.session_id
@@ -103,18 +110,26 @@ async def logout(call: Call) -> None:
     await _end_sessions(call, Session.id == call.actor.session_id)
 
 
-@procedure("auth/logout-all", emits="session.ended")
+@procedure("auth/logout-all", scope="sessions:write", emits="session.ended")
 async def logout_all(call: Call) -> None:
     """Sign out everywhere: end all sessions of the user."""
     await _end_sessions(call, Session.user_id == call.user_id)
 
 
-@procedure("auth/change-password", problems=[TOO_MANY_REQUESTS], emits="user.password_changed")
+@procedure(
+    "auth/change-password",
+    scope="users:write",
+    problems=_CROWDED,
+    emits="user.password_changed",
+)
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
     """Change the password. All other sessions of the user end."""
     throttle, passwords, account = call.part(SignInThrottle), call.part(Passwords), call.user_id.hex
-    await throttle.attempt(account, call.client.address)
-    stored = await _release(call, select(User.password_hash).where(User.id == call.user_id))
+    await throttle.address(call.client.address)
+    await throttle.account(account)
+    stored = (await call.session.execute(select(User.password_hash).where(User.id == call.user_id))).scalar_one()
+    # Hashing takes its time; the connection is not kept waiting for it.
+    await call.session.rollback()
     right, _ = await passwords.verify(data.current_password.get_secret_value(), stored)
     if not right:
         raise Problem.field("current_password", "wrong", "This is not the current password.")
@@ -155,28 +170,35 @@ def _granted(call: Call, asked: str | None) -> frozenset[str]:
 
 
 async def _verified_user(call: Call, name: str, password: str) -> UUID:
-    """The account's key. Raises `invalid_credentials`, with the same words and work, whatever is wrong."""
-    lowered = name.strip().lower()
-    named = or_(func.lower(User.username) == lowered, func.lower(User.email) == lowered)
-    found = (await call.session.execute(select(User.id, User.password_hash, User.is_active).where(named))).one_or_none()
+    """The account's key, its row locked against a change of password and deactivation until the session is made.
+
+    Raises `invalid_credentials`, with the same words and work, whatever is wrong, and `too_many_requests`.
+    """
+    throttle, passwords = call.part(SignInThrottle), call.part(Passwords)
+    await throttle.address(call.client.address)
+    found = (await call.session.execute(_account_named(name))).one_or_none()
     # Hashing takes its time; the connection is not kept waiting for it.
     await call.session.rollback()
-    passwords = call.part(Passwords)
+    account = found.id.hex if found else name
+    await throttle.account(account)
     right, new_hash = await passwords.verify(password, found.password_hash if found else None)
     if found is None or not right or not found.is_active:
         raise Problem(INVALID_CREDENTIALS)
+    unchanged = select(User).where(User.id == found.id, User.password_hash == found.password_hash, User.is_active)
+    user = (await call.session.execute(unchanged.with_for_update(key_share=True))).scalar_one_or_none()
+    if user is None:
+        raise Problem(INVALID_CREDENTIALS)
     if new_hash is not None:
-        upgrade = update(User).where(User.id == found.id, User.password_hash == found.password_hash)
-        await call.session.execute(upgrade.values(password_hash=new_hash))
-    user_id: UUID = found.id
-    return user_id
+        user.password_hash = new_hash
+    await throttle.succeeded(account)
+    return user.id
 
 
-async def _release(call: Call, statement: object) -> str:
-    """One value, read before slow work that is not to keep the connection waiting."""
-    value = (await call.session.execute(statement)).scalar_one()  # type: ignore[call-overload]
-    await call.session.rollback()
-    return str(value)
+def _account_named(name: str) -> Select[UUID, str, bool]:
+    """Key, hash and state of the account with this user name or e-mail address. Both are compared by PostgreSQL."""
+    wanted = func.lower(normalised_email(name.strip()))
+    named = or_(func.lower(User.username) == wanted, func.lower(User.email) == wanted)
+    return select(User.id, User.password_hash, User.is_active).where(named)
 
 
 def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], generation: int) -> TokenPair:

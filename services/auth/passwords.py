@@ -9,9 +9,14 @@ from anyio import CapacityLimiter
 from passlib.context import CryptContext
 
 from services.auth.config import AuthConfig
+from services.catalogue import Problem
+from services.catalogue.problems import UNAVAILABLE
 
 _AT_ONCE = 2
 """Hashes computed at the same time: each takes a core and 64 MiB."""
+
+_WAITING = 40
+"""Hashes that may wait for their turn: some three seconds' worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +36,22 @@ class Passwords:
         return cls(context, CapacityLimiter(_AT_ONCE))
 
     async def hash(self, password: str) -> str:
-        """A hash to store."""
+        """A hash to store. Raises `unavailable` when too many are waiting."""
+        self._refuse_crowd()
         return await anyio.to_thread.run_sync(self.context.hash, password, limiter=self.limiter)
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether the password is right, and a new hash if the stored one should be replaced.
 
-        With nothing stored (no such account) it takes as long and is never right.
+        With nothing stored (no such account) it takes as long and is never right. Raises `unavailable` when too many
+        are waiting.
         """
+        self._refuse_crowd()
         return await anyio.to_thread.run_sync(self._verify, password, stored, limiter=self.limiter)
+
+    def _refuse_crowd(self) -> None:
+        if self.limiter.statistics().tasks_waiting >= _WAITING:
+            raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
 
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         if stored is None:

@@ -58,5 +58,5 @@ class SessionRead(ReadModel):
     address: str = Field(description="The network address it signed in from.")
     scopes: list[str] = Field(description="What its tokens may do.")
     created_at: Instant = Field(description="When the user signed in.")
-    last_used_at: Instant = Field(description="When its tokens were last refreshed.")
+    last_used_at: Instant = Field(description="When it was last used, to half a minute.")
     expires_at: Instant = Field(description="When it ends by itself unless refreshed.")

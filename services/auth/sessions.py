@@ -10,26 +10,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 from uuid import UUID
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from services.auth.models import Session
+from services.storage.breaker import Breaker, RedisSilentError
 from services.storage.database import Database
 from services.users.models import User
 
-log = structlog.get_logger(__name__)
-
 _REMEMBER: Final = 30
 """Seconds for which Redis remembers a live session."""
-_PAUSE: Final = 1.0
-"""Seconds during which Redis is not asked after it failed to answer."""
 _RETRY: Final = 0.2
 _ENDED: Final = b"ended"
 _USER: Final = b"user"
@@ -42,9 +39,9 @@ class SessionStates:
 
     database: Database
     redis: Redis
+    breaker: Breaker
     mark_seconds: int
     """How long an ended session is marked: the lifetime of access tokens."""
-    _silent_until: float = 0.0
     _retries: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def is_admin(self, session_id: UUID, user_id: UUID) -> bool | None:
@@ -52,7 +49,7 @@ class SessionStates:
         state = await self._remembered(session_id)
         if state is None:
             state = await self._recorded(session_id, user_id)
-            if state is not _ENDED:
+            if state != _ENDED:
                 await self._remember(session_id, state)
         return None if state == _ENDED else state == _ADMIN
 
@@ -64,35 +61,36 @@ class SessionStates:
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
 
+    async def close(self) -> None:
+        """Stop telling Redis of ended sessions."""
+        for task in list(self._retries):
+            task.cancel()
+        await asyncio.gather(*self._retries, return_exceptions=True)
+
     async def _remembered(self, session_id: UUID) -> bytes | None:
-        if monotonic() < self._silent_until:
-            return None
         try:
-            found = await self.redis.get(_key(session_id))
-        except (RedisError, OSError):
-            self._silence()
+            found = await self.breaker.ask(self.redis.get(_key(session_id)))
+        except RedisSilentError:
             return None
         return found.encode() if isinstance(found, str) else found
 
     async def _recorded(self, session_id: UUID, user_id: UUID) -> bytes:
-        statement = (
-            select(User.is_superuser)
-            .join(Session, Session.user_id == User.id)
-            .where(Session.id == session_id, User.id == user_id, User.is_active, Session.expires_at > func.now())
-        )
+        """What PostgreSQL knows; it also takes note that the session is in use, twice a minute at the most."""
+        live = (Session.id == session_id, Session.user_id == user_id, Session.expires_at > func.now())
+        of_user = select(User.is_superuser).join(Session, Session.user_id == User.id).where(User.is_active, *live)
+        long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, _REMEMBER)
         async with self.database.reading() as session:
-            is_admin = (await session.execute(statement)).scalar_one_or_none()
-        if is_admin is None:
-            return _ENDED
+            is_admin = (await session.execute(of_user)).scalar_one_or_none()
+            if is_admin is None:
+                return _ENDED
+            await session.execute(
+                update(Session).where(*live, Session.last_used_at < long_ago).values(last_used_at=func.now())
+            )
         return _ADMIN if is_admin else _USER
 
     async def _remember(self, session_id: UUID, state: bytes) -> None:
-        if monotonic() < self._silent_until:
-            return
-        try:
-            await self.redis.set(_key(session_id), state, ex=_REMEMBER, nx=True)
-        except (RedisError, OSError):
-            self._silence()
+        with suppress(RedisSilentError):
+            await self.breaker.ask(self.redis.set(_key(session_id), state, ex=_REMEMBER, nx=True))
 
     async def _mark(self, keys: list[str]) -> bool:
         try:
@@ -110,11 +108,6 @@ class SessionStates:
             await asyncio.sleep(_RETRY)
             if await self._mark(keys):
                 return
-
-    def _silence(self) -> None:
-        if monotonic() >= self._silent_until:
-            log.warning("redis_unavailable", consequence="sessions are looked up in PostgreSQL")
-        self._silent_until = monotonic() + _PAUSE
 
 
 def _key(session_id: UUID) -> str:

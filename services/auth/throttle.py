@@ -2,67 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from time import time
 from typing import Any
 
-import structlog
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
-from limits.errors import StorageError
 from redis.asyncio import Redis
 
 from services.auth.config import AuthConfig
 from services.catalogue import Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
+from services.storage.breaker import Breaker, RedisSilentError
 
-log = structlog.get_logger(__name__)
+_NAME = "sign-in"
 
 
 @dataclass(slots=True)
 class SignInThrottle:
-    """Counts attempts; a success clears the account's count."""
+    """Counts attempts before they are looked at; a success clears the account's count."""
 
     redis: Redis
+    breaker: Breaker
     config: AuthConfig
     _shared: FixedWindowRateLimiter = field(init=False)
     _local: FixedWindowRateLimiter = field(init=False)
+    _per_account: Sequence[RateLimitItem] = field(init=False)
+    _per_address: Sequence[RateLimitItem] = field(init=False)
 
     def __post_init__(self) -> None:
         pool: Any = self.redis.connection_pool  # which `limits` takes, but does not say so
-        storage = RedisStorage("async+redis://", wrap_exceptions=True, implementation="redispy", connection_pool=pool)
-        self._shared = FixedWindowRateLimiter(storage)
+        self._shared = FixedWindowRateLimiter(
+            RedisStorage("async+redis://", implementation="redispy", connection_pool=pool)
+        )
         self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._per_account = parse_many(self.config.attempts_per_account)
+        self._per_address = parse_many(self.config.attempts_per_address)
 
-    async def attempt(self, account: str, address: str) -> None:
-        """Count an attempt, before it is looked at. Raises `too_many_requests` with the seconds to wait."""
-        await self._hit(parse_many(self.config.attempts_per_address), "address", address or "unknown")
-        await self._hit(parse_many(self.config.attempts_per_account), "account", account_key(account))
+    async def address(self, address: str) -> None:
+        """Count an attempt from a network address. Raises `too_many_requests` with the seconds to wait."""
+        await self._hit(self._per_address, "address", network_of(address))
+
+    async def account(self, account: str) -> None:
+        """Count an attempt at an account: its key, or the name given where there is none. Raises as `address`."""
+        await self._hit(self._per_account, "account", _key(account))
 
     async def succeeded(self, account: str) -> None:
         """Forget the account's attempts."""
-        for item in parse_many(self.config.attempts_per_account):
+        for item in self._per_account:
+            await self._local.clear(item, _NAME, "account", _key(account))
             try:
-                await self._shared.clear(item, "sign-in", "account", account_key(account))
-            except StorageError:
-                await self._local.clear(item, "sign-in", "account", account_key(account))
+                await self.breaker.ask(self._shared.clear(item, _NAME, "account", _key(account)))
+            except RedisSilentError:
+                continue
 
-    async def _hit(self, items: list[RateLimitItem], kind: str, key: str) -> None:
+    async def _hit(self, items: Sequence[RateLimitItem], kind: str, key: str) -> None:
         for item in items:
             try:
-                limiter, allowed = self._shared, await self._shared.hit(item, "sign-in", kind, key)
-            except StorageError:
-                log.warning("redis_unavailable", consequence="attempts to sign in are counted by this worker alone")
-                limiter, allowed = self._local, await self._local.hit(item, "sign-in", kind, key)
+                limiter, allowed = self._shared, await self.breaker.ask(self._shared.hit(item, _NAME, kind, key))
+            except RedisSilentError:
+                limiter, allowed = self._local, await self._local.hit(item, _NAME, kind, key)
             if not allowed:
-                stats = await limiter.get_window_stats(item, "sign-in", kind, key)
-                wait = max(1, ceil(stats.reset_time - time()))
+                wait = await self._seconds_left(limiter, item, kind, key)
                 raise Problem(TOO_MANY_REQUESTS, f"Too many attempts. Try again in {wait} seconds.", retry_after=wait)
 
+    async def _seconds_left(self, limiter: FixedWindowRateLimiter, item: RateLimitItem, kind: str, key: str) -> int:
+        stats = limiter.get_window_stats(item, _NAME, kind, key)
+        try:
+            reset = (await (self.breaker.ask(stats) if limiter is self._shared else stats)).reset_time
+        except RedisSilentError:
+            return item.get_expiry()
+        return max(1, ceil(reset - time()))
 
-def account_key(name: str) -> str:
-    """A fixed-size key for whatever was given as an account's name."""
-    return blake2b(name.strip().lower().encode(), digest_size=16).hexdigest()
+
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, an IPv6 network of 64 bits, or `unknown`."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def _key(account: str) -> str:
+    return blake2b(account.strip().lower().encode(), digest_size=16).hexdigest()

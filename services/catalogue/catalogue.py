@@ -75,7 +75,7 @@ class Catalogue:
             return None
         return self.by_prefix[found[0]], found[1]
 
-    def locate(self, identifier: str, path: str = "id") -> tuple[Resource[Any], Any]:
+    def locate(self, identifier: str, path: tuple[str | int, ...] = ("id",)) -> tuple[Resource[Any], Any]:
         """As `resource_of`. Raises `validation_failed` naming the path for a malformed or foreign identifier."""
         found = self.resource_of(identifier)
         if found is None:

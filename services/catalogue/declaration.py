@@ -27,7 +27,8 @@ class Location:
 
     def __str__(self) -> str:
         shown = os.path.relpath(self.file)
-        return f"{self.file if shown.startswith('..') else shown}:{self.line}"
+        place = self.file if shown.startswith("..") else shown
+        return f"{place}:{self.line}" if self.line else place
 
 
 class DeclarationError(Exception):

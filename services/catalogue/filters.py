@@ -87,8 +87,7 @@ def _parse(resource: Resource[Any], data: Any, path: Path, depth: int) -> Filter
     for name, value in data.items():
         here = (*path, name)
         if name in ("and", "or"):
-            if not isinstance(value, list) or len(value) > MAX_CONDITIONS:
-                raise Problem.field(here, "type", f"This must be a list of at most {MAX_CONDITIONS} filters.")
+            _check_list(value, MAX_CONDITIONS, here)
             inner = tuple(_parse(resource, each, (*here, index), depth + 1) for index, each in enumerate(value))
             parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
         elif name == "not":
@@ -117,10 +116,16 @@ def _operand(resource: Resource[Any], name: str, operator: Operator, value: Any,
             raise Problem.field(path, "type", "This must be true or false.")
         return value
     if operator in (Operator.IN, Operator.NOT_IN):
-        if not isinstance(value, list) or len(value) > MAX_VALUES:
-            raise Problem.field(path, "type", f"This must be a list of at most {MAX_VALUES} values.")
+        _check_list(value, MAX_VALUES, path)
         return tuple(_value(resource, name, each, (*path, index)) for index, each in enumerate(value))
     return _value(resource, name, value, path)
+
+
+def _check_list(value: Any, most: int, path: Path) -> None:
+    if not isinstance(value, list):
+        raise Problem.field(path, "type", "This must be a list.")
+    if len(value) > most:
+        raise Problem.field(path, "length", f"This should have at most {most} entries.")
 
 
 def _value(resource: Resource[Any], name: str, value: Any, path: Path) -> Any:

@@ -83,6 +83,8 @@ def _annotations(annotation: Any) -> Iterator[Any]:
         yield from _annotations(each)
 
 
+MAX_MESSAGE: Final = 300
+
 _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "missing": ("required", "This field is required."),
     "extra_forbidden": ("unknown", "There is no such field."),
@@ -116,7 +118,7 @@ def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldErr
     text = message or error["msg"]
     for ours, theirs in _WORDS.items():
         text = text.replace(ours, theirs)
-    return FieldError((*prefix, *error["loc"]), code, text if text.endswith(".") else text[:300] + ".")
+    return FieldError((*prefix, *error["loc"]), code, text[:MAX_MESSAGE].removesuffix(".") + ".")
 
 
 def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Problem:
@@ -141,6 +143,8 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any]) -> Model:
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))
     except ValidationError as error:
         raise problem_of(error) from None
+    except TypeError:  # orjson: an integer beyond 64 bits, or lists within lists without end
+        raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:

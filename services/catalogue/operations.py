@@ -21,6 +21,7 @@ from services.catalogue.problems import (
     INSUFFICIENT_SCOPE,
     INVALID_TOKEN,
     NOT_FOUND,
+    TOO_COMPLEX,
     UNAUTHENTICATED,
     VALIDATION_FAILED,
     ProblemType,
@@ -69,7 +70,6 @@ class Operation:
     scope: str | None
     function: Function | None = None
     input: type[InputModel] | None = None
-    takes_row: bool = False
     returns: Any = None
     where: Rule | None = None
     before: Check | None = None
@@ -104,8 +104,9 @@ class Operation:
             found.append(FORBIDDEN)
         if not self.is_read and self.resource is not None:
             found.append(CONFLICT)
-        if self.input is not None or self.on_a_row or self.is_read:
-            found.append(VALIDATION_FAILED)
+        found.append(VALIDATION_FAILED)
+        if self.is_read:
+            found.append(TOO_COMPLEX)
         found += self.declared_problems
         return tuple(sorted(set(found), key=lambda each: (each.status, each.code)))
 
@@ -210,4 +211,4 @@ def _signature(function: Function, location: Location, *, takes_row: bool) -> di
                 fields_of(model)
     except TypeError as error:
         raise DeclarationError(location, f"{name}: {error}.", "Use a type of services/catalogue/scalars.py.") from None
-    return {"input": data, "takes_row": takes_row, "returns": hints["return"]}
+    return {"input": data, "returns": hints["return"]}

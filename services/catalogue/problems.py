@@ -48,6 +48,16 @@ class FieldError:
     code: str
     message: str
 
+    def __post_init__(self) -> None:
+        cut = tuple(step[:MAX_STEP] if isinstance(step, str) else step for step in self.path)
+        object.__setattr__(self, "path", cut)
+
+
+MAX_ERRORS: Final = 20
+"""Field errors in one problem; an answer must not grow with what was sent."""
+MAX_STEP: Final = 100
+"""Characters of a step of a path: steps may be the caller's words."""
+
 
 class Problem(Exception):
     """One occurrence of a `ProblemType`.
@@ -69,7 +79,7 @@ class Problem(Exception):
         super().__init__(detail or type.title)
         self.type = type
         self.detail = detail or type.title
-        self.errors = tuple(errors)
+        self.errors = tuple(errors)[:MAX_ERRORS]
         self.retry_after = retry_after
         self.keep = keep
         self.extra: Mapping[str, Any] = members
@@ -172,12 +182,6 @@ METHOD_NOT_ALLOWED: Final = ProblemType(
     "This method is not allowed here.",
     "The address exists, but not with this HTTP method. `Allow` lists the methods it has.",
 )
-NOT_ACCEPTABLE: Final = ProblemType(
-    "not_acceptable",
-    406,
-    "No such representation.",
-    "`Accept` asks for a media type that this address does not produce.",
-)
 CONFLICT: Final = ProblemType(
     "conflict",
     409,
@@ -203,6 +207,13 @@ VALIDATION_FAILED: Final = ProblemType(
     "Some input is not valid.",
     "One or more fields or parameters are missing, unknown, of the wrong type or out of bounds; `errors` lists "
     "each with its path, a code and a sentence.",
+)
+TOO_COMPLEX: Final = ProblemType(
+    "too_complex",
+    422,
+    "The request asks for too much at once.",
+    "The lists asked for, one within the other, could hold more rows than one answer may, or there are too many fields "
+    "at the top. Ask for smaller pages, fewer levels, or in several requests.",
 )
 TOO_MANY_REQUESTS: Final = ProblemType(
     "too_many_requests",

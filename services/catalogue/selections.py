@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from services.catalogue.cursors import Order
 from services.catalogue.filters import Filter, parse_filter
 from services.catalogue.models import refuse_nul
-from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.problems import TOO_COMPLEX, VALIDATION_FAILED, FieldError, Problem
 
 if TYPE_CHECKING:
     from services.catalogue.relations import Relation
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
+MAX_ROWS: Final = 20_000
+"""Rows that one answer may have to hold, were every list in it full."""
 MAX_SKIP: Final = 10_000
 MAX_SORTS: Final = 5
 MAX_SEARCH: Final = 200
@@ -36,6 +38,10 @@ class ListArguments:
     filter: Filter | None = None
     search: str | None = None
     count: bool = False
+
+    def whole(self) -> ListArguments:
+        """The same list, unpaged: what is to be counted."""
+        return ListArguments(self.order, filter=self.filter, search=self.search)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,20 @@ class Related:
     relation: Relation
     selection: Selection
     arguments: ListArguments | None = field(default=None)
+
+
+def check_size(selection: Selection, limit: int) -> None:
+    """Raises `too_complex` when `limit` rows, with all that is selected below them, could be more than one answer may
+    hold."""
+    if limit * _rows_each(selection) > MAX_ROWS:
+        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
+
+
+def _rows_each(selection: Selection) -> int:
+    below = (
+        (each.arguments.limit if each.arguments else 1) * _rows_each(each.selection) for each in selection.relations
+    )
+    return 1 + sum(below)
 
 
 def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArguments:
@@ -103,7 +123,7 @@ def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
     order: list[Order] = []
     for index, text in enumerate(sort):
         found = Order(text.removeprefix("-"), text.startswith("-"))
-        if found.field not in resource.sorts:
+        if found.field not in (*resource.sorts, "id"):
             raise Problem.field(("sort", index), "choice", "The list cannot be sorted by this.")
         if any(found.field == each.field for each in order):
             raise Problem.field(("sort", index), "conflict", "The list is sorted by this field already.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 from services.catalogue import ACTOR_ID
 from services.workspaces.models import Role
@@ -12,9 +12,8 @@ from services.workspaces.policy import has_role, workspace_members
 
 
 def author(comment: Any) -> ColumnElement[bool]:
-    """The actor's own comments."""
-    own: ColumnElement[bool] = comment.author_id == ACTOR_ID
-    return own
+    """The actor's own comments, as long as they may write in the workspace."""
+    return and_(comment.author_id == ACTOR_ID, has_role(comment.workspace_id, Role.EDITOR))
 
 
 def author_or_owner(comment: Any) -> ColumnElement[bool]:

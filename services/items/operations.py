@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem
+from services.catalogue.problems import VALIDATION_FAILED, FieldError
 from services.items.models import Item, ItemLabel, ItemStatus
 from services.items.resource import items
 from services.items.schemas import ItemCreate, ItemLabelInput, ItemUpdate
+from services.labels.models import Label
+from services.storage.constraints import NOT_THERE
 from services.storage.rows import assign
-from services.workspaces.models import Workspace
-from services.workspaces.operations import personal_workspace_id
+from services.workspaces.operations import lock_workspace, personal_workspace_id
 
 list_items, get_item, delete_item = items.list(), items.get(), items.delete()
 
@@ -29,7 +32,7 @@ async def create_item(call: Call, data: ItemCreate) -> Item:
     item = Item(workspace_id=workspace_id, creator_id=call.user_id, **given)
     call.session.add(item)
     await call.session.flush()
-    await _attach(call, item, data.label_ids)
+    await _attach(call, item, {("label_ids", index): key for index, key in enumerate(data.label_ids)})
     return item
 
 
@@ -52,7 +55,7 @@ async def archive_item(call: Call, row: Item) -> Item:
 @items.action("attach_label", emits="item.label_attached")
 async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     """Mark an item with a label. Attaching it again changes nothing."""
-    await _attach(call, row, [data.label_id])
+    await _attach(call, row, {("label_id",): data.label_id})
     return row
 
 
@@ -60,15 +63,25 @@ async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
 async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     """Take a label off an item. Detaching it again changes nothing."""
     pair = delete(ItemLabel).where(ItemLabel.item_id == row.id, ItemLabel.label_id == data.label_id)
-    await call.session.execute(pair)
+    if (await call.session.execute(pair.returning(ItemLabel.item_id))).first():
+        row.updated_at = call.now
     return row
 
 
-async def _attach(call: Call, item: Item, label_ids: list[UUID]) -> None:
-    """That a label is of the item's workspace, is the foreign keys' business."""
-    if label_ids:
-        pairs = [{"item_id": item.id, "label_id": key, "workspace_id": item.workspace_id} for key in label_ids]
-        await call.session.execute(insert(ItemLabel).values(pairs).on_conflict_do_nothing())
+async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...], UUID]) -> None:
+    """Attach labels, given by the paths of the input that name them. Raises `validation_failed` naming those that are
+    of another workspace."""
+    if not labels:
+        return
+    of_workspace = select(Label.id).where(Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id)
+    known = set((await call.session.execute(of_workspace)).scalars())
+    foreign = [path for path, key in labels.items() if key not in known]
+    if foreign:
+        raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in foreign])
+    pairs = [{"item_id": item.id, "label_id": key, "workspace_id": item.workspace_id} for key in known]
+    attached = insert(ItemLabel).values(pairs).on_conflict_do_nothing().returning(ItemLabel.label_id)
+    if (await call.session.execute(attached)).first():
+        item.updated_at = call.now
 
 
 async def _refuse_cycle(call: Call, item: Item, parent_id: UUID) -> None:
@@ -76,7 +89,7 @@ async def _refuse_cycle(call: Call, item: Item, parent_id: UUID) -> None:
 
     The workspace is locked, so that two moves cannot close a circle between them.
     """
-    await call.session.execute(select(Workspace.id).where(Workspace.id == item.workspace_id).with_for_update())
+    await lock_workspace(call, item.workspace_id)
     above = select(Item.id, Item.parent_id).where(Item.id == parent_id).cte("above", recursive=True)
     above = above.union(select(Item.id, Item.parent_id).where(Item.id == above.c.parent_id))
     if (await call.session.execute(select(above.c.id).where(above.c.id == item.id))).first():

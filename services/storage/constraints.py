@@ -2,54 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from sqlalchemy import MetaData, Table
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from services.catalogue.problems import CONFLICT, VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.problems import CONFLICT, UNAVAILABLE, VALIDATION_FAILED, FieldError, Problem
 
-_UNIQUE, _FOREIGN_KEY, _CHECK, _NOT_NULL, _EXCLUSION = "23505", "23503", "23514", "23502", "23P01"
-_RETRY = {"40001", "40P01"}  # serialisation failure, deadlock
+NOT_THERE: Final = "There is no such thing here."
+
+_NOT_NULL, _FOREIGN_KEY, _UNIQUE, _CHECK, _EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
+_FIELD_FAULTS: Final = {
+    _NOT_NULL: ("required", "This field is required."),
+    _FOREIGN_KEY: ("not_found", NOT_THERE),
+    _CHECK: ("range", "This is not allowed."),
+}
+_RETRY: Final = {"40001", "40P01"}
+"""Serialisation failure, deadlock."""
+_BUSY: Final = {"55P03", "57014", "57P01", "57P02", "57P03", "53300"}
+"""Lock and statement time-outs, shut-downs, too many clients."""
 
 
-def problem_of(error: DBAPIError, metadata: MetaData) -> Problem | None:
-    """The Problem behind a database error, or None when it is a fault of ours.
+@contextmanager
+def database_problems(metadata: MetaData) -> Iterator[None]:
+    """Errors of the database, and of reaching it, as Problems, as far as they are not faults of ours."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        problem = problem_of(error, metadata)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
+    """The Problem behind an error, or None when it is a fault of ours.
 
     A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
-    fields; a row still referred to, and a deadlock, are conflicts.
+    fields; a row still referred to, and a deadlock, are conflicts. Time-outs and lost connections are `unavailable`.
     """
-    cause = getattr(error.orig, "__cause__", None)
+    cause = getattr(getattr(error, "orig", None), "__cause__", None)
     state = str(getattr(cause, "sqlstate", ""))
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if isinstance(error, (PoolTimeoutError, OSError)) or lost or state in _BUSY:
+        return Problem(UNAVAILABLE, retry_after=1)
     if state in _RETRY:
         return Problem(CONFLICT, "Another change was under way at the same time. Try again.")
-    if not isinstance(error, IntegrityError):
-        return None
-    table = metadata.tables.get(str(getattr(cause, "table_name", "")))
-    fields = _fields(table, str(getattr(cause, "constraint_name", ""))) if table is not None else ()
+    return _violation(cause, state, metadata)
+
+
+def _violation(cause: Any, state: str, metadata: MetaData) -> Problem | None:
+    """The Problem of a violated constraint."""
+    fields = _fields(metadata.tables.get(str(getattr(cause, "table_name", ""))), cause)
     if state in (_UNIQUE, _EXCLUSION):
         errors = [FieldError((name,), "unique", "This is taken already.") for name in fields]
         return Problem(CONFLICT, "Another one with the same value exists already.", errors=errors)
     if state == _FOREIGN_KEY and "still referenced" in str(getattr(cause, "detail", "")):
         return Problem(CONFLICT, "Something else still refers to this.")
-    if state in (_FOREIGN_KEY, _CHECK, _NOT_NULL):
-        code, message = (
-            ("not_found", "There is no such thing here.")
-            if state == _FOREIGN_KEY
-            else ("range", "This is not allowed.")
-        )
-        if state == _NOT_NULL:
-            fields, code, message = (str(getattr(cause, "column_name", "")),), "required", "This field is required."
-        return Problem(VALIDATION_FAILED, errors=[FieldError((name,), code, message) for name in fields])
+    if state in _FIELD_FAULTS:
+        errors = [FieldError((name,), *_FIELD_FAULTS[state]) for name in fields]
+        return Problem(VALIDATION_FAILED, errors=errors)
     return None
 
 
-def _fields(table: Table, constraint: str) -> tuple[str, ...]:
-    """The columns that a constraint or a unique index is about, the tenant's own left aside where others remain."""
-    found: list[Any] = [each for each in table.constraints if each.name == constraint]
-    found += [each for each in table.indexes if each.name == constraint]
+def _fields(table: Table | None, cause: Any) -> tuple[str, ...]:
+    """The fields that a constraint or a unique index is about, the tenant's own left aside where others remain."""
+    column = getattr(cause, "column_name", None)
+    if column:
+        return (str(column),)
+    constraint = getattr(cause, "constraint_name", None)
+    known: tuple[Any, ...] = (*table.constraints, *table.indexes) if table is not None else ()
+    found = [each for each in known if each.name == constraint]
     if not found:
         return ()
-    declared = found[0].info.get("fields")
-    names = declared or [column.name for column in found[0].columns]
-    return tuple(name for name in names if name != "workspace_id") or tuple(names)
+    names = tuple(found[0].info.get("fields") or [column.name for column in found[0].columns])
+    return tuple(name for name in names if name != "workspace_id") or names

@@ -1,15 +1,28 @@
-"""The connection pool, sessions for reading and units of work for writing."""
+"""The connection pool, sessions for reading and units of work for writing, whose errors are Problems."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import event
+from sqlalchemy import NullPool, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from services import observation
+from services.storage.base import Base
+from services.storage.constraints import database_problems
+
+CONNECT_SECONDS: Final = 5
+WAIT_SECONDS: Final = 5
+"""How long a request waits for a free connection."""
+SERVER_SETTINGS: Final = {
+    "application_name": "hybrid-gateway",
+    "jit": "off",  # compiling costs more than it saves on statements this small
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 
 
 def _count_statement(*_: Any) -> None:
@@ -29,12 +42,17 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=10,
-            pool_pre_ping=False,
+            pool_timeout=WAIT_SECONDS,
+            # A connection that PostgreSQL has closed (a restart, a failover) is replaced before it is used.
+            pool_pre_ping=True,
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={"timeout": 5, "server_settings": {"application_name": "hybrid-gateway", "jit": "off"}},
+            connect_args={"timeout": CONNECT_SECONDS, "server_settings": SERVER_SETTINGS},
         )
+        self.probe: AsyncEngine = create_async_engine(
+            url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}
+        )
+        """For asking whether the database answers, however busy the pool is."""
         event.listen(self.engine.sync_engine, "before_cursor_execute", _count_statement)
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         # Reading needs no transaction: one statement is one snapshot, and BEGIN and ROLLBACK are two round trips.
@@ -45,15 +63,18 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session of its own for one sequence of reads; never shared between tasks."""
-        async with self._read() as session:
-            yield session
+        with database_problems(Base.metadata):
+            async with self._read() as session:
+                yield session
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """A session in a transaction that is rolled back unless the holder commits."""
-        async with self._write() as session:
-            yield session
+        with database_problems(Base.metadata):
+            async with self._write() as session:
+                yield session
 
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self.probe.dispose()

@@ -98,7 +98,7 @@ class Reader:
         counted = counted.where(*self._restrictions(relation.target, entity, arguments, None))
         sizes = counted.lateral()
         statement = select(given.c.key, sizes.c.size).join_from(given, sizes, true())
-        return dict((await self._execute(statement)).tuples().all())
+        return {row.key: row.size for row in await self._execute(statement)}
 
     async def attach(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> None:
         """Put the selected relations into records, level by level: a record or None, or a Page, by relation name."""

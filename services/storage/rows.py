@@ -13,6 +13,7 @@ from services.catalogue.catalogue import Catalogue
 from services.catalogue.models import InputModel, fields_of
 from services.catalogue.problems import FORBIDDEN, NOT_FOUND, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.resources import Resource
+from services.storage.constraints import NOT_THERE
 
 M = TypeVar("M", bound=DeclarativeBase)
 
@@ -25,7 +26,9 @@ async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) ->
     model: Any = resource.model
     readable = resource.policy.predicate("read", model, call.actor)
     allowed = resource.policy.predicate(action, model, call.actor)
-    statement = select(model, allowed.label("allowed")).where(model.id == key, readable).with_for_update(of=model)
+    # Only a deletion needs to keep others from referring to the row meanwhile.
+    lock = {"of": model, "key_share": action != "delete"}
+    statement = select(model, allowed.label("allowed")).where(model.id == key, readable).with_for_update(**lock)
     found = (await call.session.execute(statement, call.actor.parameters())).one_or_none()
     if found is None:
         raise Problem(NOT_FOUND)
@@ -74,12 +77,10 @@ async def check_references(call: Call, catalogue: Catalogue, data: InputModel) -
     found = (await call.session.execute(statement, call.actor.parameters())).one()
     missing = [path for (path, _), there in zip(checks, found, strict=True) if not there]
     if missing:
-        raise Problem(
-            VALIDATION_FAILED, errors=[FieldError(path, "not_found", "There is no such thing.") for path in missing]
-        )
+        raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in missing])
 
 
-def assign(row: DeclarativeBase, data: InputModel, **more: Any) -> None:
+def assign(row: DeclarativeBase, data: InputModel) -> None:
     """Put the fields that the caller has sent on the row."""
-    for name, value in {**data.changes(), **more}.items():
+    for name, value in data.changes().items():
         setattr(row, name, value)

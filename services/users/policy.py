@@ -16,7 +16,7 @@ def themself(user: Any) -> ColumnElement[bool]:
 
 
 def visible(user: Any) -> ColumnElement[bool]:
-    """Active users are visible to whoever is signed in; a deactivated one only to themself."""
+    """Active users are visible to whoever is signed in, to be found and invited; a deactivated one only to themself."""
     return and_(signed_in(user), or_(user.is_active, themself(user)))
 
 

@@ -21,6 +21,14 @@ def _address(text: str) -> str:
         raise PydanticCustomError("email", "This is not an e-mail address.") from None
 
 
+def normalised_email(text: str) -> str:
+    """An e-mail address as registration keeps it; any other text as it is."""
+    try:
+        return _address(text)
+    except PydanticCustomError:
+        return text
+
+
 Email = Annotated[
     str,
     StringConstraints(max_length=254),

@@ -74,14 +74,30 @@ async def create_membership(call: Call, data: MembershipCreate) -> Membership:
     return membership
 
 
+async def lock_workspace(call: Call, workspace_id: UUID) -> Workspace:
+    """The workspace, locked against others who change its members or its tree; inserts into it go on."""
+    statement = select(Workspace).where(Workspace.id == workspace_id).with_for_update(key_share=True)
+    return (await call.session.execute(statement)).scalar_one()
+
+
 async def _keep_an_owner(call: Call, membership: Membership) -> None:
-    """Raises `conflict` when nobody else owns the workspace. Its row is locked, so that two owners can't both leave."""
-    lock = select(Workspace.id).where(Workspace.id == membership.workspace_id).with_for_update()
-    await call.session.execute(lock)
-    others = select(func.count()).where(
-        Membership.workspace_id == membership.workspace_id,
-        Membership.id != membership.id,
-        Membership.role == Role.OWNER,
+    """Raises `conflict` when no other active user owns the workspace, or when it is the member's personal one.
+
+    The workspace is locked, so that two owners can't both leave.
+    """
+    workspace = await lock_workspace(call, membership.workspace_id)
+    if workspace.personal_user_id == membership.user_id:
+        raise Problem(CONFLICT, "A personal workspace belongs to its user.")
+    others = (
+        select(func.count())
+        .select_from(Membership)
+        .join(User, User.id == Membership.user_id)
+        .where(
+            User.is_active,
+            Membership.workspace_id == membership.workspace_id,
+            Membership.id != membership.id,
+            Membership.role == Role.OWNER,
+        )
     )
     if membership.role is Role.OWNER and not (await call.session.execute(others)).scalar_one():
         raise Problem(CONFLICT, "A workspace keeps at least one owner.")
@@ -90,7 +106,7 @@ async def _keep_an_owner(call: Call, membership: Membership) -> None:
 @memberships.update()
 async def update_membership(call: Call, row: Membership, data: MembershipUpdate) -> Membership:
     """Give a member another role."""
-    if data.role is not Role.OWNER:
+    if data.changes().get("role", row.role) is not row.role:
         await _keep_an_owner(call, row)
     assign(row, data)
     return row

@@ -76,7 +76,8 @@ async def test_bodies_up_to_the_limit_pass_whole(client: AsyncClient) -> None:
     assert (await client.post("/echo", content=in_parts(LIMIT))).content == b"x" * LIMIT
 
 
-async def test_only_a_bounded_part_of_a_refused_body_is_read() -> None:
+@pytest.mark.parametrize("declared", [[], [(b"content-length", b"100000")]])
+async def test_the_rest_of_a_refused_body_is_read_but_not_to_the_end(declared: list[tuple[bytes, bytes]]) -> None:
     taken = 0
 
     async def endless() -> Message:
@@ -85,15 +86,17 @@ async def test_only_a_bounded_part_of_a_refused_body_is_read() -> None:
         return {"type": "http.request", "body": b"x" * 30, "more_body": True}
 
     async def send(message: Message) -> None:
-        sent.append(message)
+        sent.append({**message, "taken": taken})
 
     sent: list[Message] = []
-    scope = {"type": "http", "method": "POST", "path": "/echo", "query_string": b"", "headers": []}
+    scope = {"type": "http", "method": "POST", "path": "/echo", "query_string": b"", "headers": declared}
     await app(scope, endless, send)
 
-    assert sent[0]["status"] == 413
-    assert sent[-1] == {"type": "http.response.body", "body": b""}
-    assert taken <= 3 * LIMIT
+    start, body, end = sent
+    assert start["status"] == 413
+    assert body["more_body"] is True
+    assert end["body"] == b""
+    assert body["taken"] + LIMIT < end["taken"] <= body["taken"] + LIMIT + 30
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "101"])

@@ -9,32 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import orjson
 
-from graphql_schema.naming import camel, field_name, pascal, snake
+from graphql_schema.naming import field_name
 from rest.routes import METHODS
 from services.catalogue import Catalogue, Kind, Operation, Resource
 from services.catalogue.models import fields_of
+from services.catalogue.naming import camel, pascal, snake
 from tests.support.accounts import Account
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: data, or a Problem's code, status and errors (as `{field: code}`)."""
+    """What came back: data, or a Problem's code, status and errors (as `{field: code}`), in `size` bytes."""
 
     data: Any = None
     problem: str | None = None
     status: int = 200
     errors: Mapping[str, str] | None = None
     members: Mapping[str, Any] | None = None
+    size: int = 0
 
     @classmethod
-    def of_problem(cls, members: Mapping[str, Any]) -> Answer:
+    def of_problem(cls, members: Mapping[str, Any], size: int) -> Answer:
+        """The answer of a problem's members, in whichever face's habit."""
         errors = {snake_path(each["field"]): each["code"] for each in members.get("errors", ())}
-        return cls(None, members["code"], members["status"], errors, members)
+        return cls(None, members["code"], members["status"], errors, members, size)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Face:
 
     client: httpx.AsyncClient
     catalogue: Catalogue
+    name: ClassVar[str]
+    arguments: ClassVar[Mapping[str, str]] = {}
+    """What the face calls the arguments of lists, where it has names of its own."""
 
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
@@ -67,24 +73,44 @@ class Face:
 class RestFace(Face):
     """Through /api/v1."""
 
+    name = "rest"
+
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
         **arguments: Any,
     ) -> Answer:  # fmt: skip
         operation = self.operation(name)
-        query = {key: _query_value(key, value) for key, value in arguments.items() if value is not None}
-        answer = await self.client.request(
-            METHODS[operation.kind],
-            f"/api/v1/{operation.address.replace('{id}', id or '')}",
-            params=query,
-            content=None if data is None else orjson.dumps(data),
-            headers={**(actor.headers if actor else {}), "Content-Type": "application/json"},
+        query = {key: _query_value(key, value) for key, value in arguments.items() if value not in (None, [])}
+        path = "/" + operation.address.replace("{id}", id or "")
+        content = None if data is None else orjson.dumps(data)
+        answer = await self.send(METHODS[operation.kind], path, actor, params=query, content=content)
+        return self.read(answer)
+
+    async def send(
+        self, method: str, path: str, actor: Account | None = None, *, params: Mapping[str, str] | None = None,
+        content: bytes | None = None, media_type: str = "application/json",
+    ) -> httpx.Response:  # fmt: skip
+        """One request; `path` is below /api/v1, and may have a query string of its own."""
+        headers = {**(actor.headers if actor else {}), "Content-Type": media_type}
+        url = httpx.URL(f"/api/v1{path}")
+        return await self.client.request(
+            method, url.copy_merge_params(params) if params else url, content=content, headers=headers
         )
+
+    async def get(self, path: str, actor: Account | None = None, **params: str) -> Any:
+        """The body of a GET that must succeed."""
+        answer = await self.send("GET", path, actor, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    @staticmethod
+    def read(answer: httpx.Response) -> Answer:
+        """What a response says; a failure must be a Problem."""
         if answer.status_code >= 400:
-            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["content-type"] == "application/problem+json", answer.text
             assert answer.json()["status"] == answer.status_code
-            return Answer.of_problem(answer.json())
-        return Answer(answer.json() if answer.content else None, status=answer.status_code)
+            return Answer.of_problem(answer.json(), len(answer.content))
+        return Answer(answer.json() if answer.content else None, status=answer.status_code, size=len(answer.content))
 
 
 def _query_value(key: str, value: Any) -> str:
@@ -98,25 +124,44 @@ def _query_value(key: str, value: Any) -> str:
 class GraphQLFace(Face):
     """Through /graphql."""
 
+    name = "graphql"
+    arguments: ClassVar[Mapping[str, str]] = {"limit": "first", "sort": "order_by", "q": "search"}
+
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
         **arguments: Any,
     ) -> Answer:  # fmt: skip
         operation = self.operation(name)
         call = self._query(operation, id, arguments) if operation.is_read else self._mutation(operation, id, data or {})
-        body = await self.run(call[0], call[1], actor)
-        if "errors" in body:
-            return Answer.of_problem(body["errors"][0]["extensions"])
-        return Answer(self._read(operation, body["data"][field_name(operation)]))
+        answer = await self.post({"query": call[0], "variables": call[1]}, actor)
+        failed = self.read(answer)
+        if failed is not None:
+            return failed
+        return Answer(self._read(operation, answer.json()["data"][field_name(operation)]), size=len(answer.content))
+
+    async def post(
+        self, body: Any, actor: Account | None = None, *, media_type: str = "application/json", accept: str = "*/*"
+    ) -> httpx.Response:
+        """One POST of a body: bytes as they are, anything else as JSON."""
+        headers = {**(actor.headers if actor else {}), "Content-Type": media_type, "Accept": accept}
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self.client.post("/graphql", content=content, headers=headers)
 
     async def run(self, query: str, variables: Mapping[str, Any] | None = None, actor: Account | None = None) -> Any:
         """Run a document; returns the whole body."""
-        answer = await self.client.post(
-            "/graphql",
-            content=orjson.dumps({"query": query, "variables": variables}),
-            headers={**(actor.headers if actor else {}), "Content-Type": "application/json"},
-        )
-        return answer.json()
+        return (await self.post({"query": query, "variables": variables}, actor)).json()
+
+    async def data(self, query: str, variables: Mapping[str, Any] | None = None, actor: Account | None = None) -> Any:
+        """Run a document that must succeed; returns its data."""
+        body = await self.run(query, variables, actor)
+        assert "errors" not in body, body
+        return body["data"]
+
+    @staticmethod
+    def read(answer: httpx.Response) -> Answer | None:
+        """The first Problem of a response, if it has one."""
+        errors = answer.json().get("errors")
+        return Answer.of_problem(errors[0]["extensions"], len(answer.content)) if errors else None
 
     def _query(self, operation: Operation, id: str | None, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         resource = operation.resource
@@ -138,7 +183,7 @@ class GraphQLFace(Face):
             "first": arguments.get("limit"),
             "after": arguments.get("after"),
             "filter": graphql_filter(resource, arguments["filter"]) if arguments.get("filter") is not None else None,
-            "orderBy": [_order(each) for each in arguments["sort"]] if arguments.get("sort") else None,
+            "orderBy": [_order(each) for each in arguments["sort"]] if arguments.get("sort") is not None else None,
             "search": arguments.get("q"),
         }
         values = {key: value for key, value in values.items() if value is not None}
@@ -187,12 +232,14 @@ def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
             kind = resource.fields.get(key)
             upper = kind is not None and kind.enum is not None
             conditions = value if isinstance(value, Mapping) else {"eq": value}
-            found[camel(key)] = {camel(o): _upper(v) if upper and o != "is_null" else v for o, v in conditions.items()}
+            found[camel(key)] = {camel(o): _upper(v) if upper else v for o, v in conditions.items()}
     return found
 
 
 def _upper(value: Any) -> Any:
-    return [_upper(each) for each in value] if isinstance(value, list) else value.upper()
+    if isinstance(value, list):
+        return [_upper(each) for each in value]
+    return value.upper() if isinstance(value, str) else value
 
 
 def _order(text: str) -> dict[str, str]:

@@ -90,7 +90,8 @@ def expect_fault(wrong: Callable[[], object], fault: str, mend: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         wrong()
     error = caught.value
-    assert (error.fault, error.mend) == (fault, mend)
+    assert error.fault == fault, error.fault
+    assert error.mend == mend, error.mend
     file = Path(inspect.getsourcefile(wrong) or "")
     assert (Path(error.location.file), error.location.line) == (file, marked[0])
     assert str(error) == f"{file.relative_to(ROOT)}:{marked[0]}: {fault} Mend: {mend}"

@@ -1,4 +1,4 @@
-"""Runs the sessions of README.md and puts the real output in: `python -m tests.support.readme URL` rewrites the file."""
+"""Runs the sessions of README.md and puts their output in: `python -m tests.support.readme URL` rewrites the file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def play(text: str, url: str) -> str:
     """The text with the output of every command as it is now, all run in one shell against the gateway at `url`."""
     commands = [each for session in sessions(text) for each in session]
     script = "".join(f"{each}\nprintf '{_MARK}'\n" for each in commands).replace("http://127.0.0.1:8000", url)
-    outputs = iter(subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split(_MARK))  # noqa: S607
+    bash = ["/bin/bash", "-c", script]
+    outputs = iter(subprocess.run(bash, capture_output=True, text=True, check=True).stdout.split(_MARK))
 
     def block(_: re.Match[str]) -> str:
         return "".join(f"{_shown(each)}\n{next(outputs)}" for each in _commands(_[0]))

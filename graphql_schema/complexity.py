@@ -1,0 +1,132 @@
+"""How many rows a document could ask for, known before anything is run.
+
+Every list counts as full: a page of `first` rows, each with what is asked for below it. A fragment is weighed once,
+however often it is spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_interface_type,
+    is_object_type,
+)
+
+from services.catalogue import Problem
+from services.catalogue.problems import TOO_COMPLEX
+from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, MAX_ROWS
+
+MAX_QUERIES: Final = 50
+MAX_MUTATIONS: Final = 20
+"""Fields at the top of a document."""
+
+_CONNECTION_PARTS: Final = ("Connection", "Edge")
+"""Endings of types whose fields lead to rows that their connection has counted."""
+
+
+def check_complexity(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> None:
+    """Raises `too_complex` when the operation has too many fields at the top, or could ask for too many rows."""
+    scale = _Scale(schema, document, operation, variables)
+    most = MAX_MUTATIONS if operation.operation is OperationType.MUTATION else MAX_QUERIES
+    if scale.fields(operation.selection_set) > most:
+        raise Problem(TOO_COMPLEX, f"There are at most {most} fields at the top of this operation.")
+    root = schema.get_root_type(operation.operation)
+    if root is not None and scale.rows(operation.selection_set, root) > MAX_ROWS:
+        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
+
+
+class _Scale:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> None:
+        self.schema, self.variables = schema, variables
+        self.defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
+        self.fragments = {
+            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+        }
+        self._rows: dict[str, int] = {}
+        self._fields: dict[str, int] = {}
+
+    def rows(self, selected: SelectionSetNode | None, parent: GraphQLNamedType) -> int:
+        """The rows that a selection asks for on one object of the type."""
+        return sum(self._selection(each, parent) for each in selected.selections) if selected is not None else 0
+
+    def fields(self, selected: SelectionSetNode) -> int:
+        """The fields of a selection, fragments included."""
+        found = 0
+        for each in selected.selections:
+            if isinstance(each, FragmentSpreadNode):
+                name = each.name.value
+                if name not in self._fields:
+                    self._fields[name] = self.fields(self.fragments[name].selection_set)
+                found += self._fields[name]
+            else:
+                found += self.fields(each.selection_set) if isinstance(each, InlineFragmentNode) else 1
+        return found
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType) -> int:
+        if isinstance(node, FieldNode):
+            return self._field(node, parent)
+        if isinstance(node, InlineFragmentNode):
+            kind = self.schema.get_type(node.type_condition.name.value) if node.type_condition else parent
+            return self.rows(node.selection_set, kind or parent)
+        assert isinstance(node, FragmentSpreadNode)
+        name = node.name.value
+        if name not in self._rows:
+            fragment = self.fragments[name]
+            kind = self.schema.get_type(fragment.type_condition.name.value)
+            self._rows[name] = self.rows(fragment.selection_set, kind or parent)
+        return self._rows[name]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType) -> int:
+        if not (is_object_type(parent) or is_interface_type(parent)):
+            return 0
+        definition = parent.fields.get(node.name.value)
+        if definition is None or node.selection_set is None:
+            return 0
+        kind = get_named_type(definition.type)
+        below = self.rows(node.selection_set, kind)
+        if parent.name.endswith(_CONNECTION_PARTS):
+            return below
+        return self._many(node, kind) * (1 + below)
+
+    def _many(self, node: FieldNode, kind: GraphQLNamedType) -> int:
+        """How many rows the field could have: a page of a connection, the identifiers of `nodes`, otherwise one."""
+        given = {each.name.value: each.value for each in node.arguments or ()}
+        if kind.name.endswith("Connection"):
+            value = self._value(given.get("first"))
+            return min(max(value, 1), MAX_LIMIT) if isinstance(value, int) else DEFAULT_LIMIT
+        if "ids" in given:
+            listed = given["ids"]
+            value = listed.values if isinstance(listed, ListValueNode) else self._value(listed)
+            return len(value) if isinstance(value, (list, tuple)) else 1
+        return 1
+
+    def _value(self, node: Any) -> Any:
+        if isinstance(node, VariableNode):
+            name = node.name.value
+            return self.variables[name] if name in self.variables else self._value(self.defaults.get(name))
+        return int(node.value) if isinstance(node, IntValueNode) else None

@@ -1,0 +1,72 @@
+"""The schema: introspection, descriptions on everything, and the kept SDL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    get_introspection_query,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+
+from graphql_schema.schema import GatewaySchema, build_schema
+from services.execution import Gateway
+from tests.support.faces import GraphQLFace
+
+KEPT = Path(__file__).parents[2] / "graphql_schema" / "schema.graphql"
+
+
+def _schema(gateway: Gateway) -> GatewaySchema:
+    return build_schema(gateway.catalogue)
+
+
+async def test_introspection_works_for_everybody(graphql: GraphQLFace) -> None:
+    body = await graphql.run(get_introspection_query(descriptions=True))
+    assert "errors" not in body
+    names = {each["name"] for each in body["data"]["__schema"]["types"]}
+    assert {"Query", "Mutation", "Node", "Item", "ItemConnection", "ItemFilter", "CreateItemInput", "PageInfo"} <= names
+
+
+def _described(name: str, kind: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+    """A type and everything in it, with its description."""
+    yield name, kind.description
+    if isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType)):
+        for field, each in kind.fields.items():
+            yield f"{name}.{field}", each.description
+            yield from ((f"{name}.{field}({key})", argument.description) for key, argument in each.args.items())
+    elif isinstance(kind, GraphQLInputObjectType):
+        yield from ((f"{name}.{key}", member.description) for key, member in kind.fields.items())
+    elif isinstance(kind, GraphQLEnumType):
+        yield from ((f"{name}.{key}", value.description) for key, value in kind.values.items())
+
+
+def test_everything_has_a_description(gateway: Gateway) -> None:
+    bare = [
+        place
+        for name, kind in _schema(gateway)._schema.type_map.items()
+        if not is_introspection_type(kind) and not is_specified_scalar_type(kind)
+        for place, description in _described(name, kind)
+        if not description
+    ]
+    assert bare == []
+
+
+def test_every_operation_is_a_root_field(gateway: Gateway) -> None:
+    schema = _schema(gateway)._schema
+    assert schema.query_type is not None
+    assert schema.mutation_type is not None
+    reads = sum(each.is_read for each in gateway.catalogue.operations.values())
+    assert len(schema.query_type.fields) == reads + len(("node", "nodes"))
+    assert len(schema.mutation_type.fields) == len(gateway.catalogue.operations) - reads
+
+
+def test_kept_schema_is_fresh(gateway: Gateway) -> None:
+    """Mend it by `gateway export graphql > graphql_schema/schema.graphql`."""
+    assert KEPT.read_text() == _schema(gateway).as_str() + "\n"

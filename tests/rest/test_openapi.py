@@ -1,0 +1,155 @@
+"""The OpenAPI document: complete, consistent, and kept fresh."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rest.openapi import openapi_document
+from rest.routes import METHODS, rest_routes
+from services.catalogue import Kind
+from services.execution import Gateway
+
+KEPT = Path(__file__).parents[2] / "rest" / "openapi.json"
+PREFIX = "/api/v1"
+
+
+@pytest.fixture(scope="module")
+def document(gateway: Gateway) -> dict[str, Any]:
+    """The document of the whole catalogue, as JSON has it."""
+    made = openapi_document(
+        gateway.catalogue, title="Hybrid Gateway", version=version("hybrid-gateway"), prefix=PREFIX
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(json.dumps(made))
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def values(tree: Any, key: str) -> Iterator[Any]:
+    """Every value under this key, anywhere."""
+    if isinstance(tree, dict):
+        for name, each in tree.items():
+            if name == key and isinstance(each, str):
+                yield each
+            yield from values(each, key)
+    elif isinstance(tree, list):
+        for each in tree:
+            yield from values(each, key)
+
+
+async def test_document_is_served(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert re.fullmatch(r"3\.1\.\d+", answer.json()["openapi"])
+
+
+async def test_served_document_is_the_one_of_the_catalogue(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    assert (await client.get("/api/v1/openapi.json")).json()["paths"] == document["paths"]
+
+
+def test_every_operation_is_there_with_its_problems(gateway: Gateway, document: dict[str, Any]) -> None:
+    missing = []
+    for operation in gateway.catalogue.operations.values():
+        shown = document["paths"][f"{PREFIX}/{operation.address}"][METHODS[operation.kind].lower()]
+        for problem in operation.problems:
+            response = shown["responses"].get(str(problem.status), {})
+            examples = response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+            if problem.code not in examples:
+                missing.append((operation.name, problem.code))
+        assert shown["description"] == operation.description
+        assert shown["summary"]
+    assert missing == []
+
+
+def test_nothing_else_is_there(gateway: Gateway, document: dict[str, Any]) -> None:
+    expected = {(f"{PREFIX}{route.path}", route.method.lower()) for route in rest_routes(gateway.catalogue)}
+    assert {(path, method) for path, method, _ in operations(document)} == expected
+
+
+def test_operation_ids_are_unique_and_good_names(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    assert [name for name in names if not re.fullmatch(r"[a-z][a-zA-Z0-9]+", name)] == []
+    assert {"listItems", "createItem", "getItem", "archiveItem", "login", "me", "listItemComments"} <= set(names)
+
+
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
+    for reference in set(values(document, "$ref")):
+        found: Any = document
+        assert reference.startswith("#/")
+        for step in reference[2:].split("/"):
+            assert step in found, reference
+            found = found[step]
+
+
+def test_every_component_is_used(document: dict[str, Any]) -> None:
+    used = set(values(document, "$ref"))
+    unused = [
+        name
+        for kind in ("schemas", "parameters")
+        for each in document["components"][kind]
+        if (name := f"#/components/{kind}/{each}") not in used
+    ]
+    assert unused == []
+
+
+def test_path_parameters_are_declared(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        declared = {each["name"] for each in operation["parameters"] if each.get("in") == "path"}
+        assert (path, method, declared) == (path, method, set(re.findall(r"\{(\w+)\}", path)))
+
+
+def test_every_parameter_has_a_description_and_is_given_once(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        found = [_resolved(document, each) for each in operation["parameters"]]
+        assert [each["name"] for each in found if not each.get("description")] == []
+        names = [(each["name"], each["in"]) for each in found]
+        assert len(names) == len(set(names)), (path, method)
+
+
+def _resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    found: Any = value
+    while "$ref" in found:
+        kind, name = found["$ref"].split("/")[-2:]
+        found = document["components"][kind][name]
+    return dict(found)
+
+
+def test_security_names_the_scope_of_every_operation(gateway: Gateway, document: dict[str, Any]) -> None:
+    offered = document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["scopes"]
+    assert set(offered) == set(gateway.catalogue.scopes)
+    for operation in gateway.catalogue.operations.values():
+        shown = document["paths"][f"{PREFIX}/{operation.address}"][METHODS[operation.kind].lower()]["security"]
+        scopes = [operation.scope] if operation.scope else []
+        expected = [] if operation.scope is None else [{"oauth2": scopes}, {"bearer": []}]
+        assert (operation.name, shown) == (operation.name, expected)
+
+
+def test_bodies_are_where_the_operation_takes_input(gateway: Gateway, document: dict[str, Any]) -> None:
+    for operation in gateway.catalogue.operations.values():
+        shown = document["paths"][f"{PREFIX}/{operation.address}"][METHODS[operation.kind].lower()]
+        assert ("requestBody" in shown) == (operation.input is not None)
+        if operation.kind is Kind.UPDATE:
+            assert set(shown["requestBody"]["content"]) == {"application/json", "application/merge-patch+json"}
+
+
+def test_kept_document_is_fresh(document: dict[str, Any]) -> None:
+    """Mend it by `gateway export openapi > rest/openapi.json`."""
+    kept = json.loads(KEPT.read_text())
+    for each in (kept, made := {**document, "info": dict(document["info"])}):
+        each["info"].pop("version")
+    assert kept == made

@@ -1,0 +1,117 @@
+"""Identifiers and instants, as both faces read and write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated
+from uuid import UUID
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from services.catalogue import Identifier, Instant, Int32, new_key
+from services.catalogue.identifiers import split_identifier
+from services.catalogue.scalars import format_instant, parse_instant
+
+KEY = UUID("0198c0de-0000-7000-8000-00000000abcd")
+TEXT = "itm_0198c0de00007000800000000000abcd"
+ITEM = Identifier("itm")
+ITEM_ID: TypeAdapter[UUID] = TypeAdapter(Annotated[UUID, ITEM])
+
+
+def test_keys_are_uuid7_in_the_order_of_their_making() -> None:
+    made = [new_key() for _ in range(100)]
+    assert {(key.version, key.variant) for key in made} == {(7, "specified in RFC 4122")}
+    assert made == sorted(made)
+    assert type(made[0]) is UUID
+
+
+def test_identifier_is_the_prefix_and_the_key_there_and_back() -> None:
+    assert ITEM.encode(KEY) == TEXT
+    assert ITEM.decode(TEXT) == KEY
+    assert split_identifier(TEXT) == ("itm", KEY)
+    assert ITEM_ID.validate_json(f'"{TEXT}"') == KEY
+    assert ITEM_ID.dump_json(KEY) == f'"{TEXT}"'.encode()
+    assert ITEM_ID.validate_python(KEY) == KEY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "itm_", TEXT.upper(), TEXT[:-1], TEXT + "0", TEXT.replace("itm", "usr"), TEXT.replace("itm_", ""),
+        TEXT.replace("_", "-"), " " + TEXT, TEXT + "\n", TEXT + "\x00", str(KEY), f"itm_{KEY}", TEXT[:-1] + "g",
+        TEXT[:-1] + "٣",
+    ],
+)  # fmt: skip
+def test_anything_else_is_no_identifier(text: str) -> None:
+    with pytest.raises(ValueError, match="not an identifier of the form"):
+        ITEM.decode(text)
+    with pytest.raises(ValidationError, match="identifier"):
+        ITEM_ID.validate_json(TypeAdapter(str).dump_json(text))
+
+
+@pytest.mark.parametrize("data", ["1", "null", "true", "[]", "{}"])
+def test_identifier_is_a_text(data: str) -> None:
+    with pytest.raises(ValidationError):
+        ITEM_ID.validate_json(data)
+
+
+INSTANTS = {
+    "2030-01-31T12:00:00Z": "2030-01-31T12:00:00.000000Z",
+    "2030-01-31t12:00:00z": "2030-01-31T12:00:00.000000Z",
+    "2030-01-31 12:00:00Z": "2030-01-31T12:00:00.000000Z",
+    "2030-01-31T12:00:00.1Z": "2030-01-31T12:00:00.100000Z",
+    "2030-01-31T12:00:00.123456+00:00": "2030-01-31T12:00:00.123456Z",
+    "2030-01-31T12:00:00-00:00": "2030-01-31T12:00:00.000000Z",
+    "2030-01-31T00:30:00+01:00": "2030-01-30T23:30:00.000000Z",
+    "2030-01-31T23:30:00-12:30": "2030-02-01T12:00:00.000000Z",
+    "2028-02-29T00:00:00Z": "2028-02-29T00:00:00.000000Z",
+    "0001-01-01T00:00:00Z": "0001-01-01T00:00:00.000000Z",
+    "9999-12-31T23:59:59.999999Z": "9999-12-31T23:59:59.999999Z",
+}
+
+
+@pytest.mark.parametrize("text", INSTANTS)
+def test_instant_is_read_in_any_form_of_rfc_3339_and_written_in_one(text: str) -> None:
+    found = parse_instant(text)
+    assert found.tzinfo is UTC
+    assert format_instant(found) == INSTANTS[text]
+    assert TypeAdapter(Instant).dump_json(found) == f'"{INSTANTS[text]}"'.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "now", "2030-01-31", "12:00:00Z", "2030-01-31T12:00Z", "2030-01-31T12:00:00", "20300131T120000Z",
+        "2030-01-31T12:00:00.Z", "2030-01-31T12:00:00.1234567Z", "2030-01-31T12:00:00+0100", "2030-01-31T12:00:00+01",
+        "2030-02-30T12:00:00Z", "2029-02-29T12:00:00Z", "2030-13-01T12:00:00Z", "2030-01-31T24:00:01Z",
+        "2030-01-31T12:00:60Z", "2030-01-31T12:60:00Z", "2030-01-31T12:00:00+24:00", "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "-2030-01-31T12:00:00Z", "2030-01-31T12:00:00Z\n",
+        " 2030-01-31T12:00:00Z", "٢٠٣٠-01-31T12:00:00Z", "2030-W05-4T12:00:00Z", "1893456000",
+    ],
+)  # fmt: skip
+def test_anything_else_is_no_instant(text: str) -> None:
+    with pytest.raises(ValueError, match="not an RFC 3339 date-time with an offset"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize("data", ["1893456000", "null", '"2030-01-31T12:00:00"', "true"])
+def test_instant_is_a_text_with_an_offset(data: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Instant).validate_json(data)
+
+
+def test_instant_of_another_zone_is_written_in_utc() -> None:
+    there = datetime(2030, 1, 31, 12, 0, 0, 7, timezone(timedelta(hours=5, minutes=30)))
+    assert format_instant(there) == "2030-01-31T06:30:00.000007Z"
+
+
+@pytest.mark.parametrize("data", ["2147483648", "-2147483649", "1.0", "1e3", '"1"', "true", "9" * 30])
+def test_integer_is_one_of_32_bits(data: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Int32).validate_json(data)
+
+
+@pytest.mark.parametrize("data", ["2147483647", "-2147483648", "0"])
+def test_integer_at_its_bounds_is_taken(data: str) -> None:
+    assert TypeAdapter(Int32).validate_json(data) == int(data)
