@@ -20,7 +20,7 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install ## Run every test, in parallel, against real servers
+test: install assets ## Run every test, in parallel, against real servers
 	$(BIN)/pytest -n $(WORKERS)
 
 check: install ## Check style, format, types and the direction of imports
@@ -29,7 +29,7 @@ check: install ## Check style, format, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: install ## Run every test and show the lines that none of them reached
+coverage: install assets ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing
 
 format: install ## Format the code, and mend what can be mended

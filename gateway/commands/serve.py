@@ -17,6 +17,7 @@ from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
 from gateway.migrate import upgrade
 from gateway.settings import Settings, load_settings
+from services.catalogue import Catalogue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,6 +35,7 @@ def serve(
         raise SettingsError("--demo is refused in production: its password is public.")
     if reload and workers > 1:
         raise SettingsError("--reload and --workers exclude each other.")
+    Catalogue.load(loaded.MODULES)  # a wrong declaration is told before anything is started
     _check_port(host, port)
     with _stopped_by_signals(), embedded_servers(loaded) as settings:
         asyncio.run(check_reachable(settings))

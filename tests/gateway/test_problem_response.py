@@ -1,4 +1,3 @@
-from typing import Any
 
 import orjson
 import pytest
@@ -63,7 +62,6 @@ def test_challenges_follow_rfc_6750(problem: Problem, challenge: str | None) -> 
     assert problem_response(problem).headers.get("www-authenticate") == challenge
 
 
-@pytest.mark.parametrize("allow", ["GET, POST", ["GET", "POST"]])
-def test_allow_is_sent_when_the_problem_carries_it(allow: Any) -> None:
-    assert problem_response(Problem(problems.METHOD_NOT_ALLOWED, allow=allow)).headers["allow"] == "GET, POST"
+def test_allow_is_sent_when_the_problem_carries_it() -> None:
+    assert problem_response(Problem(problems.METHOD_NOT_ALLOWED, allow="GET, POST")).headers["allow"] == "GET, POST"
     assert "allow" not in problem_response(Problem(problems.NOT_FOUND)).headers
