@@ -84,6 +84,8 @@ def _annotations(annotation: Any) -> Iterator[Any]:
 
 
 MAX_MESSAGE: Final = 300
+MAX_LISTED: Final = 200
+"""Errors beyond which it is not worth the time to look at any."""
 
 _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "missing": ("required", "This field is required."),
@@ -123,6 +125,8 @@ def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldErr
 
 def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Problem:
     """The Problem that Pydantic's errors amount to. No input value is in it."""
+    if error.error_count() > MAX_LISTED:
+        return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in errors):
         return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
