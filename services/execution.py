@@ -70,7 +70,6 @@ class Gateway:
 
         Returns a Record for a row, a Page for a list, a ResultModel, or None. Raises the operation's Problems.
         """
-        observation.note(operation.name, str(actor))
         authorize(operation, actor)
         if request.selection is not None:
             authorize_selection(request.selection, actor)
@@ -159,13 +158,9 @@ class Gateway:
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
             arguments.append(data)
-        if operation.kind is Kind.DELETE:
-            if operation.before is not None:
-                await operation.before(call, arguments[1])
-            await call.session.delete(arguments[1])
-            await call.session.flush()
+        if operation.function is None:
+            await _delete(operation, call, arguments[1])
             return None
-        assert operation.function is not None
         returned = await operation.function(*arguments)
         if isinstance(operation.result, Resource) and operation.result is operation.resource:
             await check_written(call, operation.result, returned, made=operation.kind is Kind.CREATE)
@@ -189,6 +184,13 @@ class Gateway:
                 log.exception("after_commit_failed", actor=str(call.actor))
 
 
+async def _delete(operation: Operation, call: Call, row: Any) -> None:
+    if operation.before is not None:
+        await operation.before(call, row)
+    await call.session.delete(row)
+    await call.session.flush()
+
+
 async def _attach(
     reader: Reader, resource: Resource[Any], records: Sequence[Record], selection: Selection | None
 ) -> None:
@@ -197,7 +199,8 @@ async def _attach(
 
 
 def authorize(operation: Operation, actor: Actor) -> None:
-    """The check before everything else. Raises `unauthenticated` or `insufficient_scope`."""
+    """The check before everything else, noted. Raises `unauthenticated` or `insufficient_scope`."""
+    observation.note(operation.name, str(actor))
     if operation.scope is not None:
         _require(operation.scope, actor)
 

@@ -52,12 +52,14 @@ def note_actor(actor: str) -> None:
 
 
 def note(operation: str, actor: str) -> None:
-    """Say what is being called, and by whom; several operations of one request are listed."""
+    """Say what is being called, and by whom; several operations of one request are listed, one that follows itself once."""
     observation = current()
     if observation is None:
         return
     observation.actor = actor
     if observation.operation is None:
         observation.operation = operation
+    elif observation.operation.rpartition(",")[2] == operation:
+        return
     elif len(observation.operation) < MAX_NOTED:
         observation.operation += f",{operation}"
