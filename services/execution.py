@@ -28,7 +28,7 @@ from services.catalogue.selections import ListArguments, Page, Record, Selection
 from services.storage.base import utc_now
 from services.storage.database import Database
 from services.storage.reader import Reader
-from services.storage.rows import check_references, check_written, load_for
+from services.storage.rows import check_placed, check_references, load_for, references
 
 log = structlog.get_logger(__name__)
 
@@ -151,10 +151,12 @@ class Gateway:
         self, operation: Operation, call: Call, key: UUID | None, data: InputModel, selection: Selection | None
     ) -> Result:
         arguments: list[Any] = [call]
+        resource, place = operation.resource, None
         if operation.on_a_row:
-            assert operation.resource is not None
+            assert resource is not None
             assert key is not None
-            arguments.append(await load_for(call, operation.resource, key, operation.action))
+            arguments.append(await load_for(call, resource, key, operation.action))
+            place = references(resource, arguments[1])
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
             arguments.append(data)
@@ -162,8 +164,8 @@ class Gateway:
             await _delete(operation, call, arguments[1])
             return None
         returned = await operation.function(*arguments)
-        if isinstance(operation.result, Resource) and operation.result is operation.resource:
-            await check_written(call, operation.result, returned, made=operation.kind is Kind.CREATE)
+        if resource is not None and operation.result is resource and references(resource, returned) != place:
+            await check_placed(call, resource, returned)
         await call.session.flush()
         if not isinstance(operation.result, Resource):
             assert returned is None or isinstance(returned, ResultModel)

@@ -52,7 +52,7 @@ def note_actor(actor: str) -> None:
 
 
 def note(operation: str, actor: str) -> None:
-    """Say what is being called, and by whom; several operations of one request are listed, one that follows itself once."""
+    """Say what is being called, and by whom. Several operations of one request are listed, repetitions once."""
     observation = current()
     if observation is None:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, aliased
 
 from services.catalogue.calls import Call
@@ -38,16 +38,17 @@ async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) ->
     return row
 
 
-async def check_written(call: Call, resource: Resource[Any], row: Any, *, made: bool) -> None:
+def references(resource: Resource[Any], row: Any) -> tuple[Any, ...]:
+    """What a row refers to: the values of its foreign keys."""
+    return tuple(getattr(row, column.key) for column in resource.table.columns if column.foreign_keys)
+
+
+async def check_placed(call: Call, resource: Resource[Any], row: Any) -> None:
     """Whoever makes a row, or moves it elsewhere by changing what it refers to, must be allowed to create it there.
 
-    `made` tells a new row from a changed one. Flushes. Raises `forbidden`.
+    Flushes. Raises `forbidden`.
     """
-    references = [column.key for column in inspect(resource.model).columns if column.foreign_keys]
-    moved = any(inspect(row).attrs[name].history.has_changes() for name in references)
     await call.session.flush()
-    if not made and not moved:
-        return
     model: Any = resource.model
     allowed = select(resource.policy.predicate("create", model, call.actor)).where(model.id == row.id)
     if not (await call.session.execute(allowed, call.actor.parameters())).scalar_one():
