@@ -53,6 +53,11 @@ class _Builder:
 
     def schema(self, suggestions: bool) -> GatewaySchema:
         operations = sorted(self.catalogue.operations.values(), key=field_name)
+        taken = {"node", "nodes"}
+        for each in operations:
+            if field_name(each) in taken:
+                raise each.fault(f'its GraphQL field "{field_name(each)}" is taken already.', "Give it another name.")
+            taken.add(field_name(each))
         queries = [self._query(each) for each in operations if each.is_read]
         mutations = [self._mutation(each) for each in operations if not each.is_read]
         return GatewaySchema(
