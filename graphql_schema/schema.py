@@ -147,6 +147,7 @@ class _Builder:
 
     def _nodes(self) -> StrawberryField:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            observation.note("node", str(info.context.actor))
             if len(values["ids"]) > MAX_NODES:
                 raise Problem.field("ids", "length", f"At most {MAX_NODES} can be found at once.")
             waiting = (self._load(info, each, ("ids", index)) for index, each in enumerate(values["ids"]))
@@ -157,8 +158,8 @@ class _Builder:
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
     async def _load(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> Any:
-        resource, key = self.catalogue.locate(identifier, path)
         observation.note("node", str(info.context.actor))
+        resource, key = self.catalogue.locate(identifier, path)
         execution.authorize_read(resource, info.context.actor)
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))
 

@@ -7,7 +7,7 @@ asked all the same what is wrong with them, so that both faces answer alike; els
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from graphql import (
@@ -45,6 +45,9 @@ from services.catalogue.scalars import FieldType
 
 Path = tuple[str | int, ...]
 
+MAX_OBJECTS = 1_000
+"""Input objects in the variables of a request: making them costs more than refusing them."""
+
 _NO_CHOICE: Mapping[str, Any] = {}
 """Stands for a name that is no member of an enum: no enum takes an object."""
 
@@ -53,7 +56,7 @@ def variable_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[FieldError]:
     """What is wrong with the values of an operation's variables, at the arguments that they are used in."""
-    places = _Places()
+    places, budget = _Places(), count(1)
     visit(operation, places)
     found: list[FieldError] = []
     for definition in operation.variable_definitions or ():
@@ -62,7 +65,10 @@ def variable_errors(
             continue
         if name in variables or is_non_null_type(kind):
             path = places.found.get(name, (name,))
-            found += islice(_faults(variables.get(name), kind, path), MAX_ERRORS - len(found))
+            try:
+                found += islice(_faults(variables.get(name), kind, path, budget), MAX_ERRORS - len(found))
+            except _TooManyError:
+                return [FieldError(path, "length", f"This should hold at most {MAX_OBJECTS} objects.")]
     return found
 
 
@@ -76,7 +82,11 @@ def literal_errors(
     return finder.found or [FieldError((), "type", "A value in the document is not of the type asked for.")]
 
 
-def _faults(value: Any, kind: Any, path: Path) -> Iterator[FieldError]:
+class _TooManyError(Exception):
+    """More input objects than are worth looking at."""
+
+
+def _faults(value: Any, kind: Any, path: Path, budget: Iterator[int]) -> Iterator[FieldError]:
     """What is wrong with a JSON value of an input type, in the words of the input models."""
     if is_non_null_type(kind):
         kind = kind.of_type
@@ -86,9 +96,11 @@ def _faults(value: Any, kind: Any, path: Path) -> Iterator[FieldError]:
         return
     if is_list_type(kind):
         for index, each in enumerate(value if isinstance(value, list) else [value]):
-            yield from _faults(each, kind.of_type, (*path, index))
+            yield from _faults(each, kind.of_type, (*path, index), budget)
     elif is_input_object_type(kind):
-        yield from _object_faults(value, kind, path)
+        if next(budget) > MAX_OBJECTS:
+            raise _TooManyError
+        yield from _object_faults(value, kind, path, budget)
     elif is_leaf_type(kind):
         try:
             kind.parse_value(value)
@@ -96,14 +108,14 @@ def _faults(value: Any, kind: Any, path: Path) -> Iterator[FieldError]:
             yield FieldError(path, *_wrong(value, kind))
 
 
-def _object_faults(value: Any, kind: GraphQLInputObjectType, path: Path) -> Iterator[FieldError]:
+def _object_faults(value: Any, kind: GraphQLInputObjectType, path: Path, budget: Iterator[int]) -> Iterator[FieldError]:
     if not isinstance(value, Mapping):
         yield FieldError(path, "type", "This must be an object.")
         return
     within = () if path == ("input",) else path
     for name, member in kind.fields.items():
         if name in value or is_required_input_field(member):
-            yield from _faults(value.get(name), member.type, (*within, name))
+            yield from _faults(value.get(name), member.type, (*within, name), budget)
     for name in value:
         if name not in kind.fields:
             yield FieldError((*within, name), "unknown", "There is no such field.")
@@ -167,7 +179,7 @@ class _Finder(Visitor):
         if not self._has_fault(node.value):
             return
         value, path = value_from_ast_untyped(node.value, self.variables), _place([node])
-        faults = list(islice(_faults(value, self.info.get_input_type(), path), MAX_ERRORS))
+        faults = list(islice(_faults(value, self.info.get_input_type(), path, count(1)), MAX_ERRORS))
         self.found += faults or [FieldError(self.inside, "type", "This is not a value of the type asked for.")]
 
     def _has_fault(self, value: ValueNode) -> bool:

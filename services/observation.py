@@ -52,14 +52,12 @@ def note_actor(actor: str) -> None:
 
 
 def note(operation: str, actor: str) -> None:
-    """Say what is being called, and by whom. Several operations of one request are listed, repetitions once."""
+    """Say what is being called, and by whom. Several operations of one request are listed, each once."""
     observation = current()
     if observation is None:
         return
     observation.actor = actor
     if observation.operation is None:
         observation.operation = operation
-    elif observation.operation.rpartition(",")[2] == operation:
-        return
-    elif len(observation.operation) < MAX_NOTED:
+    elif len(observation.operation) < MAX_NOTED and operation not in observation.operation.split(","):
         observation.operation += f",{operation}"

@@ -112,12 +112,22 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
 }
 """Pydantic's error types, as our codes and sentences (None: Pydantic's own sentence). Others are about the format."""
 
-_WORDS = {"Input should": "This should", "String should": "This should", "List should": "This should"}
+_SIZES: Final[Mapping[str, tuple[str, str]]] = {
+    "too_short": ("at least", "min_length"),
+    "too_long": ("at most", "max_length"),
+}
+_WORDS = {"Input should": "This should", "String should": "This should"}
 
 
 def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldError:
     code, message = _CODES.get(error["type"], ("format", None))
     text = message or error["msg"]
+    if error["type"] in _SIZES:
+        least_or_most, name = _SIZES[error["type"]]
+        context = error["ctx"]
+        # A secret is measured like a list, and "Value" is all that tells it from one.
+        what = "characters" if context["field_type"] == "Value" else "entries"
+        text = f"This should have {least_or_most} {context[name]} {what}."
     for ours, theirs in _WORDS.items():
         text = text.replace(ours, theirs)
     return FieldError((*prefix, *error["loc"]), code, text[:MAX_MESSAGE].removesuffix(".") + ".")
@@ -127,7 +137,7 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Pr
     """The Problem that Pydantic's errors amount to. No input value is in it."""
     if error.error_count() > MAX_LISTED:
         return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in errors):
         return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
     if not prefix and any(

@@ -105,7 +105,7 @@ class Operation:
         if not self.is_read and self.resource is not None:
             found.append(CONFLICT)
         found.append(VALIDATION_FAILED)
-        if self.is_read:
+        if self.resource is not None and self.scope is not None and self.kind is not Kind.DELETE:
             found.append(TOO_COMPLEX)
         found += self.declared_problems
         return tuple(sorted(set(found), key=lambda each: (each.status, each.code)))

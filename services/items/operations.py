@@ -55,7 +55,8 @@ async def archive_item(call: Call, row: Item) -> Item:
 @items.action("attach_label", emits="item.label_attached")
 async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     """Mark an item with a label. Attaching it again changes nothing."""
-    await _attach(call, row, {("label_id",): data.label_id})
+    if await _attach(call, row, {("label_id",): data.label_id}):
+        row.updated_at = call.now
     return row
 
 
@@ -68,20 +69,22 @@ async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     return row
 
 
-async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...], UUID]) -> None:
-    """Attach labels, given by the paths of the input that name them. Raises `validation_failed` naming those that are
-    of another workspace."""
+async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...], UUID]) -> bool:
+    """Attach labels, given by the paths of the input that name them; whether that changed anything.
+
+    Raises `validation_failed` naming those that are of another workspace.
+    """
     if not labels:
-        return
+        return False
     of_workspace = select(Label.id).where(Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id)
-    known = set((await call.session.execute(of_workspace)).scalars())
+    lock = of_workspace.with_for_update(read=True, key_share=True)  # none is deleted before it is attached
+    known = set((await call.session.execute(lock)).scalars())
     foreign = [path for path, key in labels.items() if key not in known]
     if foreign:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in foreign])
     pairs = [{"item_id": item.id, "label_id": key, "workspace_id": item.workspace_id} for key in known]
     attached = insert(ItemLabel).values(pairs).on_conflict_do_nothing().returning(ItemLabel.label_id)
-    if (await call.session.execute(attached)).first():
-        item.updated_at = call.now
+    return (await call.session.execute(attached)).first() is not None
 
 
 async def _refuse_cycle(call: Call, item: Item, parent_id: UUID) -> None:
