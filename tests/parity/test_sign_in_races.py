@@ -20,7 +20,7 @@ from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, client_from, running
 from tests.support.faces import Face, RestFace
-from tests.support.races import held_up
+from tests.support.races import WAIT_SECONDS, held_up
 from tests.support.state import unchanged
 
 NEW_PASSWORD = "a horse of another colour"
@@ -217,7 +217,8 @@ async def test_too_many_waiting_hashes_are_refused(gateway: Gateway, operation: 
     while passwords.limiter.statistics().tasks_waiting < _WAITING:  # noqa: ASYNC110 - the limiter has no event
         await asyncio.sleep(0)
     with pytest.raises(Problem) as caught:
-        await (passwords.hash("x") if operation == "hash" else passwords.verify("x", None))
+        async with asyncio.timeout(WAIT_SECONDS):
+            await (passwords.hash("x") if operation == "hash" else passwords.verify("x", None))
     problem = caught.value
     assert (problem.type.code, problem.type.status, problem.headers()) == ("unavailable", 503, {"Retry-After": "2"})
     for each in holders:
