@@ -70,10 +70,11 @@ def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None
             )
         return app.openapi_schema
 
+    # FastAPI's own way to replace the document.
     app.openapi = openapi  # type: ignore[method-assign]
 
     async def openapi_json(request: Request) -> Response:
-        return _openapi_response(app)
+        return Response(orjson.dumps(app.openapi()), media_type="application/json")
 
     def page(request: Request) -> Response | None:
         if not prefers_html(request.headers.get("accept", "")):
@@ -89,10 +90,6 @@ def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None
 
     app.router.routes.append(Route(f"{prefix}/openapi.json", openapi_json))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql_endpoint, methods=["GET", "POST"]))
-
-
-def _openapi_response(app: FastAPI) -> Response:
-    return Response(orjson.dumps(app.openapi()), media_type="application/json")
 
 
 def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -54,6 +54,11 @@ def check_complexity(
         raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
 
 
+def _is_row(kind: GraphQLNamedType) -> bool:
+    """Whether the type is a resource's; one may well be called `Edge`."""
+    return is_object_type(kind) and any(each.name == "Node" for each in kind.interfaces)
+
+
 class _Scale:
     def __init__(
         self,
@@ -109,14 +114,14 @@ class _Scale:
             return 0
         kind = get_named_type(definition.type)
         below = self.rows(node.selection_set, kind)
-        if parent.name.endswith(_CONNECTION_PARTS):
+        if parent.name.endswith(_CONNECTION_PARTS) and not _is_row(parent):
             return below
         return self._many(node, kind) * (1 + below)
 
     def _many(self, node: FieldNode, kind: GraphQLNamedType) -> int:
         """How many rows the field could have: a page of a connection, the identifiers of `nodes`, otherwise one."""
         given = {each.name.value: each.value for each in node.arguments or ()}
-        if kind.name.endswith("Connection"):
+        if kind.name.endswith("Connection") and not _is_row(kind):
             value = self._value(given.get("first"))
             return min(max(value, 1), MAX_LIMIT) if isinstance(value, int) else DEFAULT_LIMIT
         if "ids" in given:

@@ -118,7 +118,7 @@ class _Builder:
         return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
 
     def _payload(self, operation: Operation) -> Any:
-        """`CreateItemPayload { item }`; a result model's own fields; a deleted row's `id`; otherwise `ok`."""
+        """`CreateItemPayload { item }`; `LoginPayload { tokenPair }`; a deleted row's `id`; otherwise `ok`."""
         name, result = f"{pascal(operation.name)}Payload", operation.result
         if isinstance(result, Resource):
             words = f"The {result.name} as it is now."
@@ -139,6 +139,7 @@ class _Builder:
 
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            observation.note("node", str(info.context.actor))
             return await self._load(info, values["id"], ("id",))
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
@@ -158,7 +159,6 @@ class _Builder:
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
     async def _load(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> Any:
-        observation.note("node", str(info.context.actor))
         resource, key = self.catalogue.locate(identifier, path)
         execution.authorize_read(resource, info.context.actor)
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))

@@ -19,6 +19,7 @@ from services.catalogue.models import fields_of
 from services.catalogue.scalars import FieldType
 
 _ANYBODY = Actor()
+# SQLAlchemy leaves this one untyped.
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 

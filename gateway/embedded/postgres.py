@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil
 
 from gateway.errors import SettingsError
 
@@ -120,6 +119,8 @@ class Postgres:
 
     def _postmaster(self) -> int | None:
         """The process of the running server, if there is one."""
+        import psutil  # of the extra `embedded`, which production does without
+
         try:
             pid = int((self.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
             process = psutil.Process(pid)

@@ -38,7 +38,7 @@ async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, pe
 
 
 def personal_slug(username: str) -> str:
-    """A slug for a personal workspace that is free for certain: the user name and some chance."""
+    """A slug for a personal workspace: the user name and 32 random bits, so that nobody can take it in advance."""
     words = re.sub(r"[^a-z0-9]+", "-", username.lower()).strip("-") or "user"
     return f"{words}-{new_key().hex[-8:]}"
 
