@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-
 from gateway.errors import SettingsError
 
 MAJOR = "18"
