@@ -7,10 +7,9 @@ plain text, past every exception handler, and both faces promise a Problem.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +17,8 @@ from services.catalogue.problems import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYP
 
 LINGER_SECONDS: Final = 1.0
 """How long, after a refusal, the rest of the body is read and thrown away."""
+
+_TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
 
 class BodyGuard:
@@ -32,10 +33,15 @@ class BodyGuard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _Body(receive, self.max_body_bytes)
-        if problem := self._declared(Headers(scope=scope)):
-            await self._refuse(problem, scope, body, send)
-            return
+        declared = {name: value for name, value in scope["headers"] if name in _TELLING}
+        if problem := self._problem(declared):
+            await self._refuse(problem, scope, _Body(receive, self.max_body_bytes), send)
+        elif _bounded(scope, declared):
+            await self.app(scope, receive, send)
+        else:
+            await self._counted(scope, _Body(receive, self.max_body_bytes), send)
+
+    async def _counted(self, scope: Scope, body: _Body, send: Send) -> None:
         started = False
 
         async def guarded_send(message: Message) -> None:
@@ -53,13 +59,12 @@ class BodyGuard:
         if body.exceeded and not started:
             await self._refuse(body.too_large(), scope, body, send)
 
-    def _declared(self, headers: Headers) -> Problem | None:
+    def _problem(self, declared: Mapping[bytes, bytes]) -> Problem | None:
         """The problem that the headers alone give away."""
-        length = headers.get("content-length", "")
-        if length.isdecimal() and (len(length) > 18 or int(length) > self.max_body_bytes):
+        length = declared.get(b"content-length", b"")
+        if length.isdigit() and (len(length) > 18 or int(length) > self.max_body_bytes):
             return _too_large(self.max_body_bytes)
-        coding = headers.get("content-encoding", "identity").strip().lower()
-        if coding not in ("", "identity"):
+        if declared.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
             return Problem(UNSUPPORTED_MEDIA_TYPE, "Send the body without Content-Encoding.")
         return None
 
@@ -114,6 +119,17 @@ class _Body:
         self._read += len(message.get("body", b""))
         self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
+
+
+def _bounded(scope: Scope, declared: Mapping[bytes, bytes]) -> bool:
+    """Whether the server lets no more through than was declared, so that nothing need be counted.
+
+    It ends the body at Content-Length, and without any length HTTP/1 has no body (RFC 9112, section 6.3): so it is with
+    nearly every request. Where both lengths are given, it is the server's to know which holds.
+    """
+    if b"transfer-encoding" in declared:
+        return False
+    return declared.get(b"content-length", b"").isdigit() or scope.get("http_version") in ("1.0", "1.1")
 
 
 def _too_large(limit: int) -> Problem:

@@ -10,12 +10,15 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from services import observation
 
 REDACTED: Final = "[redacted]"
 MAX_DEPTH: Final = 6
@@ -33,6 +36,19 @@ _TRACES: Final = ("eyj", "$argon2", "$2", "://", "bearer", "basic", "passw", "to
 """Whatever `_SECRET_TEXT` finds contains one of these, in lower case."""
 
 _PLAIN: Final = frozenset({int, float, bool, type(None)})
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What `configure_logging` was told, and the chain that it made of it."""
+
+    level: int
+    format: Literal["console", "json"]
+    processors: list[Processor]
+
+
+_setups: list[Setup] = []
+"""The last one, if any."""
 
 
 class NamedLogger(structlog.WriteLogger):
@@ -55,6 +71,7 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -62,8 +79,10 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         structlog.processors.format_exc_info,
     ]
     renderer = _renderer(format)
+    processors = [*shared, redact, renderer]
+    _setups[:] = [Setup(number, format, processors)]
     structlog.configure(
-        processors=[*shared, redact, renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda name="gateway": NamedLogger(name, sys.stderr),
         cache_logger_on_first_use=False,
@@ -78,10 +97,29 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
     _take_over_standard_library(handler, number)
 
 
+def setup_in_force() -> Setup | None:
+    """What `configure_logging` has set up, unless there is another chain now.
+
+    `structlog.testing.capture_logs` empties the list of processors and puts itself into it.
+    """
+    for setup in _setups:
+        if structlog.get_config()["processors"] is setup.processors and redact in setup.processors:
+            return setup
+    return None
+
+
+def add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A structlog processor: name the request in progress. Looked up here, a request that logs nothing pays nothing."""
+    seen = observation.current()
+    if seen is not None:
+        event.setdefault("request_id", seen.request_id)
+    return event
+
+
 def redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """A structlog processor: replace secrets anywhere in the event; whatever is no plain value becomes its text."""
     # One look at all texts together clears nearly every event: this is on the way of every request.
-    clear = not _has_trace("\n".join([value for value in event.values() if type(value) is str]))
+    clear = not has_trace("\n".join([value for value in event.values() if type(value) is str]))
     for key, value in event.items():
         if _is_secret(key):
             event[key] = REDACTED
@@ -92,10 +130,11 @@ def redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
 
 def redact_text(text: str) -> str:
     """The text without tokens, password hashes, URL passwords and `password=…` pairs."""
-    return _SECRET_TEXT.sub(_keep_label, text) if _has_trace(text) else text
+    return _SECRET_TEXT.sub(_keep_label, text) if has_trace(text) else text
 
 
-def _has_trace(text: str) -> bool:
+def has_trace(text: str) -> bool:
+    """Whether there may be a secret in the text. Quick, and never wrong when it says no."""
     lowered = text.lower()
     for trace in _TRACES:  # noqa: SIM110 - any() with a generator takes twice as long
         if trace in lowered:
@@ -132,17 +171,18 @@ def _clean(value: object, depth: int) -> object:
 
 def _renderer(format: Literal["console", "json"]) -> Processor:
     if format == "json":
-        return structlog.processors.JSONRenderer(serializer=_dump)
+        return structlog.processors.JSONRenderer(serializer=json_text)
     # Tracebacks come as text (format_exc_info), not as rich frames: those print local variables, tokens among them.
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, sort_keys=False
     )
 
 
-def _dump(event: EventDict, **_: Any) -> str:
+def json_text(event: EventDict, **_: Any) -> str:
+    """The event as one line of JSON, without its end. Instants in UTC end in `Z`."""
     # An integer beyond 64 bits or a lone surrogate would make orjson refuse the whole line.
     try:
-        return orjson.dumps(event, default=str).decode()
+        return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()
     except TypeError:  # orjson.JSONEncodeError is one
         return orjson.dumps({key: ascii(value) for key, value in event.items()}).decode()
 

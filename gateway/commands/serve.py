@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -15,6 +17,7 @@ from rich.console import Console
 
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
+from gateway.metrics import WORKERS_FOLDER
 from gateway.migrate import upgrade
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
@@ -42,13 +45,21 @@ def serve(
         if not settings.is_production:
             upgrade(settings)
         _print_banner(settings, host, port, _load_demo(settings) if demo else None)
-        with _exported(settings):
+        with ExitStack() as stack:
+            stack.enter_context(_exported(settings))
+            if settings.METRICS and workers > 1:
+                os.environ[WORKERS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="gateway-metrics-"))
             uvicorn.run(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
-                access_log=False, server_header=False,
+                access_log=False, server_header=False, loop=_if_installed("uvloop"), http=_if_installed("httptools"),
                 forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS,
                 timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
             )  # fmt: skip
+
+
+def _if_installed(name: str) -> str:
+    """The loop or the parser that uvicorn shall use; not every platform has uvloop (Windows has none)."""
+    return name if find_spec(name) else "auto"
 
 
 def _check_port(host: str, port: int) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.responses import Response as Answer
 from starlette.routing import Route
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.bodies import BodyGuard
 from gateway.middleware import write_problem
@@ -118,3 +118,46 @@ async def test_identity_is_no_coding(client: AsyncClient, coding: str) -> None:
     answer = await client.post("/echo", headers={"Content-Encoding": coding}, content=b"x")
 
     assert (answer.status_code, answer.content) == (200, b"x")
+
+
+Declared = list[tuple[bytes, bytes]]
+BOUNDED: dict[str, tuple[str | None, Declared]] = {
+    "a length": ("1.1", [(b"content-length", b"100")]),
+    "a length, whatever the protocol": (None, [(b"content-length", b"100")]),
+    "HTTP/1.1 without a length": ("1.1", []),
+    "HTTP/1.0 without a length": ("1.0", []),
+}
+UNBOUNDED: dict[str, tuple[str | None, Declared]] = {
+    "chunks": ("1.1", [(b"transfer-encoding", b"chunked")]),
+    "chunks and a length": ("1.1", [(b"content-length", b"100"), (b"transfer-encoding", b"chunked")]),
+    "HTTP/2 without a length": ("2", []),
+    "no length that one could read": ("2", [(b"content-length", b"-1")]),
+}
+
+
+async def receiver_behind(version: str | None, declared: Declared) -> bool:
+    """Whether the application is given the server's own `receive`."""
+    given: list[Receive] = []
+
+    async def takes(scope: Scope, receive: Receive, send: Send) -> None:
+        given.append(receive)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "http_version": version, "path": "/", "headers": declared}
+    await BodyGuard(takes, LIMIT, write_problem)(scope, receive, send)
+    return given == [receive]
+
+
+@pytest.mark.parametrize(("version", "declared"), BOUNDED.values(), ids=BOUNDED)
+async def test_what_the_server_bounds_is_not_counted_again(version: str | None, declared: Declared) -> None:
+    assert await receiver_behind(version, declared)
+
+
+@pytest.mark.parametrize(("version", "declared"), UNBOUNDED.values(), ids=UNBOUNDED)
+async def test_whatever_else_is_counted(version: str | None, declared: Declared) -> None:
+    assert not await receiver_behind(version, declared)

@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from gateway.logging import configure_logging, redact_text
+from services import observation
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"
 LOGGERS = (
@@ -110,6 +111,20 @@ def test_tracebacks_are_redacted(capsys: pytest.CaptureFixture[str], format: Any
     assert "ConnectionError: postgresql://gw:[redacted]@db/app: Bearer [redacted]" in written.replace("\\n", "\n")
     assert "pa55word" not in written
     assert "abcdefgh" not in written
+
+
+def test_events_of_a_request_name_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", "json")
+    own, foreign = structlog.get_logger("gateway.test"), logging.getLogger("alembic")
+
+    with observation.observe("rid"):
+        own.info("own")
+        foreign.info("foreign")
+        own.info("of another", request_id="other")
+    own.info("after")
+
+    named = [(line["event"], line.get("request_id")) for line in lines(capsys)]
+    assert named == [("own", "rid"), ("foreign", "rid"), ("of another", "other"), ("after", None)]
 
 
 def test_the_level_holds_for_both(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,8 @@ from structlog.typing import EventDict
 from gateway.middleware import middleware_stack
 from services import observation
 
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"
+
 
 async def deaf(request: Request) -> Answer:
     return PlainTextResponse(request.scope["raw_path"])
@@ -53,8 +55,7 @@ async def observed(request: Request) -> Answer:
     async with asyncio.TaskGroup() as tasks:
         for _ in range(3):
             tasks.create_task(statement())
-    logged = structlog.contextvars.get_contextvars()
-    return JSONResponse({"observed": seen.request_id, "logged": logged["request_id"]})
+    return JSONResponse({"observed": seen.request_id})
 
 
 async def page(request: Request) -> Answer:
@@ -100,10 +101,10 @@ async def test_a_sane_request_id_is_kept_and_returned(client: AsyncClient) -> No
     answer = await client.get("/api/v1/observed", headers={"X-Request-ID": "a.B_9-z"})
 
     assert answer.headers["x-request-id"] == "a.B_9-z"
-    assert answer.json() == {"observed": "a.B_9-z", "logged": "a.B_9-z"}
+    assert answer.json() == {"observed": "a.B_9-z"}
 
 
-@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a\tb", "<script>", "a/b"])
+@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a\tb", "<script>", "a/b", JWT])
 async def test_any_other_request_id_is_replaced(client: AsyncClient, given: str) -> None:
     answer = await client.get("/api/v1/deaf", headers={"X-Request-ID": given})
 
@@ -124,6 +125,7 @@ async def test_access_line(client: AsyncClient, logs: list[EventDict]) -> None:
         "operation": "list_items",
         "actor": "usr_1",
         "statements": 3,
+        "read": None,
         "bytes": len(answer.content),
     }
 

@@ -8,11 +8,14 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+import uvicorn
 
+from gateway.commands import serve
 from gateway.settings import Settings
 from tests.support.programs import gateway_command, run, started
 from tests.support.server import free_port
@@ -81,6 +84,23 @@ def test_port_that_is_taken_is_refused(servers: dict[str, str]) -> None:
     assert said.strip() == (
         f"Cannot listen on 127.0.0.1:{port}: Address already in use. Choose others with --host, --port."
     )
+
+
+@pytest.mark.parametrize(
+    ("installed", "loop", "http"),
+    [(["uvloop", "httptools"], "uvloop", "httptools"), (["httptools"], "auto", "httptools"), ([], "auto", "auto")],
+)
+def test_uvicorn_is_told_the_loop_and_the_parser_that_are_installed(
+    servers: dict[str, str], monkeypatch: pytest.MonkeyPatch, installed: list[str], loop: str, http: str
+) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda _app, **options: told.update(options))
+    monkeypatch.setattr(serve, "find_spec", lambda name: name if name in installed else None)
+
+    done = gateway_command("serve", "--port", str(free_port()), env=servers)
+
+    assert done.exit_code == 0, done.output
+    assert (told["loop"], told["http"]) == (loop, http)
 
 
 UNREACHABLE = {
