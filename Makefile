@@ -12,7 +12,7 @@ LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-ve
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage format migrate lock clean install assets
+.PHONY: help run test check coverage bench format migrate lock clean install assets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: install ## Check style, format, types and the direction of imports
 
 coverage: install assets ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing
+
+bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
+	$(BIN)/python -m benchmarks --docs
 
 format: install ## Format the code, and mend what can be mended
 	$(BIN)/ruff check --fix .

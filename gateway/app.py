@@ -19,6 +19,8 @@ from gateway.errors import SettingsError
 from gateway.faults import register_fault_handlers, write_problem
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
+from gateway.memory import calm_collector
+from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.middleware import middleware_stack
 from gateway.migrate import check_migrated, newest, upgrade
 from gateway.portal import graphiql_page, portal_routes
@@ -43,25 +45,42 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     configure_logging(settings.LOG_LEVEL, settings.log_format)
     catalogue = Catalogue.load(settings.MODULES)
+    graphql = _graphql(settings, catalogue)
     app = FastAPI(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         middleware=middleware_stack(
             max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
-            slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health"],
-            write=write_problem,
+            slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
+            server_timing=not settings.is_production, write=write_problem, direct={GRAPHQL_PATH: graphql},
         ),
     )  # fmt: skip
     register_fault_handlers(app)
-    _mount_faces(app, settings, catalogue)
+    _mount_rest(app, settings, catalogue)
+    app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
+    if settings.METRICS:
+        app.router.routes.extend(metrics_routes())
     return app
 
 
-def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
+def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
+    def page(request: Request) -> Response | None:
+        if not prefers_html(request.headers.get("accept", "")):
+            return None
+        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, request.scope.get("root_path", ""))
+
+    suggestions = not settings.is_production
+    return GraphQLEndpoint(
+        build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
+        plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT,
+    )  # fmt: skip
+
+
+def _mount_rest(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
     prefix = settings.API_V1_STR
-    app.include_router(rest_router(catalogue, prefix))
+    app.router.routes.extend(rest_router(catalogue, prefix))
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
@@ -76,20 +95,7 @@ def _mount_faces(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None
     async def openapi_json(request: Request) -> Response:
         return Response(orjson.dumps(app.openapi()), media_type="application/json")
 
-    def page(request: Request) -> Response | None:
-        if not prefers_html(request.headers.get("accept", "")):
-            return None
-        return graphiql_page(settings.PROJECT_NAME, prefix, request.scope.get("root_path", ""))
-
-    suggestions = not settings.is_production
-    schema = build_schema(catalogue, suggestions=suggestions)
-    graphql = GraphQLEndpoint(schema, catalogue, suggestions=suggestions, page=page)
-
-    async def graphql_endpoint(request: Request) -> Response:
-        return await graphql(request)
-
     app.router.routes.append(Route(f"{prefix}/openapi.json", openapi_json))
-    app.router.routes.append(Route(GRAPHQL_PATH, graphql_endpoint, methods=["GET", "POST"]))
 
 
 def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -109,6 +115,8 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
             if ready is not settings:
                 await asyncio.to_thread(upgrade, ready)
             app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
+            # Last, so that all that start-up has made is out of its sight.
+            stack.enter_context(calm_collector())
             yield
 
     return lifespan

@@ -10,7 +10,7 @@ from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Problem
 from services.catalogue.problems import CONFLICT
-from services.execution import Gateway, Request
+from services.execution import Gateway, Write
 
 DEMO_USERNAME: Final = "demo"
 DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production
@@ -43,7 +43,7 @@ async def load_demo(settings: Settings) -> None:
 
 async def _account(gateway: Gateway, username: str, full_name: str) -> Actor:
     data = {"email": f"{username}@example.com", "username": username, "full_name": full_name, "password": DEMO_PASSWORD}
-    record = await gateway.execute(gateway.catalogue.operations["create_user"], ANONYMOUS, Request(data=data))
+    record = await gateway.write(gateway.catalogue.operations["create_user"], ANONYMOUS, Write(data=data))
     assert isinstance(record, dict)
     return Actor(record["id"], scopes=frozenset(gateway.catalogue.scopes))
 
@@ -77,6 +77,6 @@ class _Loader:
     async def _create(self, noun: str, data: Mapping[str, Any], actor: Actor | None = None) -> str:
         """Create a row and return its identifier."""
         operation = self.gateway.catalogue.operations[f"create_{noun}"]
-        record = await self.gateway.execute(operation, actor or self.owner, Request(data=data))
+        record = await self.gateway.write(operation, actor or self.owner, Write(data=data))
         assert isinstance(record, dict)
         return self.gateway.catalogue.resources[noun].encode(record["id"])

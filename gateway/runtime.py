@@ -14,7 +14,9 @@ from redis.backoff import NoBackoff
 from gateway.settings import Settings
 from services.auth.authentication import Authenticator
 from services.auth.config import AuthConfig
+from services.auth.memory import TokenMemory
 from services.auth.passwords import Passwords
+from services.auth.revocations import heard_revocations
 from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
@@ -23,29 +25,38 @@ from services.catalogue.cursors import CursorCodec
 from services.execution import Gateway
 from services.storage.breaker import Breaker
 from services.storage.database import Database
+from services.storage.pool import ReadPool
+from services.storage.reader import Reader
 
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Gateway]:
     """Everything behind the faces, on the servers of `settings`, whose URLs must be set."""
-    config = auth_config(settings, catalogue)
+    config, cursors = auth_config(settings, catalogue), cursor_codec(settings)
     database = Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
+    reads = ReadPool(
+        settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=settings.PLAN_CACHE_SIZE
+    )
+    reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE) if settings.COMPILED_READS else None
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
     tokens = Tokens(config)
     breaker = Breaker()
-    states = SessionStates(database, redis, breaker, mark_seconds=int(config.access_lifetime.total_seconds()))
+    memory = TokenMemory(config.remembered_tokens)
+    states = SessionStates(database, redis, breaker, memory, mark_seconds=int(config.access_lifetime.total_seconds()))
     parts = [
-        config, redis, tokens, states,
-        Passwords.of(config), SignInThrottle(redis, breaker, config), Authenticator(tokens, states),
+        config, redis, tokens, states, memory,
+        Passwords.of(config), SignInThrottle(redis, breaker, config), Authenticator(tokens, states, memory),
     ]  # fmt: skip
     try:
-        yield Gateway(catalogue, database, cursor_codec(settings), {type(part): part for part in parts})
+        async with heard_revocations(redis, memory):
+            yield Gateway(catalogue, database, cursors, reader, {type(part): part for part in parts})
     finally:
         await states.close()
         await redis.aclose()
+        await reads.close()
         await database.close()
 
 
@@ -58,6 +69,7 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
         attempts_per_account=settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
         attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
         hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
+        remembered_tokens=settings.REMEMBERED_TOKENS,
     )  # fmt: skip
 
 

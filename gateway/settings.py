@@ -86,6 +86,11 @@ class Settings(BaseSettings):
 
     DATABASE_URL: SecretStr | None = None
     DATABASE_POOL_SIZE: PositiveInt = 10
+    DATABASE_READ_URL: SecretStr | None = None
+    DATABASE_READ_POOL_SIZE: PositiveInt = 10
+    COMPILED_READS: bool = True
+    PLAN_CACHE_SIZE: PositiveInt = 500
+    PLAN_ON_SIGHT: PositiveInt = 2
     REDIS_URL: SecretStr | None = None
     DATA_DIR: Path = Path(".gateway")
 
@@ -93,6 +98,7 @@ class Settings(BaseSettings):
     ALGORITHM: Literal["HS256", "HS384", "HS512"] = "HS256"
     ACCESS_TOKEN_EXPIRE_MINUTES: PositiveInt = 30
     REFRESH_TOKEN_EXPIRE_DAYS: PositiveInt = 30
+    REMEMBERED_TOKENS: PositiveInt = 10_000
     LOGIN_ATTEMPTS_PER_ACCOUNT: str = "10/5 minutes"
     LOGIN_ATTEMPTS_PER_ADDRESS: str = "60/5 minutes"
     PASSWORD_HASH_TIME_COST: PositiveInt = ARGON2_TIME_COST
@@ -103,6 +109,7 @@ class Settings(BaseSettings):
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
+    METRICS: bool = False
     SHUTDOWN_GRACE_SECONDS: PositiveInt = 30
 
     @field_validator("LOG_LEVEL", mode="before")
@@ -127,7 +134,7 @@ class Settings(BaseSettings):
             raise ValueError("must hold origins such as https://app.example.org, without a path")
         return bare
 
-    @field_validator("DATABASE_URL")
+    @field_validator("DATABASE_URL", "DATABASE_READ_URL")
     @classmethod
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and _parsed_database_url(value).drivername not in POSTGRES_SCHEMES:
@@ -200,11 +207,12 @@ class Settings(BaseSettings):
     @property
     def database_dsn(self) -> str:
         """DATABASE_URL for asyncpg itself, in libpq's form; holds the password."""
-        url = _parsed_database_url(_needed(self.DATABASE_URL, "DATABASE_URL")).set(drivername="postgresql")
-        mode = url.query.get("ssl")
-        if mode is not None:
-            url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
-        return url.render_as_string(hide_password=False)
+        return _dsn(_needed(self.DATABASE_URL, "DATABASE_URL"))
+
+    @property
+    def database_read_dsn(self) -> str:
+        """DATABASE_READ_URL likewise; where it is not set, the database that is written to."""
+        return _dsn(self.DATABASE_READ_URL) if self.DATABASE_READ_URL is not None else self.database_dsn
 
     @property
     def redis_url(self) -> str:
@@ -232,6 +240,14 @@ def _parsed_database_url(value: SecretStr) -> URL:
         return make_url(value.get_secret_value())
     except (ArgumentError, ValueError) as error:
         raise ValueError("is not a URL such as postgresql://user:password@host:5432/name") from error
+
+
+def _dsn(value: SecretStr) -> str:
+    url = _parsed_database_url(value).set(drivername="postgresql")
+    mode = url.query.get("ssl")
+    if mode is not None:
+        url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
+    return url.render_as_string(hide_password=False)
 
 
 def _needed(value: SecretStr | None, name: str) -> SecretStr:

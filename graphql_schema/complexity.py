@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from graphql import (
+    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -24,18 +25,23 @@ from graphql import (
     SelectionNode,
     SelectionSetNode,
     VariableNode,
+    Visitor,
     get_named_type,
     is_interface_type,
     is_object_type,
+    visit,
 )
 
 from services.catalogue import Problem
+from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_ROWS
 from services.catalogue.problems import TOO_COMPLEX
-from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, MAX_ROWS
 
 MAX_QUERIES: Final = 50
 MAX_MUTATIONS: Final = 20
 """Fields at the top of a document."""
+
+_SIZES: Final = ("first", "ids")
+"""Arguments that say how much is asked for."""
 
 _CONNECTION_PARTS: Final = ("Connection", "Edge")
 """Endings of types whose fields lead to rows that their connection has counted."""
@@ -52,6 +58,28 @@ def check_complexity(
     root = schema.get_root_type(operation.operation)
     if root is not None and scale.rows(operation.selection_set, root) > MAX_ROWS:
         raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
+
+
+def size_variables(operation: OperationDefinitionNode, document: DocumentNode) -> tuple[str, ...]:
+    """The variables of an operation that say how much is asked for: those of `first` and `ids`."""
+    finder = _SizeVariables()
+    visit(document, finder)
+    named = {each.variable.name.value for each in operation.variable_definitions or ()}
+    return tuple(name for name in finder.found if name in named)
+
+
+class _SizeVariables(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, None] = {}
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+        """Note the variable of an argument."""
+        if node.name.value in _SIZES:
+            value = node.value
+            for each in value.values if isinstance(value, ListValueNode) else (value,):
+                if isinstance(each, VariableNode):
+                    self.found[each.name.value] = None
 
 
 def _is_row(kind: GraphQLNamedType) -> bool:

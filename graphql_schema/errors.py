@@ -24,8 +24,13 @@ def problem_of(error: GraphQLError) -> Problem:
         original = original.original_error
     if isinstance(original, Problem):
         return original
+    return internal_problem(original or error, error.path)
+
+
+def internal_problem(error: BaseException, path: Any) -> Problem:
+    """What is shown of a fault of ours, which is logged."""
     current = observation.current()
-    log.error("internal_error", exc_info=original or error, path=error.path)
+    log.error("internal_error", exc_info=error, path=path)
     return Problem(INTERNAL_ERROR, request_id=current.request_id if current else None)
 
 
@@ -37,11 +42,18 @@ def document_problem(error: GraphQLError) -> Problem:
 
 def error_json(problem: Problem, error: GraphQLError | None = None) -> dict[str, Any]:
     """One entry of `errors`; `error` gives its place in the document and in the data."""
+    if error is None:
+        return error_at(problem, [], None)
+    return error_at(problem, [{"line": each.line, "column": each.column} for each in error.locations or ()], error.path)
+
+
+def error_at(problem: Problem, locations: list[dict[str, int]], path: list[str | int] | None) -> dict[str, Any]:
+    """One entry of `errors`, with its place in the document and in the data."""
     shown: dict[str, Any] = {"message": problem.detail}
-    if error is not None and error.locations:
-        shown["locations"] = [{"line": each.line, "column": each.column} for each in error.locations]
-    if error is not None and error.path is not None:
-        shown["path"] = error.path
+    if locations:
+        shown["locations"] = locations
+    if path is not None:
+        shown["path"] = path
     shown["extensions"] = problem.members([_field_error(each) for each in problem.errors])
     return shown
 

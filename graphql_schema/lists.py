@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
@@ -23,9 +23,9 @@ from graphql_schema.building import (
     plain,
 )
 from services.catalogue import ListArguments, Page, Problem, Resource
+from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, list_arguments
 from services.catalogue.naming import camel, pascal
 from services.catalogue.scalars import FieldType, Operator
-from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, list_arguments
 
 _WORDS = {
     Operator.EQ: "Is this.",
@@ -110,11 +110,16 @@ def list_parameters(resource: Resource[Any]) -> tuple[Argument, ...]:
 
 def read_arguments(resource: Resource[Any], values: dict[str, Any]) -> ListArguments:
     """The services' list arguments of a field's arguments. Raises `validation_failed` naming the argument at fault."""
-    order = [plain(each) for each in values.get("order_by") or []]
+    return list_arguments_of(resource, {name: plain(value) for name, value in values.items()})
+
+
+def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any]) -> ListArguments:
+    """The same of arguments that are plain data."""
+    order = values.get("order_by") or []
     data = {
         "limit": values.get("first"),
         "after": values.get("after"),
-        "filter": plain(values.get("filter")),
+        "filter": values.get("filter"),
         "sort": [("-" if each.get("direction") == OrderDirection.DESC.value else "") + each["field"] for each in order],
         "q": values.get("search"),
     }

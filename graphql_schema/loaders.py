@@ -11,9 +11,9 @@ from aiodataloader import DataLoader
 
 from services.catalogue import Actor, ListArguments, Page, Record, Relation, Resource
 from services.execution import Gateway
-from services.storage.reader import Reader
+from services.storage.records import Records
 
-Batch = Callable[[Reader, list[UUID]], Awaitable[dict[UUID, Any]]]
+Batch = Callable[[Records, list[UUID]], Awaitable[dict[UUID, Any]]]
 
 
 class Loaders:
@@ -25,19 +25,19 @@ class Loaders:
 
     async def row(self, resource: Resource[Any], key: UUID) -> Record | None:
         """The row with this key, if it is readable."""
-        batch: Batch = lambda reader, keys: reader.many(resource, keys)  # noqa: E731
+        batch: Batch = lambda records, keys: records.many(resource, keys)  # noqa: E731
         found: Record | None = await self._load(resource.name, batch, key)
         return found
 
     async def page(self, relation: Relation, key: UUID, arguments: ListArguments) -> Page:
         """A page of a to-many relation of the row with this key."""
-        batch: Batch = lambda reader, keys: reader.related(relation, keys, arguments)  # noqa: E731
+        batch: Batch = lambda records, keys: records.related(relation, keys, arguments)  # noqa: E731
         page: Page = await self._load((relation, arguments), batch, key)
         return page
 
     async def count(self, relation: Relation, key: UUID, arguments: ListArguments) -> int:
         """The size of the whole of a to-many relation."""
-        batch: Batch = lambda reader, keys: reader.related_counts(relation, keys, arguments)  # noqa: E731
+        batch: Batch = lambda records, keys: records.related_counts(relation, keys, arguments)  # noqa: E731
         return int(await self._load((relation, arguments, "count"), batch, key))
 
     async def _load(self, name: Hashable, batch: Batch, key: UUID) -> Any:
@@ -48,8 +48,8 @@ class Loaders:
         if name not in self._loaders:
 
             async def load(keys: list[UUID]) -> list[Any]:
-                async with self._gateway.reading(self._actor) as reader:
-                    found = await batch(reader, keys)
+                async with self._gateway.records(self._actor) as records:
+                    found = await batch(records, keys)
                 return [found.get(key) for key in keys]
 
             self._loaders[name] = DataLoader(load)

@@ -76,7 +76,8 @@ class _Builder:
 
         async def get(root: Any, info: Info, values: dict[str, Any]) -> Any:
             key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
-            return self.types.wrap(resource, await _execute(info, operation, execution.Request(key)))
+            context = info.context
+            return self.types.wrap(resource, await context.gateway.row(operation, context.actor, key))
 
         arguments = [_id_argument(resource)] if operation.on_a_row else []
         return field(
@@ -92,7 +93,7 @@ class _Builder:
             execution.authorize(operation, info.context.actor)
             arguments = read_arguments(resource, values)
             try:
-                page = await _execute(info, operation, execution.Request(arguments=arguments))
+                page = await info.context.gateway.page(operation, info.context.actor, arguments)
             except Problem as problem:
                 raise renamed(problem) from None
             whole = arguments.whole()
@@ -112,7 +113,8 @@ class _Builder:
             execution.authorize(operation, info.context.actor)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
-            return await _execute(info, operation, execution.Request(key, data)), key
+            context, write = info.context, execution.Write(key, data)
+            return await context.gateway.write(operation, context.actor, write, context.client), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
@@ -199,8 +201,3 @@ def _key(operation: Operation, data: dict[str, Any]) -> Any:
     if not operation.on_a_row or operation.resource is None:
         return None
     return parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
-
-
-async def _execute(info: Info, operation: Operation, request: execution.Request) -> Any:
-    context = info.context
-    return await context.gateway.execute(operation, context.actor, request, context.client)

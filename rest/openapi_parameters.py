@@ -8,8 +8,8 @@ from typing import Any, Final
 from rest.query import MAX_INCLUDE_DEPTH
 from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
+from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
 from services.catalogue.scalars import FieldType, Operator
-from services.catalogue.selections import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
 
 _WORDS: Final = {
     Operator.EQ: "is",

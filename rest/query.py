@@ -13,10 +13,12 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from services.catalogue import Problem, Related, Resource, Selection
+from rest.representation import listing
+from services.catalogue import Problem, Resource, Selection
 from services.catalogue.cursors import Order
+from services.catalogue.lists import ListArguments, list_arguments
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
-from services.catalogue.selections import ListArguments, list_arguments
+from services.catalogue.selections import Input, Many, One, Value
 
 MAX_INCLUDES: Final = 20
 MAX_INCLUDE_DEPTH: Final = 3
@@ -25,7 +27,7 @@ _BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _LONGEST: Final = 12
 """Characters of an integer that is worth looking at."""
-_LIST_PARAMETERS: Final = ("limit", "after", "skip", "sort", "q", "count", "filter")
+_LIST_PARAMETERS: Final = ("limit", "after", "skip", "sort", "q", "filter")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 Parameters = dict[str, str]
@@ -48,8 +50,11 @@ def parameters(query_string: bytes) -> Parameters:
     return found
 
 
-def parse_selection(resource: Resource[Any], given: Parameters) -> Selection:
-    """Take `include` and `fields` out of the parameters. Raises `validation_failed` naming the one at fault."""
+def parse_selection(resource: Resource[Any], given: Parameters) -> tuple[Selection, list[Input]]:
+    """Take `include` and `fields` out of the parameters; the inputs are those of slots from 1 on.
+
+    Raises `validation_failed` naming the one at fault.
+    """
     include, fields = given.pop("include", None), given.pop("fields", None)
     tree: dict[str, Any] = {}
     paths = include.split(",") if include else []
@@ -62,7 +67,13 @@ def parse_selection(resource: Resource[Any], given: Parameters) -> Selection:
         parent, _, name = path.rpartition(".")
         _check_field(tree, resource, parent, name, index)
         wanted.setdefault(parent, set()).add(name)
-    return _selection(resource, tree, wanted, "")
+    inputs: list[Input] = []
+    return _selection(resource, tree, wanted, "", inputs), inputs
+
+
+def parse_count(given: Parameters) -> bool:
+    """Take `count` out of the parameters: whether to tell the size of the whole list. Raises `validation_failed`."""
+    return _boolean(("count",), given.pop("count")) if "count" in given else False
 
 
 def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
@@ -72,8 +83,6 @@ def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
         if name in data:
             short = len(data[name]) <= _LONGEST and _INTEGER.fullmatch(data[name])
             data[name] = int(data[name]) if short else data[name]
-    if "count" in data:
-        data["count"] = _boolean(("count",), data["count"])
     if "sort" in data:
         data["sort"] = data["sort"].split(",")
     data["filter"] = _filter(resource, data.get("filter"), given)
@@ -158,13 +167,21 @@ def _check_field(tree: dict[str, Any], resource: Resource[Any], parent: str, nam
         raise Problem.field(("fields", index), "unknown", "There is no such field.")
 
 
-def _selection(resource: Resource[Any], tree: dict[str, Any], wanted: dict[str, set[str]], prefix: str) -> Selection:
+def _selection(
+    resource: Resource[Any], tree: dict[str, Any], wanted: dict[str, set[str]], prefix: str, inputs: list[Input]
+) -> Selection:
     chosen = wanted.get(prefix)
-    fields = tuple(name for name in resource.fields if chosen is None or name in chosen)
-    related = []
+    members: list[Value | One | Many] = [
+        Value(name, name) for name in resource.fields if chosen is None or name in chosen
+    ]
     for name, below in tree.items():
         relation = resource.relations[name]
-        selection = _selection(relation.target, below, wanted, f"{prefix}.{name}" if prefix else name)
-        arguments = ListArguments((Order("id", descending=True),)) if relation.many else None
-        related.append(Related(relation, selection, arguments))
-    return Selection(fields, tuple(related))
+        if relation.many:
+            inputs.append(ListArguments((Order("id", descending=True),)))
+        slot = len(inputs)
+        selection = _selection(relation.target, below, wanted, f"{prefix}.{name}" if prefix else name, inputs)
+        if relation.many:
+            members.append(Many(name, relation, slot, listing(selection, count=False)))
+        else:
+            members.append(One(name, relation, selection))
+    return Selection(tuple(members))

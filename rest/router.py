@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import groupby
-from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
-from fastapi import APIRouter, Request
+import orjson
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from rest import oauth2
-from rest.query import Parameters, parameters, parse_list, parse_selection, refuse_rest
-from rest.representation import result_bytes
+from rest.query import Parameters, parameters, refuse_rest
+from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
 from services import execution
 from services.auth.authentication import Authenticator
-from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Page, Problem, Selection
+from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
 from services.catalogue.models import parse_value
-from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
-from services.execution import Gateway
+from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
+from services.execution import NIL, Gateway, Shown, Write
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -27,18 +29,18 @@ _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 
 
-def rest_router(catalogue: Catalogue, prefix: str) -> APIRouter:
+def rest_router(catalogue: Catalogue, prefix: str) -> list[Route]:
     """Every operation of the catalogue at its path below the prefix.
 
     One route serves all methods of a path, so that `Allow` of a 405 is complete.
     """
-    router = APIRouter(prefix=prefix, redirect_slashes=False)
+    found = []
     ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
     for path, routes in groupby(ordered, key=lambda route: route.path):
         endpoints = {route.method: _endpoint(route, prefix) for route in routes}
         methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
-        router.add_api_route(path, _dispatch(endpoints), methods=methods, include_in_schema=False, response_model=None)
-    return router
+        found.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
+    return found
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
@@ -49,12 +51,15 @@ def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
 
 
 def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
+    queries = Queries(route) if route.resource is not None else None
+
     async def endpoint(request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
         if route.operation is not None and not route.operation.is_read:
-            return await _write(route, route.operation, request, gateway, actor, prefix)
-        return await _read(route, request, gateway, actor)
+            return await _write(route, queries, request, gateway, actor, prefix)
+        assert queries is not None
+        return await _read(route, queries, request, gateway, actor)
 
     return endpoint
 
@@ -70,43 +75,40 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
     return actor
 
 
-async def _read(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Response:
-    assert route.resource is not None
-    given = parameters(request.scope["query_string"])
-    selection = parse_selection(route.resource, given)
-    arguments = parse_list(route.resource, given) if route.is_list else None
-    refuse_rest(given)
-    key = _key(route, request)
-    if route.relation is not None:
-        assert arguments is not None
-        result: execution.Result = await gateway.related(route.relation, actor, key, arguments, selection)
-    else:
-        assert route.operation is not None
-        wanted = execution.Request(key, arguments=arguments, selection=selection)
-        result = await gateway.execute(route.operation, actor, wanted)
-    headers = _links(request, result) if isinstance(result, Page) else {}
-    assert result is not None
-    return Response(result_bytes(result, route.resource, selection), 200, headers, _JSON)
+async def _read(route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor) -> Response:
+    query, inputs = queries.parse(request.scope["query_string"])
+    if route.relation is not None or not route.is_list:
+        inputs = (_key(route, request), *inputs)
+    found = (await gateway.read(query, inputs, actor))[KEY]
+    if found is not None and route.relation is not None:
+        found = found[KEY]
+    if found is None:
+        raise Problem(NOT_FOUND)
+    headers = _links(request, found["page"]["next"]) if route.is_list else {}
+    return Response(orjson.dumps(found), 200, headers, _JSON)
 
 
 async def _write(
-    route: RestRoute, operation: Operation, request: Request, gateway: Gateway, actor: Actor, prefix: str
+    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str
 ) -> Response:
-    given = parameters(request.scope["query_string"])
-    selection = parse_selection(route.resource, given) if route.shows_selection and route.resource else None
-    refuse_rest(given)
-    data = await _body(operation, request)
-    wanted = execution.Request(_key(route, request), data, selection=selection)
-    result = await gateway.execute(operation, actor, wanted, _client(request))
+    operation = route.operation
+    assert operation is not None
+    query_string = request.scope["query_string"]
+    if queries is None:
+        refuse_rest(parameters(query_string))
+    query, inputs = queries.parse(query_string) if queries is not None else (None, ())
+    key, data = _key(route, request), await _body(operation, request)
+    result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
+    if isinstance(result, ResultModel):
+        return Response(result.model_dump_json().encode(), route.status, None, _JSON)
     if result is None:
         return Response(status_code=204)
+    assert isinstance(result, Shown)
     headers = {}
-    if route.status == 201 and route.resource is not None and isinstance(result, dict):
+    if route.status == 201 and route.resource is not None:
         base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.plural}"
-        headers["Location"] = f"{base}/{route.resource.encode(result['id'])}"
-    if selection is None and route.resource is not None:
-        selection = Selection(tuple(route.resource.fields))
-    return Response(result_bytes(result, route.resource, selection), route.status, headers, _JSON)
+        headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
+    return Response(orjson.dumps(result.answer[KEY]), route.status, headers, _JSON)
 
 
 def _client(request: Request) -> Client:
@@ -128,19 +130,20 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
     return body
 
 
-def _key(route: RestRoute, request: Request) -> Any:
-    """The key in the path. Raises `validation_failed` naming `id`."""
+def _key(route: RestRoute, request: Request) -> UUID:
+    """The key in the path, or none in particular. Raises `validation_failed` naming `id`."""
     if "id" not in request.path_params:
-        return None
+        return NIL
     resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
     assert resource
-    return parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
+    key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
+    return key
 
 
-def _links(request: Request, page: Page) -> dict[str, str]:
+def _links(request: Request, cursor: str | None) -> dict[str, str]:
     """`Link` (RFC 8288) to the next page, as a reference relative to the origin."""
-    if not page.has_next:
+    if cursor is None:
         return {}
     kept: Parameters = {name: value for name, value in request.query_params.items() if name not in ("after", "skip")}
-    query = urlencode({**kept, "after": page.cursors[-1]})
+    query = urlencode({**kept, "after": cursor})
     return {"Link": f'<{request.url.path}?{query}>; rel="next"'}

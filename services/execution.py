@@ -1,4 +1,4 @@
-"""The one way to call an operation: both faces go through `Gateway`, and read relations through its Readers.
+"""The one way to call an operation: both faces go through `Gateway`.
 
 The order is fixed: credentials, input, unit of work, row under its policy, references, the operation's function, the
 policy on what was written, the result read by the Reader, commit, what follows the commit.
@@ -6,10 +6,10 @@ policy on what was written, the result read by the Reader, commit, what follows 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -19,42 +19,61 @@ from services.catalogue.actors import Actor, Client
 from services.catalogue.calls import Call, Part
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
-from services.catalogue.operations import Kind, Operation
+from services.catalogue.operations import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND, UNAUTHENTICATED, Problem
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
-from services.catalogue.selections import ListArguments, Page, Record, Selection, check_size
+from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.storage.base import utc_now
 from services.storage.database import Database
-from services.storage.reader import Reader
+from services.storage.general import answer
+from services.storage.reader import Answer, NotCompiledError, Reader
+from services.storage.records import Records
 from services.storage.rows import check_placed, check_references, load_for, references
+
+NIL: Final = UUID(int=0)
+"""Stands for a key that is not known yet."""
 
 log = structlog.get_logger(__name__)
 
-Result = Record | Page | ResultModel | None
+Result = Record | ResultModel | None
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a face has parsed: the key of the row, the input as JSON, the arguments of a list, what to read.
+class Write:
+    """What a face has parsed of a write: the key of the row, the input as JSON, and what to show of the result.
 
-    Without a `selection`, all fields are read and no relation.
+    `shown` is a query of the result's key, its one input; without it the result comes back as a record.
     """
 
     key: UUID | None = None
     data: bytes | Mapping[str, Any] | None = None
-    arguments: ListArguments | None = None
-    selection: Selection | None = None
+    shown: Query | None = None
+    inputs: Sequence[Input] = ()
+    """Of the slots behind the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The result of a write as it was asked for: its key, and the answer to the query."""
+
+    key: UUID
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
+    """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use.
+
+    Without a `reader` everything goes down the general path.
+    """
 
     catalogue: Catalogue
     database: Database
     cursors: CursorCodec
+    reader: Reader | None = None
     parts: Mapping[type, Any] = field(default_factory=dict)
 
     def part(self, kind: type[Part]) -> Part:
@@ -63,23 +82,56 @@ class Gateway:
         assert isinstance(found, kind)
         return found
 
-    async def execute(
-        self, operation: Operation, actor: Actor, request: Request, client: Client | None = None
-    ) -> Result:
-        """Call an operation.
+    async def read(self, query: Query, inputs: Sequence[Input], actor: Actor) -> Answer:
+        """Answer a query. Raises `unauthenticated`, `insufficient_scope`, `too_complex`, `validation_failed`."""
+        authorize_query(query, actor)
+        check_size(query, inputs)
+        if self.reader is not None:
+            with suppress(NotCompiledError):
+                found = await self.reader.read(query, self.reader.bind(query, inputs), actor)
+                observation.note_path("compiled")
+                return found
+        observation.note_path("general")
+        async with self.records(actor) as records:
+            return await answer(records, query, inputs)
 
-        Returns a Record for a row, a Page for a list, a ResultModel, or None. Raises the operation's Problems.
+    async def page(self, operation: Operation, actor: Actor, arguments: ListArguments) -> Page:
+        """A page of a list operation. Raises its Problems."""
+        authorize(operation, actor)
+        assert operation.resource is not None
+        async with self.records(actor) as records:
+            return await records.page(operation.resource, arguments, operation.where)
+
+    async def row(self, operation: Operation, actor: Actor, key: UUID | None) -> Record:
+        """The row of an operation that gets one. Raises its Problems."""
+        authorize(operation, actor)
+        assert operation.resource is not None
+        async with self.records(actor) as records:
+            if operation.where is not None:
+                record = await records.find(operation.resource, operation.where)
+            else:
+                assert key is not None
+                record = await records.get(operation.resource, key)
+        if record is None:
+            raise Problem(NOT_FOUND)
+        return record
+
+    async def write(
+        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None
+    ) -> Result | Shown:
+        """Call an operation that changes something.
+
+        Returns what was asked to be shown, or a Record, a ResultModel or None. Raises the operation's Problems.
         """
         authorize(operation, actor)
-        if request.selection is not None:
-            authorize_selection(request.selection, actor)
-            check_size(request.selection, request.arguments.limit if request.arguments else 1)
-        if operation.is_read:
-            async with self.reading(actor) as reader:
-                return await self._read(operation, reader, request)
-        data = parse_input(operation.input or NoInput, request.data or b"{}")
+        if write.shown is not None:
+            # What a write shows of its own row needs no scope but the write's.
+            for related in write.shown.related:
+                authorize_read(related, actor)
+            check_size(write.shown, (NIL, *write.inputs))
+        data = parse_input(operation.input or NoInput, write.data or b"{}")
         async with self.unit_of_work(actor, client) as call:
-            result = await self._write(operation, call, request.key, data, request.selection)
+            result = await self._write(operation, call, write, data)
         observation.note_actor(str(call.actor))
         return result
 
@@ -105,56 +157,22 @@ class Gateway:
         """The size of the whole list of a list operation."""
         authorize(operation, actor)
         assert operation.resource is not None
-        async with self.reading(actor) as reader:
-            return await reader.count(operation.resource, arguments, operation.where)
+        async with self.records(actor) as records:
+            return await records.count(operation.resource, arguments, operation.where)
 
     @asynccontextmanager
-    async def reading(self, actor: Actor) -> AsyncIterator[Reader]:
-        """A Reader with a session of its own. Raises `unavailable` when the database is."""
+    async def records(self, actor: Actor) -> AsyncIterator[Records]:
+        """Records read through a session of their own. Raises `unavailable` when the database is."""
         async with self.database.reading() as session:
-            yield Reader(session, actor, self.cursors)
+            yield Records(session, actor, self.cursors)
 
-    async def related(
-        self, relation: Relation, actor: Actor, key: UUID, arguments: ListArguments, selection: Selection
-    ) -> Page:
-        """A page of a to-many relation of one row. Raises `not_found` when the row is not readable."""
-        authorize_relation(relation, actor)
-        authorize_selection(selection, actor)
-        check_size(selection, arguments.limit)
-        async with self.reading(actor) as reader:
-            if await reader.get(relation.source, key) is None:
-                raise Problem(NOT_FOUND)
-            page = (await reader.related(relation, [key], arguments))[key]
-            await reader.attach(relation.target, page.records, selection)
-            return page
-
-    async def _read(self, operation: Operation, reader: Reader, request: Request) -> Record | Page:
-        resource = operation.resource
-        assert resource is not None
-        if operation.kind is Kind.LIST:
-            assert request.arguments is not None
-            page = await reader.page(resource, request.arguments, operation.where)
-            await _attach(reader, resource, page.records, request.selection)
-            return page
-        if operation.where is not None:
-            record = await reader.find(resource, operation.where)
-        else:
-            assert request.key is not None
-            record = await reader.get(resource, request.key)
-        if record is None:
-            raise Problem(NOT_FOUND)
-        await _attach(reader, resource, [record], request.selection)
-        return record
-
-    async def _write(
-        self, operation: Operation, call: Call, key: UUID | None, data: InputModel, selection: Selection | None
-    ) -> Result:
+    async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Result | Shown:
         arguments: list[Any] = [call]
         resource, place = operation.resource, None
         if operation.on_a_row:
             assert resource is not None
-            assert key is not None
-            arguments.append(await load_for(call, resource, key, operation.action))
+            assert write.key is not None
+            arguments.append(await load_for(call, resource, write.key, operation.action))
             place = references(resource, arguments[1])
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
@@ -169,12 +187,29 @@ class Gateway:
         if not isinstance(operation.result, Resource):
             assert returned is None or isinstance(returned, ResultModel)
             return returned
-        reader = Reader(call.session, call.actor, self.cursors)
-        record = await reader.get(operation.result, returned.id)
-        if record is None:
+        return await self._result(operation.result, call, write, returned.id)
+
+    async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
+        """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
+        records = Records(call.session, call.actor, self.cursors)
+        if write.shown is None:
+            record = await records.get(resource, key)
+            if record is None:
+                raise Problem(NOT_FOUND)
+            return record
+        inputs = (key, *write.inputs)
+        found = None
+        if self.reader is not None:
+            with suppress(NotCompiledError):
+                slots = self.reader.bind(write.shown, inputs)
+                found = await self.reader.read_within(call.session, write.shown, slots, call.actor)
+                observation.note_path("compiled")
+        if found is None:
+            observation.note_path("general")
+            found = await answer(records, write.shown, inputs)
+        if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
             raise Problem(NOT_FOUND)
-        await _attach(reader, operation.result, [record], selection)
-        return record
+        return Shown(key, found)
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:
@@ -190,13 +225,6 @@ async def _delete(operation: Operation, call: Call, row: Any) -> None:
         await operation.before(call, row)
     await call.session.delete(row)
     await call.session.flush()
-
-
-async def _attach(
-    reader: Reader, resource: Resource[Any], records: Sequence[Record], selection: Selection | None
-) -> None:
-    if selection is not None and selection.relations:
-        await reader.attach(resource, records, selection)
 
 
 def authorize(operation: Operation, actor: Actor) -> None:
@@ -218,11 +246,15 @@ def authorize_read(resource: Resource[Any], actor: Actor) -> None:
     _require(resource.read_scope, actor)
 
 
-def authorize_selection(selection: Selection, actor: Actor) -> None:
-    """Every relation of a selection must be readable with the actor's scopes. Raises as `authorize_read`."""
-    for related in selection.relations:
-        authorize_read(related.relation.target, actor)
-        authorize_selection(related.selection, actor)
+def authorize_query(query: Query, actor: Actor) -> None:
+    """Whatever a query reads must be readable with the actor's scopes. Raises as `authorize_read`."""
+    for resource in query.resources:
+        authorize_read(resource, actor)
+
+
+def may_read(resources: Iterable[Resource[Any]], actor: Actor) -> bool:
+    """Whether an actor's credentials let them read these resources."""
+    return not actor.is_anonymous and all(each.read_scope in actor.scopes for each in resources)
 
 
 def _require(scope: str, actor: Actor) -> None:

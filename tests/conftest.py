@@ -66,8 +66,10 @@ def make_settings(**values: Any) -> Settings:
     cheap: dict[str, Any] = {"PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64}
     limits = {"LOGIN_ATTEMPTS_PER_ACCOUNT": "100/minute", "LOGIN_ATTEMPTS_PER_ADDRESS": "100000/minute"}
     secret = {"SECRET_KEY": "a key for tests, of 32 bytes at least"}
+    # Documents are planned when they are first seen, so that what is tested once is tested compiled.
+    reads = {"COMPILED_READS": os.environ.get("TEST_COMPILED_READS", "true"), "PLAN_ON_SIGHT": 1}
     fixed = {"ENVIRONMENT": "test", "LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
-    return Settings(_env_file=None, **{**cheap, **limits, **secret, **fixed, **values})
+    return Settings(_env_file=None, **{**cheap, **limits, **secret, **reads, **fixed, **values})
 
 
 def with_database(url: str, name: str) -> str:

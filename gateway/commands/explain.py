@@ -1,4 +1,4 @@
-"""`gateway explain [OPERATION]`: what an operation is on both faces, and the SQL of its policy."""
+"""`gateway explain [OPERATION]`: what an operation is on both faces, the SQL of its policy, and of what it reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.visitors import replacement_traverse
 
+from gateway.commands.explain_reads import plan_of_document, plan_of_operation
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
 from graphql_schema.naming import field_name
@@ -17,6 +18,7 @@ from rest.routes import METHODS, rest_routes
 from services.catalogue import Actor, Catalogue, Kind, Operation, Resource
 from services.catalogue.models import fields_of
 from services.catalogue.scalars import FieldType
+from services.storage.plans import Plan
 
 _ANYBODY = Actor()
 # SQLAlchemy leaves this one untyped.
@@ -25,13 +27,22 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 def explain(
     operation: Annotated[
-        str | None, typer.Argument(help="Its name, such as create_item; all of them if left out.")
+        str | None, typer.Argument(help="Its name, such as create_item or items.list; all of them if left out.")
     ] = None,
+    query: Annotated[
+        str, typer.Option(help="What is read, as on REST: 'limit=50&include=creator,labels&fields=id,title'.")
+    ] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="The statement for admins, who pass every policy.")] = False,
+    assembly: Annotated[bool, typer.Option("--assembly", help="Also the function that makes the answer.")] = False,
+    document: Annotated[str | None, typer.Option(help="A GraphQL query, to see how that is read.")] = None,
 ) -> None:
     """Tell where operations are served, what they take, need and can fail with."""
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
     console = Console(soft_wrap=True, highlight=False, markup=False)
+    if document is not None:
+        _print_plan(console, plan_of_document(catalogue, document, Actor(is_admin=admin)), assembly=assembly)
+        return
     if operation is None:
         console.print(_overview(catalogue, settings.API_V1_STR))
         for route in rest_routes(catalogue):
@@ -40,11 +51,31 @@ def explain(
         for seam in catalogue.seams:
             console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
         return
-    found = catalogue.operations.get(operation.replace(".", "_"))
+    found = _operation(catalogue, operation)
     if found is None:
         raise SettingsError(f'There is no operation "{operation}". `gateway explain` lists them.')
     for name, value in _details(found, settings.API_V1_STR):
         console.print(f"{name:<9} {value}")
+    plan = plan_of_operation(catalogue, found, query, Actor(is_admin=admin))
+    if plan is not None:
+        console.print()
+        _print_plan(console, plan, assembly=assembly)
+
+
+def _print_plan(console: Console, plan: Plan, *, assembly: bool) -> None:
+    console.print(plan.text)
+    if assembly:
+        console.print(f"\n{plan.source}")
+
+
+def _operation(catalogue: Catalogue, name: str) -> Operation | None:
+    """An operation by its name, or by resource and verb: `items.list`, `item.create`, `create.item`."""
+    noun, _, verb = name.partition(".")
+    for resource in catalogue.resources.values():
+        if verb and noun in (resource.name, resource.plural):
+            names = (f"{verb}_{resource.name}", f"{verb}_{resource.plural}")
+            return next((catalogue.operations[each] for each in names if each in catalogue.operations), None)
+    return catalogue.operations.get(name.replace(".", "_"))
 
 
 def _overview(catalogue: Catalogue, prefix: str) -> str:

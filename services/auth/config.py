@@ -10,7 +10,8 @@ from datetime import timedelta
 class AuthConfig:
     """Keys, lifetimes, limits and costs.
 
-    `scopes` are all that a token can carry; the limits are in the syntax of the library `limits`.
+    `scopes` are all that a token can carry; the limits are in the syntax of the library `limits`;
+    `remembered_tokens` is how many each worker remembers.
     """
 
     secret: str = field(repr=False)
@@ -24,3 +25,4 @@ class AuthConfig:
     attempts_per_address: str = "60/5 minutes"
     hash_time_cost: int = 3
     hash_memory_kib: int = 65536
+    remembered_tokens: int = 10_000

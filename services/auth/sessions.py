@@ -4,6 +4,10 @@ A live session's state is remembered in Redis for a short while; an ended one is
 its access tokens could live. The mark overwrites, the memory never does (`SET NX`), so that a slow reader cannot undo
 an end. Without Redis, PostgreSQL answers every time. If Redis can't be told of an end, it is told again until the
 memory of the live session has run out there by itself.
+
+Workers remember tokens on top of that (services/auth/memory.py) and are told of an end through a channel. Their memory
+of a session runs out with Redis', so that one who is told nothing is wrong for no longer, and so that PostgreSQL is
+asked, and notes that the session is in use, as often as if the workers had no memory.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import func, select, update
 
+from services.auth.memory import TokenMemory
 from services.auth.models import Session
+from services.auth.revocations import CHANNEL, announcement, stop
 from services.storage.breaker import Breaker, RedisSilentError
 from services.storage.database import Database
 from services.users.models import User
@@ -33,6 +39,14 @@ _USER: Final = b"user"
 _ADMIN: Final = b"admin"
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A session that is live, and whether its user is an admin, to be asked again at `until` on the monotonic clock."""
+
+    is_admin: bool
+    until: float
+
+
 @dataclass(slots=True)
 class SessionStates:
     """Tells whether a session is live, and whether its user is an admin."""
@@ -40,39 +54,54 @@ class SessionStates:
     database: Database
     redis: Redis
     breaker: Breaker
+    memory: TokenMemory
     mark_seconds: int
     """How long an ended session is marked: the lifetime of access tokens."""
     _retries: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def is_admin(self, session_id: UUID, user_id: UUID) -> bool | None:
-        """Whether the session's user is an admin; None when the session is not live."""
-        state = await self._remembered(session_id)
+    async def find(self, session_id: UUID, user_id: UUID) -> Live | None:
+        """The session's state; None when it is not live."""
+        asked = monotonic()
+        state, seconds = await self._remembered(session_id)
         if state is None:
-            state = await self._recorded(session_id, user_id)
+            state, seconds = await self._recorded(session_id, user_id), _REMEMBER
             if state != _ENDED:
                 await self._remember(session_id, state)
-        return None if state == _ENDED else state == _ADMIN
+        return None if state == _ENDED else Live(state == _ADMIN, asked + seconds)
 
     async def ended(self, session_ids: Iterable[UUID]) -> None:
         """Make the end of sessions known to every worker. To be called once it is committed."""
-        keys = [_key(each) for each in session_ids]
-        if keys and not await self._mark(keys):
-            task = asyncio.create_task(self._mark_later(keys))
+        ids = list(session_ids)
+        if not ids:
+            return
+        self.memory.forget(ids)
+        told = await self._tell(ids)
+        # Whoever asked Redis before it was told would be remembered here until the channel brings the end back.
+        self.memory.forget(ids)
+        if not told:
+            task = asyncio.create_task(self._tell_later(ids))
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
 
     async def close(self) -> None:
         """Stop telling Redis of ended sessions."""
-        for task in list(self._retries):
-            task.cancel()
-        await asyncio.gather(*self._retries, return_exceptions=True)
+        await stop(self._retries)
 
-    async def _remembered(self, session_id: UUID) -> bytes | None:
+    async def _remembered(self, session_id: UUID) -> tuple[bytes | None, float]:
+        """What Redis remembers, and for how many seconds more."""
         try:
-            found = await self.breaker.ask(self.redis.get(_key(session_id)))
+            found, milliseconds = await self.breaker.ask(self._asked(_key(session_id)))
         except RedisSilentError:
-            return None
-        return found.encode() if isinstance(found, str) else found
+            return None, 0
+        state = found.encode() if isinstance(found, str) else found
+        return state, min(max(milliseconds / 1000, 0), _REMEMBER)
+
+    async def _asked(self, key: str) -> tuple[bytes | str | None, int]:
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            pipeline.get(key)
+            pipeline.pttl(key)
+            found, milliseconds = await pipeline.execute()
+        return found, milliseconds
 
     async def _recorded(self, session_id: UUID, user_id: UUID) -> bytes:
         """What PostgreSQL knows; it also takes note that the session is in use, twice a minute at the most."""
@@ -92,21 +121,23 @@ class SessionStates:
         with suppress(RedisSilentError):
             await self.breaker.ask(self.redis.set(_key(session_id), state, ex=_REMEMBER, nx=True))
 
-    async def _mark(self, keys: list[str]) -> bool:
+    async def _tell(self, ids: list[UUID]) -> bool:
+        """Mark the sessions for whoever asks, then announce them to whoever remembers."""
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
-                for key in keys:
-                    pipeline.set(key, _ENDED, ex=max(self.mark_seconds, _REMEMBER))
+                for each in ids:
+                    pipeline.set(_key(each), _ENDED, ex=max(self.mark_seconds, _REMEMBER))
+                pipeline.publish(CHANNEL, announcement(ids))
                 await pipeline.execute()
         except (RedisError, OSError):
             return False
         return True
 
-    async def _mark_later(self, keys: list[str]) -> None:
+    async def _tell_later(self, ids: list[UUID]) -> None:
         until = monotonic() + _REMEMBER
         while monotonic() < until:
             await asyncio.sleep(_RETRY)
-            if await self._mark(keys):
+            if await self._tell(ids):
                 return
 
 

@@ -5,6 +5,7 @@ from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue, Seam
 from services.catalogue.declaration import DeclarationError
 from services.catalogue.identifiers import Identifier, new_key
+from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, ReadModel, ResultModel, absent
 from services.catalogue.operations import Kind, Operation, procedure
 from services.catalogue.policies import ACTOR_ID, ACTOR_SESSION_ID, Policy, everyone, nobody, signed_in
@@ -12,7 +13,7 @@ from services.catalogue.problems import Problem
 from services.catalogue.relations import Relation, many, one
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Instant, Int32
-from services.catalogue.selections import ListArguments, Page, Record, Related, Selection
+from services.catalogue.selections import Query, Selection
 
 __all__ = [
     "ACTOR_ID",
@@ -33,9 +34,9 @@ __all__ = [
     "Page",
     "Policy",
     "Problem",
+    "Query",
     "ReadModel",
     "Record",
-    "Related",
     "Relation",
     "Resource",
     "ResultModel",

@@ -46,6 +46,10 @@ class CursorCodec:
     def encode(self, resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> str:
         """The cursor behind a row with these values of the order's fields."""
         plain = [None if v is None else resource.serialise(o.field, v) for o, v in zip(order, values, strict=True)]
+        return self.sign(resource, order, plain)
+
+    def sign(self, resource: Resource[Any], order: Sequence[Order], plain: Sequence[Any]) -> str:
+        """The same of values in their JSON form."""
         body = orjson.dumps(plain)
         return urlsafe_b64encode(self._mac(resource, order, body) + body).rstrip(b"=").decode()
 

@@ -1,18 +1,17 @@
-"""What a caller asks for: fields and relations as a tree, lists with their page, filter, order and search."""
+"""How lists are asked for: page, filter, order and search, checked once for both faces."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from services.catalogue.cursors import Order
 from services.catalogue.filters import Filter, parse_filter
 from services.catalogue.models import refuse_nul
-from services.catalogue.problems import TOO_COMPLEX, VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
 
 if TYPE_CHECKING:
-    from services.catalogue.relations import Relation
     from services.catalogue.resources import Resource
 
 DEFAULT_LIMIT: Final = 20
@@ -37,7 +36,6 @@ class ListArguments:
     skip: int = 0
     filter: Filter | None = None
     search: str | None = None
-    count: bool = False
 
     def whole(self) -> ListArguments:
         """The same list, unpaged: what is to be counted."""
@@ -46,51 +44,19 @@ class ListArguments:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of records. `cursors` has one per record; `total` is the whole list's size, if it was asked for."""
+    """A page of records. `cursors` has one per record;"""
 
     records: Sequence[Record]
     cursors: Sequence[str]
     has_next: bool
     has_previous: bool
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Fields and relations wanted of a resource."""
-
-    fields: tuple[str, ...]
-    relations: tuple[Related, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Related:
-    """A relation wanted, with the arguments of its list when it is to-many."""
-
-    relation: Relation
-    selection: Selection
-    arguments: ListArguments | None = field(default=None)
-
-
-def check_size(selection: Selection, limit: int) -> None:
-    """Raises `too_complex` when `limit` rows, with all that is selected below them, could be more than one answer may
-    hold."""
-    if limit * _rows_each(selection) > MAX_ROWS:
-        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
-
-
-def _rows_each(selection: Selection) -> int:
-    below = (
-        (each.arguments.limit if each.arguments else 1) * _rows_each(each.selection) for each in selection.relations
-    )
-    return 1 + sum(below)
 
 
 def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArguments:
     """Check the arguments of a list, which both faces hand over in the same plain form.
 
-    `data` may hold `limit`, `after`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`), `q`
-    and `count`. Raises `validation_failed` naming the argument at fault.
+    `data` may hold `limit`, `after`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`) and
+    `q`. Raises `validation_failed` naming the argument at fault.
     """
     order = _order(resource, data.get("sort") or [])
     after = data.get("after")
@@ -104,7 +70,6 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArgu
         skip=skip,
         filter=parse_filter(resource, data["filter"]) if data.get("filter") is not None else None,
         search=_search(resource, data.get("q")),
-        count=bool(data.get("count")),
     )
 
 

@@ -3,14 +3,18 @@
 A `Rule` takes an entity (a mapped class or an alias of it) and returns a predicate over it and the actor, whose values
 are the bind parameters `ACTOR_ID` and `ACTOR_SESSION_ID`. A `Policy` has a rule per action and a mask per guarded
 field. What has no rule is allowed to nobody; admins pass every rule and see through every mask.
+
+A rule that says that a column is among keys which do not depend on the row (the actor's workspaces) is best written as
+`Within`: the Reader then finds the keys once a statement, and can read a list key by key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, case, false, null, true
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, case, false, null, true
 
 from services.catalogue.actors import Actor
 
@@ -35,6 +39,22 @@ def signed_in(entity: Any) -> ColumnElement[bool]:
     return ACTOR_ID.is_not(null())
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The rule that a column of the row is among the actor's `keys`: a statement that selects one column."""
+
+    column: str
+    keys: Callable[[], Select[Any]]
+
+    def __call__(self, entity: Any) -> ColumnElement[bool]:
+        return self.among(entity, self.keys())
+
+    def among(self, entity: Any, keys: Any) -> ColumnElement[bool]:
+        """The rule, with the keys selected in another way."""
+        column: ColumnElement[Any] = getattr(entity, self.column)
+        return column.in_(keys)
+
+
 class Policy:
     """Rules by action (`read`, `create`, `update`, `delete`, or an action's own name) and masks by field."""
 
@@ -50,6 +70,11 @@ class Policy:
             nobody if action in {"create", "delete"} else self.rules.get("update", nobody)
         )
         return rule(entity)
+
+    def within(self, action: str, actor: Actor) -> Within | None:
+        """The rule for this, where it is that a column of the row is among the actor's keys."""
+        rule = self.rules.get(action)
+        return rule if isinstance(rule, Within) and not actor.is_admin else None
 
     def column(self, field: str, entity: Any, actor: Actor) -> ColumnElement[Any]:
         """A field as the actor may see it: null where its mask does not let them. Filters and sorts use it too."""

@@ -1,4 +1,4 @@
-"""The one table of scalars: for each Python type its GraphQL scalar, its JSON form, its JSON Schema and its filters.
+"""The one table of scalars: for each Python type its GraphQL scalar, SQL, JSON form, JSON Schema and filters.
 
 A read model, an input model or a result model is described field by field as `FieldType`s; both faces derive their own
 types from these, so that a type is mapped in one place only.
@@ -19,6 +19,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Secr
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
+from sqlalchemy import ColumnElement, func, literal_column
 
 from services.catalogue.identifiers import Identifier
 
@@ -93,13 +94,21 @@ class Scalar:
     """One row of the table.
 
     `graphql` names the GraphQL scalar, `schema` is the JSON Schema, `serialise` turns the Python value into the JSON
-    value (None: it is one already), `operators` are the filters it allows (`is_null` comes with nullable fields).
+    value (None: it is one already), `operators` are the filters it allows (`is_null` comes with nullable fields). `sql`
+    is how the Reader selects a column of it: what comes out has the JSON form already, or (UUID) is cheaply made it.
     """
 
     graphql: str
     schema: dict[str, Any]
     operators: tuple[Operator, ...]
     serialise: Callable[[Any], Any] | None = None
+    sql: Callable[[ColumnElement[Any]], ColumnElement[Any]] | None = None
+
+
+def _instant_sql(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """As `format_instant`; making a datetime of each value and a text of that takes longer than PostgreSQL does."""
+    utc = func.timezone(literal_column("'UTC'"), column)
+    return func.to_char(utc, literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""))
 
 
 SCALARS: Final[dict[type, Scalar]] = {
@@ -107,9 +116,11 @@ SCALARS: Final[dict[type, Scalar]] = {
     SecretStr: Scalar("String", {"type": "string", "format": "password"}, ()),
     bool: Scalar("Boolean", {"type": "boolean"}, (Operator.EQ, Operator.NE)),
     int: Scalar("Int", {"type": "integer", "format": "int32"}, (*_EQUALITY, *_ORDER)),
-    datetime: Scalar("DateTime", {"type": "string", "format": "date-time"}, (*_EQUALITY, *_ORDER), format_instant),
+    datetime: Scalar(
+        "DateTime", {"type": "string", "format": "date-time"}, (*_EQUALITY, *_ORDER), format_instant, _instant_sql
+    ),
     StrEnum: Scalar("Enum", {"type": "string"}, _EQUALITY, str),
-    UUID: Scalar("ID", {"type": "string"}, _EQUALITY),
+    UUID: Scalar("ID", {"type": "string"}, _EQUALITY, sql=func.uuid_send),
 }
 
 

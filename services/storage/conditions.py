@@ -1,60 +1,148 @@
-"""Filters, searches, orders and cursors, as SQL over an entity."""
+"""Filters, searches, orders, cursors and relations, as SQL over an entity.
+
+What the caller gave is no part of the text: every value becomes a bind parameter through an `Operand`, which either
+carries the value (the general path) or names the place where it will be found (the Reader's plans).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from itertools import count
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, and_, any_, bindparam, false, func, literal, not_, or_, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    any_,
+    bindparam,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import REGCONFIG
+from sqlalchemy.types import TypeEngine
 
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import Order
 from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, Not
+from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
 from services.storage.base import SEARCH_LANGUAGE
 
+Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
+"""From a name, a value and its type to the parameter that stands for it. Conditions are named `f0`, `f1`… from left to
+right, the values of a cursor `a0`, `a1`…, the text to search for `search`."""
 
-def _among(column: ColumnElement[Any], values: tuple[Any, ...]) -> ColumnElement[bool]:
-    """`column = any(array)`: the text of the statement doesn't depend on the number of values."""
-    return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+
+def given(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """The operand that carries its value."""
+    return bindparam(None, value, type_=kind)
 
 
-_OPERATORS: Final[dict[Operator, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]]] = {
-    Operator.EQ: lambda column, value: column == value,
-    Operator.NE: lambda column, value: column.is_distinct_from(value),
-    Operator.IN: _among,
-    Operator.NOT_IN: lambda column, values: or_(column.is_(None), not_(_among(column, values))),
-    Operator.GT: lambda column, value: column > value,
-    Operator.GTE: lambda column, value: column >= value,
-    Operator.LT: lambda column, value: column < value,
-    Operator.LTE: lambda column, value: column <= value,
-    Operator.CONTAINS: lambda column, value: column.icontains(value, autoescape=True),
-    Operator.STARTS_WITH: lambda column, value: column.istartswith(value, autoescape=True),
-    Operator.IS_NULL: lambda column, value: column.is_(None) if value else column.is_not(None),
+def _is(column: ColumnElement[Any]) -> TypeEngine[Any]:
+    return column.type
+
+
+def _array(column: ColumnElement[Any]) -> TypeEngine[Any]:
+    return ARRAY(column.type)
+
+
+def _text(column: ColumnElement[Any]) -> TypeEngine[Any]:
+    return String()
+
+
+def _like(column: ColumnElement[Any], pattern: Any) -> ColumnElement[bool]:
+    return func.lower(column).like(func.lower(pattern), escape="/")
+
+
+_OPERATORS: Final[dict[Operator, tuple[Callable[..., ColumnElement[bool]], Callable[..., TypeEngine[Any]]]]] = {
+    Operator.EQ: (lambda column, value: column == value, _is),
+    Operator.NE: (lambda column, value: column.is_distinct_from(value), _is),
+    # `= any(array)`: the text of the statement doesn't depend on the number of values.
+    Operator.IN: (lambda column, values: column == any_(values), _array),
+    Operator.NOT_IN: (lambda column, values: or_(column.is_(None), not_(column == any_(values))), _array),
+    Operator.GT: (lambda column, value: column > value, _is),
+    Operator.GTE: (lambda column, value: column >= value, _is),
+    Operator.LT: (lambda column, value: column < value, _is),
+    Operator.LTE: (lambda column, value: column <= value, _is),
+    Operator.CONTAINS: (_like, _text),
+    Operator.STARTS_WITH: (_like, _text),
 }
 
 
-def filter_condition(tree: Filter, resource: Resource[Any], entity: Any, actor: Actor) -> ColumnElement[bool]:
+def _escaped(text: str) -> str:
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+_VALUES: Final[dict[Operator, Callable[[Any], Any]]] = {
+    Operator.IN: list,
+    Operator.NOT_IN: list,
+    Operator.CONTAINS: lambda text: f"%{_escaped(text)}%",
+    Operator.STARTS_WITH: lambda text: f"{_escaped(text)}%",
+}
+
+
+def operand_value(condition: Condition) -> Any:
+    """What a condition's parameter is bound to."""
+    transform = _VALUES.get(condition.operator)
+    return condition.value if transform is None else transform(condition.value)
+
+
+def filter_condition(
+    tree: Filter, resource: Resource[Any], entity: Any, actor: Actor, operand: Operand = given
+) -> ColumnElement[bool]:
     """A filter, over the fields as the actor may see them."""
-    match tree:
-        case Condition(field, operator, value):
-            return _OPERATORS[operator](resource.policy.column(field, entity, actor), value)
-        case AllOf(parts):
-            return and_(true(), *(filter_condition(part, resource, entity, actor) for part in parts))
-        case AnyOf(parts):
-            return or_(false(), *(filter_condition(part, resource, entity, actor) for part in parts))
-        case Not(part):
-            return filter_condition(part, resource, entity, actor).is_not(true())
+    return _Filters(resource, entity, actor, operand).condition(tree)
 
 
-def search_condition(text: str, entity: Any) -> ColumnElement[bool]:
+class _Filters:
+    def __init__(self, resource: Resource[Any], entity: Any, actor: Actor, operand: Operand) -> None:
+        self.resource, self.entity, self.actor, self.operand = resource, entity, actor, operand
+        self.names: Iterator[str] = (f"f{number}" for number in count())
+
+    def condition(self, tree: Filter) -> ColumnElement[bool]:
+        match tree:
+            case Condition():
+                return self._comparison(tree)
+            case AllOf(parts):
+                return and_(true(), *[self.condition(part) for part in parts])
+            case AnyOf(parts):
+                return or_(false(), *[self.condition(part) for part in parts])
+            case Not(part):
+                return self.condition(part).is_not(true())
+
+    def _comparison(self, condition: Condition) -> ColumnElement[bool]:
+        name, column = next(self.names), self.resource.policy.column(condition.field, self.entity, self.actor)
+        if condition.operator is Operator.IS_NULL:
+            return column.is_(None) if condition.value else column.is_not(None)
+        compare, kind = _OPERATORS[condition.operator]
+        return compare(column, self.operand(name, operand_value(condition), kind(column)))
+
+
+def search_condition(text: str, entity: Any, operand: Operand = given) -> ColumnElement[bool]:
     """A search in the syntax of PostgreSQL's websearch_to_tsquery, which has no wrong input."""
-    query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), text)
+    words = operand("search", text, String())
+    query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), words)
     matches: ColumnElement[bool] = entity.search_vector.bool_op("@@")(query)
     return matches
+
+
+def linked(relation: Relation, entity: Any, parent: ColumnElement[Any], rows: Select[Any]) -> Select[Any]:
+    """Restrict a relation's target to the rows of one parent."""
+    if relation.through is None:
+        return rows.where(getattr(entity, relation.remote) == parent)
+    pairs = relation.through.alias()
+    return rows.join(pairs, pairs.c[relation.far] == entity.id).where(pairs.c[relation.near] == parent)
 
 
 def order_columns(
@@ -66,13 +154,22 @@ def order_columns(
 
 
 def after_condition(
-    order: Sequence[Order], values: Sequence[Any], resource: Resource[Any], entity: Any, actor: Actor
+    order: Sequence[Order],
+    values: Sequence[Any],
+    resource: Resource[Any],
+    entity: Any,
+    actor: Actor,
+    operand: Operand = given,
 ) -> ColumnElement[bool]:
     """Rows behind the one with these values in this order (keyset pagination), nulls included."""
     columns = [resource.policy.column(each.field, entity, actor) for each in order]
+    bounds = [
+        None if value is None else operand(f"a{index}", value, column.type)
+        for index, (column, value) in enumerate(zip(columns, values, strict=True))
+    ]
     nullable = any(resource.fields[each.field].nullable for each in order)
     if not nullable and len({each.descending for each in order}) == 1:
-        row, bound = tuple_(*columns), tuple_(*(literal(v, c.type) for v, c in zip(values, columns, strict=True)))
+        row, bound = tuple_(*columns), tuple_(*bounds)
         return row < bound if order[0].descending else row > bound
 
     def behind(rest: ColumnElement[bool], key: tuple[Order, ColumnElement[Any], Any]) -> ColumnElement[bool]:
@@ -80,7 +177,7 @@ def after_condition(
         equal = column.is_(None) if value is None else column == value
         return or_(_beyond(each, column, value, nullable=resource.fields[each.field].nullable), and_(equal, rest))
 
-    return reduce(behind, reversed(list(zip(order, columns, values, strict=True))), false())
+    return reduce(behind, reversed(list(zip(order, columns, bounds, strict=True))), false())
 
 
 def _beyond(order: Order, column: ColumnElement[Any], value: Any, *, nullable: bool) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import MetaData, Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -31,7 +32,7 @@ def database_problems(metadata: MetaData) -> Iterator[None]:
     """Errors of the database, and of reaching it, as Problems, as far as they are not faults of ours."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
         problem = problem_of(error, metadata)
         if problem is None:
             raise
@@ -44,9 +45,13 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
     A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
     fields; a row still referred to, and a deadlock, are conflicts. Time-outs and lost connections are `unavailable`.
     """
-    cause = getattr(getattr(error, "orig", None), "__cause__", None)
+    # The Reader goes past SQLAlchemy.
+    cause = (
+        error if isinstance(error, asyncpg.PostgresError) else getattr(getattr(error, "orig", None), "__cause__", None)
+    )
     state = str(getattr(cause, "sqlstate", ""))
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    lost = lost or isinstance(error, asyncpg.PostgresConnectionError)
     if isinstance(error, (PoolTimeoutError, OSError)) or lost or state in _BUSY:
         return Problem(UNAVAILABLE, retry_after=1)
     if state in _RETRY:

@@ -25,7 +25,8 @@ SERVER_SETTINGS: Final = {
 }
 
 
-def _count_statement(*_: Any) -> None:
+def count_statement(*_: Any) -> None:
+    """Count a statement for the request in progress."""
     current = observation.current()
     if current is not None:
         current.statements += 1
@@ -53,7 +54,7 @@ class Database:
             url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}
         )
         """For asking whether the database answers, however busy the pool is."""
-        event.listen(self.engine.sync_engine, "before_cursor_execute", _count_statement)
+        event.listen(self.engine.sync_engine, "before_cursor_execute", count_statement)
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         # Reading needs no transaction: one statement is one snapshot, and BEGIN and ROLLBACK are two round trips.
         self._read = async_sessionmaker(

@@ -1,8 +1,8 @@
-"""The Reader: selections to statements, statements to records.
+"""The general path: a statement for each list, row and relation, and its rows as records.
 
-Whatever is read, is read here: lists, single rows, relations and counts, for both faces and for the results of writes.
-Each statement selects a resource's public fields through its masks, where its policy lets the actor read the row; there
-is no way to ask for rows without an actor. A relation of any number of parents is one statement.
+GraphQL's resolvers and loaders read through it, and whatever the Reader (reader.py) does not compile. Each statement
+selects a resource's public fields through its masks, where its policy lets the actor read the row; there is no way to
+ask for rows without an actor. A relation of any number of parents is one statement.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from sqlalchemy.orm import aliased
 
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.policies import Rule
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
-from services.catalogue.selections import ListArguments, Page, Record, Selection
-from services.storage.conditions import after_condition, filter_condition, order_columns, search_condition
+from services.storage.conditions import after_condition, filter_condition, linked, order_columns, search_condition
 
 
 @dataclass(slots=True)
-class Reader:
+class Records:
     """Reads for one actor, through one session, which it must not share with another task."""
 
     session: AsyncSession
@@ -38,8 +38,7 @@ class Reader:
         entity = aliased(resource.model)
         statement = self._list(resource, entity, arguments, where, select(*self._columns(resource, entity)))
         records = [dict(row) for row in (await self._execute(statement)).mappings()]
-        total = await self.count(resource, arguments, where) if arguments.count else None
-        return self._paged(resource, arguments, records, total)
+        return self._paged(resource, arguments, records)
 
     async def count(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> int:
         """The number of rows in the whole list."""
@@ -69,13 +68,13 @@ class Reader:
         return {row["id"]: dict(row) for row in (await self._execute(statement)).mappings()}
 
     async def related(self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments) -> dict[UUID, Page]:
-        """A page of a to-many relation for each parent, in one statement (and one more if the total is asked for)."""
+        """A page of a to-many relation for each parent, in one statement."""
         resource, entity = relation.target, aliased(relation.target.model)
         order = order_columns(arguments.order, resource, entity, self.actor)
         position = func.row_number().over(order_by=order).label("_position")
         given = _rows(parents)
         parent = given.c.key
-        inner = self._linked(relation, entity, parent, select(*self._columns(resource, entity), position))
+        inner = linked(relation, entity, parent, select(*self._columns(resource, entity), position))
         rows = self._list(resource, entity, arguments, None, inner).lateral()
         statement = (
             select(parent.label("_parent"), rows).join_from(given, rows, true()).order_by(parent, rows.c["_position"])
@@ -85,8 +84,7 @@ class Reader:
             record = dict(row)
             del record["_position"]
             found[record.pop("_parent")].append(record)
-        totals = await self.related_counts(relation, parents, arguments) if arguments.count else {}
-        return {key: self._paged(resource, arguments, records, totals.get(key)) for key, records in found.items()}
+        return {key: self._paged(resource, arguments, records) for key, records in found.items()}
 
     async def related_counts(
         self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
@@ -94,32 +92,17 @@ class Reader:
         """The number of rows in the whole of a to-many relation, for each parent."""
         entity = aliased(relation.target.model)
         given = _rows(parents)
-        counted = self._linked(relation, entity, given.c.key, select(func.count().label("size")).select_from(entity))
+        counted = linked(relation, entity, given.c.key, select(func.count().label("size")).select_from(entity))
         counted = counted.where(*self._restrictions(relation.target, entity, arguments, None))
         sizes = counted.lateral()
         statement = select(given.c.key, sizes.c.size).join_from(given, sizes, true())
         return {row.key: row.size for row in await self._execute(statement)}
 
-    async def attach(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> None:
-        """Put the selected relations into records, level by level: a record or None, or a Page, by relation name."""
-        for wanted in selection.relations:
-            relation = wanted.relation
-            keys = list({key for record in records if (key := record[relation.local]) is not None})
-            if relation.many:
-                assert wanted.arguments is not None
-                pages = await self.related(relation, keys, wanted.arguments)
-                below = [each for page in pages.values() for each in page.records]
-                for record in records:
-                    record[relation.name] = pages[record["id"]]
-            else:
-                rows = await self.many(relation.target, keys)
-                below = list(rows.values())
-                for record in records:
-                    record[relation.name] = rows.get(record[relation.local])
-            await self.attach(relation.target, below, wanted.selection)
-
     def _columns(self, resource: Resource[Any], entity: Any) -> list[ColumnElement[Any]]:
-        return [resource.policy.column(name, entity, self.actor).label(name) for name in resource.fields]
+        hidden = {each.local for each in resource.relations.values()} - set(resource.fields)
+        return [
+            resource.policy.column(name, entity, self.actor).label(name) for name in (*resource.fields, *sorted(hidden))
+        ]
 
     def _restrictions(
         self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None
@@ -145,21 +128,11 @@ class Reader:
         statement = statement.order_by(*order_columns(order, resource, entity, self.actor)).limit(arguments.limit + 1)
         return statement.offset(arguments.skip) if arguments.skip else statement
 
-    @staticmethod
-    def _linked(relation: Relation, entity: Any, parent: ColumnElement[Any], base: Select[Any]) -> Select[Any]:
-        """Restrict a relation's target to the rows of one parent."""
-        if relation.through is None:
-            return base.where(getattr(entity, relation.remote) == parent)
-        pairs = relation.through.alias()
-        return base.join(pairs, pairs.c[relation.far] == entity.id).where(pairs.c[relation.near] == parent)
-
-    def _paged(
-        self, resource: Resource[Any], arguments: ListArguments, records: list[Record], total: int | None
-    ) -> Page:
+    def _paged(self, resource: Resource[Any], arguments: ListArguments, records: list[Record]) -> Page:
         kept, fields = records[: arguments.limit], [each.field for each in arguments.order]
         cursors = [self.cursors.encode(resource, arguments.order, [r[name] for name in fields]) for r in kept]
         before = arguments.after is not None or arguments.skip > 0
-        return Page(kept, cursors, has_next=len(records) > arguments.limit, has_previous=before, total=total)
+        return Page(kept, cursors, has_next=len(records) > arguments.limit, has_previous=before)
 
     async def _execute(self, statement: Select[Any]) -> Any:
         return await self.session.execute(statement, self.actor.parameters())

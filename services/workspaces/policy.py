@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import aliased
 
 from services.catalogue import ACTOR_ID, Policy, signed_in
-from services.catalogue.policies import Rule
+from services.catalogue.policies import Rule, Within
 from services.workspaces.models import Membership, Role
 
 _RANKED = (Role.VIEWER, Role.EDITOR, Role.OWNER)
 
 
+@cache
+def workspaces_with(least: Role) -> Callable[[], Select[Any]]:
+    """The workspaces in which the actor has this role or a higher one; the same object for the same role."""
+    enough = _RANKED[_RANKED.index(least) :]
+
+    def keys() -> Select[Any]:
+        membership = aliased(Membership)
+        return select(membership.workspace_id).where(membership.user_id == ACTOR_ID, membership.role.in_(enough))
+
+    return keys
+
+
 def has_role(workspace_id: ColumnElement[Any], least: Role) -> ColumnElement[bool]:
     """Whether the actor is a member of the workspace with this role or a higher one."""
-    membership = aliased(Membership)
-    enough = _RANKED[_RANKED.index(least) :]
-    mine = select(membership.workspace_id).where(membership.user_id == ACTOR_ID, membership.role.in_(enough))
-    return workspace_id.in_(mine)
+    return workspace_id.in_(workspaces_with(least)())
 
 
 def member(least: Role) -> Rule:
     """The rule that the actor has at least this role in the row's workspace."""
-    return lambda entity: has_role(entity.workspace_id, least)
+    return Within("workspace_id", workspaces_with(least))
 
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
@@ -35,7 +46,7 @@ def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **
 
 
 def _role_in(least: Role) -> Rule:
-    return lambda workspace: has_role(workspace.id, least)
+    return Within("id", workspaces_with(least))
 
 
 def _owner_or_themself(membership: Any) -> ColumnElement[bool]:

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from gateway.embedded.valkey import Valkey, valkey_binary
+from gateway.embedded.valkey import Valkey
 from gateway.runtime import redis_client
 from gateway.settings import Settings
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import Running, client_from, running
 from tests.support.faces import Face
-
-
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    """A server of the test's own, started; its socket's path has to be short."""
-    folder = Path(tempfile.mkdtemp(prefix="hg-vk-"))
-    server = Valkey(valkey_binary(), folder / "data", folder / "s", durable=True)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

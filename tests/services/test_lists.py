@@ -12,8 +12,8 @@ import pytest
 from services.catalogue import Problem
 from services.catalogue.cursors import CursorCodec, Order
 from services.catalogue.filters import AllOf, AnyOf, Condition, Not, conditions, parse_filter
+from services.catalogue.lists import list_arguments
 from services.catalogue.scalars import Operator
-from services.catalogue.selections import list_arguments
 from services.items.models import ItemStatus
 from services.items.resource import items
 from services.labels.resource import labels

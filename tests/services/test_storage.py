@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services import observation
 from services.catalogue import Actor, Problem, new_key
-from services.execution import Gateway, Request
+from services.execution import Gateway, Write
 from services.storage.base import Base
 from services.storage.constraints import problem_of
 from services.storage.database import Database
@@ -126,7 +126,7 @@ async def test_violated_constraint_names_its_fields(database: Database) -> None:
 async def test_row_that_something_refers_to_is_a_conflict(database: Database, gateway: Gateway, ada: Account) -> None:
     actor = Actor(ada.key, scopes=frozenset(gateway.catalogue.scopes))
     create = gateway.catalogue.operations["create_item"]
-    await gateway.execute(create, actor, Request(data={"title": "Refers to its creator"}))
+    await gateway.write(create, actor, Write(data={"title": "Refers to its creator"}))
     async with database.unit_of_work() as session:
         # The personal workspace would go with its user, and the item with it.
         own = Workspace.personal_user_id == ada.key

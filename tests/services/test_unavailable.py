@@ -33,13 +33,14 @@ KILL_WAITING: Final = text(
 
 @pytest.fixture(scope="module")
 async def small(settings: Settings) -> AsyncIterator[Running]:
-    """Two connections, waited for a moment, and locks waited for no longer."""
+    """Two connections of each kind, waited for a moment, and locks waited for no longer."""
+    sizes = {"DATABASE_POOL_SIZE": 2, "DATABASE_READ_POOL_SIZE": 2}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(database, "WAIT_SECONDS", 0.05)
         changed = {**SERVER_SETTINGS, "lock_timeout": "50ms", "application_name": NAME}
         patched.setattr(database, "SERVER_SETTINGS", changed)
         stack = AsyncExitStack()
-        found = await stack.enter_async_context(running(settings.model_copy(update={"DATABASE_POOL_SIZE": 2})))
+        found = await stack.enter_async_context(running(settings.model_copy(update=sizes)))
     yield found
     await stack.aclose()
 
@@ -61,7 +62,12 @@ async def somebody(small: Running) -> Account:
 @asynccontextmanager
 async def exhausted(small: Running) -> AsyncIterator[None]:
     """While the block runs, every connection is in use."""
-    async with small.gateway.database.engine.connect(), small.gateway.database.engine.connect():
+    engine = small.gateway.database.engine
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(engine.connect())
+            if small.gateway.reader is not None:
+                await stack.enter_async_context(small.gateway.reader.pool.connection())
         yield
 
 
@@ -137,8 +143,8 @@ async def test_next_request_after_lost_connections_succeeds(
     small: Running, here: Face, somebody: Account, gateway: Gateway, operation: str, data: dict[str, Any] | None
 ) -> None:
     async with exhausted(small):
-        pass  # both connections are open now
-    assert await kill(gateway) == 2
+        pass  # all connections are open now
+    assert await kill(gateway) == (2 if small.gateway.reader is None else 4)
     await here.ok(operation, somebody, data)
     assert await kill(gateway) >= 1
     answers = await asyncio.gather(*(here.call(operation, somebody, data) for _ in range(2)))

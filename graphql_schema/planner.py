@@ -1,0 +1,340 @@
+"""The planner: a validated document, to the query that the Reader answers.
+
+Types and fields are known by the names that schema.py and types.py gave them; whatever else the schema holds (a field
+written by hand, introspection) is not compiled, and the document as a whole goes down the general path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_location,
+)
+
+from graphql_schema.complexity import MAX_MUTATIONS, MAX_QUERIES
+from graphql_schema.fields import Collector, Fields
+from graphql_schema.inputs import Coercers, Getter, UnfitError, Variables, gathered, is_constant
+from graphql_schema.lists import list_arguments_of
+from graphql_schema.naming import field_name
+from graphql_schema.schema import MAX_NODES
+from services.catalogue import Catalogue, Kind, Operation, Query, Relation, Resource, ResultModel, Selection
+from services.catalogue.models import fields_of, parse_value
+from services.catalogue.naming import camel, pascal, snake
+from services.catalogue.selections import (
+    About,
+    Constant,
+    Cursor,
+    EdgeNode,
+    Edges,
+    Fact,
+    Facts,
+    Input,
+    Listing,
+    ListRoot,
+    Many,
+    NodesRoot,
+    One,
+    Root,
+    RowRoot,
+    Rows,
+    Value,
+)
+from services.storage.statement import NotCompiledError
+
+Locations = list[dict[str, int]]
+
+_PAGE_INFO: Final = {
+    "hasNextPage": About.HAS_NEXT,
+    "hasPreviousPage": About.HAS_PREVIOUS,
+    "startCursor": About.START,
+    "endCursor": About.END,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Makes the input of a slot of a call's variables. `fixed`: always the same; `resource`: what a list is of."""
+
+    make: Callable[[Variables], Input]
+    fixed: bool
+    resource: Resource[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """What a query operation reads. `places` are the locations of its root fields, by response name."""
+
+    query: Query
+    slots: Sequence[Slot]
+    places: Mapping[str, Locations]
+    operations: Sequence[Operation]
+    noted: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MutationStep:
+    """One field of a mutation.
+
+    `payload` says what is shown of the outcome: response name; `row` (the root of `shown` with this name), `result`,
+    `id`, `ok` or `constant`; the values of the result, or the constant. The slots are those behind the result's key.
+    """
+
+    key: str
+    operation: Operation
+    data: Getter
+    payload: Sequence[tuple[str, str, Any]]
+    shown: Query | None
+    slots: Sequence[Slot]
+    places: Locations
+
+
+@dataclass(frozen=True, slots=True)
+class MutationPlan:
+    """The fields of a mutation, one after the other; constants beside them."""
+
+    steps: Sequence[MutationStep | Constant]
+
+
+class Planner:
+    """Plans the operations of one schema."""
+
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue) -> None:
+        self.schema, self.catalogue, self.coercers = schema, catalogue, Coercers()
+        self.operations = {field_name(each): each for each in catalogue.operations.values()}
+        self.fields = {each: {camel(name): name for name in each.fields} for each in catalogue.resources.values()}
+        self.relations = {
+            each: {camel(name): relation for name, relation in each.relations.items()}
+            for each in catalogue.resources.values()
+        }
+
+    def plan(
+        self, document: DocumentNode, operation: OperationDefinitionNode, conditions: Mapping[str, bool]
+    ) -> ReadPlan | MutationPlan:
+        """The plan of one operation, given the values of the variables in its directives. Raises NotCompiledError."""
+        document_plan = _DocumentPlan(self, Collector(document, conditions))
+        if operation.operation is OperationType.QUERY:
+            return document_plan.read(operation)
+        if operation.operation is OperationType.MUTATION:
+            return document_plan.mutation(operation)
+        raise NotCompiledError("a subscription")
+
+
+class _DocumentPlan:
+    """One operation being planned."""
+
+    def __init__(self, planner: Planner, collector: Collector) -> None:
+        self.planner, self.collector = planner, collector
+        self.slots: list[Slot] = []
+
+    def read(self, operation: OperationDefinitionNode) -> ReadPlan:
+        fields = self.collector.of([operation.selection_set], frozenset({"Query"}))
+        if len(fields) > MAX_QUERIES:
+            raise NotCompiledError("too many fields")
+        roots = tuple(self._root(key, nodes) for key, nodes in fields.items())
+        called = [self.planner.operations.get(nodes[0].name.value) for nodes in fields.values()]
+        noted = [each.name if each is not None else "node" for each in called]
+        places = {key: _locations(nodes) for key, nodes in fields.items()}
+        operations = [each for each in called if each is not None]
+        shown = [name for name, root in zip(noted, roots, strict=True) if not isinstance(root, Constant)]
+        return ReadPlan(Query(roots), self.slots, places, operations, tuple(dict.fromkeys(shown)))
+
+    def mutation(self, operation: OperationDefinitionNode) -> MutationPlan:
+        fields = self.collector.of([operation.selection_set], frozenset({"Mutation"}))
+        if len(fields) > MAX_MUTATIONS:
+            raise NotCompiledError("too many fields")
+        steps: list[MutationStep | Constant] = []
+        for key, nodes in fields.items():
+            name = nodes[0].name.value
+            steps.append(Constant(key, "Mutation") if name == "__typename" else self._step(key, nodes))
+        return MutationPlan(steps)
+
+    def _root(self, key: str, nodes: list[FieldNode]) -> Root:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return Constant(key, "Query")
+        if name in ("node", "nodes"):
+            return self._nodes(key, nodes, many=name == "nodes")
+        operation = self.planner.operations.get(name)
+        if operation is None or operation.resource is None or not operation.is_read:
+            raise NotCompiledError(name)
+        resource = operation.resource
+        if operation.kind is Kind.LIST:
+            slot = self._list_slot(resource, nodes[0], "Query")
+            return ListRoot(key, resource, operation.where, slot, self._listing(resource, nodes))
+        slot_of_key = self._key_slot(resource, nodes[0]) if operation.on_a_row else None
+        return RowRoot(key, resource, operation.where, slot_of_key, self._selection(resource, nodes))
+
+    def _nodes(self, key: str, nodes: list[FieldNode], *, many: bool) -> NodesRoot:
+        getter = self._arguments(nodes[0], "Query")
+        catalogue, name = self.planner.catalogue, "ids" if many else "id"
+
+        def make(variables: Variables) -> Input:
+            given = getter(variables)[name]
+            if many and len(given) > MAX_NODES:
+                raise UnfitError
+            return [catalogue.locate(each) for each in (given if many else [given])]
+
+        slot = self._slot(Slot(make, fixed=False))
+        selections = tuple((each, self._selection(each, nodes)) for each in catalogue.resources.values())
+        return NodesRoot(key, many, slot, selections)
+
+    def _selection(self, resource: Resource[Any], nodes: list[FieldNode]) -> Selection:
+        """What is selected below fields of a resource's type."""
+        name = pascal(resource.name)
+        fields = self.collector.below(nodes, frozenset({name, "Node"}))
+        return Selection(tuple(self._member(resource, name, key, each) for key, each in fields.items()))
+
+    def _member(
+        self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]
+    ) -> Constant | Value | One | Many:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return Constant(key, type_name)
+        if name in self.planner.fields[resource]:
+            return Value(key, self.planner.fields[resource][name], by_name=True)
+        relation: Relation | None = self.planner.relations[resource].get(name)
+        if relation is None:
+            raise NotCompiledError(f"{type_name}.{name}")
+        if not relation.many:
+            return One(key, relation, self._selection(relation.target, nodes))
+        slot = self._list_slot(relation.target, nodes[0], type_name)
+        return Many(key, relation, slot, self._listing(relation.target, nodes))
+
+    def _listing(self, resource: Resource[Any], nodes: list[FieldNode]) -> Listing:
+        """What is selected below fields of a connection's type."""
+        name = f"{pascal(resource.name)}Connection"
+        fields = self.collector.below(nodes, frozenset({name}))
+        return tuple(self._part(resource, name, key, each) for key, each in fields.items())
+
+    def _part(
+        self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]
+    ) -> Constant | Fact | Facts | Rows | Edges:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return Constant(key, type_name)
+        if name == "nodes":
+            return Rows(key, self._selection(resource, nodes))
+        if name == "totalCount":
+            return Fact(key, About.TOTAL)
+        if name == "pageInfo":
+            return Facts(key, tuple(_page_fact(each, inner) for each, inner in self._below(nodes, "PageInfo").items()))
+        if name == "edges":
+            edge = f"{pascal(resource.name)}Edge"
+            return Edges(key, tuple(
+                self._edge_member(resource, edge, each, inner) for each, inner in self._below(nodes, edge).items()
+            ))  # fmt: skip
+        raise NotCompiledError(f"{type_name}.{name}")
+
+    def _edge_member(
+        self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]
+    ) -> Constant | Cursor | EdgeNode:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return Constant(key, type_name)
+        if name == "cursor":
+            return Cursor(key)
+        if name == "node":
+            return EdgeNode(key, self._selection(resource, nodes))
+        raise NotCompiledError(f"{type_name}.{name}")
+
+    def _step(self, key: str, nodes: list[FieldNode]) -> MutationStep:
+        operation = self.planner.operations.get(nodes[0].name.value)
+        if operation is None or operation.is_read:
+            raise NotCompiledError(nodes[0].name.value)
+        getter = self._arguments(nodes[0], "Mutation")
+        self.slots = []
+        payload, shown = self._payload(operation, nodes)
+        if operation.scope is None and shown is not None and shown.related:
+            raise NotCompiledError("relations of what is open to everybody")
+        return MutationStep(key, operation, getter, payload, shown, self.slots[1:], _locations(nodes))
+
+    def _payload(self, operation: Operation, nodes: list[FieldNode]) -> tuple[list[tuple[str, str, Any]], Query | None]:
+        type_name, result = f"{pascal(operation.name)}Payload", operation.result
+        members: list[tuple[str, str, Any]] = []
+        roots: list[Root] = []
+        # The first slot is that of the result's key.
+        self.slots.append(Slot(lambda variables: (), fixed=True))
+        for key, each in self._below(nodes, type_name).items():
+            name = each[0].name.value
+            if name == "__typename":
+                members.append((key, "constant", type_name))
+            elif isinstance(result, Resource) and name == camel(result.name):
+                roots.append(RowRoot(key, result, None, 0, self._selection(result, each)))
+                members.append((key, "row", None))
+            elif isinstance(result, type) and name == camel(snake(result.__name__)):
+                members.append((key, "result", self._result(result, each)))
+            elif result is None and name in ("id", "ok"):
+                members.append((key, name, None))
+            else:
+                raise NotCompiledError(f"{type_name}.{name}")
+        if isinstance(result, Resource) and not roots:
+            roots.append(RowRoot("", result, None, 0, Selection((Constant("", None),))))
+        return members, Query(tuple(roots)) if roots else None
+
+    def _result(self, model: type[ResultModel], nodes: list[FieldNode]) -> list[tuple[str, str | None, Any]]:
+        """The values of a result model: response name, attribute, and its type or a constant."""
+        kinds = {camel(name): (name, kind) for name, kind in fields_of(model).items()}
+        found: list[tuple[str, str | None, Any]] = []
+        for key, each in self._below(nodes, model.__name__).items():
+            name = each[0].name.value
+            if name == "__typename":
+                found.append((key, None, model.__name__))
+            elif name in kinds and kinds[name][1].scalar is not None:
+                found.append((key, *kinds[name]))
+            else:
+                raise NotCompiledError(f"{model.__name__}.{name}")
+        return found
+
+    def _below(self, nodes: list[FieldNode], type_name: str) -> Fields:
+        return self.collector.below(nodes, frozenset({type_name}))
+
+    def _arguments(self, node: FieldNode, type_name: str) -> Getter:
+        """The getter of a field's arguments, by the services' names."""
+        parent: Any = self.planner.schema.get_type(type_name)
+        definition = parent.fields[node.name.value]
+        return gathered({
+            snake(each.name.value): self.planner.coercers.literal(each.value, definition.args[each.name.value].type)
+            for each in node.arguments or ()
+        })  # fmt: skip
+
+    def _slot(self, slot: Slot) -> int:
+        self.slots.append(slot)
+        return len(self.slots) - 1
+
+    def _list_slot(self, resource: Resource[Any], node: FieldNode, type_name: str) -> int:
+        getter = self._arguments(node, type_name)
+        return self._slot(
+            Slot(lambda variables: list_arguments_of(resource, getter(variables)), is_constant(getter), resource)
+        )
+
+    def _key_slot(self, resource: Resource[Any], node: FieldNode) -> int:
+        getter, adapter = self._arguments(node, "Query"), resource.adapter("id")
+
+        def make(variables: Variables) -> Input:
+            key: Input = parse_value(adapter, getter(variables)["id"], ("id",))
+            return key
+
+        return self._slot(Slot(make, is_constant(getter)))
+
+
+def _page_fact(key: str, nodes: list[FieldNode]) -> Constant | Fact:
+    name = nodes[0].name.value
+    if name == "__typename":
+        return Constant(key, "PageInfo")
+    if name not in _PAGE_INFO:
+        raise NotCompiledError(f"PageInfo.{name}")
+    return Fact(key, _PAGE_INFO[name])
+
+
+def _locations(nodes: list[FieldNode]) -> Locations:
+    """Where a field is written, as GraphQL's errors tell it."""
+    found = [get_location(each.loc.source, each.loc.start) for each in nodes if each.loc is not None]
+    return [{"line": each.line, "column": each.column} for each in found]

@@ -1,0 +1,182 @@
+"""Plans at work: queries answered by the Reader, mutations one field after the other.
+
+Each function returns None, before anything is done, where there is a doubt that the general path has to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from graphql_schema.errors import error_at, internal_problem
+from graphql_schema.inputs import Variables
+from graphql_schema.planner import MutationPlan, MutationStep, ReadPlan, Slot
+from services import observation
+from services.catalogue import Actor, Client, Problem, ResultModel
+from services.catalogue.models import parse_value
+from services.catalogue.problems import NOT_FOUND
+from services.catalogue.selections import Constant, NodesRoot, RowRoot
+from services.execution import Gateway, Shown, Write, authorize, may_read
+from services.storage.shapes import Bound, bind_input
+from services.storage.statement import NotCompiledError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The body of an answer, and what its errors put into its headers."""
+
+    body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and how to find out again."""
+
+    actor: Actor
+    client: Client
+    authenticate: Callable[[], Awaitable[Actor]]
+
+
+def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
+    """A slot's input, ready to be read with. Raises `validation_failed` and UnfitError."""
+    return bind_input(slot.make(variables), slot.resource, gateway.cursors)
+
+
+async def read(
+    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, actor: Actor, variables: Variables
+) -> Outcome | None:
+    """Answer a query; `fixed` are the inputs that are always the same. Raises `validation_failed` and UnfitError."""
+    assert gateway.reader is not None
+    slots = [
+        each if each is not None else bound(slot, variables, gateway)
+        for each, slot in zip(fixed, plan.slots, strict=True)
+    ]
+    nodes = (slots[root.slot].resources for root in plan.query.roots if isinstance(root, NodesRoot))
+    if not may_read(plan.query.resources, actor) or not all(may_read(each, actor) for each in nodes):
+        return None
+    for name in plan.noted:
+        observation.note(name, str(actor))
+    try:
+        data = await gateway.reader.read(plan.query, slots, actor)
+    except NotCompiledError:
+        return None
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
+        return _failed(plan, error)
+    observation.note_path("compiled")
+    missing = [root.key for root in plan.query.roots if isinstance(root, RowRoot) and data[root.key] is None]
+    if not missing:
+        return Outcome({"data": data})
+    errors = [error_at(Problem(NOT_FOUND), plan.places[key], [key]) for key in missing]
+    return Outcome({"data": data, "errors": errors})
+
+
+def _failed(plan: ReadPlan, error: Exception) -> Outcome:
+    """The outcome when nothing could be read."""
+    data: dict[str, Any] | None = {}
+    errors: list[dict[str, Any]] = []
+    headers: dict[str, str] = {}
+    for root in plan.query.roots:
+        value = root.value if isinstance(root, Constant) else None
+        if not isinstance(root, Constant):
+            problem = error if isinstance(error, Problem) else internal_problem(error, [root.key])
+            headers |= problem.headers()
+            errors.append(error_at(problem, plan.places[root.key], [root.key]))
+        if isinstance(root, NodesRoot) and root.many:
+            data = None  # a list that cannot be null takes everything above with it
+        if data is not None:
+            data[root.key] = value
+    return Outcome({"data": data, "errors": errors}, headers)
+
+
+async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> Outcome | None:
+    """Do what a mutation says. Raises UnfitError before anything is done."""
+    prepared = _prepared(plan, gateway, caller.actor, variables)
+    if prepared is None:
+        return None
+    observation.note_path("compiled")
+    data: dict[str, Any] = {}
+    errors: list[dict[str, Any]] = []
+    headers: dict[str, str] = {}
+    authenticate = None
+    for step, write in prepared:
+        if isinstance(step, Constant):
+            data[step.key] = step.value
+            continue
+        try:
+            # What was true before the last one may not be any more.
+            actor = caller.actor if authenticate is None else await authenticate()
+            authenticate = caller.authenticate
+            data[step.key] = await _step(step, write, gateway, actor, caller.client)
+        except Exception as error:  # noqa: BLE001 - as above
+            problem = error if isinstance(error, Problem) else internal_problem(error, [step.key])
+            data[step.key] = None
+            headers |= problem.headers()
+            errors.append(error_at(problem, step.places, [step.key]))
+    return Outcome({"data": data, "errors": errors} if errors else {"data": data}, headers)
+
+
+def _prepared(
+    plan: MutationPlan, gateway: Gateway, actor: Actor, variables: Variables
+) -> list[tuple[MutationStep | Constant, Write]] | None:
+    """What each step is called with."""
+    found: list[tuple[MutationStep | Constant, Write]] = []
+    for step in plan.steps:
+        if isinstance(step, Constant):
+            found.append((step, Write()))
+            continue
+        if step.shown is not None and step.shown.related and not may_read(step.shown.related, actor):
+            return None
+        try:
+            inputs = [slot.make(variables) for slot in step.slots]
+            for slot, each in zip(step.slots, inputs, strict=True):
+                bind_input(each, slot.resource, gateway.cursors)
+        except Problem:
+            return None
+        data = dict(step.data(variables).get("input") or {})
+        found.append((step, Write(None, data, step.shown, tuple(inputs))))
+    return found
+
+
+async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor, client: Client) -> dict[str, Any]:
+    operation = step.operation
+    authorize(operation, actor)
+    if operation.on_a_row:
+        assert operation.resource is not None
+        data: Any = write.data
+        key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
+        write = Write(key, data, write.shown, write.inputs)
+    result = await gateway.write(operation, actor, write, client)
+    shown: dict[str, Any] = {}
+    for key, what, value in step.payload:
+        if what == "constant":
+            shown[key] = value
+        elif what == "row":
+            assert isinstance(result, Shown)
+            shown[key] = result.answer[key]
+        elif what == "result":
+            assert isinstance(result, ResultModel)
+            shown[key] = _values(result, value)
+        elif what == "id":
+            assert operation.resource is not None
+            shown[key] = operation.resource.encode(write.key)
+        else:
+            shown[key] = True
+    return shown
+
+
+def _values(result: ResultModel, members: Sequence[tuple[str, str | None, Any]]) -> dict[str, Any]:
+    shown = {}
+    for key, attribute, kind in members:
+        if attribute is None:
+            shown[key] = kind
+            continue
+        value = getattr(result, attribute)
+        serialise = attrgetter("name") if kind.enum is not None else kind.serialiser()
+        if value is None or serialise is None:
+            shown[key] = value
+        else:
+            shown[key] = [serialise(each) for each in value] if kind.many else serialise(value)
+    return shown

@@ -1,0 +1,122 @@
+"""Verified credentials, remembered in the worker, so that a warm request knows its caller without a round trip.
+
+What is remembered is used only while it cannot be wrong for longer than a second: until the credential expires, for as
+long as its session's state is taken to hold (see services/auth/sessions.py), and while the channel that brings
+revocations is known to be alive (see services/auth/revocations.py). When any of these fails, the caller asks Redis or
+PostgreSQL.
+
+The key is the text of the header field itself. A digest would cost as much again as the whole lookup and hide nothing:
+the process that holds these texts holds the key that signs them, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from time import monotonic, time
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from cachetools import LRUCache
+
+from services.catalogue import Actor
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Standing:
+    """Whether what was learned about a session still counts: shared by all its tokens, and by whoever asks about it.
+
+    It is taken before asking, so that a revocation that overtakes the answer spoils the answer.
+    """
+
+    valid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A credential that was verified: `expires_at` on the wall clock, `until` on the monotonic one, in seconds."""
+
+    actor: Actor
+    expires_at: float
+    until: float
+    standing: Standing
+
+
+@dataclass(slots=True)
+class TokenMemory:
+    """The actors behind at most `size` credentials, those used last.
+
+    A credential depends on one subject, whose revocation makes it forgotten: a token on its session.
+    """
+
+    size: int
+    _known: LRUCache[str, Known] = field(init=False, repr=False)
+    _standings: WeakValueDictionary[UUID, Standing] = field(init=False, repr=False)
+    _trusted_until: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._known = LRUCache(self.size)
+        self._standings = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether every revocation up to less than a second ago is known to have been heard."""
+        return monotonic() < self._trusted_until
+
+    def actor(self, credential: str) -> Actor | None:
+        """Who is behind a credential; None when that has to be asked."""
+        known = self._known.get(credential)
+        if known is None:
+            return None
+        now = monotonic()
+        # An event loop that stalled finds the time run out, whatever waits unread in its sockets.
+        if (
+            now < self._trusted_until
+            and now < known.until
+            and known.standing.valid
+            and time() < known.expires_at
+        ):  # fmt: skip
+            return known.actor
+        return None
+
+    def verified(self, credential: str) -> Known | None:
+        """A credential that is genuine and has not expired; whether its subject still lives has to be asked."""
+        known = self._known.get(credential)
+        if known is not None and time() >= known.expires_at:
+            del self._known[credential]
+            return None
+        return known
+
+    def standing(self, subject: UUID) -> Standing:
+        """To be taken before the subject's state is asked for, and given to `remember` with the answer."""
+        found = self._standings.get(subject)
+        if found is None:
+            found = self._standings[subject] = Standing()
+        return found
+
+    def remember(self, credential: str, known: Known) -> None:
+        """Keep who is behind a credential, unless its subject was revoked since the standing was taken."""
+        if known.standing.valid:
+            self._known[credential] = known
+
+    def forget(self, subjects: Iterable[UUID]) -> None:
+        """What was learned about these subjects, or is being asked at the moment, does not count any more."""
+        for subject in subjects:
+            standing = self._standings.pop(subject, None)
+            if standing is not None:
+                standing.valid = False
+
+    def forget_all(self) -> None:
+        """Nothing that was learned counts any more: revocations may have been missed."""
+        self.forget(list(self._standings))
+
+    def trust(self, until: float) -> None:
+        """Every revocation up to a moment was heard; what is remembered may be used until `until`, monotonic clock."""
+        self._trusted_until = until
+
+    def distrust(self) -> None:
+        """Revocations are not heard at the moment."""
+        self._trusted_until = 0.0

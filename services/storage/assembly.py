@@ -1,0 +1,294 @@
+"""From the one row of a read to its answer, by a function that is written for the plan.
+
+The function unpacks the arrays, makes the objects of each level in one comprehension, the deepest first, gathers them
+by their parents, and so on upwards. Of the statement in statement.py's example it would be:
+
+    def assemble(row, slots):
+        (p0, p1, p2, p3, p4) = row
+        o0 = [{'body': x4} for x4 in p4] if p4 else []
+        g0 = {}
+        for k, each in zip(p3 or (), o0):
+            if k in g0:
+                g0[k].append(each)
+            else:
+                g0[k] = [each]
+        o1 = [{'title': x1, 'comments': {'nodes': g0.get(x0, ())}} for x1, x0 in zip(p1, p0)] if p0 else []
+        return {'items': {'nodes': o1}}
+
+Nothing that a caller sent gets into the text but response names, as Python literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.catalogue.cursors import CursorCodec
+from services.catalogue.scalars import FieldType, format_instant
+from services.catalogue.selections import About, Constant
+from services.storage.layout import (
+    Column,
+    EdgesLayout,
+    FactsLayout,
+    NodesLayout,
+    ObjectLayout,
+    PageLayout,
+    RootLayout,
+    RowLayout,
+    RowsLayout,
+)
+from services.storage.shapes import Bound
+
+Assembly = Callable[[Sequence[Any], Sequence[Bound]], dict[str, Any]]
+
+
+def assembly(roots: Sequence[tuple[str, RootLayout]], places: int, cursors: CursorCodec) -> tuple[Assembly, str]:
+    """The function for a layout whose row has so many places, and its source."""
+    writer = _Writer(cursors)
+    shown = ", ".join(f"{key!r}: {writer.root(root)}" for key, root in roots)
+    unpack = [f"({', '.join(f'p{place}' for place in range(places))},) = row"] if places else []
+    body = [*unpack, *writer.lines, f"return {{{shown}}}"]
+    source = "def assemble(row, slots):\n" + "\n".join(f"    {line}" for line in body) + "\n"
+    exec(compile(source, "<plan>", "exec"), writer.namespace)  # noqa: S102 - the text is all ours, see above
+    made: Assembly = writer.namespace["assemble"]
+    return made, source
+
+
+class _Writer:
+    """Writes the function's lines; what they call by name is put in the namespace."""
+
+    def __init__(self, cursors: CursorCodec) -> None:
+        self.cursors = cursors
+        self.lines: list[str] = []
+        self.namespace: dict[str, Any] = {}
+        self._numbers = 0
+
+    def root(self, root: RootLayout) -> str:
+        """The expression of a root's answer."""
+        if isinstance(root, Constant):
+            return repr(root.value)
+        if isinstance(root, RowLayout):
+            rows = self._rows(root.row, root.rows)
+            return f"({rows}[0] if {rows} else None)"
+        if isinstance(root, NodesLayout):
+            return self._nodes(root)
+        page = self._page(root, f"p{root.size}" if root.size is not None else "None")
+        return page(self._components(root))
+
+    def _nodes(self, layout: NodesLayout) -> str:
+        maps = []
+        for keys, row in layout.found:
+            rows, name = self._rows(row, keys), self._name("m")
+            self.lines.append(f"{name} = dict(zip(p{keys}, {rows})) if {rows} else {{}}")
+            maps.append(name)
+        if not maps:
+            return "[]"
+        found = f"[({', '.join(maps)},)[r].get(k) for r, k in slots[{layout.slot}].nodes]"
+        return found if layout.many else f"{found}[0]"
+
+    def _rows(self, row: ObjectLayout, rows: int) -> str:
+        """The name of the list of a level's objects; `rows` is any of its arrays."""
+        used: dict[int, None] = {}
+        shown, name = self._object(row, used), self._name("o")
+        names = [f"x{place}" for place in used]
+        if len(names) > 1:
+            each = f"for {', '.join(names)} in zip({', '.join(f'p{place}' for place in used)})"
+        else:
+            each = f"for {names[0]} in p{next(iter(used))}" if names else f"for _ in p{rows}"
+        self.lines.append(f"{name} = [{shown} {each}] if p{rows} else []")
+        return name
+
+    def _object(self, row: ObjectLayout, used: dict[int, None]) -> str:
+        """The expression of one object; notes the arrays it is made of."""
+        members = []
+        for key, member in row.members:
+            members.append(f"{key!r}: {self._member(member, used)}")
+        return f"{{{', '.join(members)}}}"
+
+    def _member(self, member: Constant | Column | ObjectLayout | PageLayout, used: dict[int, None]) -> str:
+        if isinstance(member, Constant):
+            return repr(member.value)
+        if isinstance(member, Column):
+            used[member.place] = None
+            return self._value(member)
+        if isinstance(member, ObjectLayout):
+            assert member.present is not None
+            used[member.present] = None
+            return f"(None if x{member.present} is None else {self._object(member, used)})"
+        assert member.parent is not None
+        used[member.parent] = None
+        return self._page_below(member, f"x{member.parent}")
+
+    def _value(self, column: Column) -> str:
+        """The expression of a value, in an `x` of its own."""
+        name, kind = f"x{column.place}", column.kind
+        if kind.many:
+            shown = f"{self._put(_list_reader(column))}({name})"
+        elif kind.identifier is not None:
+            shown = f"f'{kind.identifier.prefix}_{{{name}.hex()}}'"
+        elif kind.enum is not None and column.by_name:
+            return f"{self._put({None: None} | _names(kind))}[{name}]"
+        else:
+            return name
+        return f"(None if {name} is None else {shown})" if kind.nullable else shown
+
+    def _page_below(self, layout: PageLayout, key: str) -> str:
+        """The expression of the page of the parent with this key."""
+        components = self._components(layout)
+        groups = self._name("g")
+        self.lines += [f"{groups} = {{}}"]
+        if layout.rows is not None:
+            self.lines += [
+                f"for k, each in zip(p{layout.parents} or (), {components}):",
+                f"    if k in {groups}:",
+                f"        {groups}[k].append(each)",
+                "    else:",
+                f"        {groups}[k] = [each]",
+            ]
+        page = self._page(layout, "size")
+        made, none = self._name("d"), self._name("e")
+        if layout.size is not None:
+            sizes = f"zip(p{layout.sized} or (), p{layout.size} or ())"
+            self.lines.append(f"{made} = {{k: {page(f'{groups}.get(k) or []')} for k, size in {sizes}}}")
+            return f"{made}[{key}]"
+        if not _looks_at_rows(layout):
+            return page(f"{groups}.get({key}, ())")
+        self.lines.append(f"{made} = {{k: {page('each')} for k, each in {groups}.items()}}")
+        self.lines.append(f"{none} = {page('[]')}")
+        return f"{made}.get({key}, {none})"
+
+    def _components(self, layout: PageLayout) -> str:
+        """The expression of what is known of each row: its object, or several objects and the cursor's values."""
+        if layout.rows is None:
+            return "[]"
+        found = [self._rows(row, layout.rows) for row in _objects(layout)]
+        if layout.cursor:
+            arrays = ", ".join(f"p{column.place}" for column in layout.cursor)
+            found.append(f"zip({arrays})")
+        if len(found) == 1 and not layout.cursor:
+            return found[0]
+        if not found:
+            return f"(p{layout.rows} or [])"
+        return f"(list(zip({', '.join(found)})) if p{layout.rows} else [])"
+
+    def _page(self, layout: PageLayout, size: str) -> Callable[[str], str]:
+        """From the expression of rows to that of their page."""
+        limit = f"slots[{layout.slot}].values[0]"
+        if not _looks_at_rows(layout):
+            return lambda rows: self._parts(layout, rows, "None", size)
+        name = self._name("c")
+        ahead = any(each in _facts(layout) for each in (About.HAS_NEXT, About.NEXT))
+        self.lines.append(f"def {name}(rows, size):")
+        if ahead:
+            self.lines += [f"    more = len(rows) > {limit}", f"    rows = rows[:{limit}] if more else rows"]
+        self.lines.append(f"    return {self._parts(layout, 'rows', 'more' if ahead else 'False', 'size')}")
+        return lambda rows: f"{name}({rows}, {size if layout.size is not None else None})"
+
+    def _parts(self, layout: PageLayout, rows: str, more: str, size: str) -> str:
+        objects, single = iter(range(len(_objects(layout)))), len(_objects(layout)) == 1 and not layout.cursor
+        cursor = self._put(_cursor_writer(layout, self.cursors)) if layout.cursor else ""
+        last = len(_objects(layout))
+        shown = []
+        for part in layout.parts:
+            if isinstance(part, RowsLayout):
+                place = next(objects)
+                shown.append(f"{part.key!r}: {rows if single else f'[t[{place}] for t in {rows}]'}")
+            elif isinstance(part, EdgesLayout):
+                members = []
+                for key, member in part.members:
+                    if isinstance(member, Constant):
+                        members.append(f"{key!r}: {member.value!r}")
+                    elif member is None:
+                        members.append(f"{key!r}: {cursor}(t[{last}])")
+                    else:
+                        place = next(objects)
+                        members.append(f"{key!r}: {'t' if single else f't[{place}]'}")
+                shown.append(f"{part.key!r}: [{{{', '.join(members)}}} for t in {rows}]")
+            else:
+                facts = [
+                    f"{key!r}: {_fact(fact, layout, rows, more, size, cursor, last)}" for key, fact in part.members
+                ]
+                shown.append(f"{part.key!r}: {{{', '.join(facts)}}}" if part.key is not None else facts[0])
+        return f"{{{', '.join(shown)}}}"
+
+    def _name(self, letter: str) -> str:
+        self._numbers += 1
+        return f"{letter}{self._numbers}"
+
+    def _put(self, value: Any) -> str:
+        name = self._name("n")
+        self.namespace[name] = value
+        return name
+
+
+def _fact(fact: Constant | About, layout: PageLayout, rows: str, more: str, size: str, cursor: str, last: int) -> str:
+    if isinstance(fact, Constant):
+        return repr(fact.value)
+    return {
+        About.HAS_NEXT: more,
+        About.HAS_PREVIOUS: repr(layout.has_previous),
+        About.START: f"({cursor}({rows}[0][{last}]) if {rows} else None)",
+        About.END: f"({cursor}({rows}[-1][{last}]) if {rows} else None)",
+        About.NEXT: f"({cursor}({rows}[-1][{last}]) if {more} else None)",
+        About.TOTAL: size,
+    }[fact]
+
+
+def _facts(layout: PageLayout) -> set[About]:
+    parts = (part for part in layout.parts if isinstance(part, FactsLayout))
+    return {fact for part in parts for _, fact in part.members if isinstance(fact, About)}
+
+
+def _objects(layout: PageLayout) -> list[ObjectLayout]:
+    """The objects shown of each row, in order."""
+    found = []
+    for part in layout.parts:
+        if isinstance(part, RowsLayout):
+            found.append(part.row)
+        elif isinstance(part, EdgesLayout):
+            found += [member for _, member in part.members if isinstance(member, ObjectLayout)]
+    return found
+
+
+def _looks_at_rows(layout: PageLayout) -> bool:
+    """Whether a page is more than a wrapping of its rows."""
+    return len(_objects(layout)) != 1 or bool(layout.cursor) or bool(_facts(layout) - {About.TOTAL, About.HAS_PREVIOUS})
+
+
+def _names(kind: FieldType) -> dict[Any, str]:
+    assert kind.enum is not None
+    return {member.value: member.name for member in kind.enum}
+
+
+def _list_reader(column: Column) -> Callable[[str], list[Any]]:
+    """From the JSON that PostgreSQL writes of a list to its JSON here."""
+    convert = _json_converter(column)
+    return lambda text: [None if each is None else convert(each) for each in orjson.loads(text)]
+
+
+def _json_converter(column: Column) -> Callable[[Any], Any]:
+    kind = column.kind
+    if kind.identifier is not None:
+        prefix = kind.identifier.prefix
+        return lambda text: f"{prefix}_{UUID(text).hex}"
+    if kind.python is datetime:
+        return lambda text: format_instant(datetime.fromisoformat(text))
+    if kind.enum is not None and column.by_name:
+        return _names(kind).__getitem__
+    return lambda value: value
+
+
+def _cursor_writer(layout: PageLayout, cursors: CursorCodec) -> Callable[[Iterable[Any]], str]:
+    """From the values of a row's order to its cursor."""
+    prefixes = [each.kind.identifier.prefix if each.kind.identifier else None for each in layout.cursor]
+
+    def write(values: Iterable[Any]) -> str:
+        pairs = zip(prefixes, values, strict=True)
+        plain = [value if prefix is None or value is None else f"{prefix}_{value.hex()}" for prefix, value in pairs]
+        return cursors.sign(layout.resource, layout.order, plain)
+
+    return write

@@ -1,0 +1,99 @@
+"""Where the parts of an answer are found in the one row of a read: what the statement's builder tells the assembler.
+
+The row is a sequence of arrays. A level's arrays have an entry per row of the level; the arrays of counts one per
+parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.catalogue.cursors import Order
+from services.catalogue.resources import Resource
+from services.catalogue.scalars import FieldType
+from services.catalogue.selections import About, Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A level's array, by its place in the row, and what it holds."""
+
+    place: int
+    kind: FieldType
+    by_name: bool = False
+
+
+@dataclass(slots=True)
+class ObjectLayout:
+    """An object for each row of a level, null where the array at `present` is."""
+
+    members: list[tuple[str, Constant | Column | ObjectLayout | PageLayout]]
+    present: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsLayout:
+    """The page's rows."""
+
+    key: str
+    row: ObjectLayout
+
+
+@dataclass(frozen=True, slots=True)
+class EdgesLayout:
+    """The page's rows, each with its cursor (None in its place) and constants."""
+
+    key: str
+    members: Sequence[tuple[str, Constant | ObjectLayout | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactsLayout:
+    """What is told of the page, in an object of its own or (without a key) beside its rows."""
+
+    key: str | None
+    members: Sequence[tuple[str, Constant | About]]
+
+
+@dataclass(slots=True)
+class PageLayout:
+    """A page for each parent, or the only one of a list at the top (`parent` None).
+
+    `rows` is any array of the level. `parents` is the array of the parents' keys in it, `parent` the array of the same
+    keys in the level above. `cursor` holds the columns of the order. `size` is the list's size or, below another level,
+    the array of the sizes, `sized` the array of the keys of the parents that they belong to.
+    """
+
+    resource: Resource[Any]
+    order: Sequence[Order]
+    slot: int
+    has_previous: bool
+    parts: list[RowsLayout | EdgesLayout | FactsLayout] = field(default_factory=list)
+    rows: int | None = None
+    parents: int | None = None
+    parent: int | None = None
+    cursor: Sequence[Column] = ()
+    size: int | None = None
+    sized: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """One row or null; `rows` is one of its level's arrays."""
+
+    row: ObjectLayout
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodesLayout:
+    """Rows of several resources: for each resource of the slot's shape the array of keys, and the rows."""
+
+    many: bool
+    slot: int
+    found: Sequence[tuple[int, ObjectLayout]]
+
+
+RootLayout = Constant | PageLayout | RowLayout | NodesLayout

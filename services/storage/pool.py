@@ -1,0 +1,161 @@
+"""Connections for reading: a fixed number, each with nothing to reset.
+
+asyncpg's own pool resets a connection when it comes back (a round trip) and wraps it when it goes out; both cost more
+than a short read. What is read here leaves nothing behind: the connections are read-only, no transaction stays open,
+and nobody changes a setting. Statements are prepared by asyncpg, which remembers them by their text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+
+from services.catalogue.problems import UNAVAILABLE, Problem
+from services.storage import database
+from services.storage.database import CONNECT_SECONDS, count_statement
+
+READ_SETTINGS: Final = {
+    "default_transaction_read_only": "on",
+    # Plans made once: planning takes longer than these statements do, and they are written to do well with any values.
+    "plan_cache_mode": "force_generic_plan",
+}
+_UNREACHABLE: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    TimeoutError,
+)
+
+
+class _LostError(Exception):
+    """The connection is no more."""
+
+
+class ReadPool:
+    """At most `size` connections to one PostgreSQL database, opened as they are needed; `statements`: prepared each."""
+
+    def __init__(self, dsn: str, *, size: int, statements: int) -> None:
+        self._dsn, self._statements = dsn, statements
+        self._settings, self._wait_seconds = {**database.SERVER_SETTINGS, **READ_SETTINGS}, database.WAIT_SECONDS
+        self._idle: list[asyncpg.Connection] = []
+        self._unopened = size
+        self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
+        self._closed = False
+
+    async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any]:
+        """The one row of a statement. Raises `unavailable` when the database is, or the statement takes too long."""
+        count_statement()
+        try:
+            connection, fresh = await self._acquire()
+            try:
+                return await self._fetch(connection, text, values)
+            except _LostError:
+                if fresh:
+                    raise
+            # PostgreSQL closed it while it was idle (a restart, a failover), and no doubt the others too.
+            self._drop_idle()
+            connection, _ = await self._acquire()
+            return await self._fetch(connection, text, values)
+        except (_LostError, *_UNREACHABLE) as error:
+            raise Problem(UNAVAILABLE, retry_after=1) from error
+
+    async def _fetch(self, connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> Sequence[Any]:
+        try:
+            row: Sequence[Any] = await connection.fetchrow(text, *values)
+            return row
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if connection.is_closed():
+                raise _LostError from error
+            raise
+        finally:
+            self._release(connection)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection to oneself, for the length of the block."""
+        found, _ = await self._acquire()
+        try:
+            yield found
+        finally:
+            self._release(found)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close(timeout=CONNECT_SECONDS)
+
+    async def _acquire(self) -> tuple[asyncpg.Connection, bool]:
+        """A connection, and whether it has just been opened."""
+        if self._idle:
+            return self._idle.pop(), False
+        if not self._unopened:
+            found = await self._wait()
+            if found is not None:
+                return found, False
+        else:
+            self._unopened -= 1
+        try:
+            return await self._open(), True
+        except BaseException:
+            self._give_way()
+            raise
+
+    async def _wait(self) -> asyncpg.Connection | None:
+        """A connection that somebody gives back, or None for the right to open one."""
+        future: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                return await future
+        except BaseException:
+            if future.done() and not future.cancelled():
+                found = future.result()
+                self._give_way() if found is None else self._release(found)
+            raise
+
+    async def _open(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._dsn, timeout=CONNECT_SECONDS, server_settings=self._settings,
+            statement_cache_size=self._statements, max_cached_statement_lifetime=0, max_cacheable_statement_size=0,
+        )  # fmt: skip
+
+    def _release(self, connection: asyncpg.Connection) -> None:
+        if connection.is_closed():
+            self._give_way()
+        elif self._closed:
+            connection.terminate()
+        else:
+            waiting = self._next()
+            if waiting is not None:
+                waiting.set_result(connection)
+            else:
+                self._idle.append(connection)
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """A connection is no more: another may be opened."""
+        waiting = self._next()
+        if waiting is not None:
+            waiting.set_result(None)
+        else:
+            self._unopened += 1
+
+    def _next(self) -> asyncio.Future[asyncpg.Connection | None] | None:
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                return future
+        return None

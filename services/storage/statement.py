@@ -1,0 +1,437 @@
+"""From a query to the text of one SQL statement, and the layout of its one row.
+
+Every list is a *level*: a common table expression that holds the list's page, to-one relations joined to the page's
+rows. A level below another takes each distinct parent once and reads its page through a lateral join. The last part
+turns each level into one row of arrays, and puts these rows side by side:
+
+    with l0 as materialized (
+        select page.id as c0, page.title as c1, creator.username as c2
+        from (select id, title, creator_id from items where <policy> order by id desc limit $1) page
+        left join users creator on creator.id = page.creator_id and <policy>),
+      l1 as materialized (
+        select parent.key as c0, page.body as c1, page.id as c2
+        from (select c0 as key from l0) parent cross join lateral (
+            select id, body from comments where item_id = parent.key and <policy> order by id desc limit $2) page)
+    select * from
+        (select array_agg(c0), array_agg(c1), array_agg(c2) from (select * from l0 order by c0 desc) r0) a0,
+        (select array_agg(c0), array_agg(c1) from (select * from l1 order by c2 desc) r1) a1
+
+What is restricted how, and how a page is cut, is in pages.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.exc import CompileError
+
+from services.catalogue.actors import Actor
+from services.catalogue.relations import Relation
+from services.catalogue.resources import Resource
+from services.catalogue.scalars import FieldType
+from services.catalogue.selections import (
+    About,
+    Constant,
+    Cursor,
+    Edges,
+    Fact,
+    Facts,
+    Listing,
+    ListRoot,
+    Many,
+    NodesRoot,
+    One,
+    Query,
+    Root,
+    Rows,
+    Selection,
+    Value,
+    facts_of,
+    selections_of,
+)
+from services.storage.layout import (
+    Column,
+    EdgesLayout,
+    FactsLayout,
+    NodesLayout,
+    ObjectLayout,
+    PageLayout,
+    RootLayout,
+    RowLayout,
+    RowsLayout,
+)
+from services.storage.pages import Pages
+from services.storage.shapes import SLOT_PREFIX, Bound
+
+MAX_PARTS: Final = 60
+"""Relations in one statement; what has more goes down the general path."""
+
+KEY: Final = FieldType(UUID)
+Field = Callable[[str], ColumnElement[Any]]
+"""From a field's name to its column in a level's rows."""
+
+
+class _Compiler(PGDialect_asyncpg.statement_compiler):  # type: ignore[misc,valid-type]
+    """Writes values that never change (an enum's, a bound) into the text, where PostgreSQL's planner sees them; those
+    of the actor and the slots stay parameters.
+    """
+
+    def visit_bindparam(self, bindparam: Any, **options: Any) -> str:
+        named = bindparam.key in _OF_ACTOR or bindparam.key.startswith(SLOT_PREFIX)
+        with suppress(CompileError):  # no literal form of this type is known
+            return str(super().visit_bindparam(bindparam, **(options if named else {**options, "literal_binds": True})))
+        return str(super().visit_bindparam(bindparam, **options))
+
+
+class _Dialect(PGDialect_asyncpg):
+    statement_compiler = _Compiler
+    supports_statement_cache = True
+
+
+_OF_ACTOR = frozenset(Actor().parameters())
+_DIALECT = _Dialect()  # type: ignore[no-untyped-call]
+
+
+class NotCompiledError(Exception):
+    """The Reader leaves this to the general path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement's text, the names of its parameters, the values of some; its row: how many places, where is what."""
+
+    text: str
+    names: Sequence[str]
+    fixed: dict[str, Any]
+    places: int
+    roots: Sequence[tuple[str, RootLayout]]
+
+
+def build(query: Query, slots: Sequence[Bound], actor: Actor) -> Statement:
+    """The statement that reads a query for actors like this one. Raises NotCompiledError for what is too large."""
+    if len(query.parts) > MAX_PARTS:
+        raise NotCompiledError("too many relations")
+    return _Builder(slots, actor).build(query)
+
+
+class _Frame:
+    """The row of one resource within a level: where its fields are found, and what has been joined to it."""
+
+    def __init__(self, level: _Level, resource: Resource[Any], field: Field, *, own: bool) -> None:
+        self.level, self.resource, self.own = level, resource, own
+        self._field = field
+        self._columns: dict[str, ColumnElement[Any]] = {}
+        self.joined: dict[Relation, _Frame] = {}
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """A field's column, the same object each time."""
+        if name not in self._columns:
+            self._columns[name] = self._field(name)
+        return self._columns[name]
+
+    def place(self, name: str) -> int:
+        """The place of a field's array in the last row."""
+        return self.level.place(self.column(name), self.resource.fields[name])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A list below a level, to be built once the level is complete."""
+
+    member: Many
+    layout: PageLayout
+    key: int
+    unique: bool
+
+
+class _Level:
+    """A level in the making: what its rows are selected from, and the columns of the last row that it gives."""
+
+    def __init__(self, builder: _Builder, source: FromClause, *, unique: bool) -> None:
+        self.builder, self.source, self.unique = builder, source, unique
+        self.joins: list[tuple[Any, ColumnElement[bool]]] = []
+        self.order: list[tuple[int, bool]] = []
+        self.columns: list[ColumnElement[Any]] = []
+        self.outputs: dict[int, tuple[int, FieldType]] = {}
+        """By the index of a column in the level: its place in the last row, and how to write it."""
+        self.pending: list[_Pending] = []
+
+    def index(self, column: ColumnElement[Any]) -> int:
+        """The index of a column, which is added if need be."""
+        for index, each in enumerate(self.columns):
+            if each is column:
+                return index
+        self.columns.append(column)
+        return len(self.columns) - 1
+
+    def place(self, column: ColumnElement[Any], kind: FieldType) -> int:
+        """The place in the last row of a column's array."""
+        index = self.index(column)
+        if index not in self.outputs:
+            self.outputs[index] = (self.builder.next_place(), kind)
+        return self.outputs[index][0]
+
+    def rows(self) -> CTE:
+        """The level itself, once all its columns are known."""
+        rows = select(*[column.label(f"c{index}") for index, column in enumerate(self.columns)])
+        rows = rows.select_from(self.source)
+        for entity, condition in self.joins:
+            rows = rows.outerjoin(entity, condition)
+        found = rows.cte(f"l{self.builder.next_level()}")
+        return found.prefix_with("MATERIALIZED") if self.pending else found
+
+    def arrays(self, rows: CTE) -> Subquery:
+        """The level as one row of arrays. An order is kept only through an ordered subselect."""
+        sorts = [rows.c[f"c{i}"].desc() if descending else rows.c[f"c{i}"].asc() for i, descending in self.order]
+        inner = select(*rows.c).order_by(*sorts).subquery("r")
+        arrays = [
+            func.array_agg(_written(inner.c[f"c{index}"], kind)).label(f"p{place}")
+            for index, (place, kind) in self.outputs.items()
+        ]
+        return select(*arrays).select_from(inner).subquery(f"a{rows.name[1:]}")
+
+
+class _Builder:
+    def __init__(self, slots: Sequence[Bound], actor: Actor) -> None:
+        self.slots, self.actor, self.pages = slots, actor, Pages(actor, slots)
+        self._levels = 0
+        self._places = 0
+        self._found: dict[int, ColumnElement[Any]] = {}
+        """The columns of the last row, by their place."""
+
+    def next_place(self) -> int:
+        """A place in the last row."""
+        self._places += 1
+        return self._places - 1
+
+    def next_level(self) -> int:
+        """A level's number."""
+        self._levels += 1
+        return self._levels - 1
+
+    def build(self, query: Query) -> Statement:
+        roots = [(root.key, self._root(root)) for root in query.roots]
+        if not self._found:
+            return Statement("", (), {}, 0, roots)
+        row = select(*[self._found[place] for place in range(self._places)])
+        of_actor = self.actor.parameters()
+        expanded = row.compile(dialect=_DIALECT).construct_expanded_state(of_actor)
+        names = expanded.positiontup or ()
+        named = {name for name in names if name in of_actor or name.startswith(SLOT_PREFIX)}
+        fixed = {name: expanded.parameters[name] for name in names if name not in named}
+        return Statement(expanded.statement, names, fixed, self._places, roots)
+
+    def _root(self, root: Root) -> RootLayout:
+        if isinstance(root, Constant):
+            return root
+        if isinstance(root, ListRoot):
+            return self._list(root)
+        if isinstance(root, NodesRoot):
+            return self._nodes(root)
+        page = self.pages.one(root.resource, root.where, root.slot, self._needed(root.resource, [root.selection]))
+        level, frame = self._level(page, page, root.resource, unique=True)
+        layout = RowLayout(self._object(frame, root.selection), frame.place("id"))
+        self._finish(level, frame)
+        return layout
+
+    def _nodes(self, root: NodesRoot) -> NodesLayout:
+        selections, found = dict(root.selections), []
+        present: Any = self.slots[root.slot].shape
+        for place, resource in enumerate(present):
+            fields = self._needed(resource, [selections[resource]])
+            page = self.pages.several(resource, root.slot, place, fields)
+            level, frame = self._level(page, page, resource, unique=True)
+            found.append((frame.place("id"), self._object(frame, selections[resource])))
+            self._finish(level, frame)
+        return NodesLayout(root.many, root.slot, found)
+
+    def _list(self, root: ListRoot) -> PageLayout:
+        layout = self._page_layout(root.resource, root.slot)
+        if About.TOTAL in facts_of(root.listing):
+            layout.size = self.next_place()
+            self._found[layout.size] = self.pages.size(root.resource, root.where, root.slot).label(f"p{layout.size}")
+        fields, more = self._needed_of(root.resource, root.listing, layout), _looks_ahead(root.listing)
+        if fields:
+            page = self.pages.top(root.resource, root.where, root.slot, fields, more=more)
+            level, frame = self._level(page, page, root.resource, unique=True)
+            self._fill(layout, root.listing, frame)
+            self._finish(level, frame)
+        else:
+            self._fill(layout, root.listing, None)
+        return layout
+
+    def _below(self, above: CTE, pending: _Pending) -> None:
+        """The list of each row of a level."""
+        member, layout = pending.member, pending.layout
+        key = above.c[f"c{pending.key}"].label("key")
+        keys = select(key) if pending.unique else select(key).where(key.is_not(None)).distinct()
+        parents = keys.subquery("parent")
+        if About.TOTAL in facts_of(member.listing):
+            self._sizes(layout, member, parents)
+        fields, more = self._needed_of(layout.resource, member.listing, layout), _looks_ahead(member.listing)
+        if fields:
+            page = self.pages.below(member.relation, member.slot, parents.c.key, fields, more=more)
+            source = parents.join(page, true())
+            level, frame = self._level(source, page, layout.resource, unique=member.relation.through is None)
+            layout.parents = level.place(parents.c.key, KEY)
+            self._fill(layout, member.listing, frame)
+            self._finish(level, frame)
+        else:
+            self._fill(layout, member.listing, None)
+
+    def _sizes(self, layout: PageLayout, member: Many, parents: Subquery) -> None:
+        """The sizes of the whole lists of all parents."""
+        size = self.pages.size_below(member.relation, member.slot, parents.c.key)
+        inner = select(parents.c.key, size.label("size")).subquery("r")
+        layout.sized, layout.size = self.next_place(), self.next_place()
+        arrays = select(
+            func.array_agg(_written(inner.c.key, KEY)).label("keys"), func.array_agg(inner.c.size).label("sizes")
+        )
+        found = arrays.select_from(inner).subquery(f"sizes{layout.size}")
+        self._found |= {layout.sized: found.c["keys"], layout.size: found.c.sizes}
+
+    def _page_layout(self, resource: Resource[Any], slot: int) -> PageLayout:
+        arguments = self.slots[slot].arguments
+        assert arguments is not None
+        before = arguments.after is not None or arguments.skip > 0
+        return PageLayout(resource, arguments.order, slot, before)
+
+    def _level(
+        self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool
+    ) -> tuple[_Level, _Frame]:
+        level = _Level(self, source, unique=unique)
+        return level, _Frame(level, resource, lambda name: page.c[name], own=True)
+
+    def _fill(self, layout: PageLayout, listing: Listing, frame: _Frame | None) -> None:
+        """Lay out what is wanted of a page."""
+        if frame is not None:
+            level = frame.level
+            level.order = [(level.index(frame.column(each.field)), each.descending) for each in layout.order]
+            if _shows_cursors(listing):
+                fields = layout.resource.fields
+                layout.cursor = [Column(frame.place(each.field), fields[each.field]) for each in layout.order]
+        for part in listing:
+            layout.parts.append(self._part(part, frame))
+        if frame is not None:
+            outputs = frame.level.outputs or {0: (frame.place("id"), KEY)}
+            layout.rows = next(iter(outputs.values()))[0]
+
+    def _part(self, part: Any, frame: _Frame | None) -> RowsLayout | EdgesLayout | FactsLayout:
+        if isinstance(part, (Constant, Fact)):
+            return FactsLayout(None, ((part.key, _fact(part)),))
+        if isinstance(part, Facts):
+            return FactsLayout(part.key, [(each.key, _fact(each)) for each in part.members])
+        assert frame is not None
+        if isinstance(part, Rows):
+            return RowsLayout(part.key, self._object(frame, part.selection))
+        assert isinstance(part, Edges)
+        members = [(each.key, self._edge_member(each, frame)) for each in part.members]
+        return EdgesLayout(part.key, members)
+
+    def _edge_member(self, member: Any, frame: _Frame) -> Constant | ObjectLayout | None:
+        if isinstance(member, Constant):
+            return member
+        return None if isinstance(member, Cursor) else self._object(frame, member.selection)
+
+    def _object(self, frame: _Frame, selection: Selection) -> ObjectLayout:
+        """Lay out what is wanted of a row, joining and noting what lies below it."""
+        members: list[tuple[str, Any]] = []
+        for member in selection.members:
+            if isinstance(member, Constant):
+                members.append((member.key, member))
+            elif isinstance(member, Value):
+                kind = frame.resource.fields[member.field]
+                members.append((member.key, Column(frame.place(member.field), kind, member.by_name)))
+            elif isinstance(member, One):
+                joined = self._join(frame, member)
+                below = self._object(joined, member.selection)
+                below.present = joined.place("id")
+                members.append((member.key, below))
+            else:
+                members.append((member.key, self._note(frame, member)))
+        return ObjectLayout(members)
+
+    def _join(self, frame: _Frame, member: One) -> _Frame:
+        relation = member.relation
+        if relation not in frame.joined:
+            target = relation.target
+            entity, on = self.pages.joined(target, frame.column(relation.local))
+            frame.level.joins.append((entity, and_(*on)))
+            frame.joined[relation] = _Frame(
+                frame.level, target, lambda name: target.policy.column(name, entity, self.actor), own=False
+            )
+        return frame.joined[relation]
+
+    def _note(self, frame: _Frame, member: Many) -> PageLayout:
+        layout = self._page_layout(member.relation.target, member.slot)
+        layout.parent = frame.place("id")
+        unique = frame.own and frame.level.unique
+        frame.level.pending.append(_Pending(member, layout, frame.level.index(frame.column("id")), unique))
+        return layout
+
+    def _finish(self, level: _Level, frame: _Frame) -> None:
+        if not level.outputs:
+            frame.place("id")
+        rows = level.rows()
+        arrays = level.arrays(rows)
+        self._found |= {place: arrays.c[f"p{place}"] for place, _ in level.outputs.values()}
+        for pending in level.pending:
+            self._below(rows, pending)
+
+    def _needed(self, resource: Resource[Any], selections: Iterable[Selection]) -> list[str]:
+        """The fields that a page must have for what is wanted of its rows."""
+        found = {"id": None}
+        for selection in selections:
+            for member in selection.members:
+                if isinstance(member, Value):
+                    found[member.field] = None
+                elif isinstance(member, One):
+                    found[member.relation.local] = None
+        return list(found)
+
+    def _needed_of(self, resource: Resource[Any], listing: Listing, layout: PageLayout) -> list[str]:
+        """The same of a page; none, where nothing is asked that depends on its rows."""
+        selections = selections_of(listing)
+        edges = any(isinstance(part, Edges) for part in listing)
+        if not selections and not edges and facts_of(listing) <= {About.TOTAL}:
+            return []
+        return list(dict.fromkeys([*self._needed(resource, selections), *(each.field for each in layout.order)]))
+
+
+def _fact(part: Constant | Fact) -> Constant | About:
+    return part if isinstance(part, Constant) else part.about
+
+
+def _looks_ahead(listing: Listing) -> bool:
+    """Whether it must be known if there is a next page."""
+    return bool(facts_of(listing) & {About.HAS_NEXT, About.NEXT})
+
+
+def _shows_cursors(listing: Listing) -> bool:
+    edges = (part for part in listing if isinstance(part, Edges))
+    within = any(isinstance(member, Cursor) for part in edges for member in part.members)
+    return within or bool(facts_of(listing) & {About.START, About.END, About.NEXT})
+
+
+def _written(column: ColumnElement[Any], kind: FieldType) -> ColumnElement[Any]:
+    """A column as the assembly takes it; a list as JSON, since arrays of unequal length make no array."""
+    if kind.many:
+        return cast(func.to_json(column), Text)
+    return column if kind.scalar is None or kind.scalar.sql is None else kind.scalar.sql(column)
