@@ -31,7 +31,7 @@ from services.storage.database import Database
 from services.storage.general import answer
 from services.storage.reader import Answer, NotCompiledError, Reader
 from services.storage.records import Records
-from services.storage.rows import check_placed, check_references, load_for, references
+from services.storage.rows import check_placed, check_references, flush, load_for, references
 
 NIL: Final = UUID(int=0)
 """Stands for a key that is not known yet."""
@@ -183,7 +183,7 @@ class Gateway:
         returned = await operation.function(*arguments)
         if resource is not None and operation.result is resource and references(resource, returned) != place:
             await check_placed(call, resource, returned)
-        await call.session.flush()
+        await flush(call.session)
         if not isinstance(operation.result, Resource):
             assert returned is None or isinstance(returned, ResultModel)
             return returned

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, Final
 
 from sqlalchemy import NullPool, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from services import observation
@@ -16,6 +18,8 @@ from services.storage.constraints import database_problems
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 5
 """How long a request waits for a free connection."""
+IDLE_SECONDS: Final = 30
+"""After how long a connection is asked whether it lives."""
 SERVER_SETTINGS: Final = {
     "application_name": "hybrid-gateway",
     "jit": "off",  # compiling costs more than it saves on statements this small
@@ -32,6 +36,25 @@ def count_statement(*_: Any) -> None:
         current.statements += 1
 
 
+def _note_use(connection: Any, record: Any) -> None:
+    record.info["used"] = monotonic()
+
+
+def _check_connection(connection: Any, record: Any, proxy: Any) -> None:
+    """Before a connection is used: one that PostgreSQL has closed (a restart, a failover) is replaced.
+
+    The socket knows. Only where it may have been cut off without a word, after a while, is PostgreSQL asked: asking
+    each time is a round trip that a write has better use for.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+    if monotonic() - record.info.get("used", monotonic()) > IDLE_SECONDS:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise DisconnectionError from error
+
+
 class Database:
     """One PostgreSQL database. `url` is SQLAlchemy's, with the driver asyncpg; `pool_size` the most connections kept.
 
@@ -44,8 +67,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=WAIT_SECONDS,
-            # A connection that PostgreSQL has closed (a restart, a failover) is replaced before it is used.
-            pool_pre_ping=True,
             pool_use_lifo=True,
             hide_parameters=True,
             connect_args={"timeout": CONNECT_SECONDS, "server_settings": SERVER_SETTINGS},
@@ -55,6 +76,8 @@ class Database:
         )
         """For asking whether the database answers, however busy the pool is."""
         event.listen(self.engine.sync_engine, "before_cursor_execute", count_statement)
+        event.listen(self.engine.sync_engine, "checkout", _check_connection)
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         # Reading needs no transaction: one statement is one snapshot, and BEGIN and ROLLBACK are two round trips.
         self._read = async_sessionmaker(
@@ -73,6 +96,7 @@ class Database:
         """A session in a transaction that is rolled back unless the holder commits."""
         with database_problems(Base.metadata):
             async with self._write() as session:
+                await session.connection()  # whoever goes past SQLAlchemy finds it there
                 yield session
 
     async def close(self) -> None:

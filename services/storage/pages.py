@@ -31,7 +31,6 @@ from sqlalchemy import (
     Subquery,
     Uuid,
     any_,
-    bindparam,
     func,
     not_,
     select,
@@ -57,7 +56,8 @@ from services.storage.conditions import (
     order_columns,
     search_condition,
 )
-from services.storage.shapes import SLOT_PREFIX, Bound
+from services.storage.prepared import given
+from services.storage.shapes import Bound
 
 FEW: Final = 100
 """Keys beyond which a list is read in its order rather than key by key."""
@@ -137,7 +137,7 @@ class Pages:
         """Names the parameters of a slot."""
 
         def parameter(name: str, _value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
-            return bindparam(f"{SLOT_PREFIX}{slot}_{name}", None, type_=kind)
+            return given(f"{slot}_{name}", kind)
 
         return parameter
 

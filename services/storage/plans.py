@@ -12,7 +12,7 @@ from services.catalogue.actors import Actor
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.selections import Query
 from services.storage.assembly import Assembly, assembly
-from services.storage.shapes import SLOT_PREFIX, Bound
+from services.storage.shapes import Bound
 from services.storage.statement import build
 
 _ACTOR, _FIXED = -1, -2
@@ -56,8 +56,11 @@ class Plans:
         kind = Actor(is_admin=actor.is_admin)
         statement = build(query, slots, kind)
         assemble, source = assembly(statement.roots, statement.places, self._cursors)
-        parameters = [_parameter(name, statement.fixed, slots) for name in statement.names]
-        return Plan(statement.text, parameters, assemble, source)
+        prepared = statement.prepared
+        if prepared is None:
+            return Plan("", (), assemble, source)
+        parameters = [_parameter(name, prepared.fixed, slots) for name in prepared.names]
+        return Plan(prepared.text, parameters, assemble, source)
 
 
 _OF_ACTOR = {"actor_id": "user_id", "actor_session_id": "session_id"}
@@ -68,5 +71,5 @@ def _parameter(name: str, fixed: dict[str, Any], slots: Sequence[Bound]) -> tupl
         return _ACTOR, _OF_ACTOR[name]
     if name in fixed:
         return _FIXED, fixed[name]
-    number, _, operand = name.removeprefix(SLOT_PREFIX).partition("_")
+    number, _, operand = name.partition("_")
     return int(number), slots[int(number)].place(operand)

@@ -95,12 +95,15 @@ class ReadPool:
 
     async def _acquire(self) -> tuple[asyncpg.Connection, bool]:
         """A connection, and whether it has just been opened."""
-        if self._idle:
-            return self._idle.pop(), False
-        if not self._unopened:
-            found = await self._wait()
-            if found is not None:
+        while self._idle:
+            found = self._idle.pop()
+            if not found.is_closed():
                 return found, False
+            self._give_way()
+        if not self._unopened:
+            given = await self._wait()
+            if given is not None:
+                return given, False
         else:
             self._unopened -= 1
         try:

@@ -31,9 +31,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.selections import Input, Query
-from services.storage.database import count_statement
 from services.storage.plans import Plan, Plans
 from services.storage.pool import ReadPool
+from services.storage.prepared import fetch_row
 from services.storage.shapes import Bound, bind
 from services.storage.statement import NotCompiledError
 
@@ -64,10 +64,9 @@ class Reader:
         plan = self.plans.find(query, slots, actor)
         if not plan.text:
             return plan.assemble((), slots)
-        connection = await (await session.connection()).get_raw_connection()
-        raw: Any = connection.driver_connection
-        count_statement()
-        return plan.assemble(await raw.fetchrow(plan.text, *plan.values(slots, actor)), slots)
+        row = await fetch_row(session, plan.text, plan.values(slots, actor))
+        assert row is not None
+        return plan.assemble(row, slots)
 
     def plan(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
         """The plan by which a query would be read. Raises NotCompiledError."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, aliased
 
+from services.catalogue.actors import Actor
 from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.models import InputModel, fields_of
 from services.catalogue.problems import FORBIDDEN, NOT_FOUND, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.resources import Resource
 from services.storage.constraints import NOT_THERE
+from services.storage.prepared import Prepared, given
 
 M = TypeVar("M", bound=DeclarativeBase)
+
+REMEMBERED: Final = 1_000
+"""Statements of each kind, by resource, action and kind of actor."""
 
 
 async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) -> M:
@@ -23,19 +30,26 @@ async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) ->
 
     Raises `not_found` when the actor may not read it, `forbidden` when they may read it but not do this to it.
     """
-    model: Any = resource.model
-    readable = resource.policy.predicate("read", model, call.actor)
-    allowed = resource.policy.predicate(action, model, call.actor)
-    # Only a deletion needs to keep others from referring to the row meanwhile.
-    lock = {"of": model, "key_share": action != "delete"}
-    statement = select(model, allowed.label("allowed")).where(model.id == key, readable).with_for_update(**lock)
-    found = (await call.session.execute(statement, call.actor.parameters())).one_or_none()
+    statement = _locking(resource, action, call.actor.is_admin)
+    found = (await call.session.execute(statement, {"key": key, **call.actor.parameters()})).one_or_none()
     if found is None:
         raise Problem(NOT_FOUND)
     if not found.allowed:
         raise Problem(FORBIDDEN)
     row: M = found[0]
     return row
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _locking(resource: Resource[Any], action: str, is_admin: bool) -> Select[Any]:
+    """The statement of `load_for`, built once."""
+    model, kind = resource.model, Actor(is_admin=is_admin)
+    readable = resource.policy.predicate("read", model, kind)
+    allowed = resource.policy.predicate(action, model, kind)
+    # Only a deletion needs to keep others from referring to the row meanwhile.
+    lock: dict[str, Any] = {"of": model, "key_share": action != "delete"}
+    found = select(model, allowed.label("allowed")).where(model.__table__.c.id == bindparam("key"), readable)
+    return found.with_for_update(**lock)
 
 
 def references(resource: Resource[Any], row: Any) -> tuple[Any, ...]:
@@ -48,11 +62,18 @@ async def check_placed(call: Call, resource: Resource[Any], row: Any) -> None:
 
     Flushes. Raises `forbidden`.
     """
-    await call.session.flush()
-    model: Any = resource.model
-    allowed = select(resource.policy.predicate("create", model, call.actor)).where(model.id == row.id)
-    if not (await call.session.execute(allowed, call.actor.parameters())).scalar_one():
+    await flush(call.session)
+    values = {"key": row.id, **call.actor.parameters()}
+    if not await _placing(resource, call.actor.is_admin).value(call.session, values):
         raise Problem(FORBIDDEN)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _placing(resource: Resource[Any], is_admin: bool) -> Prepared:
+    """The statement of `check_placed`."""
+    entity: Any = aliased(resource.model)
+    allowed = resource.policy.predicate("create", entity, Actor(is_admin=is_admin))
+    return Prepared(select(allowed).where(entity.id == given("key", Uuid())))
 
 
 async def check_references(call: Call, catalogue: Catalogue, data: InputModel) -> None:
@@ -60,25 +81,44 @@ async def check_references(call: Call, catalogue: Catalogue, data: InputModel) -
 
     Raises `validation_failed` naming each field that is not.
     """
-    checks = []
+    paths: dict[Resource[Any], list[tuple[tuple[str | int, ...], UUID]]] = {}
     for name, kind in fields_of(type(data)).items():
         value = getattr(data, name)
         target = catalogue.by_prefix.get(kind.identifier.prefix) if kind.identifier else None
         if target is None or value is None:
             continue
-        keys = value if kind.many else [value]
-        for index, key in enumerate(keys):
-            entity: Any = aliased(target.model)
-            readable = target.policy.predicate("read", entity, call.actor)
-            path = (name, index) if kind.many else (name,)
-            checks.append((path, select(entity.id).where(entity.id == key, readable).exists()))
-    if not checks:
+        named = [((name, index), key) for index, key in enumerate(value)] if kind.many else [((name,), value)]
+        paths.setdefault(target, []).extend(named)
+    if not any(paths.values()):
         return
-    statement = select(*(exists.label(f"c{index}") for index, (_, exists) in enumerate(checks)))
-    found = (await call.session.execute(statement, call.actor.parameters())).one()
-    missing = [path for (path, _), there in zip(checks, found, strict=True) if not there]
+    values = {f"keys{place}": [key for _, key in named] for place, named in enumerate(paths.values())}
+    statement = _readable(tuple(paths), call.actor.is_admin)
+    row = await statement.row(call.session, {**values, **call.actor.parameters()})
+    assert row is not None
+    there = [set(keys or ()) for keys in row]
+    missing = [
+        path for found, named in zip(there, paths.values(), strict=True) for path, key in named if key not in found
+    ]
     if missing:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in missing])
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _readable(targets: tuple[Resource[Any], ...], is_admin: bool) -> Prepared:
+    """Of each resource, the keys among `keys0`, `keys1`… whose rows the actor may read."""
+    columns = []
+    for place, target in enumerate(targets):
+        entity: Any = aliased(target.model)
+        readable = target.policy.predicate("read", entity, Actor(is_admin=is_admin))
+        asked = entity.id == any_(given(f"keys{place}", ARRAY(Uuid())))
+        columns.append(select(func.array_agg(entity.id)).where(asked, readable).scalar_subquery())
+    return Prepared(select(*columns))
+
+
+async def flush(session: AsyncSession) -> None:
+    """Send what has changed, if anything has: to find that nothing has takes SQLAlchemy 50 µs."""
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
 
 
 def assign(row: DeclarativeBase, data: InputModel) -> None:

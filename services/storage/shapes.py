@@ -18,8 +18,6 @@ from services.catalogue.scalars import Operator
 from services.catalogue.selections import Input, ListRoot, Many, Query
 from services.storage.conditions import operand_value
 
-SLOT_PREFIX: Final = "slot"
-
 _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_next": 4, "search": 5}
 """`limit` rows, or one more that tells whether there is a next page; `reach` counts the rows skipped too."""
 

@@ -22,7 +22,6 @@ What is restricted how, and how a page is cut, is in pages.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -39,8 +38,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.exc import CompileError
 
 from services.catalogue.actors import Actor
 from services.catalogue.relations import Relation
@@ -78,7 +75,8 @@ from services.storage.layout import (
     RowsLayout,
 )
 from services.storage.pages import Pages
-from services.storage.shapes import SLOT_PREFIX, Bound
+from services.storage.prepared import Prepared
+from services.storage.shapes import Bound
 
 MAX_PARTS: Final = 60
 """Relations in one statement; what has more goes down the general path."""
@@ -88,38 +86,15 @@ Field = Callable[[str], ColumnElement[Any]]
 """From a field's name to its column in a level's rows."""
 
 
-class _Compiler(PGDialect_asyncpg.statement_compiler):  # type: ignore[misc,valid-type]
-    """Writes values that never change (an enum's, a bound) into the text, where PostgreSQL's planner sees them; those
-    of the actor and the slots stay parameters.
-    """
-
-    def visit_bindparam(self, bindparam: Any, **options: Any) -> str:
-        named = bindparam.key in _OF_ACTOR or bindparam.key.startswith(SLOT_PREFIX)
-        with suppress(CompileError):  # no literal form of this type is known
-            return str(super().visit_bindparam(bindparam, **(options if named else {**options, "literal_binds": True})))
-        return str(super().visit_bindparam(bindparam, **options))
-
-
-class _Dialect(PGDialect_asyncpg):
-    statement_compiler = _Compiler
-    supports_statement_cache = True
-
-
-_OF_ACTOR = frozenset(Actor().parameters())
-_DIALECT = _Dialect()  # type: ignore[no-untyped-call]
-
-
 class NotCompiledError(Exception):
     """The Reader leaves this to the general path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement's text, the names of its parameters, the values of some; its row: how many places, where is what."""
+    """A statement (None where there is nothing to ask), and its row: how many places it has, and where is what."""
 
-    text: str
-    names: Sequence[str]
-    fixed: dict[str, Any]
+    prepared: Prepared | None
     places: int
     roots: Sequence[tuple[str, RootLayout]]
 
@@ -229,14 +204,9 @@ class _Builder:
     def build(self, query: Query) -> Statement:
         roots = [(root.key, self._root(root)) for root in query.roots]
         if not self._found:
-            return Statement("", (), {}, 0, roots)
+            return Statement(None, 0, roots)
         row = select(*[self._found[place] for place in range(self._places)])
-        of_actor = self.actor.parameters()
-        expanded = row.compile(dialect=_DIALECT).construct_expanded_state(of_actor)
-        names = expanded.positiontup or ()
-        named = {name for name in names if name in of_actor or name.startswith(SLOT_PREFIX)}
-        fixed = {name: expanded.parameters[name] for name in names if name not in named}
-        return Statement(expanded.statement, names, fixed, self._places, roots)
+        return Statement(Prepared(row), self._places, roots)
 
     def _root(self, root: Root) -> RootLayout:
         if isinstance(root, Constant):

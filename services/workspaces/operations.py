@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Uuid, func, select
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
+from services.storage.prepared import Prepared, given
 from services.storage.rows import assign
 from services.users.models import User
 from services.workspaces.models import Membership, Role, Workspace
@@ -45,8 +47,13 @@ def personal_slug(username: str) -> str:
 
 async def personal_workspace_id(call: Call) -> UUID:
     """The key of the actor's personal workspace."""
-    statement = select(Workspace.id).where(Workspace.personal_user_id == call.user_id)
-    return (await call.session.execute(statement)).scalar_one()
+    key: UUID = await _personal().value(call.session, {"user_id": call.user_id})
+    return key
+
+
+@cache
+def _personal() -> Prepared:
+    return Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
 
 
 @workspaces.create()

@@ -1,0 +1,71 @@
+"""What the gateway counts of itself for Prometheus, where the setting METRICS asks for it.
+
+Counters belong to the process, as prometheus_client has them. Where several processes serve, each keeps its numbers in
+a file of the folder that PROMETHEUS_MULTIPROC_DIR names, and the one that is asked adds them all up: those of workers
+that have died as well, since a counter must not fall. `gateway serve` makes that folder; whoever starts workers by
+other means names an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.errors import SettingsError
+from services.observation import ReadPath
+
+METRICS_PATH: Final = "/metrics"
+WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus_client's own variable, no setting: it is read by the library, when that is imported."""
+
+_LABELS: Final[dict[ReadPath | None, str]] = {"compiled": "compiled", "general": "general", None: "none"}
+
+_counting: dict[ReadPath | None, Callable[[], None]] = {}
+"""What counts one more request, by the way of its reads; empty where nothing is counted."""
+
+
+def count_request(read: ReadPath | None) -> None:
+    """Count a request that is over, by the way its reads went; None where nothing was read."""
+    if _counting:
+        _counting[read]()
+
+
+def metrics_routes() -> list[BaseRoute]:
+    """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted.
+
+    Raises SettingsError where PROMETHEUS_MULTIPROC_DIR names no folder.
+    """
+    # Imported on demand: most gateways have no use for it.
+    import prometheus_client
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = prometheus_client.CollectorRegistry()
+    together = WORKERS_FOLDER in os.environ
+    if together:
+        try:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        except ValueError:
+            raise SettingsError(f"{WORKERS_FOLDER} must name a folder.") from None
+    # When a series began is told by one process alone, not by several together: so by neither.
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    requests = prometheus_client.Counter(
+        "gateway_requests_total",
+        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
+        ["read"],
+        registry=None if together else registry,
+    )
+    # Bound now, so that a request costs no look-up of labels, and all series are there from the start.
+    _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
+
+    # Not a coroutine function: it runs in a thread, since it reads the files of all workers.
+    def metrics(request: Request) -> Response:
+        text = prometheus_client.generate_latest(registry)
+        # The version that every Prometheus reads; these names are the same in all of them.
+        return Response(text, media_type=prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
+
+    return [Route(METRICS_PATH, metrics)]
