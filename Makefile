@@ -2,6 +2,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # How many processes the tests run in.
 WORKERS ?= auto
+# How many documents `make fuzz` makes up.
+FUZZ ?= 50000
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -12,7 +14,7 @@ LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-ve
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench format migrate lock clean install assets
+.PHONY: help run test fuzz check coverage bench format migrate lock clean install assets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +24,9 @@ run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another po
 
 test: install assets ## Run every test, in parallel, against real servers
 	$(BIN)/pytest -n $(WORKERS)
+
+fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
+	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py
 
 check: install ## Check style, format, types and the direction of imports
 	$(BIN)/ruff check .

@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
+    OPENTELEMETRY: bool = False
     METRICS: bool = False
     SHUTDOWN_GRACE_SECONDS: PositiveInt = 30
 

@@ -27,6 +27,7 @@ from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.storage.base import utc_now
+from services.storage.constraints import ConnectionLostError
 from services.storage.database import Database
 from services.storage.general import answer
 from services.storage.reader import Answer, NotCompiledError, Reader
@@ -130,8 +131,24 @@ class Gateway:
                 authorize_read(related, actor)
             check_size(write.shown, (NIL, *write.inputs))
         data = parse_input(operation.input or NoInput, write.data or b"{}")
+        before = observation.statements()
+        try:
+            return await self._call(operation, actor, write, data, client)
+        except ConnectionLostError:
+            # PostgreSQL had closed the connection before it was used: at the first statement nothing is done yet.
+            if observation.statements() - before != 1:
+                raise
+            return await self._call(operation, actor, write, data, client)
+
+    async def _call(
+        self, operation: Operation, actor: Actor, write: Write, data: InputModel, client: Client | None
+    ) -> Result | Shown:
+        before = observation.statements()
         async with self.unit_of_work(actor, client) as call:
             result = await self._write(operation, call, write, data)
+        sent = observation.statements() - before
+        if self.reader is not None and sent > operation.statements:
+            log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
         return result
 

@@ -62,6 +62,12 @@ def observe(request_id: str) -> AbstractContextManager[Observation]:
     return _Observing(Observation(request_id))
 
 
+def statements() -> int:
+    """How many SQL statements the request in progress has sent; outside of one, none is counted."""
+    observation = current()
+    return 0 if observation is None else observation.statements
+
+
 def note_actor(actor: str) -> None:
     """Say who the caller has turned out to be."""
     observation = current()

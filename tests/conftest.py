@@ -25,6 +25,7 @@ from gateway.app import create_app
 from gateway.embedded import embedded_servers
 from gateway.migrate import upgrade
 from gateway.settings import Settings
+from services import execution
 from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
@@ -126,6 +127,26 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def statement_budget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No operation may send more statements than it has declared."""
+    exceeded: list[dict[str, Any]] = []
+    logger = execution.log
+
+    class Watched:
+        def warning(self, event: str, **details: Any) -> None:
+            if event == "statement_budget_exceeded":
+                exceeded.append(details)
+            logger.warning(event, **details)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(logger, name)
+
+    monkeypatch.setattr(execution, "log", Watched())
+    yield
+    assert exceeded == []
 
 
 @pytest.fixture(params=["rest", "graphql"])

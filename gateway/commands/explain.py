@@ -100,6 +100,7 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         ("problems", ", ".join(f"{each.code} ({each.status})" for each in operation.problems) or "none"),
         ("events", ", ".join(operation.emits) or "none"),
         ("cost", str(operation.cost)),
+        ("SQL", f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"),
     ]
     resource = operation.resource
     if operation.kind is Kind.LIST and resource is not None:

@@ -43,7 +43,7 @@ async def _end(call: Call, session: Session) -> None:
 delete_session = sessions.delete(before=_end)
 
 
-@users.create(scope=None, problems=_CROWDED, emits="user.registered")
+@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3)
 async def create_user(call: Call, data: UserRegister) -> User:
     """Sign up: make an account, and a personal workspace for it."""
     await call.part(SignInThrottle).address(call.client.address)
@@ -64,7 +64,7 @@ async def register(call: Call, data: UserRegister) -> User:
     return user
 
 
-@procedure("auth/login", scope=None, problems=[INVALID_CREDENTIALS, *_CROWDED], emits="session.created")
+@procedure("auth/login", scope=None, problems=[INVALID_CREDENTIALS, *_CROWDED], emits="session.created", statements=4)
 async def login(call: Call, data: LoginInput) -> TokenPair:
     """Sign in with user name or e-mail address and password."""
     scopes = _granted(call, data.scope)
@@ -79,7 +79,7 @@ async def login(call: Call, data: LoginInput) -> TokenPair:
     return _pair(call, session.id, user_id, scopes, 0)
 
 
-@procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed")
+@procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed", statements=3)
 async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     """Get new tokens for a refresh token. Each works once: using one again, be it by accident, ends the session."""
     tokens = call.part(Tokens)
@@ -110,7 +110,7 @@ async def logout(call: Call) -> None:
     await _end_sessions(call, Session.id == call.actor.session_id)
 
 
-@procedure("auth/logout-all", scope="sessions:write", emits="session.ended")
+@procedure("auth/logout-all", scope="sessions:write", emits="session.ended", statements=2)
 async def logout_all(call: Call) -> None:
     """Sign out everywhere: end all sessions of the user."""
     await _end_sessions(call, Session.user_id == call.user_id)
@@ -121,6 +121,7 @@ async def logout_all(call: Call) -> None:
     scope="users:write",
     problems=_CROWDED,
     emits="user.password_changed",
+    statements=4,
 )
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
     """Change the password. All other sessions of the user end."""
@@ -142,7 +143,7 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     await _end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
 
 
-@users.action("deactivate", emits="user.deactivated")
+@users.action("deactivate", emits="user.deactivated", statements=2)
 async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False

@@ -76,6 +76,8 @@ class Operation:
     declared_problems: tuple[ProblemType, ...] = ()
     emits: tuple[str, ...] = ()
     cost: int = 1
+    own_statements: int = 1
+    """How many SQL statements its function sends at most, what the gateway sends around it left aside."""
     action: str = ""
     """The policy's action that the actor needs on the row."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
@@ -89,6 +91,21 @@ class Operation:
     def on_a_row(self) -> bool:
         """Whether the caller names one row by its identifier."""
         return self.kind in ON_A_ROW and self.where is None
+
+    @cached_property
+    def statements(self) -> int:
+        """The most SQL statements that a call may take, whatever is read of the result; beginning and commit aside.
+
+        One for every read. A write loads its row, checks what its input refers to, does what it does, checks where it
+        has put its row, and reads the result: one each.
+        """
+        if self.is_read:
+            return 1
+        fields = fields_of(self.input).values() if self.input is not None else ()
+        row, references = self.on_a_row, any(kind.identifier is not None for kind in fields)
+        result = hasattr(self.result, "read_scope")
+        placed = result and self.kind is not Kind.DELETE
+        return self.own_statements + sum((row, references, placed, result))
 
     @cached_property
     def problems(self) -> tuple[ProblemType, ...]:
@@ -134,12 +151,13 @@ def write_operation(
     kind: Kind, resource: Resource[Any] | None, name: str, event: str | None, *,
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
-    problems: Iterable[ProblemType] = (), cost: int = 1,
+    problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """A decorator that makes an operation of a function; input and result are read off its annotations.
 
     `scope` defaults to the resource's `…:write` (None: open to everybody), `emits` to the event of its kind, `address`
-    to the convention. Raises DeclarationError when the function does not have the form of its kind.
+    to the convention; `statements` is how many the function sends at most. Raises DeclarationError when the function
+    does not have the form of its kind.
     """
 
     def decorate(function: Function) -> Operation:
@@ -153,6 +171,7 @@ def write_operation(
             inspect.getdoc(function) or "", location,
             scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
             function=function, declared_problems=tuple(problems), emits=events, cost=cost,
+            own_statements=statements,
             action=verb or kind.value,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
         )  # fmt: skip

@@ -114,12 +114,14 @@ class Resource(Generic[M]):
         description = description or f"Get one {self.name.replace('_', ' ')}."
         return declare(name or f"get_{self.name}", Kind.GET, self, address, description, where=where)
 
-    def delete(self, *, before: Check | None = None, problems: Iterable[ProblemType] = ()) -> Operation:
-        """Delete one row. `before(call, row)` may refuse or tidy up."""
+    def delete(
+        self, *, before: Check | None = None, problems: Iterable[ProblemType] = (), statements: int = 1
+    ) -> Operation:
+        """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion."""
         description = f"Delete one {self.name.replace('_', ' ')}."
         return declare(
             f"delete_{self.name}", Kind.DELETE, self, None, description, before=before,
-            declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
+            own_statements=statements, declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
         )  # fmt: skip
 
     def create(self, **options: Any) -> Callable[[Function], Operation]:

@@ -15,7 +15,7 @@ from services.storage.rows import assign
 list_comments, get_comment, delete_comment = comments.list(), comments.get(), comments.delete()
 
 
-@comments.create()
+@comments.create(statements=2)
 async def create_comment(call: Call, data: CommentCreate) -> Comment:
     """Comment on an item."""
     workspace = select(Item.workspace_id).where(Item.id == data.item_id)

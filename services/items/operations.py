@@ -22,7 +22,7 @@ from services.workspaces.operations import lock_workspace, personal_workspace_id
 list_items, get_item, delete_item = items.list(), items.get(), items.delete()
 
 
-@items.create()
+@items.create(statements=4)
 async def create_item(call: Call, data: ItemCreate) -> Item:
     """Create an item, in the caller's personal workspace unless told otherwise."""
     given: dict[str, Any] = {
@@ -36,7 +36,7 @@ async def create_item(call: Call, data: ItemCreate) -> Item:
     return item
 
 
-@items.update()
+@items.update(statements=3)
 async def update_item(call: Call, row: Item, data: ItemUpdate) -> Item:
     """Change an item."""
     if "parent_id" in data.changes() and data.parent_id is not None:
@@ -52,7 +52,7 @@ async def archive_item(call: Call, row: Item) -> Item:
     return row
 
 
-@items.action("attach_label", emits="item.label_attached")
+@items.action("attach_label", emits="item.label_attached", statements=3)
 async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     """Mark an item with a label. Attaching it again changes nothing."""
     if await _attach(call, row, {("label_id",): data.label_id}):
@@ -60,7 +60,7 @@ async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     return row
 
 
-@items.action("detach_label", emits="item.label_detached")
+@items.action("detach_label", emits="item.label_detached", statements=2)
 async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     """Take a label off an item. Detaching it again changes nothing."""
     pair = delete(ItemLabel).where(ItemLabel.item_id == row.id, ItemLabel.label_id == data.label_id)

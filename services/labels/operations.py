@@ -12,7 +12,7 @@ from services.workspaces.operations import personal_workspace_id
 list_labels, get_label, delete_label = labels.list(), labels.get(), labels.delete()
 
 
-@labels.create()
+@labels.create(statements=2)
 async def create_label(call: Call, data: LabelCreate) -> Label:
     """Create a label in one of the caller's workspaces."""
     workspace_id = data.workspace_id or await personal_workspace_id(call)

@@ -27,12 +27,31 @@ _BUSY: Final = {"55P03", "57014", "57P01", "57P02", "57P03", "53300"}
 """Lock and statement time-outs, shut-downs, too many clients."""
 
 
+_GONE: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # What asyncpg says to a connection on which PostgreSQL has said goodbye.
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What asyncpg raises: the Reader, and some checks of writes, go past SQLAlchemy."""
+
+
+class ConnectionLostError(Problem):
+    """`unavailable`: the connection is gone, and with it all that was not committed."""
+
+    def __init__(self) -> None:
+        super().__init__(UNAVAILABLE, retry_after=1)
+
+
 @contextmanager
 def database_problems(metadata: MetaData) -> Iterator[None]:
     """Errors of the database, and of reaching it, as Problems, as far as they are not faults of ours."""
     try:
         yield
-    except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
+    except (SQLAlchemyError, *DRIVER_ERRORS) as error:
         problem = problem_of(error, metadata)
         if problem is None:
             raise
@@ -45,18 +64,25 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
     A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
     fields; a row still referred to, and a deadlock, are conflicts. Time-outs and lost connections are `unavailable`.
     """
-    # The Reader goes past SQLAlchemy.
     cause = (
         error if isinstance(error, asyncpg.PostgresError) else getattr(getattr(error, "orig", None), "__cause__", None)
     )
     state = str(getattr(cause, "sqlstate", ""))
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    lost = lost or isinstance(error, asyncpg.PostgresConnectionError)
-    if isinstance(error, (PoolTimeoutError, OSError)) or lost or state in _BUSY:
+    if is_lost(error):
+        return ConnectionLostError()
+    if isinstance(error, (PoolTimeoutError, OSError)) or state in _BUSY:
         return Problem(UNAVAILABLE, retry_after=1)
     if state in _RETRY:
         return Problem(CONFLICT, "Another change was under way at the same time. Try again.")
     return _violation(cause, state, metadata)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error says that its connection is gone, or about to go."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+    return closed or isinstance(error, _GONE)
 
 
 def _violation(cause: Any, state: str, metadata: MetaData) -> Problem | None:

@@ -17,6 +17,7 @@ import asyncpg
 
 from services.catalogue.problems import UNAVAILABLE, Problem
 from services.storage import database
+from services.storage.constraints import DRIVER_ERRORS, is_lost
 from services.storage.database import CONNECT_SECONDS, count_statement
 
 READ_SETTINGS: Final = {
@@ -71,8 +72,9 @@ class ReadPool:
         try:
             row: Sequence[Any] = await connection.fetchrow(text, *values)
             return row
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if connection.is_closed():
+        except DRIVER_ERRORS as error:
+            if is_lost(error):
+                connection.terminate()
                 raise _LostError from error
             raise
         finally:

@@ -56,7 +56,7 @@ def _personal() -> Prepared:
     return Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
 
 
-@workspaces.create()
+@workspaces.create(statements=2)
 async def create_workspace(call: Call, data: WorkspaceCreate) -> Workspace:
     """Open a workspace; the caller becomes its owner."""
     return await open_workspace(call, call.user_id, name=data.name, slug=data.slug)
@@ -69,7 +69,7 @@ async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) ->
     return row
 
 
-@memberships.create()
+@memberships.create(statements=3)
 async def create_membership(call: Call, data: MembershipCreate) -> Membership:
     """Invite a user into a workspace by user name."""
     wanted = select(User.id).where(func.lower(User.username) == data.username.lower(), User.is_active)
@@ -110,7 +110,7 @@ async def _keep_an_owner(call: Call, membership: Membership) -> None:
         raise Problem(CONFLICT, "A workspace keeps at least one owner.")
 
 
-@memberships.update()
+@memberships.update(statements=3)
 async def update_membership(call: Call, row: Membership, data: MembershipUpdate) -> Membership:
     """Give a member another role."""
     if data.changes().get("role", row.role) is not row.role:
@@ -119,4 +119,4 @@ async def update_membership(call: Call, row: Membership, data: MembershipUpdate)
     return row
 
 
-delete_membership = memberships.delete(before=_keep_an_owner)
+delete_membership = memberships.delete(before=_keep_an_owner, statements=3)
