@@ -7,7 +7,7 @@ the net for unexpected exceptions; then what amends or refuses a request before 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -44,13 +44,12 @@ def middleware_stack(
     cors_origins: Sequence[str] = (),
     server_timing: bool = False,
     write: ProblemWriter = write_problem,
-    direct: Mapping[str, ASGIApp] | None = None,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
     `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …). With
     `server_timing`, answers say what they took. `write` shows the problems found here; it is given the scope, so that a
-    face can answer in its own form. `direct` has applications by their path, see `Direct`.
+    face can answer in its own form.
     """
     cors = Middleware(
         Cors,
@@ -66,8 +65,14 @@ def middleware_stack(
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
         Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write),
-        Middleware(Direct, applications=direct or {}),
     ]
+
+
+def behind(stack: Sequence[Middleware], app: ASGIApp) -> ASGIApp:
+    """The application with a stack around it."""
+    for each in reversed(stack):
+        app = each.cls(app, *each.args, **each.kwargs)
+    return app
 
 
 class InternalErrors:
@@ -107,24 +112,6 @@ class InternalErrors:
             seen = observation.current()
             problem = Problem(INTERNAL_ERROR, request_id=seen.request_id if seen else None)
             await self.write(scope, problem)(scope, receive, send)
-
-
-class Direct:
-    """Hands POSTs to certain paths to their applications, past the framework's layers and routing.
-
-    Other methods go the usual way, where those that are not allowed are refused.
-    """
-
-    def __init__(self, app: ASGIApp, applications: Mapping[str, ASGIApp]) -> None:
-        self.app = app
-        self.applications = applications
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.app
-        if scope["type"] == "http" and scope["method"] == "POST":
-            path: str = scope["path"]
-            app = self.applications.get(path.removeprefix(scope.get("root_path", "")), app)
-        await app(scope, receive, send)
 
 
 class TrailingSlash:

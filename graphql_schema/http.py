@@ -23,7 +23,7 @@ MAX_DEPTH: Final = 50
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asking:
     """A request but for its body: the ASGI scope, and its header fields."""
 
@@ -54,7 +54,7 @@ class Asking:
         return Client(address[0] if address else "", self.headers.get(b"user-agent", b"").decode("latin-1"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GraphQLRequest:
     """The parameters of a request (GraphQL over HTTP)."""
 
@@ -63,7 +63,7 @@ class GraphQLRequest:
     operation_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A response; `typed`: as application/graphql-response+json."""
 

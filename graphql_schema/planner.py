@@ -18,6 +18,7 @@ from graphql import (
     OperationType,
     get_location,
 )
+from pydantic_core import PydanticCustomError
 
 from graphql_schema.complexity import MAX_MUTATIONS, MAX_QUERIES
 from graphql_schema.fields import Collector, Fields
@@ -26,7 +27,7 @@ from graphql_schema.lists import list_arguments_of
 from graphql_schema.naming import field_name
 from graphql_schema.schema import MAX_NODES
 from services.catalogue import Catalogue, Kind, Operation, Query, Relation, Resource, ResultModel, Selection
-from services.catalogue.models import fields_of, parse_value
+from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
 from services.catalogue.selections import (
     About,
@@ -70,13 +71,19 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """What a query operation reads. `places` are the locations of its root fields, by response name."""
+    """What a query operation reads. `places` are the locations of its root fields, by response name.
+
+    `scopes` are those that its resources need, nodes aside, whose slots are in `nodes`. `rows` are the root fields that
+    are an error when there is no such row; `noted` is what the access line calls it.
+    """
 
     query: Query
     slots: Sequence[Slot]
     places: Mapping[str, Locations]
-    operations: Sequence[Operation]
-    noted: Sequence[str]
+    scopes: frozenset[str]
+    nodes: Sequence[int]
+    rows: Sequence[str]
+    noted: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +146,17 @@ class _DocumentPlan:
         if len(fields) > MAX_QUERIES:
             raise NotCompiledError("too many fields")
         roots = tuple(self._root(key, nodes) for key, nodes in fields.items())
+        query = Query(roots)
         called = [self.planner.operations.get(nodes[0].name.value) for nodes in fields.values()]
-        noted = [each.name if each is not None else "node" for each in called]
-        places = {key: _locations(nodes) for key, nodes in fields.items()}
-        operations = [each for each in called if each is not None]
-        shown = [name for name, root in zip(noted, roots, strict=True) if not isinstance(root, Constant)]
-        return ReadPlan(Query(roots), self.slots, places, operations, tuple(dict.fromkeys(shown)))
+        names = [each.name if each is not None else "node" for each in called]
+        shown = dict.fromkeys(name for name, root in zip(names, roots, strict=True) if not isinstance(root, Constant))
+        return ReadPlan(
+            query, self.slots, {key: _locations(nodes) for key, nodes in fields.items()},
+            scopes=frozenset(each.read_scope for each in query.resources),
+            nodes=[root.slot for root in roots if isinstance(root, NodesRoot)],
+            rows=[root.key for root in roots if isinstance(root, RowRoot)],
+            noted=",".join(shown),
+        )  # fmt: skip
 
     def mutation(self, operation: OperationDefinitionNode) -> MutationPlan:
         fields = self.collector.of([operation.selection_set], frozenset({"Mutation"}))
@@ -316,11 +328,14 @@ class _DocumentPlan:
         )
 
     def _key_slot(self, resource: Resource[Any], node: FieldNode) -> int:
-        getter, adapter = self._arguments(node, "Query"), resource.adapter("id")
+        getter, identifier = self._arguments(node, "Query"), resource.fields["id"].identifier
+        assert identifier is not None
 
         def make(variables: Variables) -> Input:
-            key: Input = parse_value(adapter, getter(variables)["id"], ("id",))
-            return key
+            try:
+                return identifier.decode(getter(variables)["id"])
+            except PydanticCustomError:
+                raise UnfitError from None
 
         return self._slot(Slot(make, is_constant(getter)))
 

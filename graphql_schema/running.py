@@ -17,13 +17,13 @@ from services import observation
 from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
-from services.catalogue.selections import Constant, NodesRoot, RowRoot
+from services.catalogue.selections import Constant, NodesRoot
 from services.execution import Gateway, Shown, Write, authorize, may_read
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """The body of an answer, and what its errors put into its headers."""
 
@@ -31,7 +31,7 @@ class Outcome:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """Who calls, and how to find out again."""
 
@@ -54,11 +54,11 @@ async def read(
         each if each is not None else bound(slot, variables, gateway)
         for each, slot in zip(fixed, plan.slots, strict=True)
     ]
-    nodes = (slots[root.slot].resources for root in plan.query.roots if isinstance(root, NodesRoot))
-    if not may_read(plan.query.resources, actor) or not all(may_read(each, actor) for each in nodes):
+    if actor.is_anonymous or not plan.scopes <= actor.scopes:
         return None
-    for name in plan.noted:
-        observation.note(name, str(actor))
+    if plan.nodes and not all(may_read(slots[slot].resources, actor) for slot in plan.nodes):
+        return None
+    observation.note(plan.noted, str(actor))
     try:
         data = await gateway.reader.read(plan.query, slots, actor)
     except NotCompiledError:
@@ -66,7 +66,7 @@ async def read(
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
         return _failed(plan, error)
     observation.note_path("compiled")
-    missing = [root.key for root in plan.query.roots if isinstance(root, RowRoot) and data[root.key] is None]
+    missing = [key for key in plan.rows if data[key] is None]
     if not missing:
         return Outcome({"data": data})
     errors = [error_at(Problem(NOT_FOUND), plan.places[key], [key]) for key in missing]

@@ -43,15 +43,20 @@ from services.storage.layout import (
 )
 from services.storage.shapes import Bound
 
-Assembly = Callable[[Sequence[Any], Sequence[Bound]], dict[str, Any]]
+Assembly = Callable[[Sequence[Any] | None, Sequence[Bound]], dict[str, Any]]
 
 
 def assembly(roots: Sequence[tuple[str, RootLayout]], places: int, cursors: CursorCodec) -> tuple[Assembly, str]:
     """The function for a layout whose row has so many places, and its source."""
     writer = _Writer(cursors)
+    letter = "p"
+    if len(roots) == 1 and isinstance(roots[0][1], RowLayout) and roots[0][1].rows is None:
+        writer.lines.append(f"if row is None: return {{{roots[0][0]!r}: None}}")
+        letter = "x"
     shown = ", ".join(f"{key!r}: {writer.root(root)}" for key, root in roots)
-    unpack = [f"({', '.join(f'p{place}' for place in range(places))},) = row"] if places else []
-    body = [*unpack, *writer.lines, f"return {{{shown}}}"]
+    unpack = [f"({', '.join(f'{letter}{place}' for place in range(places))},) = row"] if places else []
+    body = [*writer.lines, *unpack] if letter == "x" else [*unpack, *writer.lines]
+    body.append(f"return {{{shown}}}")
     source = "def assemble(row, slots):\n" + "\n".join(f"    {line}" for line in body) + "\n"
     exec(compile(source, "<plan>", "exec"), writer.namespace)  # noqa: S102 - the text is all ours, see above
     made: Assembly = writer.namespace["assemble"]
@@ -71,7 +76,10 @@ class _Writer:
         """The expression of a root's answer."""
         if isinstance(root, Constant):
             return repr(root.value)
+        if isinstance(root, RowLayout) and root.rows is None:
+            return self._object(root.row, {})
         if isinstance(root, RowLayout):
+            assert root.rows is not None
             rows = self._rows(root.row, root.rows)
             return f"({rows}[0] if {rows} else None)"
         if isinstance(root, NodesLayout):

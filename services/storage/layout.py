@@ -81,10 +81,10 @@ class PageLayout:
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """One row or null; `rows` is one of its level's arrays."""
+    """One row or null; `rows` is one of its level's arrays, None where the last row has its values themselves."""
 
     row: ObjectLayout
-    rows: int
+    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ class Pages:
             found.append(where(entity))
         if slot is not None:
             found.append(entity.id == self.operand(slot)("k0", None, Uuid()))
-        return self._rows(resource, entity, fields, found).limit(1).subquery("page")
+        rows = self._rows(resource, entity, fields, found)
+        return (rows if where is None else rows.limit(1)).subquery("page")
 
     def several(self, resource: Resource[Any], slot: int, place: int, fields: Iterable[str]) -> Subquery:
         """The rows of one resource among a slot's identifiers."""

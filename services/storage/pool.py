@@ -51,8 +51,8 @@ class ReadPool:
         self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._closed = False
 
-    async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any]:
-        """The one row of a statement. Raises `unavailable` when the database is, or the statement takes too long."""
+    async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """The first row of a statement. Raises `unavailable` when the database is, or the statement takes too long."""
         count_statement()
         try:
             connection, fresh = await self._acquire()
@@ -68,9 +68,9 @@ class ReadPool:
         except (_LostError, *_UNREACHABLE) as error:
             raise Problem(UNAVAILABLE, retry_after=1) from error
 
-    async def _fetch(self, connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> Sequence[Any]:
+    async def _fetch(self, connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
         try:
-            row: Sequence[Any] = await connection.fetchrow(text, *values)
+            row: Sequence[Any] | None = await connection.fetchrow(text, *values)
             return row
         except DRIVER_ERRORS as error:
             if is_lost(error):

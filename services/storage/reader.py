@@ -65,7 +65,6 @@ class Reader:
         if not plan.text:
             return plan.assemble((), slots)
         row = await fetch_row(session, plan.text, plan.values(slots, actor))
-        assert row is not None
         return plan.assemble(row, slots)
 
     def plan(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:

@@ -22,7 +22,7 @@ _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_nex
 """`limit` rows, or one more that tells whether there is a next page; `reach` counts the rows skipped too."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bound:
     """One slot's input: its shape and its values. `after` are a cursor's values, decoded."""
 

@@ -16,7 +16,7 @@ turns each level into one row of arrays, and puts these rows side by side:
         (select array_agg(c0), array_agg(c1), array_agg(c2) from (select * from l0 order by c0 desc) r0) a0,
         (select array_agg(c0), array_agg(c1) from (select * from l1 order by c2 desc) r1) a1
 
-What is restricted how, and how a page is cut, is in pages.py.
+What is restricted how, and how a page is cut, is in pages.py. One row without lists below it is selected as it is.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     FromClause,
+    Select,
     Subquery,
     Text,
     and_,
@@ -57,6 +58,7 @@ from services.catalogue.selections import (
     One,
     Query,
     Root,
+    RowRoot,
     Rows,
     Selection,
     Value,
@@ -165,12 +167,21 @@ class _Level:
 
     def rows(self) -> CTE:
         """The level itself, once all its columns are known."""
-        rows = select(*[column.label(f"c{index}") for index, column in enumerate(self.columns)])
-        rows = rows.select_from(self.source)
-        for entity, condition in self.joins:
-            rows = rows.outerjoin(entity, condition)
+        rows = self._joined([column.label(f"c{index}") for index, column in enumerate(self.columns)])
         found = rows.cte(f"l{self.builder.next_level()}")
         return found.prefix_with("MATERIALIZED") if self.pending else found
+
+    def values(self) -> Select[Any]:
+        """The rows themselves, as they are written."""
+        return self._joined([
+            _written(self.columns[index], kind).label(f"p{place}") for index, (place, kind) in self.outputs.items()
+        ])  # fmt: skip
+
+    def _joined(self, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+        rows = select(*columns).select_from(self.source)
+        for entity, condition in self.joins:
+            rows = rows.outerjoin(entity, condition)
+        return rows
 
     def arrays(self, rows: CTE) -> Subquery:
         """The level as one row of arrays. An order is kept only through an ordered subselect."""
@@ -202,11 +213,23 @@ class _Builder:
         return self._levels - 1
 
     def build(self, query: Query) -> Statement:
+        if len(query.roots) == 1 and isinstance(query.roots[0], RowRoot) and not any(
+            isinstance(part, Many) for part in query.parts
+        ):  # fmt: skip
+            return self._row(query.roots[0])
         roots = [(root.key, self._root(root)) for root in query.roots]
         if not self._found:
             return Statement(None, 0, roots)
         row = select(*[self._found[place] for place in range(self._places)])
         return Statement(Prepared(row), self._places, roots)
+
+    def _row(self, root: RowRoot) -> Statement:
+        """One row, and nothing else: it needs no arrays."""
+        page = self.pages.one(root.resource, root.where, root.slot, self._needed(root.resource, [root.selection]))
+        level, frame = self._level(page, page, root.resource, unique=True)
+        layout = RowLayout(self._object(frame, root.selection), None)
+        frame.place("id")
+        return Statement(Prepared(level.values()), self._places, [(root.key, layout)])
 
     def _root(self, root: Root) -> RootLayout:
         if isinstance(root, Constant):
