@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from cachetools import LRUCache
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    SelectionSetNode,
     ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
@@ -27,7 +29,17 @@ MAX_ERRORS: Final = 10
 REMEMBERED: Final = 256_000
 """Characters of all documents remembered. A parsed document takes some 200 times its text."""
 
-_STRUCTURE: Final = [rule for rule in specified_rules if rule is not ValuesOfCorrectTypeRule]
+
+class NonEmptySelectionsRule(ASTValidationRule):
+    """Braces select at least one field (specification, 2.8), which graphql-core's parser does not insist on."""
+
+    def enter_selection_set(self, node: SelectionSetNode, *_: Any) -> None:
+        """Look into one pair of braces."""
+        if not node.selections:
+            self.report_error(GraphQLError("A selection must have at least one field.", node))
+
+
+_STRUCTURE: Final = [NonEmptySelectionsRule, *(rule for rule in specified_rules if rule is not ValuesOfCorrectTypeRule)]
 
 
 @dataclass(frozen=True, slots=True)

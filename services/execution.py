@@ -88,10 +88,14 @@ class Gateway:
         authorize_query(query, actor)
         check_size(query, inputs)
         if self.reader is not None:
+            slots = None
+            with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
+                slots = self.reader.bind(query, inputs)
             with suppress(NotCompiledError):
-                found = await self.reader.read(query, self.reader.bind(query, inputs), actor)
-                observation.note_path("compiled")
-                return found
+                if slots is not None:
+                    found = await self.reader.read(query, slots, actor)
+                    observation.note_path("compiled")
+                    return found
         observation.note_path("general")
         async with self.records(actor) as records:
             return await answer(records, query, inputs)

@@ -29,13 +29,20 @@ INT32: Final = (-(2**31), 2**31 - 1)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 
 
+_INFINITIES: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+"""What asyncpg takes for PostgreSQL's -infinity and infinity, which are no instants."""
+
+
 def parse_instant(text: str) -> datetime:
     """An RFC 3339 date-time with an offset, as UTC. Raises PydanticCustomError (a ValueError) for anything else."""
     if _RFC3339.fullmatch(text):
         try:
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+            found = datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
+        else:
+            if found not in _INFINITIES:
+                return found
     raise PydanticCustomError(
         "instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
     )

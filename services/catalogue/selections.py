@@ -178,18 +178,18 @@ class Query:
     roots: tuple[Root, ...]
     parts: tuple[Part, ...] = field(init=False)
     """The roots and every relation below them."""
-    related: frozenset[Resource[Any]] = field(init=False)
-    """Whatever rows are read of through relations."""
-    resources: frozenset[Resource[Any]] = field(init=False)
-    """The same, and the resources of the roots, nodes aside."""
+    related: tuple[Resource[Any], ...] = field(init=False)
+    """Whatever rows are read of through relations, as they come."""
+    resources: tuple[Resource[Any], ...] = field(init=False)
+    """The resources of the roots, nodes aside, and these."""
 
     def __post_init__(self) -> None:
         parts = tuple(_parts(self.roots))
-        related = frozenset(part.relation.target for part in parts if isinstance(part, (One, Many)))
-        roots = frozenset(root.resource for root in self.roots if isinstance(root, (ListRoot, RowRoot)))
+        related = dict.fromkeys(part.relation.target for part in parts if isinstance(part, (One, Many)))
+        roots = dict.fromkeys(root.resource for root in self.roots if isinstance(root, (ListRoot, RowRoot)))
         object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "related", related)
-        object.__setattr__(self, "resources", roots | related)
+        object.__setattr__(self, "related", tuple(related))
+        object.__setattr__(self, "resources", tuple(roots | related))
 
 
 def selections_of(listing: Listing) -> list[Selection]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, column
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from services.storage.base import Base, Key, Timestamps, enum_column, utc_now
@@ -30,7 +30,7 @@ class Workspace(Timestamps, Base):
     slug: Mapped[str] = mapped_column(String(80), unique=True)
     personal_user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
 
-    is_personal: Mapped[bool] = column_property(column("personal_user_id").is_not(None))
+    is_personal: Mapped[bool] = column_property(personal_user_id.is_not(None))
 
     __table_args__ = (
         CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),

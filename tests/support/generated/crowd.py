@@ -1,0 +1,99 @@
+"""A hundred rows of everything, all readable by one caller, and related to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import insert
+
+from services.auth.models import Session
+from services.comments.models import Comment
+from services.execution import Gateway
+from services.items.models import Item, ItemLabel, ItemStatus
+from services.labels.models import Label
+from services.users.models import User
+from services.workspaces.models import Membership, Role, Workspace
+from tests.support.generated.village import FAR, Caller, caller_of, key, moment
+
+SIZE: Final = 100
+
+Row = dict[str, Any]
+
+
+async def build_crowd(gateway: Gateway) -> Caller:
+    """Put everything into an empty database; returns the one who may read it all."""
+    async with gateway.database.unit_of_work() as session:
+        for model, rows in _rows():
+            await session.execute(insert(model), rows)
+        await session.commit()
+    return caller_of(gateway, "user 0", "the caller", frozenset(gateway.catalogue.scopes))
+
+
+def _rows() -> Sequence[tuple[Any, list[Row]]]:
+    numbers = range(SIZE)
+    return [
+        (User, [_user(number) for number in numbers]),
+        (Workspace, [{"name": "room", "slug": f"room-{n}", **_made("room", n), **_changed(n)} for n in numbers]),
+        (Membership, [_membership(0, number) for number in numbers]),
+        (Membership, [_membership(number, 0) for number in numbers if number]),
+        (Item, [_item(number) for number in numbers]),
+        (Label, [
+            {"workspace_id": key("room 0"), "name": f"label {n}", **_made("label", n), **_changed(n)} for n in numbers
+        ]),
+        (ItemLabel, [_link(number, number + step) for number in numbers for step in range(4)]),
+        (Comment, [_comment(number, number + step) for number in numbers for step in range(4)]),
+        (Session, [_session(number) for number in numbers]),
+    ]  # fmt: skip
+
+
+def _made(name: str, number: int) -> Row:
+    return {"id": key(f"{name} {number}"), "created_at": moment(number)}
+
+
+def _changed(number: int) -> Row:
+    return {"updated_at": moment(number)}
+
+
+def _user(number: int) -> Row:
+    name = f"user-{number}"
+    return {
+        "email": f"{name}@example.com", "username": name, "full_name": name, "password_hash": "none", "is_active": True,
+        "is_superuser": False, **_made("user", number), **_changed(number),
+    }  # fmt: skip
+
+
+def _membership(user: int, room: int) -> Row:
+    found = {"workspace_id": key(f"room {room}"), "user_id": key(f"user {user}"), "role": Role.OWNER}
+    return {**found, "id": key(f"membership {user} {room}"), "created_at": moment(room)}
+
+
+def _item(number: int) -> Row:
+    return {
+        "workspace_id": key("room 0"), "title": f"item {number}", "description": None, "status": ItemStatus.OPEN,
+        "priority": 0, "due_at": None, "creator_id": key(f"user {number}"),
+        "assignee_id": key(f"user {-number % SIZE}"),
+        "parent_id": key(f"item {number // 3}") if number else None, "version": 1, **_made("item", number),
+        **_changed(number),
+    }  # fmt: skip
+
+
+def _link(item: int, label: int) -> Row:
+    return {
+        "item_id": key(f"item {item}"), "label_id": key(f"label {label % SIZE}"), "workspace_id": key("room 0"),
+    }  # fmt: skip
+
+
+def _comment(item: int, author: int) -> Row:
+    return {
+        "item_id": key(f"item {item}"), "author_id": key(f"user {author % SIZE}"), "workspace_id": key("room 0"),
+        "body": "brass", "id": key(f"comment {item} {author}"), "created_at": moment(item), **_changed(author),
+    }  # fmt: skip
+
+
+def _session(number: int) -> Row:
+    return {
+        "id": key("session user" if number == 0 else f"session {number}"), "user_id": key("user 0"), "device": "tests",
+        "address": "192.0.2.1", "scopes": [], "generation": 0, "created_at": moment(number), "last_used_at": FAR,
+        "expires_at": FAR,
+    }  # fmt: skip

@@ -1,0 +1,214 @@
+"""A small but varied data set, the same in every run, and actors of every kind to read it.
+
+Identifiers and instants are fixed, so that what is generated of them can be generated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from sqlalchemy import insert
+
+from services.auth.models import Session
+from services.auth.tokens import Tokens
+from services.catalogue import ANONYMOUS, Actor
+from services.comments.models import Comment
+from services.execution import Gateway
+from services.items.models import Item, ItemLabel, ItemStatus
+from services.labels.models import Label
+from services.storage.base import utc_now
+from services.users.models import User
+from services.workspaces.models import Membership, Role, Workspace
+
+Row = dict[str, Any]
+
+START: Final = datetime(2020, 1, 1, tzinfo=UTC)
+FAR: Final = datetime(2999, 1, 1, tzinfo=UTC)
+"""Sessions were last used then, so that no request notes that it uses one."""
+
+PEOPLE: Final = ("ada", "bob", "cyd", "dan", "eve", "gone", "root")
+ROOMS: Final = {
+    "shared": {"ada": Role.OWNER, "bob": Role.EDITOR, "cyd": Role.VIEWER, "gone": Role.EDITOR},
+    "second": {"bob": Role.OWNER, "ada": Role.VIEWER},
+    "empty": {"cyd": Role.OWNER},
+}
+TITLES: Final = ("ant", "ant", "Antler", "bee", 'say "bee"\\\n', "Käfer 🐞", "100%_done", "\u2028cat<&>")
+DESCRIPTIONS: Final = (None, "", "the brass wheels of the engine", None, "wheels within wheels", "A bee's story")
+DUES: Final = (
+    None, datetime(2030, 1, 1, tzinfo=UTC), None, datetime(2030, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999998, tzinfo=UTC),
+    datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
+)  # fmt: skip
+BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
+LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who calls: a name for messages, and what their requests carry."""
+
+    name: str
+    headers: Mapping[str, str]
+    actor: Actor = ANONYMOUS
+
+
+@dataclass(frozen=True)
+class Village:
+    """The rows by the names of their tables, and the callers: those who see much come first."""
+
+    rows: Mapping[str, Sequence[Row]]
+    callers: Sequence[Caller]
+
+    def caller(self, name: str) -> Caller:
+        """The one of this name."""
+        return next(each for each in self.callers if each.name == name)
+
+
+def key(name: str) -> UUID:
+    """The key of what has this name; keys are in no order that means anything."""
+    return uuid5(NAMESPACE_OID, name)
+
+
+def moment(number: int) -> datetime:
+    """Instants of which some are the same."""
+    return START + timedelta(hours=number // 2, microseconds=number // 2 % 3 * 250_000)
+
+
+async def build_village(gateway: Gateway) -> Village:
+    """Put everything into an empty database."""
+    rows = _rows()
+    async with gateway.database.unit_of_work() as session:
+        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session):
+            await session.execute(insert(model), rows[model.__tablename__])
+        await session.commit()
+    return Village(rows, _callers(gateway))
+
+
+def _rows() -> dict[str, list[Row]]:
+    items, labels = _items(), _labels()
+    return {
+        "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
+        "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
+    }  # fmt: skip
+
+
+def _users() -> list[Row]:
+    return [
+        {
+            "id": key(name), "email": f"{name}@example.com", "username": name, "password_hash": "none",
+            "full_name": None if number % 2 else f"{name.title()} of the Village", "is_active": name != "gone",
+            "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number + 1),
+        }
+        for number, name in enumerate(PEOPLE)
+    ]  # fmt: skip
+
+
+def _workspaces() -> list[Row]:
+    personal = {name: key(name) for name in PEOPLE if name not in ("root", "eve")}
+    named = [(room, room, None) for room in ROOMS] + [(f"of-{name}", "Personal", of) for name, of in personal.items()]
+    return [
+        {
+            "id": key(slug), "name": name, "slug": slug, "personal_user_id": of, "created_at": moment(number),
+            "updated_at": moment(number),
+        }
+        for number, (slug, name, of) in enumerate(named)
+    ]  # fmt: skip
+
+
+def _memberships() -> list[Row]:
+    personal = {f"of-{name}": {name: Role.OWNER} for name in PEOPLE if name not in ("root", "eve")}
+    pairs = [(room, name, role) for room, members in (ROOMS | personal).items() for name, role in members.items()]
+    return [
+        {"id": key(f"{room} {name}"), "workspace_id": key(room), "user_id": key(name), "role": role,
+         "created_at": moment(number)}
+        for number, (room, name, role) in enumerate(pairs)
+    ]  # fmt: skip
+
+
+def _items() -> list[Row]:
+    places = ["shared"] * 12 + ["second"] * 6 + ["of-ada", "of-dan", "of-bob"]
+    return [_item(number, place) for number, place in enumerate(places)]
+
+
+def _item(number: int, place: str) -> Row:
+    members = list(ROOMS.get(place, {place.removeprefix("of-"): Role.OWNER}))
+    parent = f"item {number - 3}" if place == "shared" and number % 4 and number >= 3 else None
+    return {
+        "id": key(f"item {number}"), "workspace_id": key(place), "title": TITLES[number * 5 % len(TITLES)],
+        "description": DESCRIPTIONS[number % len(DESCRIPTIONS)], "status": list(ItemStatus)[number * number % 4],
+        "priority": number // 3 % 5, "due_at": DUES[number % len(DUES)],
+        "creator_id": key(members[number % len(members)]),
+        "assignee_id": key(members[number // 2 % len(members)]) if number % 3 else None,
+        "parent_id": key(parent) if parent else None, "version": 1 + number % 3, "created_at": moment(number),
+        "updated_at": moment(number + number % 3),
+    }  # fmt: skip
+
+
+def _labels() -> list[Row]:
+    places = ["shared"] * 4 + ["second"] * 2 + ["of-ada"]
+    return [
+        {
+            "id": key(f"label {number}"), "workspace_id": key(place), "name": LABELS[number % len(LABELS)],
+            "color": "#00ff00" if number % 2 else "#808080", "created_at": moment(number), "updated_at": moment(number),
+        }
+        for number, place in enumerate(places)
+    ]  # fmt: skip
+
+
+def _links(items: Sequence[Row], labels: Sequence[Row]) -> list[Row]:
+    return [
+        {"item_id": item["id"], "label_id": label["id"], "workspace_id": item["workspace_id"]}
+        for i, item in enumerate(items)
+        for j, label in enumerate(labels)
+        if item["workspace_id"] == label["workspace_id"] and (i + j) % 3
+    ]
+
+
+def _comments(items: Sequence[Row]) -> list[Row]:
+    return [
+        {
+            "id": key(f"comment {i} {j}"), "workspace_id": item["workspace_id"], "item_id": item["id"],
+            "author_id": item["creator_id"] if j % 2 else item["assignee_id"] or item["creator_id"],
+            "body": BODIES[(i + j) % len(BODIES)], "created_at": moment(i + j), "updated_at": moment(i + 2 * j),
+        }
+        for i, item in enumerate(items)
+        for j in range(i % 4)
+    ]  # fmt: skip
+
+
+def _sessions() -> list[Row]:
+    names = [*PEOPLE, *(f"{name} again" for name in PEOPLE)]
+    return [
+        {
+            "id": key(f"session {name}"), "user_id": key(name.partition(" ")[0]), "device": "tests",
+            "address": "192.0.2.1", "scopes": [] if number % 2 else ["items:read", "users:read"], "generation": 0,
+            "created_at": moment(number), "last_used_at": FAR, "expires_at": FAR,
+        }
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _callers(gateway: Gateway) -> list[Caller]:
+    every = frozenset(gateway.catalogue.scopes)
+    narrow = frozenset({"items:read", "labels:read"})
+    kinds = {"ada": "owner", "bob": "editor", "root": "admin", "cyd": "viewer", "dan": "outsider", "eve": "roomless"}
+    people = [caller_of(gateway, name, f"{name}, {kind}", every) for name, kind in kinds.items()]
+    return [
+        *people,
+        caller_of(gateway, "ada", "ada, items and labels only", narrow),
+        caller_of(gateway, "root", "root, items and labels only", narrow),
+        Caller("nobody", {}),
+        caller_of(gateway, "gone", "gone", every),
+    ]
+
+
+def caller_of(gateway: Gateway, user: str, name: str, scopes: frozenset[str]) -> Caller:
+    """The user with this key's name, signed in to the session of theirs."""
+    session = key(f"session {user.partition(' ')[0]}")
+    token = gateway.part(Tokens).issue("access", user_id=key(user), session_id=session, now=utc_now(), scopes=scopes)
+    actor = Actor(key(user), session, scopes, is_admin=user == "root")
+    return Caller(name, {"Authorization": f"Bearer {token}"}, actor)
