@@ -2,6 +2,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # How many processes the tests run in.
 WORKERS ?= auto
+# Which they are, by file or folder; all of them if empty.
+TESTS ?=
 # How many documents `make fuzz` makes up.
 FUZZ ?= 50000
 
@@ -23,7 +25,7 @@ run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another po
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
 test: install assets ## Run every test, in parallel, against real servers
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) $(TESTS)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
 	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py

@@ -20,7 +20,8 @@ from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, Operat
 from graphql_schema.complexity import check_complexity, size_variables
 from graphql_schema.fields import condition_names
 from graphql_schema.inputs import ABSENT, Coerce, UnfitError, Variables
-from graphql_schema.planner import MutationPlan, Planner, ReadPlan
+from graphql_schema.planner import Planner
+from graphql_schema.plans import MutationPlan, ReadPlan
 from graphql_schema.running import Caller, Outcome, bound, mutate, read
 from services.catalogue import Catalogue, Operation, Problem
 from services.execution import Gateway

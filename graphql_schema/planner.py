@@ -6,8 +6,7 @@ written by hand, introspection) is not compiled, and the document as a whole goe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 from graphql import (
@@ -25,6 +24,7 @@ from graphql_schema.fields import Collector, Fields
 from graphql_schema.inputs import Coercers, Getter, UnfitError, Variables, gathered, is_constant
 from graphql_schema.lists import list_arguments_of
 from graphql_schema.naming import field_name
+from graphql_schema.plans import Locations, MutationPlan, MutationStep, ReadPlan, Slot
 from graphql_schema.schema import MAX_NODES
 from services.catalogue import Catalogue, Kind, Operation, Query, Relation, Resource, ResultModel, Selection
 from services.catalogue.models import fields_of
@@ -50,64 +50,12 @@ from services.catalogue.selections import (
 )
 from services.storage.statement import NotCompiledError
 
-Locations = list[dict[str, int]]
-
 _PAGE_INFO: Final = {
     "hasNextPage": About.HAS_NEXT,
     "hasPreviousPage": About.HAS_PREVIOUS,
     "startCursor": About.START,
     "endCursor": About.END,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Makes the input of a slot of a call's variables. `fixed`: always the same; `resource`: what a list is of."""
-
-    make: Callable[[Variables], Input]
-    fixed: bool
-    resource: Resource[Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPlan:
-    """What a query operation reads. `places` are the locations of its root fields, by response name.
-
-    `scopes` are those that its resources need, nodes aside, whose slots are in `nodes`. `rows` are the root fields that
-    are an error when there is no such row; `noted` is what the access line calls it.
-    """
-
-    query: Query
-    slots: Sequence[Slot]
-    places: Mapping[str, Locations]
-    scopes: frozenset[str]
-    nodes: Sequence[int]
-    rows: Sequence[str]
-    noted: str
-
-
-@dataclass(frozen=True, slots=True)
-class MutationStep:
-    """One field of a mutation.
-
-    `payload` says what is shown of the outcome: response name; `row` (the root of `shown` with this name), `result`,
-    `id`, `ok` or `constant`; the values of the result, or the constant. The slots are those behind the result's key.
-    """
-
-    key: str
-    operation: Operation
-    data: Getter
-    payload: Sequence[tuple[str, str, Any]]
-    shown: Query | None
-    slots: Sequence[Slot]
-    places: Locations
-
-
-@dataclass(frozen=True, slots=True)
-class MutationPlan:
-    """The fields of a mutation, one after the other; constants beside them."""
-
-    steps: Sequence[MutationStep | Constant]
 
 
 class Planner:

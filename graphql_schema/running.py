@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql_schema.errors import error_at, internal_problem
 from graphql_schema.inputs import Variables
-from graphql_schema.planner import MutationPlan, MutationStep, ReadPlan, Slot
+from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
 from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from graphql import OperationType
 
 from gateway.errors import SettingsError
 from graphql_schema.documents import Documents
 from graphql_schema.inputs import UnfitError
-from graphql_schema.planner import Planner, ReadPlan
+from graphql_schema.planner import Planner
+from graphql_schema.plans import ReadPlan
 from graphql_schema.schema import build_schema
 from rest.problems import field_path
 from rest.reading import Queries
@@ -16,7 +19,7 @@ from services.catalogue import Actor, Catalogue, Operation, Problem
 from services.catalogue.cursors import CursorCodec
 from services.execution import NIL
 from services.storage.plans import Plan, Plans
-from services.storage.shapes import bind, bind_input
+from services.storage.shapes import Bound, bind, bind_input
 from services.storage.statement import NotCompiledError
 
 _CURSORS = CursorCodec(b"")
@@ -24,19 +27,32 @@ _CURSORS = CursorCodec(b"")
 
 def plan_of_operation(catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor) -> Plan | None:
     """How an operation's result is read; None where that is no row. Raises SettingsError for a wrong query string."""
+    found = read_of_operation(catalogue, operation, query_string, actor, NIL)
+    return None if found is None else found[0]
+
+
+def read_of_operation(
+    catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
+) -> tuple[Plan, list[Bound]] | None:
+    """The same, with the inputs to read it with; `key` is that of the row, where it is about one."""
     route = next(each for each in rest_routes(catalogue) if each.operation is operation)
     if route.resource is None:
         return None
     try:
         query, inputs = Queries(route).parse(query_string.encode())
-        slots = bind(query, inputs if route.is_list else (NIL, *inputs), _CURSORS)
+        slots = bind(query, inputs if route.is_list else (key, *inputs), _CURSORS)
     except Problem as problem:
         raise _fault(problem) from None
-    return Plans(_CURSORS, 1).make(query, slots, actor)
+    return Plans(_CURSORS, 1).make(query, slots, actor), slots
 
 
 def plan_of_document(catalogue: Catalogue, text: str, actor: Actor) -> Plan:
     """How a GraphQL query without variables is read. Raises SettingsError for a document that is wrong."""
+    return read_of_document(catalogue, text, actor)[0]
+
+
+def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[Bound]]:
+    """The same, with the inputs to read it with."""
     schema = build_schema(catalogue)._schema  # noqa: SLF001 - as in the endpoint
     prepared = Documents(schema, suggestions=True).prepare(text)
     for error in (*prepared.structure, *prepared.values):
@@ -53,7 +69,7 @@ def plan_of_document(catalogue: Catalogue, text: str, actor: Actor) -> Plan:
         raise _fault(problem) from None
     except (NotCompiledError, UnfitError, KeyError) as error:
         raise SettingsError(f"This goes down the general path, or needs variables: {error}") from None
-    return Plans(_CURSORS, 1).make(plan.query, slots, actor)
+    return Plans(_CURSORS, 1).make(plan.query, slots, actor), slots
 
 
 def _fault(problem: Problem) -> SettingsError:

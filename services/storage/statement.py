@@ -21,29 +21,23 @@ What is restricted how, and how a page is cut, is in pages.py. One row without l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
     FromClause,
-    Select,
     Subquery,
-    Text,
     and_,
-    cast,
     func,
     select,
     true,
 )
 
 from services.catalogue.actors import Actor
-from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
-from services.catalogue.scalars import FieldType
 from services.catalogue.selections import (
     About,
     Constant,
@@ -76,16 +70,13 @@ from services.storage.layout import (
     RowLayout,
     RowsLayout,
 )
+from services.storage.levels import KEY, Frame, Level, Numbers, Pending, written
 from services.storage.pages import Pages
 from services.storage.prepared import Prepared
 from services.storage.shapes import Bound
 
 MAX_PARTS: Final = 60
 """Relations in one statement; what has more goes down the general path."""
-
-KEY: Final = FieldType(UUID)
-Field = Callable[[str], ColumnElement[Any]]
-"""From a field's name to its column in a level's rows."""
 
 
 class NotCompiledError(Exception):
@@ -108,109 +99,12 @@ def build(query: Query, slots: Sequence[Bound], actor: Actor) -> Statement:
     return _Builder(slots, actor).build(query)
 
 
-class _Frame:
-    """The row of one resource within a level: where its fields are found, and what has been joined to it."""
-
-    def __init__(self, level: _Level, resource: Resource[Any], field: Field, *, own: bool) -> None:
-        self.level, self.resource, self.own = level, resource, own
-        self._field = field
-        self._columns: dict[str, ColumnElement[Any]] = {}
-        self.joined: dict[Relation, _Frame] = {}
-
-    def column(self, name: str) -> ColumnElement[Any]:
-        """A field's column, the same object each time."""
-        if name not in self._columns:
-            self._columns[name] = self._field(name)
-        return self._columns[name]
-
-    def place(self, name: str) -> int:
-        """The place of a field's array in the last row."""
-        return self.level.place(self.column(name), self.resource.fields[name])
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A list below a level, to be built once the level is complete."""
-
-    member: Many
-    layout: PageLayout
-    key: int
-    unique: bool
-
-
-class _Level:
-    """A level in the making: what its rows are selected from, and the columns of the last row that it gives."""
-
-    def __init__(self, builder: _Builder, source: FromClause, *, unique: bool) -> None:
-        self.builder, self.source, self.unique = builder, source, unique
-        self.joins: list[tuple[Any, ColumnElement[bool]]] = []
-        self.order: list[tuple[int, bool]] = []
-        self.columns: list[ColumnElement[Any]] = []
-        self.outputs: dict[int, tuple[int, FieldType]] = {}
-        """By the index of a column in the level: its place in the last row, and how to write it."""
-        self.pending: list[_Pending] = []
-
-    def index(self, column: ColumnElement[Any]) -> int:
-        """The index of a column, which is added if need be."""
-        for index, each in enumerate(self.columns):
-            if each is column:
-                return index
-        self.columns.append(column)
-        return len(self.columns) - 1
-
-    def place(self, column: ColumnElement[Any], kind: FieldType) -> int:
-        """The place in the last row of a column's array."""
-        index = self.index(column)
-        if index not in self.outputs:
-            self.outputs[index] = (self.builder.next_place(), kind)
-        return self.outputs[index][0]
-
-    def rows(self) -> CTE:
-        """The level itself, once all its columns are known."""
-        rows = self._joined([column.label(f"c{index}") for index, column in enumerate(self.columns)])
-        found = rows.cte(f"l{self.builder.next_level()}")
-        return found.prefix_with("MATERIALIZED") if self.pending else found
-
-    def values(self) -> Select[Any]:
-        """The rows themselves, as they are written."""
-        return self._joined([
-            _written(self.columns[index], kind).label(f"p{place}") for index, (place, kind) in self.outputs.items()
-        ])  # fmt: skip
-
-    def _joined(self, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
-        rows = select(*columns).select_from(self.source)
-        for entity, condition in self.joins:
-            rows = rows.outerjoin(entity, condition)
-        return rows
-
-    def arrays(self, rows: CTE) -> Subquery:
-        """The level as one row of arrays. An order is kept only through an ordered subselect."""
-        sorts = [rows.c[f"c{i}"].desc() if descending else rows.c[f"c{i}"].asc() for i, descending in self.order]
-        inner = select(*rows.c).order_by(*sorts).subquery("r")
-        arrays = [
-            func.array_agg(_written(inner.c[f"c{index}"], kind)).label(f"p{place}")
-            for index, (place, kind) in self.outputs.items()
-        ]
-        return select(*arrays).select_from(inner).subquery(f"a{rows.name[1:]}")
-
-
 class _Builder:
     def __init__(self, slots: Sequence[Bound], actor: Actor) -> None:
         self.slots, self.actor, self.pages = slots, actor, Pages(actor, slots)
-        self._levels = 0
-        self._places = 0
+        self.numbers = Numbers()
         self._found: dict[int, ColumnElement[Any]] = {}
         """The columns of the last row, by their place."""
-
-    def next_place(self) -> int:
-        """A place in the last row."""
-        self._places += 1
-        return self._places - 1
-
-    def next_level(self) -> int:
-        """A level's number."""
-        self._levels += 1
-        return self._levels - 1
 
     def build(self, query: Query) -> Statement:
         if len(query.roots) == 1 and isinstance(query.roots[0], RowRoot) and not any(
@@ -220,8 +114,8 @@ class _Builder:
         roots = [(root.key, self._root(root)) for root in query.roots]
         if not self._found:
             return Statement(None, 0, roots)
-        row = select(*[self._found[place] for place in range(self._places)])
-        return Statement(Prepared(row), self._places, roots)
+        row = select(*[self._found[place] for place in range(self.numbers.places)])
+        return Statement(Prepared(row), self.numbers.places, roots)
 
     def _row(self, root: RowRoot) -> Statement:
         """One row, and nothing else: it needs no arrays."""
@@ -229,7 +123,7 @@ class _Builder:
         level, frame = self._level(page, page, root.resource, unique=True)
         layout = RowLayout(self._object(frame, root.selection), None)
         frame.place("id")
-        return Statement(Prepared(level.values()), self._places, [(root.key, layout)])
+        return Statement(Prepared(level.values()), self.numbers.places, [(root.key, layout)])
 
     def _root(self, root: Root) -> RootLayout:
         if isinstance(root, Constant):
@@ -258,7 +152,7 @@ class _Builder:
     def _list(self, root: ListRoot) -> PageLayout:
         layout = self._page_layout(root.resource, root.slot)
         if About.TOTAL in facts_of(root.listing):
-            layout.size = self.next_place()
+            layout.size = self.numbers.next_place()
             self._found[layout.size] = self.pages.size(root.resource, root.where, root.slot).label(f"p{layout.size}")
         fields, more = self._needed_of(root.resource, root.listing, layout), _looks_ahead(root.listing)
         if fields:
@@ -270,7 +164,7 @@ class _Builder:
             self._fill(layout, root.listing, None)
         return layout
 
-    def _below(self, above: CTE, pending: _Pending) -> None:
+    def _below(self, above: CTE, pending: Pending) -> None:
         """The list of each row of a level."""
         member, layout = pending.member, pending.layout
         key = above.c[f"c{pending.key}"].label("key")
@@ -293,9 +187,9 @@ class _Builder:
         """The sizes of the whole lists of all parents."""
         size = self.pages.size_below(member.relation, member.slot, parents.c.key)
         inner = select(parents.c.key, size.label("size")).subquery("r")
-        layout.sized, layout.size = self.next_place(), self.next_place()
+        layout.sized, layout.size = self.numbers.next_place(), self.numbers.next_place()
         arrays = select(
-            func.array_agg(_written(inner.c.key, KEY)).label("keys"), func.array_agg(inner.c.size).label("sizes")
+            func.array_agg(written(inner.c.key, KEY)).label("keys"), func.array_agg(inner.c.size).label("sizes")
         )
         found = arrays.select_from(inner).subquery(f"sizes{layout.size}")
         self._found |= {layout.sized: found.c["keys"], layout.size: found.c.sizes}
@@ -308,11 +202,11 @@ class _Builder:
 
     def _level(
         self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool
-    ) -> tuple[_Level, _Frame]:
-        level = _Level(self, source, unique=unique)
-        return level, _Frame(level, resource, lambda name: page.c[name], own=True)
+    ) -> tuple[Level, Frame]:
+        level = Level(self.numbers, source, unique=unique)
+        return level, Frame(level, resource, lambda name: page.c[name], own=True)
 
-    def _fill(self, layout: PageLayout, listing: Listing, frame: _Frame | None) -> None:
+    def _fill(self, layout: PageLayout, listing: Listing, frame: Frame | None) -> None:
         """Lay out what is wanted of a page."""
         if frame is not None:
             level = frame.level
@@ -326,7 +220,7 @@ class _Builder:
             outputs = frame.level.outputs or {0: (frame.place("id"), KEY)}
             layout.rows = next(iter(outputs.values()))[0]
 
-    def _part(self, part: Any, frame: _Frame | None) -> RowsLayout | EdgesLayout | FactsLayout:
+    def _part(self, part: Any, frame: Frame | None) -> RowsLayout | EdgesLayout | FactsLayout:
         if isinstance(part, (Constant, Fact)):
             return FactsLayout(None, ((part.key, _fact(part)),))
         if isinstance(part, Facts):
@@ -338,12 +232,12 @@ class _Builder:
         members = [(each.key, self._edge_member(each, frame)) for each in part.members]
         return EdgesLayout(part.key, members)
 
-    def _edge_member(self, member: Any, frame: _Frame) -> Constant | ObjectLayout | None:
+    def _edge_member(self, member: Any, frame: Frame) -> Constant | ObjectLayout | None:
         if isinstance(member, Constant):
             return member
         return None if isinstance(member, Cursor) else self._object(frame, member.selection)
 
-    def _object(self, frame: _Frame, selection: Selection) -> ObjectLayout:
+    def _object(self, frame: Frame, selection: Selection) -> ObjectLayout:
         """Lay out what is wanted of a row, joining and noting what lies below it."""
         members: list[tuple[str, Any]] = []
         for member in selection.members:
@@ -361,25 +255,25 @@ class _Builder:
                 members.append((member.key, self._note(frame, member)))
         return ObjectLayout(members)
 
-    def _join(self, frame: _Frame, member: One) -> _Frame:
+    def _join(self, frame: Frame, member: One) -> Frame:
         relation = member.relation
         if relation not in frame.joined:
             target = relation.target
             entity, on = self.pages.joined(target, frame.column(relation.local))
             frame.level.joins.append((entity, and_(*on)))
-            frame.joined[relation] = _Frame(
+            frame.joined[relation] = Frame(
                 frame.level, target, lambda name: target.policy.column(name, entity, self.actor), own=False
             )
         return frame.joined[relation]
 
-    def _note(self, frame: _Frame, member: Many) -> PageLayout:
+    def _note(self, frame: Frame, member: Many) -> PageLayout:
         layout = self._page_layout(member.relation.target, member.slot)
         layout.parent = frame.place("id")
         unique = frame.own and frame.level.unique
-        frame.level.pending.append(_Pending(member, layout, frame.level.index(frame.column("id")), unique))
+        frame.level.pending.append(Pending(member, layout, frame.level.index(frame.column("id")), unique))
         return layout
 
-    def _finish(self, level: _Level, frame: _Frame) -> None:
+    def _finish(self, level: Level, frame: Frame) -> None:
         if not level.outputs:
             frame.place("id")
         rows = level.rows()
@@ -421,10 +315,3 @@ def _shows_cursors(listing: Listing) -> bool:
     edges = (part for part in listing if isinstance(part, Edges))
     within = any(isinstance(member, Cursor) for part in edges for member in part.members)
     return within or bool(facts_of(listing) & {About.START, About.END, About.NEXT})
-
-
-def _written(column: ColumnElement[Any], kind: FieldType) -> ColumnElement[Any]:
-    """A column as the assembly takes it; a list as JSON, since arrays of unequal length make no array."""
-    if kind.many:
-        return cast(func.to_json(column), Text)
-    return column if kind.scalar is None or kind.scalar.sql is None else kind.scalar.sql(column)

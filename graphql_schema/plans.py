@@ -1,0 +1,63 @@
+"""What the planner makes of an operation: something to read, or something to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql_schema.inputs import Getter, Variables
+from services.catalogue import Operation, Query, Resource
+from services.catalogue.selections import Constant, Input
+
+Locations = list[dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Makes the input of a slot of a call's variables. `fixed`: always the same; `resource`: what a list is of."""
+
+    make: Callable[[Variables], Input]
+    fixed: bool
+    resource: Resource[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """What a query operation reads. `places` are the locations of its root fields, by response name.
+
+    `scopes` are those that its resources need, nodes aside, whose slots are in `nodes`. `rows` are the root fields that
+    are an error when there is no such row; `noted` is what the access line calls it.
+    """
+
+    query: Query
+    slots: Sequence[Slot]
+    places: Mapping[str, Locations]
+    scopes: frozenset[str]
+    nodes: Sequence[int]
+    rows: Sequence[str]
+    noted: str
+
+
+@dataclass(frozen=True, slots=True)
+class MutationStep:
+    """One field of a mutation.
+
+    `payload` says what is shown of the outcome: response name; `row` (the root of `shown` with this name), `result`,
+    `id`, `ok` or `constant`; the values of the result, or the constant. The slots are those behind the result's key.
+    """
+
+    key: str
+    operation: Operation
+    data: Getter
+    payload: Sequence[tuple[str, str, Any]]
+    shown: Query | None
+    slots: Sequence[Slot]
+    places: Locations
+
+
+@dataclass(frozen=True, slots=True)
+class MutationPlan:
+    """The fields of a mutation, one after the other; constants beside them."""
+
+    steps: Sequence[MutationStep | Constant]
