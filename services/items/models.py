@@ -40,7 +40,7 @@ class Item(Timestamps, Base):
     version: Mapped[int] = mapped_column(default=1)
     search_vector: Mapped[Any] = search_vector("title", "description")
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"eager_defaults": False, "version_id_col": version}
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
         # The tree stays within its workspace; what is below a deleted item moves to the top.

@@ -34,6 +34,8 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+    # What PostgreSQL computes (search vectors, above all) is not wanted back from every INSERT and UPDATE.
+    __mapper_args__ = {"eager_defaults": False}
     type_annotation_map = {datetime: DateTime(timezone=True), UUID: Uuid()}
 
 

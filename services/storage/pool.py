@@ -20,11 +20,7 @@ from services.storage import database
 from services.storage.constraints import DRIVER_ERRORS, is_lost
 from services.storage.database import CONNECT_SECONDS, count_statement
 
-READ_SETTINGS: Final = {
-    "default_transaction_read_only": "on",
-    # Plans made once: planning takes longer than these statements do, and they are written to do well with any values.
-    "plan_cache_mode": "force_generic_plan",
-}
+READ_SETTINGS: Final = {"default_transaction_read_only": "on"}
 _UNREACHABLE: Final = (
     OSError,
     asyncpg.PostgresConnectionError,
