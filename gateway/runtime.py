@@ -25,7 +25,7 @@ from services.catalogue.cursors import CursorCodec
 from services.execution import Gateway
 from services.storage.breaker import Breaker
 from services.storage.database import Database
-from services.storage.pool import ReadPool
+from services.storage.pool import MAX_PREPARED, ReadPool
 from services.storage.reader import Reader
 
 
@@ -34,9 +34,8 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
     """Everything behind the faces, on the servers of `settings`, whose URLs must be set."""
     config, cursors = auth_config(settings, catalogue), cursor_codec(settings)
     database = Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
-    reads = ReadPool(
-        settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=settings.PLAN_CACHE_SIZE
-    )
+    prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
+    reads = ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
     reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE) if settings.COMPILED_READS else None
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(

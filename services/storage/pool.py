@@ -20,6 +20,8 @@ from services.storage import database
 from services.storage.constraints import DRIVER_ERRORS, is_lost
 from services.storage.database import CONNECT_SECONDS, count_statement
 
+MAX_PREPARED: Final = 100
+"""Statements that one connection remembers: each takes PostgreSQL some 50 to 200 kB."""
 READ_SETTINGS: Final = {"default_transaction_read_only": "on"}
 _UNREACHABLE: Final = (
     OSError,

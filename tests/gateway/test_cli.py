@@ -92,6 +92,36 @@ def test_explain_tells_all_about_an_operation(no_servers: dict[str, str], name: 
     assert ":actor_id" in told["policy"]
 
 
+def test_explain_prints_the_statement_of_a_selection(no_servers: dict[str, str]) -> None:
+    sql = said("explain", "items.list", "--query", "fields=id,comments.body&include=comments", env=no_servers)
+    statement = sql.partition("\n\n")[2]
+    assert statement.startswith("WITH keys0 AS MATERIALIZED")
+    assert "FROM comments AS comments_1" in statement
+    assert "users" not in statement
+    assert "def assemble" not in statement
+
+
+def test_explain_prints_the_statement_of_a_document(no_servers: dict[str, str]) -> None:
+    sql = said("explain", "--document", "{ me { username } }", "--assembly", env=no_servers)
+    assert "users_1.id = $1::UUID" in sql
+    assert "return {'me': {'username': x0}}" in sql
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--document", "{ me { nonsense } }"], "Cannot query field 'nonsense' on type 'User'."),
+        (["--document", "mutation { logout { ok } }"], "Only queries are read by one statement as a whole."),
+        (["me", "--query", "fields=nonsense"], "Some input is not valid. fields[0]: There is no such field."),
+    ],
+)
+def test_explain_of_what_cannot_be_read_is_a_sentence(
+    no_servers: dict[str, str], arguments: list[str], sentence: str
+) -> None:
+    done = gateway_command("explain", *arguments, env=no_servers)
+    assert done.stderr.strip() == sentence
+
+
 def test_explain_works_for_every_operation(no_servers: dict[str, str], gateway: Gateway) -> None:
     for name, operation in gateway.catalogue.operations.items():
         assert operation.description in said("explain", name, env=no_servers)
