@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import orjson
@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.direct import Application
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
 from gateway.faults import register_fault_handlers, write_problem
@@ -31,30 +31,11 @@ from gateway.settings import Settings, load_settings
 from graphql_schema.endpoint import GraphQLEndpoint
 from graphql_schema.schema import build_schema
 from rest.openapi import openapi_document
-from rest.router import rest_router
+from rest.router import RestRouter
 from services.catalogue import Catalogue
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
-
-
-class Application(FastAPI):
-    """FastAPI, past whose layers and routing some requests go: POSTs to the paths in `direct`, to what is there.
-
-    They pass the gateway's own middleware like all others. What else FastAPI and Starlette put around a request costs
-    as much as a compiled read's way through GraphQL.
-    """
-
-    direct: Mapping[str, ASGIApp] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            application = self.direct.get(scope["path"].removeprefix(scope.get("root_path", "")))
-            if application is not None:
-                scope["app"] = self
-                await application(scope, receive, send)
-                return
-        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -71,15 +52,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         server_timing=not settings.is_production, write=write_problem,
     )  # fmt: skip
+    rest = RestRouter(catalogue, settings.API_V1_STR)
     app = Application(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         telemetry=None if settings.OPENTELEMETRY else {"tracing": False, "metrics": False, "logs": False},
         middleware=middleware,
     )  # fmt: skip
-    app.direct = {GRAPHQL_PATH: behind(middleware, graphql)}
+    app.direct = {("GET", path): behind(middleware, read) for path, read in rest.reads.items()}
+    app.direct["POST", GRAPHQL_PATH] = behind(middleware, graphql)
     register_fault_handlers(app)
-    _mount_rest(app, settings, catalogue)
+    app.router.routes.extend(rest.routes)
+    _mount_openapi(app, settings, catalogue)
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
@@ -101,9 +85,8 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     )  # fmt: skip
 
 
-def _mount_rest(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
+def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
     prefix = settings.API_V1_STR
-    app.router.routes.extend(rest_router(catalogue, prefix))
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:

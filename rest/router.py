@@ -11,8 +11,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
+from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
 from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
@@ -29,18 +31,23 @@ _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 
 
-def rest_router(catalogue: Catalogue, prefix: str) -> list[Route]:
+class RestRouter:
     """Every operation of the catalogue at its path below the prefix.
 
-    One route serves all methods of a path, so that `Allow` of a 405 is complete.
+    `routes` are the framework's; one serves all methods of a path, so that `Allow` of a 405 is complete. `reads` has
+    the GETs once more, by their path, as applications that need no framework.
     """
-    found = []
-    ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
-    for path, routes in groupby(ordered, key=lambda route: route.path):
-        endpoints = {route.method: _endpoint(route, prefix) for route in routes}
-        methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
-        found.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
-    return found
+
+    def __init__(self, catalogue: Catalogue, prefix: str) -> None:
+        self.routes: list[Route] = []
+        self.reads: dict[str, ASGIApp] = {}
+        ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
+        for path, routes in groupby(ordered, key=lambda route: route.path):
+            endpoints = {route.method: _endpoint(route, prefix) for route in routes}
+            methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
+            self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
+            if "GET" in endpoints:
+                self.reads[prefix + path] = _application(endpoints["GET"])
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
@@ -48,6 +55,17 @@ def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
         return await endpoints["GET" if request.method == "HEAD" else request.method](request)
 
     return dispatch
+
+
+def _application(endpoint: Endpoint) -> ASGIApp:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await endpoint(Request(scope, receive))
+        except Problem as problem:
+            response = problem_response(problem)
+        await response(scope, receive, send)
+
+    return application
 
 
 def _endpoint(route: RestRoute, prefix: str) -> Endpoint:

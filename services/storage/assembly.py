@@ -20,15 +20,10 @@ Nothing that a caller sent gets into the text but response names, as Python lite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
-
-import orjson
 
 from services.catalogue.cursors import CursorCodec
-from services.catalogue.scalars import FieldType, format_instant
 from services.catalogue.selections import About, Constant
 from services.storage.layout import (
     Column,
@@ -42,6 +37,7 @@ from services.storage.layout import (
     RowsLayout,
 )
 from services.storage.shapes import Bound
+from services.storage.values import cursor_writer, list_reader, names
 
 Assembly = Callable[[Sequence[Any] | None, Sequence[Bound]], dict[str, Any]]
 
@@ -135,11 +131,11 @@ class _Writer:
         """The expression of a value, in an `x` of its own."""
         name, kind = f"x{column.place}", column.kind
         if kind.many:
-            shown = f"{self._put(_list_reader(column))}({name})"
+            shown = f"{self._put(list_reader(column))}({name})"
         elif kind.identifier is not None:
             shown = f"f'{kind.identifier.prefix}_{{{name}.hex()}}'"
         elif kind.enum is not None and column.by_name:
-            return f"{self._put({None: None} | _names(kind))}[{name}]"
+            return f"{self._put({None: None} | names(kind))}[{name}]"
         else:
             return name
         return f"(None if {name} is None else {shown})" if kind.nullable else shown
@@ -174,10 +170,10 @@ class _Writer:
         if layout.rows is None:
             return "[]"
         found = [self._rows(row, layout.rows) for row in _objects(layout)]
-        if layout.cursor:
+        if layout.cursor and not _is_aligned(layout):
             arrays = ", ".join(f"p{column.place}" for column in layout.cursor)
             found.append(f"zip({arrays})")
-        if len(found) == 1 and not layout.cursor:
+        elif len(found) == 1:
             return found[0]
         if not found:
             return f"(p{layout.rows} or [])"
@@ -197,9 +193,9 @@ class _Writer:
         return lambda rows: f"{name}({rows}, {size if layout.size is not None else None})"
 
     def _parts(self, layout: PageLayout, rows: str, more: str, size: str) -> str:
-        objects, single = iter(range(len(_objects(layout)))), len(_objects(layout)) == 1 and not layout.cursor
-        cursor = self._put(_cursor_writer(layout, self.cursors)) if layout.cursor else ""
-        last = len(_objects(layout))
+        objects, last = iter(range(len(_objects(layout)))), len(_objects(layout))
+        single = last == 1 and (not layout.cursor or _is_aligned(layout))
+        cursor = self._put(cursor_writer(layout, self.cursors)) if layout.cursor else ""
         shown = []
         for part in layout.parts:
             if isinstance(part, RowsLayout):
@@ -217,9 +213,7 @@ class _Writer:
                         members.append(f"{key!r}: {'t' if single else f't[{place}]'}")
                 shown.append(f"{part.key!r}: [{{{', '.join(members)}}} for t in {rows}]")
             else:
-                facts = [
-                    f"{key!r}: {_fact(fact, layout, rows, more, size, cursor, last)}" for key, fact in part.members
-                ]
+                facts = [f"{key!r}: {_fact(fact, layout, rows, more, size, cursor)}" for key, fact in part.members]
                 shown.append(f"{part.key!r}: {{{', '.join(facts)}}}" if part.key is not None else facts[0])
         return f"{{{', '.join(shown)}}}"
 
@@ -233,17 +227,31 @@ class _Writer:
         return name
 
 
-def _fact(fact: Constant | About, layout: PageLayout, rows: str, more: str, size: str, cursor: str, last: int) -> str:
+def _fact(fact: Constant | About, layout: PageLayout, rows: str, more: str, size: str, cursor: str) -> str:
     if isinstance(fact, Constant):
         return repr(fact.value)
+    first, last = _place_of(layout, rows, "0"), _place_of(layout, rows, f"len({rows}) - 1")
     return {
         About.HAS_NEXT: more,
         About.HAS_PREVIOUS: repr(layout.has_previous),
-        About.START: f"({cursor}({rows}[0][{last}]) if {rows} else None)",
-        About.END: f"({cursor}({rows}[-1][{last}]) if {rows} else None)",
-        About.NEXT: f"({cursor}({rows}[-1][{last}]) if {more} else None)",
+        About.START: f"({cursor}({first}) if {rows} else None)",
+        About.END: f"({cursor}({last}) if {rows} else None)",
+        About.NEXT: f"({cursor}({last}) if {more} else None)",
         About.TOTAL: size,
     }[fact]
+
+
+def _place_of(layout: PageLayout, rows: str, index: str) -> str:
+    """The expression of the values of the order of a page's row."""
+    if not _is_aligned(layout):
+        return f"{rows}[{index}][{len(_objects(layout))}]"
+    return f"({', '.join(f'p{column.place}[{index}]' for column in layout.cursor)},)"
+
+
+def _is_aligned(layout: PageLayout) -> bool:
+    """Whether the page's rows are those of the arrays, so that what the cursors need can stay in these."""
+    edges = (part for part in layout.parts if isinstance(part, EdgesLayout))
+    return layout.parent is None and not any(member is None for part in edges for _, member in part.members)
 
 
 def _facts(layout: PageLayout) -> set[About]:
@@ -265,38 +273,3 @@ def _objects(layout: PageLayout) -> list[ObjectLayout]:
 def _looks_at_rows(layout: PageLayout) -> bool:
     """Whether a page is more than a wrapping of its rows."""
     return len(_objects(layout)) != 1 or bool(layout.cursor) or bool(_facts(layout) - {About.TOTAL, About.HAS_PREVIOUS})
-
-
-def _names(kind: FieldType) -> dict[Any, str]:
-    assert kind.enum is not None
-    return {member.value: member.name for member in kind.enum}
-
-
-def _list_reader(column: Column) -> Callable[[str], list[Any]]:
-    """From the JSON that PostgreSQL writes of a list to its JSON here."""
-    convert = _json_converter(column)
-    return lambda text: [None if each is None else convert(each) for each in orjson.loads(text)]
-
-
-def _json_converter(column: Column) -> Callable[[Any], Any]:
-    kind = column.kind
-    if kind.identifier is not None:
-        prefix = kind.identifier.prefix
-        return lambda text: f"{prefix}_{UUID(text).hex}"
-    if kind.python is datetime:
-        return lambda text: format_instant(datetime.fromisoformat(text))
-    if kind.enum is not None and column.by_name:
-        return _names(kind).__getitem__
-    return lambda value: value
-
-
-def _cursor_writer(layout: PageLayout, cursors: CursorCodec) -> Callable[[Iterable[Any]], str]:
-    """From the values of a row's order to its cursor."""
-    prefixes = [each.kind.identifier.prefix if each.kind.identifier else None for each in layout.cursor]
-
-    def write(values: Iterable[Any]) -> str:
-        pairs = zip(prefixes, values, strict=True)
-        plain = [value if prefix is None or value is None else f"{prefix}_{value.hex()}" for prefix, value in pairs]
-        return cursors.sign(layout.resource, layout.order, plain)
-
-    return write

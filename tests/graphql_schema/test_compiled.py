@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
+from starlette.routing import Route
 
 from gateway.settings import Settings
 from graphql_schema.endpoint import GraphQLEndpoint
