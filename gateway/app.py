@@ -145,4 +145,10 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
     async def migrations() -> None:
         await check_migrated(gateway().database.probe, wanted)
 
-    return {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}
+    async def reads() -> None:
+        reader = gateway().reader
+        if reader is not None:
+            await reader.pool.probe()
+
+    found = {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}
+    return found if settings.DATABASE_READ_URL is None else {**found, "reads": Check(reads)}

@@ -87,6 +87,14 @@ class ReadPool:
         finally:
             self._release(found)
 
+    async def probe(self) -> None:
+        """Ask whether the database answers, however busy the pool is."""
+        connection = await self._open()
+        try:
+            await connection.execute("select 1")
+        finally:
+            await connection.close(timeout=CONNECT_SECONDS)
+
     async def close(self) -> None:
         """Close every connection."""
         self._closed = True
