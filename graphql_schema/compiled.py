@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType, is_non_null_type, type_from_ast
 
 from graphql_schema.complexity import check_complexity, size_variables
+from graphql_schema.documents import Documents
 from graphql_schema.fields import condition_names
 from graphql_schema.inputs import ABSENT, Coerce, UnfitError, Variables
 from graphql_schema.planner import Planner
@@ -28,6 +29,10 @@ from services.execution import Gateway
 from services.storage.shapes import Bound
 from services.storage.statement import NotCompiledError
 
+LONGEST: Final = 20_000
+"""Characters of a document that may be remembered."""
+USUAL: Final = 500
+"""Characters of a document that counts as one of those remembered; longer ones count as several."""
 MAX_VARIANTS: Final = 16
 """Plans of one operation, by the values in its directives."""
 
@@ -52,10 +57,13 @@ class _Variant:
 
 @dataclass(slots=True)
 class CompiledOperation:
-    """One operation of one document. `sizes`: the variables that say how much is asked for."""
+    """One operation of one document. `sizes`: the variables that say how much is asked for.
 
-    document: DocumentNode
-    operation: OperationDefinitionNode
+    The parsed document is not kept: it takes some 200 times the text.
+    """
+
+    text: str
+    name: str | None
     variables: Sequence[Variable]
     conditions: Sequence[str]
     sizes: Sequence[str]
@@ -68,9 +76,11 @@ class CompiledOperation:
 class CompiledOperations:
     """Plans and runs operations. `size`: how many are remembered; `sight`: when a document is planned."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, *, size: int, sight: int) -> None:
-        self._schema, self._planner = schema, Planner(schema, catalogue)
-        self._remembered: LRUCache[tuple[str, str | None], CompiledOperation | None] = LRUCache(size)
+    def __init__(
+        self, schema: GraphQLSchema, catalogue: Catalogue, documents: Documents, *, size: int, sight: int
+    ) -> None:
+        self._schema, self._planner, self._documents = schema, Planner(schema, catalogue), documents
+        self._remembered: LRUCache[tuple[str, str | None], CompiledOperation | None] = LRUCache(size, getsizeof=_weight)
         self._seen: LRUCache[int, int] = LRUCache(8 * size)
         self._sight = sight
 
@@ -80,7 +90,7 @@ class CompiledOperations:
 
     def wants(self, text: str, name: str | None) -> bool:
         """Whether the operation should be compiled now: it is not remembered, and has been sent often enough."""
-        if (text, name) in self._remembered:
+        if len(text) > min(LONGEST, USUAL * self._remembered.maxsize) or (text, name) in self._remembered:
             return False
         key = hash((text, name))
         times = self._seen.get(key, 0) + 1
@@ -100,7 +110,7 @@ class CompiledOperations:
             variables = [self._variable(each) for each in operation.variable_definitions or ()]
             names = {each.name for each in variables}
             found = CompiledOperation(
-                document, operation, variables, [each for each in condition_names(document) if each in names], sizes,
+                text, name, variables, [each for each in condition_names(document) if each in names], sizes,
                 operation.operation is OperationType.QUERY,
                 len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called),
             )  # fmt: skip
@@ -116,7 +126,7 @@ class CompiledOperations:
         try:
             variables = _coerced(operation.variables, given)
             if operation.sizes:
-                check_complexity(self._schema, operation.document, operation.operation, given)
+                check_complexity(self._schema, *self._parsed(operation), given)
             variant = self._variant(operation, variables, gateway)
             if variant is None:
                 return None
@@ -138,12 +148,17 @@ class CompiledOperations:
         if not all(type(each) is bool for each in conditions.values()):
             raise UnfitError
         try:
-            plan = self._planner.plan(operation.document, operation.operation, conditions)
+            plan = self._planner.plan(*self._parsed(operation), conditions)
             if isinstance(plan, MutationPlan):
                 return _Variant(plan)
             return _Variant(plan, [bound(slot, {}, gateway) if slot.fixed else None for slot in plan.slots])
         except (NotCompiledError, UnfitError, Problem, RecursionError):
             return None
+
+    def _parsed(self, operation: CompiledOperation) -> tuple[DocumentNode, OperationDefinitionNode]:
+        prepared = self._documents.prepare(operation.text)
+        assert prepared.document is not None
+        return prepared.document, prepared.operation(operation.name)
 
     def _variable(self, definition: Any) -> Variable:
         kind = type_from_ast(self._schema, definition.type)
@@ -152,6 +167,10 @@ class CompiledOperations:
             default = self._planner.coercers.literal(definition.default_value, kind)({})
         required = is_non_null_type(kind)
         return Variable(definition.variable.name.value, self._planner.coercers.of(kind), default, required)
+
+
+def _weight(operation: CompiledOperation | None) -> int:
+    return 1 if operation is None else -(-len(operation.text) // USUAL)
 
 
 def _coerced(variables: Sequence[Variable], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class GraphQLEndpoint:
         self._schema, self._catalogue, self._page = schema, catalogue, page
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
-        self._compiled = CompiledOperations(self._core, catalogue, size=plans, sight=plan_on_sight)
+        self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and POST."""

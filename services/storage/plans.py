@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cachetools import LRUCache
 
@@ -35,19 +35,29 @@ class Plan:
         ]
 
 
+USUAL: Final = 10_000
+"""Characters of a statement that counts as one of those remembered; longer ones count as several."""
+
+
+def _weight(plan: Plan) -> int:
+    return 1 + len(plan.text) // USUAL
+
+
 class Plans:
     """Makes plans and remembers the last `size` of them that were used."""
 
     def __init__(self, cursors: CursorCodec, size: int) -> None:
         self._cursors = cursors
-        self._remembered: LRUCache[Hashable, Plan] = LRUCache(size)
+        self._remembered: LRUCache[Hashable, Plan] = LRUCache(size, getsizeof=_weight)
 
     def find(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
         """The plan for these inputs and this kind of actor. Raises NotCompiledError."""
         key = (query, actor.is_admin, *[slot.shape for slot in slots])
         found = self._remembered.get(key)
         if found is None:
-            found = self._remembered[key] = self.make(query, slots, actor)
+            found = self.make(query, slots, actor)
+            if _weight(found) <= self._remembered.maxsize:
+                self._remembered[key] = found
         return found
 
     def make(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
