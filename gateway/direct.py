@@ -14,8 +14,8 @@ class Application(FastAPI):
     """FastAPI, past whose layers and routing some requests go: those that `direct` has an application for.
 
     It is asked by method and path; a path may have `{id}` for its segment behind the last but one, or the last. These
-    requests pass the gateway's own middleware like all others. What else FastAPI and Starlette put around a request
-    costs as much as a compiled read does on its way through GraphQL.
+    requests pass the gateway's own middleware like all others; what else FastAPI and Starlette put around a request,
+    they have no use for.
     """
 
     def __init__(self, **options: Any) -> None:

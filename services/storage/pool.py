@@ -21,7 +21,7 @@ from services.storage.constraints import DRIVER_ERRORS, is_lost
 from services.storage.database import CONNECT_SECONDS, count_statement
 
 MAX_PREPARED: Final = 100
-"""Statements that one connection remembers: each takes PostgreSQL some 50 to 200 kB."""
+"""Statements that one connection remembers: PostgreSQL keeps a plan of each in every backend."""
 READ_SETTINGS: Final = {"default_transaction_read_only": "on"}
 _UNREACHABLE: Final = (
     OSError,
