@@ -135,21 +135,23 @@ class Gateway:
                 authorize_read(related, actor)
             check_size(write.shown, (NIL, *write.inputs))
         data = parse_input(operation.input or NoInput, write.data or b"{}")
-        before = observation.statements()
-        try:
-            return await self._call(operation, actor, write, data, client)
-        except ConnectionLostError:
-            # PostgreSQL had closed the connection before it was used: at the first statement nothing is done yet.
-            if observation.statements() - before != 1:
-                raise
-            return await self._call(operation, actor, write, data, client)
+        return await self._call(operation, actor, write, data, client)
 
     async def _call(
-        self, operation: Operation, actor: Actor, write: Write, data: InputModel, client: Client | None
-    ) -> Result | Shown:
-        before = observation.statements()
-        async with self.unit_of_work(actor, client) as call:
-            result = await self._write(operation, call, write, data)
+        self, operation: Operation, actor: Actor, write: Write, data: InputModel, client: Client | None,
+        *, again: bool = False,
+    ) -> Result | Shown:  # fmt: skip
+        before, written = observation.statements(), False
+        try:
+            async with self.unit_of_work(actor, client) as call:
+                result = await self._write(operation, call, write, data)
+                written = True
+        except ConnectionLostError:
+            # PostgreSQL had closed the connection before it was used: at the first statement nothing is done yet. Once
+            # all is written it is the commit that failed, and nobody knows whether it was made.
+            if again or written or observation.statements() - before != 1:
+                raise
+            return await self._call(operation, actor, write, data, client, again=True)
         sent = observation.statements() - before
         if self.reader is not None and sent > operation.statements:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)

@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from httpx import Response
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.settings import Settings
 from services.execution import Gateway
@@ -166,3 +168,23 @@ async def test_connection_lost_in_the_midst_is_unavailable(
             assert (await connection.execute(KILL_WAITING)).scalar_one() == 1
         expect_unavailable(await task)
     assert await face.ok("get_item", ada, id=item["id"]) == item
+
+
+async def test_what_may_have_been_committed_is_not_done_again(
+    rest: Face, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, write, done = AsyncSession.commit, Gateway._write, []
+
+    async def committed_but_not_heard(session: AsyncSession) -> None:
+        await commit(session)
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+    async def noted(self: Gateway, operation: Any, *arguments: Any) -> Any:
+        done.append(operation.name)
+        return await write(self, operation, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AsyncSession, "commit", committed_but_not_heard)
+        patch.setattr(Gateway, "_write", noted)
+        expect_unavailable(await rest.call("logout", ada))
+    assert done == ["logout"]
