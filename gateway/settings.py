@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     DATABASE_URL: SecretStr | None = None
     DATABASE_POOL_SIZE: PositiveInt = 10
     DATABASE_READ_URL: SecretStr | None = None
-    DATABASE_READ_POOL_SIZE: PositiveInt = 10
+    DATABASE_READ_POOL_SIZE: PositiveInt = 6
     COMPILED_READS: bool = True
     PLAN_CACHE_SIZE: PositiveInt = 500
     PLAN_ON_SIGHT: PositiveInt = 2

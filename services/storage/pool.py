@@ -46,7 +46,8 @@ class ReadPool:
         self._settings, self._wait_seconds = {**database.SERVER_SETTINGS, **READ_SETTINGS}, database.WAIT_SECONDS
         self._idle: list[asyncpg.Connection] = []
         self._unopened = size
-        self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
+        self._waiting: deque[tuple[float, asyncio.Future[asyncpg.Connection | None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
@@ -98,6 +99,8 @@ class ReadPool:
     async def close(self) -> None:
         """Close every connection."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         while self._idle:
             await self._idle.pop().close(timeout=CONNECT_SECONDS)
 
@@ -121,17 +124,32 @@ class ReadPool:
             raise
 
     async def _wait(self) -> asyncpg.Connection | None:
-        """A connection that somebody gives back, or None for the right to open one."""
-        future: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        """A connection that somebody gives back, or None for the right to open one. Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[asyncpg.Connection | None] = loop.create_future()
+        self._waiting.append((loop.time() + self._wait_seconds, future))
+        if self._timer is None:
+            self._timer = loop.call_later(self._wait_seconds, self._give_up)
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                return await future
+            return await future
         except BaseException:
-            if future.done() and not future.cancelled():
+            if future.done() and not future.cancelled() and future.exception() is None:
                 found = future.result()
                 self._give_way() if found is None else self._release(found)
             raise
+
+    def _give_up(self) -> None:
+        """Who has waited too long learns it. One timer is cheaper than one for each."""
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._waiting:
+            until, future = self._waiting[0]
+            if until > loop.time():
+                self._timer = loop.call_at(until, self._give_up)
+                return
+            self._waiting.popleft()
+            if not future.done():
+                future.set_exception(TimeoutError())
 
     async def _open(self) -> asyncpg.Connection:
         return await asyncpg.connect(
@@ -166,7 +184,7 @@ class ReadPool:
 
     def _next(self) -> asyncio.Future[asyncpg.Connection | None] | None:
         while self._waiting:
-            future = self._waiting.popleft()
+            _, future = self._waiting.popleft()
             if not future.done():
                 return future
         return None
