@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from gateway.direct import Application
 from gateway.embedded import check_reachable, embedded_servers
@@ -59,8 +60,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry=None if settings.OPENTELEMETRY else {"tracing": False, "metrics": False, "logs": False},
         middleware=middleware,
     )  # fmt: skip
-    app.direct = {("GET", path): behind(middleware, read) for path, read in rest.reads.items()}
-    app.direct["POST", GRAPHQL_PATH] = behind(middleware, graphql)
+    if not settings.OPENTELEMETRY:  # which only hears of what goes through the framework
+        direct: dict[tuple[str, str], ASGIApp] = {**rest.direct, ("POST", GRAPHQL_PATH): graphql}
+        app.direct = {address: behind(middleware, each) for address, each in direct.items()}
     register_fault_handlers(app)
     app.router.routes.extend(rest.routes)
     _mount_openapi(app, settings, catalogue)

@@ -1,4 +1,4 @@
-"""The shortest way to a read."""
+"""The shortest way to an operation."""
 
 from __future__ import annotations
 

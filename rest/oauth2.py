@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import orjson
-from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST
@@ -22,8 +23,12 @@ async def form_body(request: Request) -> bytes:
 
     Raises `validation_failed` for another grant type, `bad_request` for bytes that are not UTF-8.
     """
-    async with request.form(max_fields=10) as form:
-        pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name not in _IGNORED]
+    try:
+        async with request.form(max_fields=10) as form:
+            given = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    except HTTPException as error:
+        raise Problem(BAD_REQUEST, error.detail) from None
+    pairs = [(name, value) for name, value in given if name not in _IGNORED]
     fields = dict(pairs)
     for name in fields:
         if sum(each == name for each, _ in pairs) > 1:

@@ -34,20 +34,19 @@ _MERGE_PATCH = "application/merge-patch+json"
 class RestRouter:
     """Every operation of the catalogue at its path below the prefix.
 
-    `routes` are the framework's; one serves all methods of a path, so that `Allow` of a 405 is complete. `reads` has
-    the GETs once more, by their path, as applications that need no framework.
+    `routes` are the framework's; one serves all methods of a path, so that `Allow` of a 405 is complete. `direct` has
+    the same once more, by method and path, as applications that need no framework.
     """
 
     def __init__(self, catalogue: Catalogue, prefix: str) -> None:
         self.routes: list[Route] = []
-        self.reads: dict[str, ASGIApp] = {}
+        self.direct: dict[tuple[str, str], ASGIApp] = {}
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         for path, routes in groupby(ordered, key=lambda route: route.path):
             endpoints = {route.method: _endpoint(route, prefix) for route in routes}
             methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
             self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
-            if "GET" in endpoints:
-                self.reads[prefix + path] = _application(endpoints["GET"])
+            self.direct |= {(method, prefix + path): _application(each) for method, each in endpoints.items()}
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
