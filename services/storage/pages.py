@@ -158,20 +158,24 @@ class Pages:
         more: bool,
     ) -> Subquery:
         """A page that is read key by key if the keys are few, otherwise in the list's order."""
-        keys, fields = self._set(within), tuple(fields)
+        keys, fields, order = self._set(within), tuple(fields), self._arguments(slot).order
         few = select(func.count()).select_from(keys).scalar_subquery() <= FEW
         own = select(keys.c.key).where(few).subquery("own")
+        reach = self._number(slot, "reach_next" if more else "reach")
+        # Of most of these rows nothing but their place is needed, and that is often in an index.
         entity = aliased(resource.model)
         found = [getattr(entity, within.column) == own.c.key, *self._asked(resource, entity, slot, where)]
-        reach = self._number(slot, "reach_next" if more else "reach")
-        rows = self._rows(resource, entity, fields, found).order_by(*self._order(resource, entity, slot))
-        by_key = rows.limit(reach).lateral("newest")
+        places = self._rows(resource, entity, dict.fromkeys(["id", *(each.field for each in order)]), found)
+        newest = places.order_by(*self._order(resource, entity, slot)).limit(reach).lateral("newest")
+        merged = select(newest.c.id).select_from(own.join(newest, true()))
+        nearest = merged.order_by(*ordered(order, newest)).limit(reach).subquery("nearest")
+        entity = aliased(resource.model)
+        by_key = self._rows(resource, entity, fields, [entity.id == nearest.c.id])
         entity = aliased(resource.model)
         found = [not_(few), self._visible(resource, entity), *self._asked(resource, entity, slot, where)]
-        rows = self._rows(resource, entity, fields, found)
-        in_order = self._bounded(rows, self._order(resource, entity, slot), slot)
-        both = union_all(select(*by_key.c).select_from(own.join(by_key, true())), select(*in_order.c)).subquery("found")
-        return self._cut(select(*both.c), ordered(self._arguments(slot).order, both), slot, more=more)
+        in_order = self._bounded(self._rows(resource, entity, fields, found), self._order(resource, entity, slot), slot)
+        both = union_all(by_key, select(*in_order.c)).subquery("found")
+        return self._cut(select(*both.c), ordered(order, both), slot, more=more)
 
     def _cut(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int, *, more: bool) -> Subquery:
         """The page of rows that have no order yet."""
