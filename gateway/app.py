@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import orjson
@@ -31,6 +31,7 @@ from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
 from graphql_schema.endpoint import GraphQLEndpoint
 from graphql_schema.schema import build_schema
+from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
 from services.catalogue import Catalogue
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     register_fault_handlers(app)
     app.router.routes.extend(rest.routes)
     _mount_openapi(app, settings, catalogue)
+    app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
@@ -85,6 +87,14 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
         build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT,
     )  # fmt: skip
+
+
+def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        issuer = settings.PUBLIC_URL or str(request.base_url).rstrip("/")
+        return Response(orjson.dumps(metadata(catalogue, issuer, settings.API_V1_STR)), media_type="application/json")
+
+    return endpoint
 
 
 def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:

@@ -26,13 +26,14 @@ MAX_DEPTH: Final = 6
 _SECRET_KEY = re.compile(r"passw|token|secret|authorization|cookie|api_?key|private_?key|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*"  # a JWT (RFC 7519): base64url of '{"…' and two more parts
+    r"|hgw_[0-9A-Za-z]{8,}"  # an API key
     r"|\$(?:argon2\w*|2[abxy])\$[\w$=,+/.-]+"  # a password hash
     r"|(?i:(?P<scheme>\b(?:bearer|basic))\s+[\w.~+/=-]{4,})"
     r"|(?P<user>://[^\s:/@]*:)[^\s@]*(?=@)"  # the password of a URL
     r"|(?i:(?P<key>[\w-]*(?:passw(?:or)?d|token|secret|api_?key)[\"']?\s*[=:]\s*[\"']?)(?!\[redacted)[^\s\"',;&)}\]]+)"
 )
 
-_TRACES: Final = ("eyj", "$argon2", "$2", "://", "bearer", "basic", "passw", "token", "secret", "key")
+_TRACES: Final = ("eyj", "hgw_", "$argon2", "$2", "://", "bearer", "basic", "passw", "token", "secret", "key")
 """Whatever `_SECRET_TEXT` finds contains one of these, in lower case."""
 
 _PLAIN: Final = frozenset({int, float, bool, type(None)})

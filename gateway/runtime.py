@@ -12,17 +12,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.settings import Settings
-from services.auth.authentication import Authenticator
+from services.auth.authentication import KEY_PREFIX, Authenticator
 from services.auth.config import AuthConfig
 from services.auth.memory import TokenMemory
 from services.auth.passwords import Passwords
-from services.auth.revocations import heard_revocations
+from services.auth.revocations import Revocations, heard_revocations
 from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
 from services.execution import Gateway
+from services.keys.states import ApiKeys
 from services.storage.breaker import Breaker
 from services.storage.database import Database
 from services.storage.pool import MAX_PREPARED, ReadPool
@@ -44,16 +45,20 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
     tokens = Tokens(config)
     breaker = Breaker()
     memory = TokenMemory(config.remembered_tokens)
-    states = SessionStates(database, redis, breaker, memory, mark_seconds=int(config.access_lifetime.total_seconds()))
+    revocations = Revocations(redis, memory)
+    marked = int(config.access_lifetime.total_seconds())
+    states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
+    keys = ApiKeys(database, memory, frozenset(config.scopes))
     parts = [
-        config, redis, tokens, states, memory,
-        Passwords.of(config), SignInThrottle(redis, breaker, config), Authenticator(tokens, states, memory),
+        config, redis, tokens, states, memory, revocations,
+        Passwords.of(config), SignInThrottle(redis, breaker, config),
+        Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
             yield Gateway(catalogue, database, cursors, reader, {type(part): part for part in parts})
     finally:
-        await states.close()
+        await revocations.close()
         await redis.aclose()
         await reads.close()
         await database.close()

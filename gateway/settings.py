@@ -39,6 +39,7 @@ DEFAULT_MODULES = (
     "services.users",
     "services.auth",
     "services.workspaces",
+    "services.keys",
     "services.items",
     "services.labels",
     "services.comments",
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     PROJECT_NAME: str = "Hybrid Gateway"
     VERSION: str = Field(default_factory=_distribution_version)
     ENVIRONMENT: Literal["development", "test", "production"] = "development"
+    PUBLIC_URL: str = Field(default="", pattern=r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$")
     API_V1_STR: str = Field(default="/api/v1", pattern=r"^(/[A-Za-z0-9._~-]+)+$")
     MODULES: TextList = list(DEFAULT_MODULES)
 

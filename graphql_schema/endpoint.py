@@ -22,7 +22,7 @@ from graphql_schema.values import called_operations, input_problem, literal_erro
 from services import observation
 from services.auth.authentication import Authenticator
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
-from services.catalogue.problems import INVALID_TOKEN, METHOD_NOT_ALLOWED, VALIDATION_FAILED
+from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, VALIDATION_FAILED
 from services.execution import authorize
 
 
@@ -78,8 +78,8 @@ class GraphQLEndpoint:
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
-            # A token that is worth nothing is refused by HTTP too, whatever the client accepts.
-            by_http = typed or problem.type in (INVALID_TOKEN, METHOD_NOT_ALLOWED)
+            # A credential that is worth nothing is refused by HTTP too, whatever the client accepts.
+            by_http = typed or problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
             return _refusal(problem, typed, problem.type.status if by_http else 200)
         return await self._run(asked, context, typed)
 
@@ -96,7 +96,7 @@ class GraphQLEndpoint:
         open_to_all = operation.open_to_all
 
         async def authenticate() -> Actor:
-            return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.authorization)
+            return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
         caller = Caller(await authenticate(), asking.client, authenticate)
         return await self._compiled.run(operation, gateway, caller, asked.variables)
@@ -118,12 +118,12 @@ class GraphQLEndpoint:
             raise Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
         called = called_operations(self._catalogue, operation)
         only = called if len(called) == len(operation.selection_set.selections) else ()
-        actor = await gateway.part(Authenticator).actor_for(only, asking.authorization)
+        actor = await gateway.part(Authenticator).actor_for(only, asking.presented)
         self._check_values(actor, called, prepared, operation, asked)
         check_complexity(self._core, document, operation, asked.variables)
 
         async def authenticate() -> Actor:
-            return await gateway.part(Authenticator).actor_for(only, asking.authorization)
+            return await gateway.part(Authenticator).actor_for(only, asking.presented)
 
         return Context(gateway, actor, asking.client, document, authenticate)
 

@@ -11,6 +11,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from services.execution import Gateway
@@ -42,10 +43,10 @@ class Asking:
         return bool(self.scope["method"] == "POST")
 
     @property
-    def authorization(self) -> str | None:
-        """The credentials, if there are any."""
-        found = self.headers.get(b"authorization")
-        return None if found is None else found.decode("latin-1")
+    def presented(self) -> Presented:
+        """What the request says of its caller."""
+        address = self.scope.get("client")
+        return Presented.of(self.scope["headers"], address[0] if address else "")
 
     @property
     def client(self) -> Client:

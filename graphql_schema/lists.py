@@ -80,9 +80,9 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
     edge = strawberry.type(
         _with_fields(f"{name}Edge", [
             attribute("cursor", str, "The place of the edge in the list.", lambda edge: edge[0]),
-            attribute("node", node, f"The {resource.name}.", lambda edge: edge[1]),
+            attribute("node", node, f"The {resource.noun}.", lambda edge: edge[1]),
         ]),
-        name=f"{name}Edge", description=f"A {resource.name} in a list.",
+        name=f"{name}Edge", description=f"One {resource.noun} in a list.",
     )  # fmt: skip
     fields = [
         attribute("edges", list_of(edge), "The rows of the page with their cursors.", _edges),
@@ -91,7 +91,7 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
         field("total_count", int, "The size of the whole list.", _total),
     ]
     return strawberry.type(
-        _with_fields(f"{name}Connection", fields), name=f"{name}Connection", description=f"A page of {resource.plural}."
+        _with_fields(f"{name}Connection", fields), name=f"{name}Connection", description=f"A page of {resource.nouns}."
     )
 
 
@@ -152,7 +152,7 @@ def filter_type(resource: Resource[Any]) -> Any:
         Argument("or", list_of(itself), "At least one of these holds."),
         Argument("not", itself, "This does not hold."),
     ]
-    return input_type(kind, f"Which {resource.plural} to list; all entries must hold.", members, itself)
+    return input_type(kind, f"Which {resource.nouns} to list; all entries must hold.", members, itself)
 
 
 @cache
@@ -160,12 +160,12 @@ def order_type(resource: Resource[Any]) -> Any:
     """`ItemOrder`: a field and a direction."""
     name = pascal(resource.name)
     fields = Enum(f"{name}OrderField", {each.upper(): each for each in (*resource.sorts, "id")})  # type: ignore[misc]
-    kind = described_enum(fields, f"What {resource.plural} can be sorted by.")
+    kind = described_enum(fields, f"What {resource.nouns} can be sorted by.")
     members = [
         Argument("field", kind, "What to sort by.", required=True),
         Argument("direction", OrderDirection, "Which way; ascending if left out."),
     ]
-    return input_type(f"{name}Order", f"How to sort {resource.plural}.", members)
+    return input_type(f"{name}Order", f"How to sort {resource.nouns}.", members)
 
 
 def _condition_type(kind: FieldType) -> Any:

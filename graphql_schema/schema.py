@@ -123,7 +123,7 @@ class _Builder:
         """`CreateItemPayload { item }`; `LoginPayload { tokenPair }`; a deleted row's `id`; otherwise `ok`."""
         name, result = f"{pascal(operation.name)}Payload", operation.result
         if isinstance(result, Resource):
-            words = f"The {result.name} as it is now."
+            words = f"The {result.noun} as it is now."
             fields = [
                 attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))
             ]
@@ -177,7 +177,7 @@ def _python_name(operation: Operation) -> str:
 
 
 def _id_argument(resource: Resource[Any]) -> Argument:
-    words = f"The identifier of the {resource.name}, `{Identifier(resource.prefix).form}`."
+    words = f"The identifier of the {resource.noun}, `{Identifier(resource.prefix).form}`."
     return Argument("id", strawberry.ID, words, required=True)
 
 

@@ -1,24 +1,33 @@
-"""The OAuth2 password form (RFC 6749, 4.3.2) of `POST /auth/login`: the hand-written half of the operation `login`."""
+"""What OAuth2 asks of REST beside JSON: bodies as forms, and the server's metadata.
+
+The form of `POST /auth/login` is the password grant (RFC 6749, 4.3.2), those of `/auth/introspect` and `/auth/revoke`
+are RFC 7662's and RFC 7009's. They become the JSON input of the same operations.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from services.catalogue import Problem
+from services.catalogue import Catalogue, Problem
 from services.catalogue.problems import BAD_REQUEST
 
-OPERATION: Final = "login"
+LOGIN: Final = "login"
+INTROSPECTION: Final = "introspect"
+REVOCATION: Final = "revoke"
+BY_FORM: Final = (LOGIN, INTROSPECTION, REVOCATION)
+"""Operations that take a form as well."""
 FORM: Final = "application/x-www-form-urlencoded"
+METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 
-# The form's own fields; the client's credentials are accepted as RFC 6749 has them, and not looked at.
+# The forms' own fields; the client's credentials are accepted as RFC 6749 has them, and not looked at.
 _IGNORED: Final = ("client_id", "client_secret")
 
 
-async def form_body(request: Request) -> bytes:
+async def form_body(request: Request, operation: str) -> bytes:
     """The form as the operation's JSON input.
 
     Raises `validation_failed` for another grant type, `bad_request` for bytes that are not UTF-8.
@@ -33,11 +42,48 @@ async def form_body(request: Request) -> bytes:
     for name in fields:
         if sum(each == name for each, _ in pairs) > 1:
             raise Problem.field(name, "conflict", "This field is given twice.")
-    if fields.pop("grant_type", "password") not in ("password", ""):
-        raise Problem.field("grant_type", "choice", "Only the password grant is offered.")
-    if not fields.get("scope"):
-        fields.pop("scope", None)
+    if operation == LOGIN:
+        _check_grant(fields)
     try:
         return orjson.dumps(fields)
     except TypeError:
         raise Problem(BAD_REQUEST, "The form is not valid UTF-8.") from None
+
+
+def _check_grant(fields: dict[str, str]) -> None:
+    if fields.pop("grant_type", "password") not in ("password", ""):
+        raise Problem.field("grant_type", "choice", "Only the password grant is offered.")
+    if not fields.get("scope"):
+        fields.pop("scope", None)
+
+
+def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
+    """The authorization server's metadata (RFC 8414, section 2). `issuer` is the gateway's own URL."""
+
+    def endpoint(name: str) -> str:
+        return f"{issuer}{prefix}/{catalogue.operations[name].address}"
+
+    found: dict[str, Any] = {
+        "issuer": issuer,
+        "scopes_supported": list(catalogue.scopes),
+        # There is no authorization endpoint, so no response type.
+        "response_types_supported": [],
+        "service_documentation": f"{issuer}/docs",
+    }
+    if LOGIN in catalogue.operations:
+        found |= {
+            "token_endpoint": endpoint(LOGIN),
+            "grant_types_supported": ["password"],
+            "token_endpoint_auth_methods_supported": ["none"],
+        }
+    if INTROSPECTION in catalogue.operations:
+        found |= {
+            "introspection_endpoint": endpoint(INTROSPECTION),
+            "introspection_endpoint_auth_methods_supported": ["bearer"],
+        }
+    if REVOCATION in catalogue.operations:
+        found |= {
+            "revocation_endpoint": endpoint(REVOCATION),
+            "revocation_endpoint_auth_methods_supported": ["none"],
+        }
+    return found

@@ -74,7 +74,7 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
             str(route.status): _success(route),
             **_failures(problems, has_body=route.method in ("POST", "PATCH")),
         },
-        "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}],
+        "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
     body = _body(route)
     if body is not None:
@@ -94,7 +94,7 @@ def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str]
     problems = (UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, VALIDATION_FAILED)
     scopes = sorted({relation.source.read_scope, relation.target.read_scope})
     what = relation.name.replace("_", " ")
-    description = f"List the {what} of one {relation.source.name}, a page at a time."
+    description = f"List the {what} of one {relation.source.noun}, a page at a time."
     return f"list_{relation.source.name}_{relation.name}", description, problems, scopes, False
 
 
@@ -115,8 +115,9 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
     content: dict[str, Any] = {_JSON: shape}
     if operation.kind is Kind.UPDATE:
         content["application/merge-patch+json"] = shape
-    if operation.name == oauth2.OPERATION:
-        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}LoginForm"}}
+    if operation.name in oauth2.BY_FORM:
+        form = "LoginForm" if operation.name == oauth2.LOGIN else operation.input.__name__
+        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}}
     required = any(field.is_required() for field in operation.input.model_fields.values())
     return {"required": required, "content": content}
 
@@ -134,7 +135,7 @@ def _success(route: RestRoute) -> dict[str, Any]:
         }
     name = f"{pascal(resource.name)}List" if route.is_list else pascal(resource.name)
     found: dict[str, Any] = {
-        "description": f"A page of {resource.plural}." if route.is_list else f"The {resource.name}.",
+        "description": f"A page of {resource.nouns}." if route.is_list else f"The {resource.noun}.",
         "content": {_JSON: {"schema": {"$ref": SCHEMA + name}}},
     }
     text = {"schema": {"type": "string"}}
@@ -184,7 +185,8 @@ def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
             "description": "Sign in with user name and password.",
             "flows": {"password": flow},
         },
-        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token (JWT) or an API key."},
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
     }
 
 
@@ -198,5 +200,5 @@ def _tags(catalogue: Catalogue) -> list[str]:
 
 
 def _tag(name: str, catalogue: Catalogue) -> dict[str, str]:
-    resource = next((each for each in catalogue.resources.values() if each.plural == name), None)
+    resource = next((each for each in catalogue.resources.values() if each.path == name), None)
     return {"name": name, "description": resource.description if resource else "Signing in and out."}

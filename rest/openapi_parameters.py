@@ -33,7 +33,7 @@ def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
         "name": "id",
         "in": "path",
         "required": True,
-        "description": f"The identifier of the {resource.name}.",
+        "description": f"The identifier of the {resource.noun}.",
         "schema": schema,
     }
 

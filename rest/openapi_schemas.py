@@ -102,7 +102,7 @@ def _list_schema(resource: Resource[Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "title": f"{pascal(resource.name)}List",
-        "description": f"A page of {resource.plural}.",
+        "description": f"A page of {resource.nouns}.",
         "required": ["data", "page"],
         "properties": {
             "data": {"type": "array", "items": {"$ref": f"{SCHEMA}{pascal(resource.name)}"}},

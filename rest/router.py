@@ -19,7 +19,7 @@ from rest.query import Parameters, parameters, refuse_rest
 from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
 from services import execution
-from services.auth.authentication import Authenticator
+from services.auth.authentication import Authenticator, Presented
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
@@ -84,7 +84,7 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
 async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
     """The actor of a request, who may call the route. Raises `invalid_token` and as `authorize`."""
     called = [route.operation] if route.operation is not None else []
-    actor = await gateway.part(Authenticator).actor_for(called, request.headers.get("authorization"))
+    actor = await gateway.part(Authenticator).actor_for(called, _presented(request))
     if route.operation is not None:
         execution.authorize(route.operation, actor)
     if route.relation is not None:
@@ -117,15 +117,20 @@ async def _write(
     key, data = _key(route, request), await _body(operation, request)
     result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
     if isinstance(result, ResultModel):
-        return Response(result.model_dump_json().encode(), route.status, None, _JSON)
+        return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
     if result is None:
         return Response(status_code=204)
     assert isinstance(result, Shown)
     headers = {}
     if route.status == 201 and route.resource is not None:
-        base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.plural}"
+        base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.path}"
         headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
     return Response(orjson.dumps(result.answer[KEY]), route.status, headers, _JSON)
+
+
+def _presented(request: Request) -> Presented:
+    """What the request says of its caller."""
+    return Presented.of(request.scope["headers"], request.client.host if request.client else "")
 
 
 def _client(request: Request) -> Client:
@@ -138,8 +143,8 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
     if operation.kind is Kind.DELETE:
         return None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if operation.name == oauth2.OPERATION and media_type == oauth2.FORM:
-        return await oauth2.form_body(request)
+    if operation.name in oauth2.BY_FORM and media_type == oauth2.FORM:
+        return await oauth2.form_body(request, operation.name)
     body = await request.body()
     accepted = (_JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (_JSON,)
     if body and media_type not in accepted:

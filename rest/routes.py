@@ -62,7 +62,7 @@ def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
     for resource in catalogue.resources.values():
         if catalogue.get_of(resource) is not None:
             found += [
-                RestRoute("GET", f"/{resource.plural}/{{id}}/{relation.name.replace('_', '-')}", relation=relation)
+                RestRoute("GET", f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}", relation=relation)
                 for relation in resource.relations.values()
                 if relation.many
             ]

@@ -1,9 +1,9 @@
 """Verified credentials, remembered in the worker, so that a warm request knows its caller without a round trip.
 
 What is remembered is used only while it cannot be wrong for longer than a second: until the credential expires, for as
-long as its session's state is taken to hold (see services/auth/sessions.py), and while the channel that brings
-revocations is known to be alive (see services/auth/revocations.py). When any of these fails, the caller asks Redis or
-PostgreSQL.
+long as the state of its session or key is taken to hold (see services/auth/sessions.py), and while the channel that
+brings revocations is known to be alive (see services/auth/revocations.py). When any of these fails, the caller asks
+Redis or PostgreSQL.
 
 The key is the text of the header field itself. A digest would cost as much again as the whole lookup and hide nothing:
 the process that holds these texts holds the key that signs them, too.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from time import monotonic, time
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -21,10 +22,13 @@ from cachetools import LRUCache
 
 from services.catalogue import Actor
 
+Network = IPv4Network | IPv6Network
+
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Standing:
-    """Whether what was learned about a session still counts: shared by all its tokens, and by whoever asks about it.
+    """Whether what was learned about a subject (a session, an API key, a user) still counts: shared by all credentials
+    that depend on it, and by whoever asks about it.
 
     It is taken before asking, so that a revocation that overtakes the answer spoils the answer.
     """
@@ -34,22 +38,30 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A credential that was verified: `expires_at` on the wall clock, `until` on the monotonic one, in seconds."""
+    """A credential that was verified: `expires_at` on the wall clock, `until` on the monotonic one, in seconds.
+
+    `standings` are those of the subjects it depends on. It is good from `networks` only, if there are any.
+    """
 
     actor: Actor
     expires_at: float
     until: float
-    standing: Standing
+    standings: tuple[Standing, ...]
+    networks: tuple[Network, ...] = ()
 
 
 @dataclass(slots=True)
 class TokenMemory:
     """The actors behind at most `size` credentials, those used last.
 
-    A credential depends on one subject, whose revocation makes it forgotten: a token on its session.
+    A credential depends on subjects, whose revocation makes it forgotten: a token on its session, an API key on itself
+    and its user.
     """
 
     size: int
+    revocations: int = field(init=False, default=0)
+    """How many were heard. Who cannot take a standing before asking, since the answer tells the subject, does not keep
+    an answer during which another was heard."""
     _known: LRUCache[str, Known] = field(init=False, repr=False)
     _standings: WeakValueDictionary[UUID, Standing] = field(init=False, repr=False)
     _trusted_until: float = field(init=False, default=0.0)
@@ -66,24 +78,19 @@ class TokenMemory:
         """Whether every revocation up to less than a second ago is known to have been heard."""
         return monotonic() < self._trusted_until
 
-    def actor(self, credential: str) -> Actor | None:
-        """Who is behind a credential; None when that has to be asked."""
+    def known(self, credential: str) -> Known | None:
+        """What is known of a credential; None when that has to be asked."""
         known = self._known.get(credential)
         if known is None:
             return None
         now = monotonic()
         # An event loop that stalled finds the time run out, whatever waits unread in its sockets.
-        if (
-            now < self._trusted_until
-            and now < known.until
-            and known.standing.valid
-            and time() < known.expires_at
-        ):  # fmt: skip
-            return known.actor
+        if now < self._trusted_until and now < known.until and time() < known.expires_at and _counts(known):
+            return known
         return None
 
     def verified(self, credential: str) -> Known | None:
-        """A credential that is genuine and has not expired; whether its subject still lives has to be asked."""
+        """A credential that is genuine and has not expired; whether its subjects still live has to be asked."""
         known = self._known.get(credential)
         if known is not None and time() >= known.expires_at:
             del self._known[credential]
@@ -98,12 +105,13 @@ class TokenMemory:
         return found
 
     def remember(self, credential: str, known: Known) -> None:
-        """Keep who is behind a credential, unless its subject was revoked since the standing was taken."""
-        if known.standing.valid:
+        """Keep who is behind a credential, unless a subject was revoked since its standing was taken."""
+        if _counts(known):
             self._known[credential] = known
 
     def forget(self, subjects: Iterable[UUID]) -> None:
         """What was learned about these subjects, or is being asked at the moment, does not count any more."""
+        self.revocations += 1
         for subject in subjects:
             standing = self._standings.pop(subject, None)
             if standing is not None:
@@ -120,3 +128,11 @@ class TokenMemory:
     def distrust(self) -> None:
         """Revocations are not heard at the moment."""
         self._trusted_until = 0.0
+
+
+def _counts(known: Known) -> bool:
+    """Whether nothing that a credential depends on has been revoked."""
+    for each in known.standings:  # noqa: SIM110 - `all` costs a request as much again as the rest of the look-up
+        if not each.valid:
+            return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -17,7 +18,7 @@ from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
-from services.catalogue.problems import INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS, UNAVAILABLE
+from services.catalogue.problems import FORBIDDEN, INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.users.models import User
 from services.users.resource import users
 from services.users.schemas import UserRegister, normalised_email
@@ -104,10 +105,17 @@ async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     raise Problem(INVALID_TOKEN, keep=True)
 
 
-@procedure("auth/logout", emits="session.ended")
+@procedure("auth/logout", scope="", problems=[FORBIDDEN], emits="session.ended")
 async def logout(call: Call) -> None:
     """Sign out: end the session that the access token belongs to."""
+    if call.actor.session_id is None:
+        raise Problem(FORBIDDEN, "An API key has no session to end.")
     await _end_sessions(call, Session.id == call.actor.session_id)
+
+
+async def end_session(call: Call, session_id: UUID, user_id: UUID) -> None:
+    """End one session of a user, if it is there."""
+    await _end_sessions(call, Session.id == session_id, Session.user_id == user_id)
 
 
 @procedure("auth/logout-all", scope="sessions:write", emits="session.ended", statements=2)
@@ -148,7 +156,8 @@ async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False
     await call.session.flush()
-    await _end_sessions(call, Session.user_id == row.id)
+    # Their API keys depend on the user, too.
+    await _end_sessions(call, Session.user_id == row.id, others=[row.id])
     return row
 
 
@@ -214,11 +223,11 @@ def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], g
     )  # fmt: skip
 
 
-async def _end_sessions(call: Call, *which: object) -> None:
+async def _end_sessions(call: Call, *which: object, others: Sequence[UUID] = ()) -> None:
     statement = delete(Session).where(*which).returning(Session.id)  # type: ignore[arg-type]
-    _make_known(call, list((await call.session.execute(statement)).scalars()))
+    _make_known(call, list((await call.session.execute(statement)).scalars()), others)
 
 
-def _make_known(call: Call, session_ids: list[UUID]) -> None:
+def _make_known(call: Call, session_ids: list[UUID], others: Sequence[UUID] = ()) -> None:
     states = call.part(SessionStates)
-    call.after_commit.append(lambda: states.ended(session_ids))
+    call.after_commit.append(lambda: states.ended(session_ids, others))

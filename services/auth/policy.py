@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
 
-from services.catalogue import ACTOR_ID, Policy
+from services.catalogue import ACTOR_ID, UNBOUND, Policy
 
 
 def own(session: Any) -> ColumnElement[bool]:
     """The actor's sessions that have not expired."""
-    return and_(session.user_id == ACTOR_ID, session.expires_at > func.now())
+    return and_(session.user_id == ACTOR_ID, UNBOUND, session.expires_at > func.now())
 
 
 policy = Policy(read=own, update=own, delete=own)

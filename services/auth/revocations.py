@@ -12,9 +12,9 @@ What is published while nobody listens is lost: a new subscription starts with e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -37,11 +37,74 @@ _SILENCE_SECONDS: Final = 2.0
 """After this long without a word, the connection is given up for a new one."""
 _PAUSE_SECONDS: Final = 0.5
 _LOST_SECONDS: Final = 0.05
+_RETRY_SECONDS: Final = 0.2
+REMEMBERED_SECONDS: Final = 30
+"""For how long the state of a session or key counts before it is asked for again, whatever was heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Keys of Redis, what they are set to, and for how many seconds."""
+
+    keys: Sequence[str] = ()
+    value: bytes = b""
+    seconds: int = 0
+
+
+NONE: Final = Marks()
 
 
 def announcement(subjects: Iterable[UUID]) -> str:
-    """The message that these (sessions, by their primary keys) are revoked."""
+    """The message that these (sessions, API keys, users, by their primary keys) are revoked."""
     return " ".join(each.hex for each in subjects)
+
+
+@dataclass(slots=True)
+class Revocations:
+    """Makes the end of credentials known to every worker, again and again if Redis cannot be told."""
+
+    redis: Redis
+    memory: TokenMemory
+    _retries: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def announce(self, subjects: Sequence[UUID], marks: Marks = NONE) -> None:
+        """Say that these have ended. To be called once that is committed.
+
+        `marks` are left in Redis first, for whoever asks there.
+        """
+        if not subjects:
+            return
+        self.memory.forget(subjects)
+        told = await self._tell(subjects, marks)
+        # Whoever asked Redis before it was told would be remembered here until the channel brings the end back.
+        self.memory.forget(subjects)
+        if not told:
+            task = asyncio.create_task(self._tell_later(subjects, marks))
+            self._retries.add(task)
+            task.add_done_callback(self._retries.discard)
+
+    async def close(self) -> None:
+        """Stop telling Redis."""
+        await stop(self._retries)
+
+    async def _tell(self, subjects: Sequence[UUID], marks: Marks) -> bool:
+        """Leave the marks, then announce the end to whoever remembers."""
+        try:
+            async with self.redis.pipeline(transaction=False) as pipeline:
+                for key in marks.keys:
+                    pipeline.set(key, marks.value, ex=marks.seconds)
+                pipeline.publish(CHANNEL, announcement(subjects))
+                await pipeline.execute()
+        except (RedisError, OSError):
+            return False
+        return True
+
+    async def _tell_later(self, subjects: Sequence[UUID], marks: Marks) -> None:
+        until = monotonic() + REMEMBERED_SECONDS
+        while monotonic() < until:
+            await asyncio.sleep(_RETRY_SECONDS)
+            if await self._tell(subjects, marks):
+                return
 
 
 @asynccontextmanager

@@ -12,28 +12,22 @@ asked, and notes that the session is in use, as often as if the workers had no m
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import func, select, update
 
-from services.auth.memory import TokenMemory
 from services.auth.models import Session
-from services.auth.revocations import CHANNEL, announcement, stop
+from services.auth.revocations import REMEMBERED_SECONDS, Marks, Revocations
 from services.storage.breaker import Breaker, RedisSilentError
 from services.storage.database import Database
 from services.users.models import User
 
-_REMEMBER: Final = 30
-"""Seconds for which Redis remembers a live session."""
-_RETRY: Final = 0.2
 _ENDED: Final = b"ended"
 _USER: Final = b"user"
 _ADMIN: Final = b"admin"
@@ -54,38 +48,25 @@ class SessionStates:
     database: Database
     redis: Redis
     breaker: Breaker
-    memory: TokenMemory
+    revocations: Revocations
     mark_seconds: int
     """How long an ended session is marked: the lifetime of access tokens."""
-    _retries: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def find(self, session_id: UUID, user_id: UUID) -> Live | None:
         """The session's state; None when it is not live."""
         asked = monotonic()
         state, seconds = await self._remembered(session_id)
         if state is None:
-            state, seconds = await self._recorded(session_id, user_id), _REMEMBER
+            state, seconds = await self._recorded(session_id, user_id), REMEMBERED_SECONDS
             if state != _ENDED:
                 await self._remember(session_id, state)
         return None if state == _ENDED else Live(state == _ADMIN, asked + seconds)
 
-    async def ended(self, session_ids: Iterable[UUID]) -> None:
-        """Make the end of sessions known to every worker. To be called once it is committed."""
+    async def ended(self, session_ids: Iterable[UUID], others: Iterable[UUID] = ()) -> None:
+        """Make the end of sessions, and of other subjects with them, known to every worker, once it is committed."""
         ids = list(session_ids)
-        if not ids:
-            return
-        self.memory.forget(ids)
-        told = await self._tell(ids)
-        # Whoever asked Redis before it was told would be remembered here until the channel brings the end back.
-        self.memory.forget(ids)
-        if not told:
-            task = asyncio.create_task(self._tell_later(ids))
-            self._retries.add(task)
-            task.add_done_callback(self._retries.discard)
-
-    async def close(self) -> None:
-        """Stop telling Redis of ended sessions."""
-        await stop(self._retries)
+        marks = Marks([_key(each) for each in ids], _ENDED, max(self.mark_seconds, REMEMBERED_SECONDS))
+        await self.revocations.announce([*ids, *others], marks)
 
     async def _remembered(self, session_id: UUID) -> tuple[bytes | None, float]:
         """What Redis remembers, and for how many seconds more."""
@@ -94,7 +75,7 @@ class SessionStates:
         except RedisSilentError:
             return None, 0
         state = found.encode() if isinstance(found, str) else found
-        return state, min(max(milliseconds / 1000, 0), _REMEMBER)
+        return state, min(max(milliseconds / 1000, 0), REMEMBERED_SECONDS)
 
     async def _asked(self, key: str) -> tuple[bytes | str | None, int]:
         async with self.redis.pipeline(transaction=False) as pipeline:
@@ -107,7 +88,7 @@ class SessionStates:
         """What PostgreSQL knows; it also takes note that the session is in use, twice a minute at the most."""
         live = (Session.id == session_id, Session.user_id == user_id, Session.expires_at > func.now())
         of_user = select(User.is_superuser).join(Session, Session.user_id == User.id).where(User.is_active, *live)
-        long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, _REMEMBER)
+        long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
         async with self.database.reading() as session:
             is_admin = (await session.execute(of_user)).scalar_one_or_none()
             if is_admin is None:
@@ -119,26 +100,7 @@ class SessionStates:
 
     async def _remember(self, session_id: UUID, state: bytes) -> None:
         with suppress(RedisSilentError):
-            await self.breaker.ask(self.redis.set(_key(session_id), state, ex=_REMEMBER, nx=True))
-
-    async def _tell(self, ids: list[UUID]) -> bool:
-        """Mark the sessions for whoever asks, then announce them to whoever remembers."""
-        try:
-            async with self.redis.pipeline(transaction=False) as pipeline:
-                for each in ids:
-                    pipeline.set(_key(each), _ENDED, ex=max(self.mark_seconds, _REMEMBER))
-                pipeline.publish(CHANNEL, announcement(ids))
-                await pipeline.execute()
-        except (RedisError, OSError):
-            return False
-        return True
-
-    async def _tell_later(self, ids: list[UUID]) -> None:
-        until = monotonic() + _REMEMBER
-        while monotonic() < until:
-            await asyncio.sleep(_RETRY)
-            if await self._tell(ids):
-                return
+            await self.breaker.ask(self.redis.set(_key(session_id), state, ex=REMEMBERED_SECONDS, nx=True))
 
 
 def _key(session_id: UUID) -> str:

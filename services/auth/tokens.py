@@ -8,6 +8,7 @@ python-jose leaves holes (see the checks in `_claims`): they are closed here.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,6 +23,7 @@ from services.catalogue import Identifier, Problem, new_key
 from services.catalogue.problems import INVALID_TOKEN
 
 Use = Literal["access", "refresh"]
+USES: Final[tuple[Use, ...]] = ("access", "refresh")
 
 _USER, _SESSION = Identifier("usr"), Identifier("ses")
 _MAX_TOKEN: Final = 4_096
@@ -40,6 +42,7 @@ class Claims:
     generation: int
     expires_at: int
     """Seconds since the epoch."""
+    use: Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,13 @@ class Tokens:
         """How long a token of this use is valid."""
         return self.config.access_lifetime if use == "access" else self.config.refresh_lifetime
 
+    def claims(self, token: str) -> Claims | None:
+        """The claims of a token of ours, of whichever use, that has not expired; None of anything else."""
+        for use in USES:
+            with suppress(Problem):
+                return self.verify(token, use)
+        return None
+
     def verify(self, token: str, use: Use) -> Claims:
         """The claims of a token of ours, of this use, that has not expired. Raises `invalid_token`."""
         try:
@@ -82,6 +92,7 @@ class Tokens:
                 scopes=_scopes(claims["scope"]),
                 generation=int(claims["gen"]),
                 expires_at=int(claims["exp"]),
+                use=use,
             )
         except (JOSEError, ValueError, KeyError, TypeError, AttributeError):
             raise Problem(INVALID_TOKEN) from None

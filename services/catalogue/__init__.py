@@ -8,7 +8,17 @@ from services.catalogue.identifiers import Identifier, new_key
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, ReadModel, ResultModel, absent
 from services.catalogue.operations import Kind, Operation, procedure
-from services.catalogue.policies import ACTOR_ID, ACTOR_SESSION_ID, Policy, everyone, nobody, signed_in
+from services.catalogue.policies import (
+    ACTOR_ID,
+    ACTOR_SESSION_ID,
+    ACTOR_WORKSPACE_ID,
+    IN_PERSON,
+    UNBOUND,
+    Policy,
+    everyone,
+    nobody,
+    signed_in,
+)
 from services.catalogue.problems import Problem
 from services.catalogue.relations import Relation, many, one
 from services.catalogue.resources import Resource
@@ -18,7 +28,10 @@ from services.catalogue.selections import Query, Selection
 __all__ = [
     "ACTOR_ID",
     "ACTOR_SESSION_ID",
+    "ACTOR_WORKSPACE_ID",
     "ANONYMOUS",
+    "IN_PERSON",
+    "UNBOUND",
     "Actor",
     "Call",
     "Catalogue",

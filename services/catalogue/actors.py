@@ -12,13 +12,17 @@ class Actor:
     """The caller of an operation; anonymous is an actor too.
 
     `scopes` are what the credentials may do; what the user may do is the policies' business. An admin passes every
-    policy.
+    policy. Who calls with a token has a session, who calls with an API key has none; a key that is bound to a workspace
+    reaches nothing outside of it.
     """
 
     user_id: UUID | None = None
     session_id: UUID | None = None
     scopes: frozenset[str] = frozenset()
     is_admin: bool = False
+    key_id: UUID | None = None
+    workspace_id: UUID | None = None
+    """The workspace that the credential is bound to, if it is bound to one."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -27,10 +31,14 @@ class Actor:
 
     def parameters(self) -> dict[str, Any]:
         """The bind parameters that every policy may use."""
-        return {"actor_id": self.user_id, "actor_session_id": self.session_id}
+        return {
+            "actor_id": self.user_id, "actor_session_id": self.session_id, "actor_workspace_id": self.workspace_id,
+        }  # fmt: skip
 
     def __str__(self) -> str:
-        return f"usr_{self.user_id.hex}" if self.user_id else "anonymous"
+        if self.user_id is None:
+            return "anonymous"
+        return f"usr_{self.user_id.hex}" if self.key_id is None else f"usr_{self.user_id.hex}:key_{self.key_id.hex}"
 
 
 ANONYMOUS = Actor()

@@ -139,7 +139,7 @@ def declare(
     row = kind in ON_A_ROW and options.get("where") is None
     return Operation(
         name, kind, resource,
-        address or (f"{resource.plural}/{{id}}" if row else resource.plural),
+        address or (f"{resource.path}/{{id}}" if row else resource.path),
         description, Location.of_caller(),
         scope=f"{resource.plural}:{'read' if kind in READS else 'write'}",
         action="read" if kind in READS else "delete",
@@ -182,7 +182,7 @@ def write_operation(
     return decorate
 
 
-def procedure(address: str, *, scope: str | None = "", **options: Any) -> Callable[[Function], Operation]:
+def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[Function], Operation]:
     """Decorator of `async (call[, data]) -> row, result or None`: an operation on no row in particular.
 
     `scope` None: open to everybody; empty: for any signed-in actor.
@@ -199,8 +199,8 @@ def _address(kind: Kind, resource: Resource[Any] | None, verb: str) -> str:
     if resource is None:
         return verb
     if kind is Kind.CREATE:
-        return resource.plural
-    return f"{resource.plural}/{{id}}" + (f"/{verb.replace('_', '-')}" if kind is Kind.ACTION else "")
+        return resource.path
+    return f"{resource.path}/{{id}}" + (f"/{verb.replace('_', '-')}" if kind is Kind.ACTION else "")
 
 
 def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Who may do what, as SQL.
 
 A `Rule` takes an entity (a mapped class or an alias of it) and returns a predicate over it and the actor, whose values
-are the bind parameters `ACTOR_ID` and `ACTOR_SESSION_ID`. A `Policy` has a rule per action and a mask per guarded
-field. What has no rule is allowed to nobody; admins pass every rule and see through every mask.
+are the bind parameters `ACTOR_ID`, `ACTOR_SESSION_ID` and `ACTOR_WORKSPACE_ID` (the workspace that an API key is bound
+to: a rule that is about the user, and not about a workspace, wants `UNBOUND`). A `Policy` has a rule per action and a
+mask per guarded field. What has no rule is allowed to nobody; admins pass every rule and see through every mask.
 
 A rule that says that a column is among keys which do not depend on the row (the actor's workspaces) is best written as
 `Within`: the Reader then finds the keys once a statement, and can read a list key by key.
@@ -22,6 +23,12 @@ Rule = Callable[[Any], ColumnElement[bool]]
 
 ACTOR_ID = bindparam("actor_id", type_=Uuid())
 ACTOR_SESSION_ID = bindparam("actor_session_id", type_=Uuid())
+ACTOR_WORKSPACE_ID = bindparam("actor_workspace_id", type_=Uuid())
+
+UNBOUND = ACTOR_WORKSPACE_ID.is_(null())
+"""The credential is bound to no workspace: it can do whatever its user can."""
+IN_PERSON = ACTOR_SESSION_ID.is_not(null())
+"""The user has signed in: this is no API key."""
 
 
 def everyone(entity: Any) -> ColumnElement[bool]:

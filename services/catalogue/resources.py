@@ -58,6 +58,21 @@ class Resource(Generic[M]):
         self._check()
 
     @property
+    def path(self) -> str:
+        """Where its rows live on REST: `api-keys`."""
+        return self.plural.replace("_", "-")
+
+    @property
+    def noun(self) -> str:
+        """Its name in words: `api key`."""
+        return self.name.replace("_", " ")
+
+    @property
+    def nouns(self) -> str:
+        """Its plural in words."""
+        return self.plural.replace("_", " ")
+
+    @property
     def read_scope(self) -> str:
         """The scope that reading rows needs, be it through a relation."""
         return f"{self.plural}:read"
@@ -104,23 +119,23 @@ class Resource(Generic[M]):
 
     def list(self, *, name: str | None = None, address: str | None = None, where: Rule | None = None) -> Operation:
         """List the rows that the actor may read (and that `where` holds for)."""
-        description = f"List {self.plural.replace('_', ' ')}, a page at a time."
+        description = f"List {self.nouns}, a page at a time."
         return declare(name or f"list_{self.plural}", Kind.LIST, self, address, description, where=where)
 
     def get(
         self, *, name: str | None = None, address: str | None = None, where: Rule | None = None, description: str = ""
     ) -> Operation:
         """Get one row by its identifier, or, with `where`, the one row that it holds for."""
-        description = description or f"Get one {self.name.replace('_', ' ')}."
+        description = description or f"Get one {self.noun}."
         return declare(name or f"get_{self.name}", Kind.GET, self, address, description, where=where)
 
     def delete(
-        self, *, before: Check | None = None, problems: Iterable[ProblemType] = (), statements: int = 1
-    ) -> Operation:
+        self, *, before: Check | None = None, problems: Iterable[ProblemType] = (), statements: int = 1,
+        description: str = "",
+    ) -> Operation:  # fmt: skip
         """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion."""
-        description = f"Delete one {self.name.replace('_', ' ')}."
         return declare(
-            f"delete_{self.name}", Kind.DELETE, self, None, description, before=before,
+            f"delete_{self.name}", Kind.DELETE, self, None, description or f"Delete one {self.noun}.", before=before,
             own_statements=statements, declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from services.items.schemas import ItemCreate, ItemLabelInput, ItemUpdate
 from services.labels.models import Label
 from services.storage.constraints import NOT_THERE
 from services.storage.rows import assign
-from services.workspaces.operations import lock_workspace, personal_workspace_id
+from services.workspaces.operations import lock_workspace, usual_workspace_id
 
 list_items, get_item, delete_item = items.list(), items.get(), items.delete()
 
@@ -28,7 +28,7 @@ async def create_item(call: Call, data: ItemCreate) -> Item:
     given: dict[str, Any] = {
         name: value for name, value in data.changes().items() if name not in ("workspace_id", "label_ids")
     }
-    workspace_id = data.workspace_id or await personal_workspace_id(call)
+    workspace_id = data.workspace_id or await usual_workspace_id(call)
     item = Item(workspace_id=workspace_id, creator_id=call.user_id, **given)
     call.session.add(item)
     await call.session.flush()

@@ -7,7 +7,7 @@ from services.labels.models import Label
 from services.labels.resource import labels
 from services.labels.schemas import LabelCreate, LabelUpdate
 from services.storage.rows import assign
-from services.workspaces.operations import personal_workspace_id
+from services.workspaces.operations import usual_workspace_id
 
 list_labels, get_label, delete_label = labels.list(), labels.get(), labels.delete()
 
@@ -15,7 +15,7 @@ list_labels, get_label, delete_label = labels.list(), labels.get(), labels.delet
 @labels.create(statements=2)
 async def create_label(call: Call, data: LabelCreate) -> Label:
     """Create a label in one of the caller's workspaces."""
-    workspace_id = data.workspace_id or await personal_workspace_id(call)
+    workspace_id = data.workspace_id or await usual_workspace_id(call)
     label = Label(workspace_id=workspace_id, name=data.name, color=data.color)
     call.session.add(label)
     return label

@@ -73,7 +73,7 @@ class Plans:
         return Plan(prepared.text, parameters, assemble, source)
 
 
-_OF_ACTOR = {"actor_id": "user_id", "actor_session_id": "session_id"}
+_OF_ACTOR = {"actor_id": "user_id", "actor_session_id": "session_id", "actor_workspace_id": "workspace_id"}
 
 
 def _parameter(name: str, fixed: dict[str, Any], slots: Sequence[Bound]) -> tuple[int, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
-from services.catalogue import ACTOR_ID, Policy, everyone, nobody, signed_in
+from services.catalogue import ACTOR_ID, UNBOUND, Policy, everyone, nobody, signed_in
 
 
 def themself(user: Any) -> ColumnElement[bool]:
@@ -15,11 +15,16 @@ def themself(user: Any) -> ColumnElement[bool]:
     return own
 
 
+def in_person(user: Any) -> ColumnElement[bool]:
+    """The same, unless they call with a key that is bound to a workspace: it is no business of whoever holds that."""
+    return and_(themself(user), UNBOUND)
+
+
 def visible(user: Any) -> ColumnElement[bool]:
     """Active users are visible to whoever is signed in, to be found and invited; a deactivated one only to themself."""
     return and_(signed_in(user), or_(user.is_active, themself(user)))
 
 
 policy = Policy(
-    read=visible, create=everyone, update=themself, deactivate=themself, activate=nobody, masks={"email": themself}
+    read=visible, create=everyone, update=in_person, deactivate=in_person, activate=nobody, masks={"email": in_person}
 )

@@ -45,8 +45,12 @@ def personal_slug(username: str) -> str:
     return f"{words}-{new_key().hex[-8:]}"
 
 
-async def personal_workspace_id(call: Call) -> UUID:
-    """The key of the actor's personal workspace."""
+async def usual_workspace_id(call: Call) -> UUID:
+    """The key of the workspace that is meant where none is named: the one that the caller's API key is bound to, else
+    the personal one.
+    """
+    if call.actor.workspace_id is not None:
+        return call.actor.workspace_id
     key: UUID = await _personal().value(call.session, {"user_id": call.user_id})
     return key
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import aliased
 
-from services.catalogue import ACTOR_ID, Policy, signed_in
+from services.catalogue import ACTOR_ID, ACTOR_WORKSPACE_ID, UNBOUND, Policy, signed_in
 from services.catalogue.policies import Rule, Within
 from services.workspaces.models import Membership, Role
 
@@ -23,7 +23,10 @@ def workspaces_with(least: Role) -> Callable[[], Select[Any]]:
 
     def keys() -> Select[Any]:
         membership = aliased(Membership)
-        return select(membership.workspace_id).where(membership.user_id == ACTOR_ID, membership.role.in_(enough))
+        reached = or_(UNBOUND, membership.workspace_id == ACTOR_WORKSPACE_ID)
+        return select(membership.workspace_id).where(
+            membership.user_id == ACTOR_ID, membership.role.in_(enough), reached
+        )
 
     return keys
 
@@ -53,7 +56,12 @@ def _owner_or_themself(membership: Any) -> ColumnElement[bool]:
     return or_(has_role(membership.workspace_id, Role.OWNER), membership.user_id == ACTOR_ID)
 
 
+def _anybody(workspace: Any) -> ColumnElement[bool]:
+    """Whoever is signed in opens workspaces; a key that is bound to one does not open others."""
+    return and_(signed_in(workspace), UNBOUND)
+
+
 workspace_policy = Policy(
-    read=_role_in(Role.VIEWER), create=signed_in, update=_role_in(Role.OWNER), delete=_role_in(Role.OWNER)
+    read=_role_in(Role.VIEWER), create=_anybody, update=_role_in(Role.OWNER), delete=_role_in(Role.OWNER)
 )
 membership_policy = workspace_members(write=Role.OWNER, delete=_owner_or_themself)

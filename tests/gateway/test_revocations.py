@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.auth import revocations
 from services.auth.memory import TokenMemory
-from services.auth.sessions import SessionStates
+from services.auth.revocations import Marks, Revocations
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import Running, running
 from tests.support.link import Link, link_to
@@ -163,13 +163,13 @@ async def test_call_between_an_end_and_its_announcement_does_not_bring_the_token
     two: Two, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revocations._Listener, "_revoke", lambda *_: None)
-    tell = SessionStates._tell
+    tell = Revocations._tell
 
-    async def called_before(self: SessionStates, ids: list[UUID]) -> bool:
+    async def called_before(self: Revocations, subjects: Sequence[UUID], marks: Marks) -> bool:
         await warmed(two.here, ada)
-        return await tell(self, ids)
+        return await tell(self, subjects, marks)
 
-    monkeypatch.setattr(SessionStates, "_tell", called_before)
+    monkeypatch.setattr(Revocations, "_tell", called_before)
     await warmed(two.here, ada)
     await end(two.here, "logout", ada)
     await refused_at_once(two.here, ada)

@@ -16,7 +16,7 @@ from gateway.embedded.valkey import Valkey
 from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.auth import sessions
-from services.auth.authentication import Authenticator
+from services.auth.authentication import Authenticator, Presented
 from services.auth.memory import TokenMemory
 from services.auth.models import Session
 from services.auth.sessions import Live, SessionStates
@@ -157,7 +157,7 @@ async def test_worker_remembers_a_session_for_no_longer_than_redis(alone: Runnin
 async def test_session_served_from_memory_is_noted_as_in_use(
     alone: Running, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "_REMEMBER", 1)
+    monkeypatch.setattr(sessions, "REMEMBERED_SECONDS", 1)
     await warmed(alone, ada)
     this = Session.id == session_key(ada)
     async with alone.gateway.database.unit_of_work() as session:
@@ -178,7 +178,7 @@ async def test_session_served_from_memory_is_noted_as_in_use(
 async def test_change_of_an_admins_rights_is_noticed_when_memory_has_run_out(
     alone: Running, ada: Account, is_admin: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "_REMEMBER", 1)
+    monkeypatch.setattr(sessions, "REMEMBERED_SECONDS", 1)
     await make(alone, ada, is_admin=not is_admin)
     await warmed(alone, ada)
     assert await acts_as_admin(alone, ada) is not is_admin
@@ -199,4 +199,5 @@ async def make(worker: Running, account: Account, *, is_admin: bool) -> None:
 
 async def acts_as_admin(worker: Running, account: Account) -> bool:
     """Whether the worker takes the caller for an admin."""
-    return (await worker.gateway.part(Authenticator).actor(account.headers["Authorization"])).is_admin
+    presented = Presented((account.headers["Authorization"],))
+    return (await worker.gateway.part(Authenticator).actor(presented)).is_admin

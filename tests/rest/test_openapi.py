@@ -135,7 +135,7 @@ def test_security_names_the_scope_of_every_operation(gateway: Gateway, document:
     for operation in gateway.catalogue.operations.values():
         shown = document["paths"][f"{PREFIX}/{operation.address}"][METHODS[operation.kind].lower()]["security"]
         scopes = [operation.scope] if operation.scope else []
-        expected = [] if operation.scope is None else [{"oauth2": scopes}, {"bearer": []}]
+        expected = [] if operation.scope is None else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}]
         assert (operation.name, shown) == (operation.name, expected)
 
 

@@ -106,7 +106,7 @@ def input_that_no_face_can_take() -> object:
 
 
 def result_with_a_field_that_no_face_can_show() -> object:
-    @procedure("books/weigh")  # here
+    @procedure("books/weigh", scope="")  # here
     async def weigh(call: Call) -> OddResult:  # type: ignore[empty-body]
         """Weigh all books."""
 

@@ -74,6 +74,6 @@ def test_mask_hides_a_field_from_all_but_its_rule_and_admins() -> None:
 def test_common_rules() -> None:
     assert (sql(everyone(User)), sql(nobody(User))) == ("true", "false")
     assert str(signed_in(User).compile(dialect=postgresql.dialect())) == "%(actor_id)s::UUID IS NOT NULL"  # type: ignore[no-untyped-call]
-    assert USER.parameters() == {"actor_id": USER.user_id, "actor_session_id": None}
-    assert ANONYMOUS.parameters() == {"actor_id": None, "actor_session_id": None}
+    assert USER.parameters() == {"actor_id": USER.user_id, "actor_session_id": None, "actor_workspace_id": None}
+    assert ANONYMOUS.parameters() == dict.fromkeys(["actor_id", "actor_session_id", "actor_workspace_id"])
     assert (str(USER), str(ANONYMOUS)) == (f"usr_{USER.user_id.hex if USER.user_id else ''}", "anonymous")

@@ -51,3 +51,17 @@ async def sign_in(
     assert answer.status_code == 200, answer.text
     tokens: dict[str, Any] = answer.json()
     return tokens
+
+
+@dataclass(frozen=True)
+class KeyHolder(Account):
+    """A program that calls as a user, with an API key of theirs."""
+
+    key_id: str = ""
+    secret: str = field(default="", repr=False)
+    header: str = "Authorization"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The key, in either of the ways to send it."""
+        return {self.header: self.secret if self.header == "X-API-Key" else f"Bearer {self.secret}"}

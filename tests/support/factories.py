@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from services.catalogue.identifiers import new_key
 from services.execution import Gateway
 from services.items.models import Item, ItemStatus
-from tests.support.accounts import Account, sign_up
+from tests.support.accounts import Account, KeyHolder, sign_up
 from tests.support.faces import Face
 
 Row = dict[str, Any]
@@ -66,6 +66,13 @@ async def make_comment(face: Face, actor: Account, item: Row, body: str = "They 
     """A comment on an item."""
     made: Row = await face.ok("create_comment", actor, {"item_id": item["id"], "body": body})
     return made
+
+
+async def make_key(face: Face, actor: Account, *, header: str = "Authorization", **more: Any) -> KeyHolder:
+    """An API key of the actor; with all the actor's scopes unless told otherwise."""
+    scopes = actor.tokens["scope"].split()
+    made = await face.ok("create_api_key", actor, {"name": "Import", "scopes": scopes, **more})
+    return KeyHolder(actor.id, actor.username, actor.password, actor.tokens, made["id"], made["secret"], header)
 
 
 async def personal_workspace(face: Face, actor: Account) -> Row:

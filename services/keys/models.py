@@ -1,0 +1,38 @@
+"""API keys as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.storage.base import Base, Key, utc_now
+
+
+class ApiKey(Base):
+    """A credential for a program. It acts as its user: everywhere, or in one workspace only."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[Key]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    hint: Mapped[str] = mapped_column(String(20))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    networks: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    secret_hash: Mapped[bytes] = mapped_column(unique=True, deferred=True)
+    previous_hash: Mapped[bytes | None] = mapped_column(unique=True, deferred=True)
+    """Of the secret before the last rotation, which is good until `previous_until`."""
+    previous_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    rotated_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
+        CheckConstraint("(previous_hash is null) = (previous_until is null)", "previous"),
+    )
