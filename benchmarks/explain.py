@@ -65,6 +65,8 @@ async def _explain(servers: Servers, plan: Plan, slots: list[Bound], user: UUID)
 
 
 def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
     return str(value) if isinstance(value, int) else f"'{value}'"
 
 

@@ -32,7 +32,7 @@ class Application(FastAPI):
 
     def _find(self, scope: Scope) -> ASGIApp | None:
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
-        found = self.direct.get((method, path))
+        found = self.direct.get((method, path)) if _ID not in path else None
         if found is not None:
             return found
         # `…/items/itm_1` and `…/items/itm_1/labels`

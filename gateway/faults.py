@@ -54,4 +54,5 @@ def register_fault_handlers(app: FastAPI) -> None:
 def _http_problem(error: HTTPException) -> Problem:
     kind = _BY_STATUS.get(error.status_code, BAD_REQUEST)
     allow = (error.headers or {}).get("Allow")
-    return Problem(kind, allow=allow) if allow else Problem(kind)
+    # The framework keeps methods in a set, whose order differs from process to process.
+    return Problem(kind, allow=", ".join(sorted(allow.split(", ")))) if allow else Problem(kind)

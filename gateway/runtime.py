@@ -37,7 +37,7 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
     database = Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
     prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
     reads = ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
-    reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE) if settings.COMPILED_READS else None
+    reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT)
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
@@ -56,7 +56,8 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
-            yield Gateway(catalogue, database, cursors, reader, {type(part): part for part in parts})
+            named = {type(part): part for part in parts}
+            yield Gateway(catalogue, database, cursors, reader if settings.COMPILED_READS else None, named)
     finally:
         await revocations.close()
         await redis.aclose()

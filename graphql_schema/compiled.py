@@ -2,7 +2,8 @@
 
 A document is planned when it is sent for the second time (the setting PLAN_ON_SIGHT), so that clients who write values
 into their documents do not fill the memory with plans that nobody uses again. Operations are remembered by document and
-name, those used last; one has a plan for each combination of values in its @skip and @include.
+name, those used last; one has a variant for each combination of values in its @skip and @include, and a variant's
+statement is made for each shape that its inputs come in more than once (services/storage/plans.py).
 
 Whatever is not beyond doubt (a value that might be wrong, an argument that a list refuses, a scope that is missing)
 sends the whole document down the general path, which knows how to say so.
@@ -11,7 +12,7 @@ sends the whole document down the general path, which knows how to say so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cachetools import LRUCache
@@ -33,8 +34,11 @@ LONGEST: Final = 20_000
 """Characters of a document that may be remembered."""
 USUAL: Final = 500
 """Characters of a document that counts as one of those remembered; longer ones count as several."""
-MAX_VARIANTS: Final = 16
-"""Plans of one operation, by the values in its directives."""
+USUAL_MEMBERS: Final = 50
+"""Fields of an operation that counts as one of those remembered, once its fragments are put in their places."""
+
+Values = tuple[bool, ...]
+"""Of an operation's conditions, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,14 @@ class _Variant:
     """A plan, and the inputs of its slots that are always the same."""
 
     plan: ReadPlan | MutationPlan
+    size: int
     fixed: Sequence[Bound | None] = ()
 
 
 @dataclass(slots=True)
 class CompiledOperation:
-    """One operation of one document. `sizes`: the variables that say how much is asked for.
+    """One operation of one document. `conditions` are the variables in its @skip and @include, `sizes` those that say
+    how much is asked for.
 
     The parsed document is not kept: it takes some 200 times the text.
     """
@@ -70,7 +76,6 @@ class CompiledOperation:
     is_query: bool
     open_to_all: bool
     """Whether credentials are not even looked at."""
-    variants: dict[tuple[Any, ...], _Variant | None] = field(default_factory=dict)
 
 
 class CompiledOperations:
@@ -81,6 +86,7 @@ class CompiledOperations:
     ) -> None:
         self._schema, self._planner, self._documents = schema, Planner(schema, catalogue), documents
         self._remembered: LRUCache[tuple[str, str | None], CompiledOperation | None] = LRUCache(size, getsizeof=_weight)
+        self._variants: LRUCache[tuple[str, str | None, Values], _Variant | None] = LRUCache(size, getsizeof=_size)
         self._seen: LRUCache[int, int] = LRUCache(8 * size)
         self._sight = sight
 
@@ -110,7 +116,7 @@ class CompiledOperations:
             variables = [self._variable(each) for each in operation.variable_definitions or ()]
             names = {each.name for each in variables}
             found = CompiledOperation(
-                text, name, variables, [each for each in condition_names(document) if each in names], sizes,
+                text, name, variables, [each for each in condition_names(document, operation) if each in names], sizes,
                 operation.operation is OperationType.QUERY,
                 len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called),
             )  # fmt: skip
@@ -120,9 +126,12 @@ class CompiledOperations:
         return found
 
     async def run(
-        self, operation: CompiledOperation, gateway: Gateway, caller: Caller, given: Mapping[str, Any]
-    ) -> Outcome | None:
-        """The answer; None when the general path has to give it."""
+        self, operation: CompiledOperation, gateway: Gateway, caller: Caller, given: Mapping[str, Any], *,
+        at_once: bool,
+    ) -> Outcome | None:  # fmt: skip
+        """The answer; None when the general path has to give it. `at_once`: its statement is made on first sight."""
+        if caller.actor.is_anonymous and not operation.open_to_all:
+            return None  # nothing is planned for those who will be refused
         try:
             variables = _coerced(operation.variables, given)
             if operation.sizes:
@@ -132,26 +141,27 @@ class CompiledOperations:
                 return None
             if isinstance(variant.plan, MutationPlan):
                 return await mutate(variant.plan, gateway, caller, variables)
-            return await read(variant.plan, variant.fixed, gateway, caller.actor, variables)
+            return await read(variant.plan, variant.fixed, gateway, caller.actor, variables, at_once=at_once)
         except (UnfitError, Problem):
             return None
 
     def _variant(self, operation: CompiledOperation, variables: Variables, gateway: Gateway) -> _Variant | None:
-        key = tuple([variables.get(name) for name in operation.conditions]) if operation.conditions else ()
-        if key not in operation.variants:
-            if len(operation.variants) >= MAX_VARIANTS:
-                return None
-            operation.variants[key] = self._plan(operation, dict(zip(operation.conditions, key, strict=True)), gateway)
-        return operation.variants[key]
+        values = _conditions(operation, variables) if operation.conditions else ()
+        key = (operation.text, operation.name, values)
+        found = self._variants.get(key)
+        if found is None and key not in self._variants:
+            found = self._plan(operation, dict(zip(operation.conditions, values, strict=True)), gateway)
+            if _size(found) > self._variants.maxsize:
+                found = None
+            self._variants[key] = found
+        return found
 
-    def _plan(self, operation: CompiledOperation, conditions: Mapping[str, Any], gateway: Gateway) -> _Variant | None:
-        if not all(type(each) is bool for each in conditions.values()):
-            raise UnfitError
+    def _plan(self, operation: CompiledOperation, conditions: Mapping[str, bool], gateway: Gateway) -> _Variant | None:
         try:
-            plan = self._planner.plan(*self._parsed(operation), conditions)
+            plan, size = self._planner.plan(*self._parsed(operation), conditions)
             if isinstance(plan, MutationPlan):
-                return _Variant(plan)
-            return _Variant(plan, [bound(slot, {}, gateway) if slot.fixed else None for slot in plan.slots])
+                return _Variant(plan, size)
+            return _Variant(plan, size, [bound(slot, {}, gateway) if slot.fixed else None for slot in plan.slots])
         except (NotCompiledError, UnfitError, Problem, RecursionError):
             return None
 
@@ -171,6 +181,21 @@ class CompiledOperations:
 
 def _weight(operation: CompiledOperation | None) -> int:
     return 1 if operation is None else -(-len(operation.text) // USUAL)
+
+
+def _conditions(operation: CompiledOperation, variables: Variables) -> Values:
+    """The values of an operation's conditions. Raises UnfitError."""
+    found = []
+    for name in operation.conditions:
+        value = variables.get(name)
+        if not isinstance(value, bool):
+            raise UnfitError
+        found.append(value)
+    return tuple(found)
+
+
+def _size(variant: _Variant | None) -> int:
+    return 1 if variant is None else 1 + variant.size // USUAL_MEMBERS
 
 
 def _coerced(variables: Sequence[Variable], given: Mapping[str, Any]) -> dict[str, Any]:

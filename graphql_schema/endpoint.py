@@ -89,7 +89,8 @@ class GraphQLEndpoint:
         if gateway.reader is None:
             return None
         operation = self._compiled.find(asked.query, asked.operation_name)
-        if operation is None and self._compiled.wants(asked.query, asked.operation_name):
+        at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
+        if at_once:
             operation = self._compile(asked)
         if operation is None or not (operation.is_query or asking.is_post):
             return None
@@ -99,7 +100,7 @@ class GraphQLEndpoint:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
         caller = Caller(await authenticate(), asking.client, authenticate)
-        return await self._compiled.run(operation, gateway, caller, asked.variables)
+        return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
     def _compile(self, asked: GraphQLRequest) -> CompiledOperation | None:
         prepared = self._documents.prepare(asked.query)
@@ -155,7 +156,7 @@ class GraphQLEndpoint:
         Who may not call an operation is told that instead, as on the other face.
         """
         assert prepared.document is not None
-        errors = variable_errors(self._core, operation, asked.variables)
+        errors = variable_errors(self._core, prepared.document, operation, asked.variables)
         if prepared.values:
             errors += literal_errors(self._core, prepared.document, prepared.values, asked.variables)
         if errors:

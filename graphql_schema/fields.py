@@ -12,6 +12,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
     visit,
@@ -79,11 +80,38 @@ class Collector:
         return True
 
 
-def condition_names(document: DocumentNode) -> tuple[str, ...]:
-    """The variables in a document's @skip and @include."""
+def condition_names(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+    """The variables in @skip and @include of an operation, and of the fragments that it comes to."""
     finder = _Conditions()
-    visit(document, finder)
+    for each in parts_of(document, operation):
+        visit(each, finder)
     return tuple(finder.names)
+
+
+def parts_of(
+    document: DocumentNode, operation: OperationDefinitionNode
+) -> list[OperationDefinitionNode | FragmentDefinitionNode]:
+    """An operation, and the fragments that it comes to."""
+    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    found: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
+    spreads, visited = _Spreads(), set[str]()
+    visit(operation, spreads)
+    while new := spreads.names - visited:
+        visited |= new
+        for name in sorted(new):
+            found.append(fragments[name])
+            visit(fragments[name], spreads)
+    return found
+
+
+class _Spreads(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
+        """Note a fragment."""
+        self.names.add(node.name.value)
 
 
 class _Conditions(Visitor):

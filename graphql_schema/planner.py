@@ -48,7 +48,10 @@ from services.catalogue.selections import (
     Rows,
     Value,
 )
-from services.storage.statement import NotCompiledError
+from services.storage.statement import MAX_PARTS, NotCompiledError
+
+MAX_MEMBERS: Final = 2_000
+"""Fields of one operation, once fragments are put in their places."""
 
 _PAGE_INFO: Final = {
     "hasNextPage": About.HAS_NEXT,
@@ -72,13 +75,16 @@ class Planner:
 
     def plan(
         self, document: DocumentNode, operation: OperationDefinitionNode, conditions: Mapping[str, bool]
-    ) -> ReadPlan | MutationPlan:
-        """The plan of one operation, given the values of the variables in its directives. Raises NotCompiledError."""
+    ) -> tuple[ReadPlan | MutationPlan, int]:
+        """The plan of one operation, and how many fields it has, given the values of the variables in its directives.
+
+        Raises NotCompiledError.
+        """
         document_plan = _DocumentPlan(self, Collector(document, conditions))
         if operation.operation is OperationType.QUERY:
-            return document_plan.read(operation)
+            return document_plan.read(operation), document_plan.members
         if operation.operation is OperationType.MUTATION:
-            return document_plan.mutation(operation)
+            return document_plan.mutation(operation), document_plan.members
         raise NotCompiledError("a subscription")
 
 
@@ -88,6 +94,7 @@ class _DocumentPlan:
     def __init__(self, planner: Planner, collector: Collector) -> None:
         self.planner, self.collector = planner, collector
         self.slots: list[Slot] = []
+        self.members = self._parts = 0
 
     def read(self, operation: OperationDefinitionNode) -> ReadPlan:
         fields = self.collector.of([operation.selection_set], frozenset({"Query"}))
@@ -150,6 +157,7 @@ class _DocumentPlan:
         """What is selected below fields of a resource's type."""
         name = pascal(resource.name)
         fields = self.collector.below(nodes, frozenset({name, "Node"}))
+        self._count(len(fields))
         return Selection(tuple(self._member(resource, name, key, each) for key, each in fields.items()))
 
     def _member(
@@ -163,6 +171,7 @@ class _DocumentPlan:
         relation: Relation | None = self.planner.relations[resource].get(name)
         if relation is None:
             raise NotCompiledError(f"{type_name}.{name}")
+        self._count(0, parts=1)
         if not relation.many:
             return One(key, relation, self._selection(relation.target, nodes))
         slot = self._list_slot(relation.target, nodes[0], type_name)
@@ -252,6 +261,13 @@ class _DocumentPlan:
             else:
                 raise NotCompiledError(f"{model.__name__}.{name}")
         return found
+
+    def _count(self, members: int, *, parts: int = 0) -> None:
+        """Fragments within fragments multiply: what gets too large is left at once. Raises NotCompiledError."""
+        self.members += members
+        self._parts += parts
+        if self.members > MAX_MEMBERS or self._parts > MAX_PARTS:
+            raise NotCompiledError("too large")
 
     def _below(self, nodes: list[FieldNode], type_name: str) -> Fields:
         return self.collector.below(nodes, frozenset({type_name}))

@@ -46,9 +46,13 @@ def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
 
 
 async def read(
-    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, actor: Actor, variables: Variables
-) -> Outcome | None:
-    """Answer a query; `fixed` are the inputs that are always the same. Raises `validation_failed` and UnfitError."""
+    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, actor: Actor, variables: Variables, *,
+    at_once: bool,
+) -> Outcome | None:  # fmt: skip
+    """Answer a query; `fixed` are the inputs that are always the same, `at_once` as of the Reader.
+
+    Raises `validation_failed` and UnfitError.
+    """
     assert gateway.reader is not None
     slots = [
         each if each is not None else bound(slot, variables, gateway)
@@ -60,7 +64,7 @@ async def read(
         return None
     observation.note(plan.noted, str(actor))
     try:
-        data = await gateway.reader.read(plan.query, slots, actor)
+        data = await gateway.reader.read(plan.query, slots, actor, at_once=at_once)
     except NotCompiledError:
         return None
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more

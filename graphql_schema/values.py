@@ -36,6 +36,7 @@ from graphql import (
     visit,
 )
 
+from graphql_schema.fields import parts_of
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.models import NoInput, fields_of, parse_input
@@ -53,7 +54,7 @@ _NO_CHOICE: Mapping[str, Any] = {}
 
 
 def variable_errors(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[FieldError]:
     """What is wrong with the values of an operation's variables, at the arguments that they are used in."""
     places, budget = _Places(), count(1)
@@ -69,7 +70,25 @@ def variable_errors(
                 found += islice(_faults(variables.get(name), kind, path, budget), MAX_ERRORS - len(found))
             except _TooManyError:
                 return [FieldError(path, "length", f"This should hold at most {MAX_OBJECTS} objects.")]
-    return found
+    return found or _null_errors(schema, document, operation, variables)
+
+
+def _null_errors(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> list[FieldError]:
+    """Nulls where none may be: a variable that has a default is let in there, and may be given as null all the same."""
+    nulls = {
+        each.variable.name.value
+        for each in operation.variable_definitions or ()
+        if each.default_value is not None and variables.get(each.variable.name.value, each) is None
+    }
+    if not nulls:
+        return []
+    info = TypeInfo(schema)
+    finder = _Nulls(info, nulls)
+    for each in parts_of(document, operation):
+        visit(each, TypeInfoVisitor(info, finder))
+    return [FieldError(path, "required", "This field is required.") for path in finder.found]
 
 
 def literal_errors(
@@ -154,6 +173,20 @@ class _Places(Visitor):
         place = _place([*ancestors, parent])
         if any(isinstance(each, ArgumentNode) for each in [*ancestors, parent]):
             self.found.setdefault(node.name.value, place)
+
+
+class _Nulls(Visitor):
+    """Finds where variables that are null are used, and nothing may be null."""
+
+    def __init__(self, info: TypeInfo, names: set[str]) -> None:
+        super().__init__()
+        self.info, self.names = info, names
+        self.found: dict[Path, None] = {}
+
+    def enter_variable(self, node: VariableNode, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
+        """Note the place."""
+        if node.name.value in self.names and is_non_null_type(self.info.get_input_type()):
+            self.found[_place([*ancestors, parent])] = None
 
 
 class _Finder(Visitor):

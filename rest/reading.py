@@ -62,9 +62,12 @@ class Queries:
 
     def _query(self, asked: tuple[str | None, str | None, bool], selection: Selection, behind: int) -> Query:
         """`behind`: the slot behind those of the key and the selection."""
-        if asked not in self._queries:
-            self._queries[asked] = Query((_root(self._route, selection, behind, count=asked[2]),))
-        return self._queries[asked]
+        found = self._queries.get(asked)
+        if found is None:
+            found = Query((_root(self._route, selection, behind, count=asked[2]),))
+            if len(asked[0] or "") + len(asked[1] or "") <= LONGEST:
+                self._queries[asked] = found
+        return found
 
 
 def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -> ListRoot | RowRoot:

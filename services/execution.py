@@ -27,7 +27,7 @@ from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.storage.base import utc_now
-from services.storage.constraints import ConnectionLostError
+from services.storage.constraints import ConnectionLostError, OutdatedStatementError
 from services.storage.database import Database
 from services.storage.general import answer
 from services.storage.reader import Answer, NotCompiledError, Reader
@@ -146,13 +146,15 @@ class Gateway:
             async with self.unit_of_work(actor, client) as call:
                 result = await self._write(operation, call, write, data)
                 written = True
-        except ConnectionLostError:
+        except ConnectionLostError as lost:
             # PostgreSQL had closed the connection before it was used: at the first statement nothing is done yet. Once
             # all is written it is the commit that failed, and nobody knows whether it was made.
-            if again or written or observation.statements() - before != 1:
+            nothing_done = isinstance(lost, OutdatedStatementError) or observation.statements() - before == 1
+            if again or written or not nothing_done:
                 raise
             return await self._call(operation, actor, write, data, client, again=True)
-        sent = observation.statements() - before
+        # However the result was read to be shown, one statement is meant to do it.
+        sent = observation.statements() - before - max(call.shown_by - 1, 0)
         if self.reader is not None and sent > operation.statements:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
@@ -214,6 +216,13 @@ class Gateway:
 
     async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
+        before = observation.statements()
+        try:
+            return await self._shown(resource, call, write, key)
+        finally:
+            call.shown_by = observation.statements() - before
+
+    async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
         records = Records(call.session, call.actor, self.cursors)
         if write.shown is None:
             record = await records.get(resource, key)

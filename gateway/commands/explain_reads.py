@@ -62,7 +62,7 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
         operation = prepared.operation(None)
         if operation.operation is not OperationType.QUERY:
             raise SettingsError("Only queries are read by one statement as a whole.")
-        plan = Planner(schema, catalogue).plan(prepared.document, operation, {})
+        plan, _ = Planner(schema, catalogue).plan(prepared.document, operation, {})
         assert isinstance(plan, ReadPlan)
         slots = [bind_input(each.make({}), each.resource, _CURSORS) for each in plan.slots]
     except Problem as problem:

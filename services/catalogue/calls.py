@@ -30,6 +30,8 @@ class Call:
     parts: Mapping[type, Any]
     client: Client = field(default_factory=Client)
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    shown_by: int = 0
+    """How many statements have read the result."""
 
     def part(self, kind: type[Part]) -> Part:
         """A long-lived part of the process by its type (password hashing, tokens…)."""

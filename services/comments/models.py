@@ -19,7 +19,7 @@ class Comment(Timestamps, Base):
     id: Mapped[Key]
     workspace_id: Mapped[UUID]
     item_id: Mapped[UUID]
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     body: Mapped[str] = mapped_column(Text)
     search_vector: Mapped[Any] = search_vector("body")
 
@@ -29,6 +29,7 @@ class Comment(Timestamps, Base):
             name="fk_comments_item", info={"fields": ["item_id"]},
         ),
         CheckConstraint("char_length(body) between 1 and 10000", "body_length", info={"fields": ["body"]}),
+        Index("ix_comments_author_id", "author_id", "id"),
         Index("ix_comments_item_id", "item_id", "id"),
         Index("ix_comments_workspace_id", "workspace_id", "id"),
         Index("ix_comments_search_vector", "search_vector", postgresql_using="gin"),

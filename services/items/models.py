@@ -34,9 +34,9 @@ class Item(Timestamps, Base):
     status: Mapped[ItemStatus] = enum_column(ItemStatus, default=ItemStatus.OPEN)
     priority: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]
-    creator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
-    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
-    parent_id: Mapped[UUID | None] = mapped_column(index=True)
+    creator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    parent_id: Mapped[UUID | None]
     version: Mapped[int] = mapped_column(default=1)
     search_vector: Mapped[Any] = search_vector("title", "description")
 
@@ -56,6 +56,10 @@ class Item(Timestamps, Base):
         CheckConstraint("char_length(title) between 1 and 200", "title_length", info={"fields": ["title"]}),
         CheckConstraint("priority between 0 and 4", "priority_range", info={"fields": ["priority"]}),
         CheckConstraint("parent_id <> id", "not_own_parent", info={"fields": ["parent_id"]}),
+        # With the key behind them: lists below a row are read in its order.
+        Index("ix_items_creator_id", "creator_id", "id"),
+        Index("ix_items_assignee_id", "assignee_id", "id"),
+        Index("ix_items_parent_id", "parent_id", "id"),
         Index("ix_items_workspace_id_created_at", "workspace_id", "created_at", "id"),
         Index("ix_items_search_vector", "search_vector", postgresql_using="gin"),
     )  # fmt: skip

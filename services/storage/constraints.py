@@ -40,10 +40,14 @@ DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.I
 
 
 class ConnectionLostError(Problem):
-    """`unavailable`: the connection is gone, and with it all that was not committed."""
+    """`unavailable`: the transaction is gone, with its connection or without, and all that was not committed."""
 
     def __init__(self) -> None:
         super().__init__(UNAVAILABLE, retry_after=1)
+
+
+class OutdatedStatementError(ConnectionLostError):
+    """A statement was prepared for a table that has been changed since; the driver will prepare it anew."""
 
 
 @contextmanager
@@ -68,6 +72,8 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
         error if isinstance(error, asyncpg.PostgresError) else getattr(getattr(error, "orig", None), "__cause__", None)
     )
     state = str(getattr(cause, "sqlstate", ""))
+    if is_outdated(error) or is_outdated(cause):
+        return OutdatedStatementError()
     if is_lost(error):
         return ConnectionLostError()
     if isinstance(error, (PoolTimeoutError, OSError)) or state in _BUSY:
@@ -83,6 +89,11 @@ def is_lost(error: BaseException) -> bool:
         return error.connection_invalidated
     closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
     return closed or isinstance(error, _GONE)
+
+
+def is_outdated(error: BaseException | None) -> bool:
+    """Whether a statement was prepared for a table as it was. Its transaction is over."""
+    return isinstance(error, (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError))
 
 
 def _violation(cause: Any, state: str, metadata: MetaData) -> Problem | None:

@@ -18,6 +18,9 @@ from services.storage.constraints import database_problems
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 5
 """How long a request waits for a free connection."""
+ANSWER_SECONDS: Final = 35
+"""After how long without an answer a connection is given up. PostgreSQL says so itself when a statement takes too long;
+a network that swallows packets says nothing."""
 IDLE_SECONDS: Final = 30
 """After how long a connection is asked whether it lives."""
 SERVER_SETTINGS: Final = {
@@ -71,7 +74,11 @@ class Database:
             pool_timeout=WAIT_SECONDS,
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={"timeout": CONNECT_SECONDS, "server_settings": SERVER_SETTINGS},
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": ANSWER_SECONDS,
+                "server_settings": SERVER_SETTINGS,
+            },
         )
         self.probe: AsyncEngine = create_async_engine(
             url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}

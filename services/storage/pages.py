@@ -60,7 +60,9 @@ from services.storage.prepared import given
 from services.storage.shapes import Bound
 
 FEW: Final = 100
-"""Keys beyond which a list is read in its order rather than key by key."""
+FEW_FILTERED: Final = 500
+"""Keys beyond which a list is read in its order rather than key by key. Nobody knows how many rows a filter leaves:
+looking through all rows for hardly any is worse than looking through too many of one's own."""
 
 
 class Pages:
@@ -159,7 +161,8 @@ class Pages:
     ) -> Subquery:
         """A page that is read key by key if the keys are few, otherwise in the list's order."""
         keys, fields, order = self._set(within), tuple(fields), self._arguments(slot).order
-        few = select(func.count()).select_from(keys).scalar_subquery() <= FEW
+        bound = FEW if self._arguments(slot).filter is None else FEW_FILTERED
+        few = select(func.count()).select_from(keys).scalar_subquery() <= bound
         own = select(keys.c.key).where(few).subquery("own")
         reach = self._number(slot, "reach_next" if more else "reach")
         # Of most of these rows nothing but their place is needed, and that is often in an index.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,7 @@ from services.catalogue.cursors import CursorCodec
 from services.catalogue.selections import Query
 from services.storage.assembly import Assembly, assembly
 from services.storage.shapes import Bound
-from services.storage.statement import build
+from services.storage.statement import NotCompiledError, build
 
 _ACTOR, _FIXED = -1, -2
 
@@ -35,30 +36,62 @@ class Plan:
         ]
 
 
-USUAL: Final = 10_000
+USUAL: Final = 4_000
 """Characters of a statement that counts as one of those remembered; longer ones count as several."""
+LONGEST: Final = 16_000
+"""Characters of a statement that is still worth it. PostgreSQL keeps some 100 bytes a character of each prepared one,
+in every backend; what is longer goes down the general path."""
 
 
-def _weight(plan: Plan) -> int:
-    return 1 + len(plan.text) // USUAL
+def _weight(plan: Plan | None) -> int:
+    return 1 if plan is None else 1 + len(plan.text) // USUAL
 
 
 class Plans:
-    """Makes plans and remembers the last `size` of them that were used."""
+    """Makes plans and remembers the last `size` of them that were used.
 
-    def __init__(self, cursors: CursorCodec, size: int) -> None:
-        self._cursors = cursors
-        self._remembered: LRUCache[Hashable, Plan] = LRUCache(size, getsizeof=_weight)
+    One is made when it is asked for the `sight`th time: a query whose filters come in ever other shapes would fill the
+    memory, and take the time of others, with plans that nobody uses again.
+    """
 
-    def find(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
-        """The plan for these inputs and this kind of actor. Raises NotCompiledError."""
+    def __init__(self, cursors: CursorCodec, size: int, *, sight: int = 1) -> None:
+        self._cursors, self._sight = cursors, sight
+        self._remembered: LRUCache[Hashable, Plan | None] = LRUCache(size, getsizeof=_weight)
+        self._seen: LRUCache[int, int] = LRUCache(8 * size)
+
+    def find(self, query: Query, slots: Sequence[Bound], actor: Actor, *, at_once: bool = False) -> Plan:
+        """The plan for these inputs and this kind of actor; `at_once`: made, if need be, on first sight.
+
+        Raises NotCompiledError.
+        """
         key = (query, actor.is_admin, *[slot.shape for slot in slots])
         found = self._remembered.get(key)
         if found is None:
-            found = self.make(query, slots, actor)
-            if _weight(found) <= self._remembered.maxsize:
-                self._remembered[key] = found
+            if key in self._remembered:
+                raise NotCompiledError("it was tried before")
+            if not at_once:
+                self._wait(hash(key))
+            found = self._remembered[key] = self._made(query, slots, actor)
+            if found is None:
+                raise NotCompiledError("too large")
         return found
+
+    def _wait(self, key: int) -> None:
+        times = self._seen.get(key, 0) + 1
+        self._seen[key] = times
+        if times < self._sight:
+            raise NotCompiledError("not seen often enough")
+
+    def _made(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan | None:
+        """A plan; None where the query is too large for one, which is remembered too."""
+        try:
+            made = self.make(query, slots, actor)
+        except NotCompiledError:
+            return None
+        finally:
+            # Building a statement leaves tens of thousands of objects in cycles, and the collector seldom looks.
+            gc.collect(1)
+        return made if len(made.text) <= LONGEST and _weight(made) <= self._remembered.maxsize else None
 
     def make(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
         """A plan. The actor matters only in whether it is an admin. Raises NotCompiledError."""

@@ -43,7 +43,8 @@ class ReadPool:
 
     def __init__(self, dsn: str, *, size: int, statements: int) -> None:
         self._dsn, self._statements = dsn, statements
-        self._settings, self._wait_seconds = {**database.SERVER_SETTINGS, **READ_SETTINGS}, database.WAIT_SECONDS
+        self._settings = {**database.SERVER_SETTINGS, **READ_SETTINGS}
+        self._wait_seconds, self._answer_seconds = database.WAIT_SECONDS, database.ANSWER_SECONDS
         self._idle: list[asyncpg.Connection] = []
         self._unopened = size
         self._waiting: deque[tuple[float, asyncio.Future[asyncpg.Connection | None]]] = deque()
@@ -71,6 +72,9 @@ class ReadPool:
         try:
             row: Sequence[Any] | None = await connection.fetchrow(text, *values)
             return row
+        except TimeoutError:
+            connection.terminate()  # nobody knows whether the answer still comes
+            raise
         except DRIVER_ERRORS as error:
             if is_lost(error):
                 connection.terminate()
@@ -153,7 +157,7 @@ class ReadPool:
 
     async def _open(self) -> asyncpg.Connection:
         return await asyncpg.connect(
-            self._dsn, timeout=CONNECT_SECONDS, server_settings=self._settings,
+            self._dsn, timeout=CONNECT_SECONDS, command_timeout=self._answer_seconds, server_settings=self._settings,
             statement_cache_size=self._statements, max_cached_statement_lifetime=0, max_cacheable_statement_size=0,
         )  # fmt: skip
 

@@ -75,7 +75,10 @@ class Prepared:
 async def fetch_row(session: AsyncSession, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
     """The first row of a statement within the session's transaction."""
     count_statement()
-    connection = session.sync_session.connection()
-    raw: Any = connection.connection.driver_connection
-    row: Sequence[Any] | None = await raw.fetchrow(text, *values)
+    row: Sequence[Any] | None = await raw_connection(session).fetchrow(text, *values)
     return row
+
+
+def raw_connection(session: AsyncSession) -> Any:
+    """asyncpg's own connection behind a session that has one already."""
+    return session.sync_session.connection().connection.driver_connection

@@ -44,18 +44,18 @@ Answer = dict[str, Any]
 
 
 class Reader:
-    """Answers queries, through connections of its own."""
+    """Answers queries, through connections of its own. `plans` and `sight`: see Plans."""
 
-    def __init__(self, pool: ReadPool, cursors: CursorCodec, *, plans: int) -> None:
-        self.pool, self.cursors, self.plans = pool, cursors, Plans(cursors, plans)
+    def __init__(self, pool: ReadPool, cursors: CursorCodec, *, plans: int, sight: int = 1) -> None:
+        self.pool, self.cursors, self.plans = pool, cursors, Plans(cursors, plans, sight=sight)
 
     def bind(self, query: Query, inputs: Sequence[Input]) -> list[Bound]:
         """A query's inputs, ready to be read with. Raises `validation_failed` for a cursor of another list."""
         return bind(query, inputs, self.cursors)
 
-    async def read(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Answer:
-        """The answer, in one statement. Raises `unavailable` and NotCompiledError."""
-        plan = self.plans.find(query, slots, actor)
+    async def read(self, query: Query, slots: Sequence[Bound], actor: Actor, *, at_once: bool = False) -> Answer:
+        """The answer, in one statement; `at_once` as of Plans. Raises `unavailable` and NotCompiledError."""
+        plan = self.plans.find(query, slots, actor, at_once=at_once)
         row = await self.pool.fetch_row(plan.text, plan.values(slots, actor)) if plan.text else ()
         return plan.assemble(row, slots)
 

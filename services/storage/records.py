@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Subquery, Uuid, any_, bindparam, func, select, true
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -23,6 +24,8 @@ from services.catalogue.policies import Rule
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.storage.conditions import after_condition, filter_condition, linked, order_columns, search_condition
+from services.storage.constraints import is_outdated
+from services.storage.prepared import raw_connection
 
 
 @dataclass(slots=True)
@@ -135,6 +138,12 @@ class Records:
         return Page(kept, cursors, has_next=len(records) > arguments.limit, has_previous=before)
 
     async def _execute(self, statement: Select[Any]) -> Any:
+        try:
+            return await self.session.execute(statement, self.actor.parameters())
+        except DBAPIError as error:
+            # Within a transaction PostgreSQL refuses everything from now on.
+            if not is_outdated(error.orig and error.orig.__cause__) or raw_connection(self.session).is_in_transaction():
+                raise
         return await self.session.execute(statement, self.actor.parameters())
 
 

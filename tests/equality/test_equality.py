@@ -51,6 +51,8 @@ async def compare(pair: Pair, question: Question, tally: Tally) -> str | None:
     if seen[0].path != "compiled" and one["errors"] and other["errors"] and one["data"] == other["data"]:
         # One and the same path, on which it is a matter of time which errors below a null are still reported.
         return None
+    if "internal_error" in str(one["errors"]):
+        return f"A fault of ours.\n\n{told(caller, asked)}\n\n{one['errors']}"
     return None if one == other else difference(told(caller, asked), one, other)
 
 

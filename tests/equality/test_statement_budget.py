@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
+
+import pytest
 
 from graphql_schema.naming import field_name
 from rest.routes import RestRoute, rest_routes
@@ -70,6 +72,24 @@ async def test_nodes_are_one_statement(crowd: Crowd) -> None:
             listed = ", ".join(f'"{each}"' for each in identifiers[:size])
             body = await _one_statement(crowd, f"{{ nodes(ids: [{listed}]) {{ id __typename }} }}")
             assert [each["id"] for each in body["data"]["nodes"]] == identifiers[:size]
+
+
+async def test_parents_that_occur_twice_are_fetched_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five items with four labels each have eight different labels, of each of which one item is fetched."""
+    below = "labels { nodes { items(first: 1) { nodes { id } } } }"
+    query = f"{{ items(first: 5, orderBy: [{{field: CREATED_AT}}]) {{ nodes {{ id {below} }} }} }}"
+    await _one_statement(crowd, query)
+    assert crowd.running.gateway.reader is not None
+    pool, rows = crowd.running.gateway.reader.pool, list[Sequence[Any]]()
+    fetch_row = pool.fetch_row
+
+    async def watched(text: str, values: Sequence[Any]) -> Any:
+        rows.append(await fetch_row(text, values) or ())
+        return rows[-1]
+
+    monkeypatch.setattr(pool, "fetch_row", watched)
+    await _one_statement(crowd, query)
+    assert {len(array) for array in rows[-1]} == {5, 20, 8}
 
 
 async def test_many_roots_are_one_statement(crowd: Crowd) -> None:

@@ -143,3 +143,14 @@ async def test_every_list_answers_with_a_page(rest: RestFace, ada: Account) -> N
             found = await rest.get(f"/{operation.address}", ada, limit="1", count="true")
             assert set(found) == {"data", "page"}
             assert set(found["page"]) == {"has_next", "next", "total"}
+
+
+@pytest.mark.parametrize("path", ["/items/%7Bid%7D", "/items/%7Bid%7D/", "/items/%7Bid%7D/labels"])
+async def test_name_of_a_parameter_is_no_identifier(rest: RestFace, ada: Account, path: str) -> None:
+    answer = rest.read(await rest.send("GET", path, ada))
+    assert (answer.problem, answer.errors) == ("validation_failed", {"id": "format"})
+
+
+async def test_methods_that_are_allowed_come_in_a_fixed_order(rest: RestFace, ada: Account) -> None:
+    answer = await rest.send("PUT", "/items", ada)
+    assert (answer.status_code, answer.headers["allow"], answer.json()["allow"]) == (405, *["GET, HEAD, POST"] * 2)

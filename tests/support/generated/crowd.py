@@ -11,6 +11,7 @@ from services.auth.models import Session
 from services.comments.models import Comment
 from services.execution import Gateway
 from services.items.models import Item, ItemLabel, ItemStatus
+from services.keys.models import ApiKey
 from services.labels.models import Label
 from services.users.models import User
 from services.workspaces.models import Membership, Role, Workspace
@@ -44,6 +45,7 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         (ItemLabel, [_link(number, number + step) for number in numbers for step in range(4)]),
         (Comment, [_comment(number, number + step) for number in numbers for step in range(4)]),
         (Session, [_session(number) for number in numbers]),
+        (ApiKey, [_api_key(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -88,6 +90,14 @@ def _comment(item: int, author: int) -> Row:
     return {
         "item_id": key(f"item {item}"), "author_id": key(f"user {author % SIZE}"), "workspace_id": key("room 0"),
         "body": "brass", "id": key(f"comment {item} {author}"), "created_at": moment(item), **_changed(author),
+    }  # fmt: skip
+
+
+def _api_key(number: int) -> Row:
+    return {
+        "user_id": key("user 0"), "workspace_id": key("room 0") if number % 2 else None, "name": f"key {number}",
+        "hint": "hgw_…0000", "scopes": [], "networks": [], "secret_hash": str(number).encode(),
+        **_made("api_key", number),
     }  # fmt: skip
 
 

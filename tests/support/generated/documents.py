@@ -97,6 +97,10 @@ class Document:
             operations = [(None, *operations[0][1:])]
         parts = [self._defined(*each) for each in operations]
         parts += [f"fragment {each.name} on {each.kind} {each.text}" for each in self.fragments.values()]
+        if operations[0][0] is not None and self.values.definitions and self.choices.chance(30):
+            # Another operation may call something else by the same name.
+            other = next(iter(self.values.definitions))
+            parts.append(f"query Else(${other}: Boolean!) {{ __typename @skip(if: ${other}) }}")
         if self.choices.chance(10):
             parts.reverse()
         name: str | None = self.choices.of([each[0] for each in operations])

@@ -65,6 +65,8 @@ class Values:
         if how < 6:
             required = how < 2 and optional == declared
             name = self._define(f"{declared}!" if required else declared, None, scope, value, given=True)
+        elif how < 8 and self.wrong and self.choices.chance(15):
+            return self._define(optional, self.literal(value, kind), scope, None, given=True)
         elif how < 8:
             name = self._define(self.choices.of((optional, declared)), self.literal(value, kind), scope)
         else:

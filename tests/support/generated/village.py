@@ -13,12 +13,16 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import insert
 
+from services.auth.authentication import KEY_PREFIX
 from services.auth.models import Session
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor
 from services.comments.models import Comment
 from services.execution import Gateway
 from services.items.models import Item, ItemLabel, ItemStatus
+from services.keys import secrets
+from services.keys.models import ApiKey
+from services.keys.secrets import hash_of
 from services.labels.models import Label
 from services.storage.base import utc_now
 from services.users.models import User
@@ -43,6 +47,10 @@ DUES: Final = (
     datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999998, tzinfo=UTC),
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
+EVERY_READ: Final = [
+    f"{each}:read"
+    for each in ("api_keys", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces")
+]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
 
@@ -82,7 +90,7 @@ async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session):
+        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey):
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
@@ -93,6 +101,7 @@ def _rows() -> dict[str, list[Row]]:
     return {
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
         "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
+        "api_keys": _api_keys(),
     }  # fmt: skip
 
 
@@ -192,6 +201,28 @@ def _sessions() -> list[Row]:
     ]  # fmt: skip
 
 
+def _api_keys() -> list[Row]:
+    places = [(name, room) for name in PEOPLE for room in (None, "shared", "second")]
+    return [
+        {
+            "id": key(f"key {name} {room}"), "user_id": key(name), "workspace_id": key(room) if room else None,
+            "name": TITLES[number % len(TITLES)], "hint": "hgw_…0000",
+            "scopes": ["items:read"] if number % 4 == 1 else EVERY_READ,
+            "networks": ["192.0.2.0/24", "127.0.0.0/8"] if number % 2 else [],
+            "secret_hash": hash_of(secret_of(f"key {name} {room}")), "previous_hash": None, "previous_until": None,
+            "created_at": moment(number), "rotated_at": None if number % 3 else moment(number + 1),
+            "last_used_at": FAR, "expires_at": None if number % 5 else FAR,
+        }
+        for number, (name, room) in enumerate(places)
+    ]  # fmt: skip
+
+
+def secret_of(name: str) -> str:
+    """The secret of the API key of this name."""
+    body = key(name).hex
+    return f"{KEY_PREFIX}{body}{secrets._checksum(body)}"
+
+
 def _callers(gateway: Gateway) -> list[Caller]:
     every = frozenset(gateway.catalogue.scopes)
     narrow = frozenset({"items:read", "labels:read"})
@@ -202,8 +233,18 @@ def _callers(gateway: Gateway) -> list[Caller]:
         caller_of(gateway, "ada", "ada, items and labels only", narrow),
         caller_of(gateway, "root", "root, items and labels only", narrow),
         Caller("nobody", {}),
+        caller_with_key("ada", "shared", "ada's key, shared"),
+        caller_with_key("bob", "second", "bob's key, second"),
+        caller_with_key("root", "shared", "root's key, shared, where root is nobody"),
         caller_of(gateway, "gone", "gone", every),
     ]
+
+
+def caller_with_key(user: str, room: str, name: str) -> Caller:
+    """The user with an API key that is bound to a workspace."""
+    row = next(each for each in _api_keys() if each["id"] == key(f"key {user} {room}"))
+    actor = Actor(key(user), None, frozenset(row["scopes"]), False, row["id"], key(room))
+    return Caller(name, {"X-API-Key": secret_of(f"key {user} {room}")}, actor)
 
 
 def caller_of(gateway: Gateway, user: str, name: str, scopes: frozenset[str]) -> Caller:
