@@ -75,9 +75,9 @@ async def test_nodes_are_one_statement(crowd: Crowd) -> None:
 
 
 async def test_parents_that_occur_twice_are_fetched_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five items with four labels each have eight different labels, of each of which one item is fetched."""
+    """Four items with four labels each have seven different labels, of each of which one item is fetched."""
     below = "labels { nodes { items(first: 1) { nodes { id } } } }"
-    query = f"{{ items(first: 5, orderBy: [{{field: CREATED_AT}}]) {{ nodes {{ id {below} }} }} }}"
+    query = f"{{ items(first: 4, orderBy: [{{field: CREATED_AT}}]) {{ nodes {{ id {below} }} }} }}"
     await _one_statement(crowd, query)
     assert crowd.running.gateway.reader is not None
     pool, rows = crowd.running.gateway.reader.pool, list[Sequence[Any]]()
@@ -89,7 +89,7 @@ async def test_parents_that_occur_twice_are_fetched_once(crowd: Crowd, monkeypat
 
     monkeypatch.setattr(pool, "fetch_row", watched)
     await _one_statement(crowd, query)
-    assert {len(array) for array in rows[-1]} == {5, 20, 8}
+    assert {len(array) for array in rows[-1]} == {4, 16, 7}
 
 
 async def test_many_roots_are_one_statement(crowd: Crowd) -> None:
