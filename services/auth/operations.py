@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update  # noqa: TID251 - before it is known who calls
 
 from services.auth.config import AuthConfig
 from services.auth.models import Session

@@ -20,7 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from redis.asyncio import Redis
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, update  # noqa: TID251 - this is how an actor is found
 
 from services.auth.models import Session
 from services.auth.revocations import REMEMBERED_SECONDS, Marks, Revocations

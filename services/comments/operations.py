@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from services.catalogue import Call, Problem
 from services.comments.models import Comment
 from services.comments.resource import comments
 from services.comments.schemas import CommentCreate, CommentUpdate
 from services.items.models import Item
+from services.items.resource import items
 from services.storage.constraints import NOT_THERE
-from services.storage.rows import assign
+from services.storage.rows import assign, readable
 
 list_comments, get_comment, delete_comment = comments.list(), comments.get(), comments.delete()
 
@@ -18,13 +17,10 @@ list_comments, get_comment, delete_comment = comments.list(), comments.get(), co
 @comments.create(statements=2)
 async def create_comment(call: Call, data: CommentCreate) -> Comment:
     """Comment on an item."""
-    workspace = select(Item.workspace_id).where(Item.id == data.item_id)
-    workspace_id = (
-        await call.session.execute(workspace.with_for_update(read=True, key_share=True))
-    ).scalar_one_or_none()
-    if workspace_id is None:
+    found = await readable(call, items, Item.id == data.item_id, lock=True)
+    if not found:
         raise Problem.field("item_id", "not_found", NOT_THERE)
-    comment = Comment(workspace_id=workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
+    comment = Comment(workspace_id=found[0].workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
     call.session.add(comment)
     return comment
 

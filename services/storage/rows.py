@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, aliased
 
@@ -50,6 +50,18 @@ def _locking(resource: Resource[Any], action: str, is_admin: bool) -> Select[Any
     lock: dict[str, Any] = {"of": model, "key_share": action != "delete"}
     found = select(model, allowed.label("allowed")).where(model.__table__.c.id == bindparam("key"), readable)
     return found.with_for_update(**lock)
+
+
+async def readable(call: Call, resource: Resource[M], *conditions: ColumnElement[bool], lock: bool = False) -> list[M]:
+    """The rows of a resource that the actor may read, of those that the conditions hold for.
+
+    This is how an operation's function looks for rows. `lock`: none of them is deleted until the unit of work ends.
+    """
+    visible = resource.policy.predicate("read", resource.model, call.actor)
+    statement = select(resource.model).where(visible, *conditions)
+    if lock:
+        statement = statement.with_for_update(of=resource.model, read=True, key_share=True)
+    return list((await call.session.execute(statement, call.actor.parameters())).scalars())
 
 
 def references(resource: Resource[Any], row: Any) -> tuple[Any, ...]:

@@ -6,13 +6,14 @@ import re
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Uuid, func, select
+from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not see
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
 from services.storage.prepared import Prepared, given
-from services.storage.rows import assign
+from services.storage.rows import assign, readable
 from services.users.models import User
+from services.users.resource import users
 from services.workspaces.models import Membership, Role, Workspace
 from services.workspaces.resource import memberships, workspaces
 from services.workspaces.schemas import MembershipCreate, MembershipUpdate, WorkspaceCreate, WorkspaceUpdate
@@ -76,11 +77,10 @@ async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) ->
 @memberships.create(statements=3)
 async def create_membership(call: Call, data: MembershipCreate) -> Membership:
     """Invite a user into a workspace by user name."""
-    wanted = select(User.id).where(func.lower(User.username) == data.username.lower(), User.is_active)
-    user_id = (await call.session.execute(wanted)).scalar_one_or_none()
-    if user_id is None:
+    found = await readable(call, users, func.lower(User.username) == data.username.lower(), User.is_active.is_(True))
+    if not found:
         raise Problem.field("username", "not_found", "There is no such user.")
-    membership = Membership(workspace_id=data.workspace_id, user_id=user_id, role=data.role)
+    membership = Membership(workspace_id=data.workspace_id, user_id=found[0].id, role=data.role)
     call.session.add(membership)
     return membership
 

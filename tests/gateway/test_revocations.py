@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -15,8 +16,9 @@ from gateway.settings import Settings
 from services.auth import revocations
 from services.auth.memory import TokenMemory
 from services.auth.revocations import Marks, Revocations
-from tests.support.accounts import Account, sign_in, sign_up
+from tests.support.accounts import Account, KeyHolder, sign_in, sign_up
 from tests.support.apps import Running, running
+from tests.support.factories import make_key
 from tests.support.link import Link, link_to
 from tests.support.remembered import (
     eventually,
@@ -83,6 +85,45 @@ async def test_session_ended_elsewhere_is_refused_within_a_second(two: Two, ada:
     await refused_within_a_second(two.there, ada)
     await refused_within_a_second(two.here, ada)
     assert is_remembered(two.there, eve)
+
+
+async def end_key(worker: Running, how: str, account: Account, key: KeyHolder) -> None:
+    """End an API key, or its user."""
+    rest = worker.face("rest")
+    if how == "revoke":
+        await rest.ok(how, None, {"token": key.secret})
+    else:
+        data = {"grace_seconds": 0} if how == "rotate_api_key" else None
+        await rest.ok(how, account, data, id=account.id if how == "deactivate_user" else key.key_id)
+
+
+KEY_ENDINGS = [(how, "heard") for how in ("delete_api_key", "rotate_api_key", "revoke", "deactivate_user")]
+
+
+@pytest.mark.parametrize(("how", "channel"), [*KEY_ENDINGS, ("delete_api_key", "silent"), ("deactivate_user", "cut")])
+async def test_key_ended_elsewhere_is_refused_within_a_second(two: Two, ada: Account, how: str, channel: str) -> None:
+    eve = await sign_up(two.here.client)
+    key, other = [await make_key(two.here.face("rest"), each) for each in (ada, eve)]
+    for worker in (two.here, two.there):
+        await warmed(worker, key)
+        await warmed(worker, other)
+    if channel == "silent":
+        two.link.stall()
+    elif channel == "cut":
+        two.link.cut()
+    await end_key(two.here, how, ada, key)
+    assert not is_remembered(two.here, key)
+    await refused_within_a_second(two.there, key)
+    await refused_within_a_second(two.here, key)
+    assert (await two.there.face("rest").call("me", other)).problem is None
+
+
+async def test_key_that_expires_is_refused_although_it_is_remembered(two: Two, ada: Account) -> None:
+    until = (datetime.now(UTC) + timedelta(seconds=1.5)).isoformat().replace("+00:00", "Z")
+    key = await make_key(two.here.face("rest"), ada, expires_at=until)
+    await warmed(two.there, key)
+    await asyncio.sleep(1.5)
+    assert (await two.there.face("rest").call("me", key)).problem == "invalid_token"
 
 
 async def test_silent_link_is_noticed_before_a_second_is_over(two: Two, ada: Account) -> None:
