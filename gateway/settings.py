@@ -39,6 +39,7 @@ DEFAULT_MODULES = (
     "services.users",
     "services.auth",
     "services.workspaces",
+    "services.audit",
     "services.keys",
     "services.items",
     "services.labels",

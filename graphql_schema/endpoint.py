@@ -23,7 +23,6 @@ from services import observation
 from services.auth.authentication import Authenticator
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, VALIDATION_FAILED
-from services.execution import authorize
 
 
 class GraphQLEndpoint:
@@ -120,13 +119,14 @@ class GraphQLEndpoint:
         called = called_operations(self._catalogue, operation)
         only = called if len(called) == len(operation.selection_set.selections) else ()
         actor = await gateway.part(Authenticator).actor_for(only, asking.presented)
-        self._check_values(actor, called, prepared, operation, asked)
-        check_complexity(self._core, document, operation, asked.variables)
 
         async def authenticate() -> Actor:
             return await gateway.part(Authenticator).actor_for(only, asking.presented)
 
-        return Context(gateway, actor, asking.client, document, authenticate)
+        context = Context(gateway, actor, asking.client, document, authenticate)
+        await self._check_values(context, called, prepared, operation, asked)
+        check_complexity(self._core, document, operation, asked.variables)
+        return context
 
     async def _run(self, asked: GraphQLRequest, context: Context, typed: bool) -> Answer:
         result: Any = await self._schema.execute(
@@ -143,9 +143,9 @@ class GraphQLEndpoint:
             headers = {name: value for problem, _ in problems for name, value in problem.headers().items()}
         return Answer(body, typed, 200, headers)
 
-    def _check_values(
+    async def _check_values(
         self,
-        actor: Actor,
+        context: Context,
         called: Sequence[Operation],
         prepared: Prepared,
         operation: OperationDefinitionNode,
@@ -161,7 +161,7 @@ class GraphQLEndpoint:
             errors += literal_errors(self._core, prepared.document, prepared.values, asked.variables)
         if errors:
             for each in called:
-                authorize(each, actor)
+                await context.gateway.admit(each, context.actor, context.client)
             judged = input_problem(self._catalogue, operation, asked.variables)
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 

@@ -18,7 +18,7 @@ from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
-from services.execution import Gateway, Shown, Write, authorize, may_read
+from services.execution import Gateway, Shown, Write, may_read
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 
@@ -146,7 +146,7 @@ def _prepared(
 
 async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor, client: Client) -> dict[str, Any]:
     operation = step.operation
-    authorize(operation, actor)
+    await gateway.admit(operation, actor, client)
     if operation.on_a_row:
         assert operation.resource is not None
         data: Any = write.data

@@ -110,10 +110,11 @@ class _Builder:
 
         async def mutate(root: Any, info: Info, values: dict[str, Any]) -> Any:
             await info.context.next_mutation()
-            execution.authorize(operation, info.context.actor)
+            context = info.context
+            await context.gateway.admit(operation, context.actor, context.client)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
-            context, write = info.context, execution.Write(key, data)
+            write = execution.Write(key, data)
             return await context.gateway.write(operation, context.actor, write, context.client), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []

@@ -85,7 +85,9 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
     """The actor of a request, who may call the route. Raises `invalid_token` and as `authorize`."""
     called = [route.operation] if route.operation is not None else []
     actor = await gateway.part(Authenticator).actor_for(called, _presented(request))
-    if route.operation is not None:
+    if route.operation is not None and not route.operation.is_read:
+        await gateway.admit(route.operation, actor, _client(request))
+    elif route.operation is not None:
         execution.authorize(route.operation, actor)
     if route.relation is not None:
         execution.authorize_relation(route.relation, actor)

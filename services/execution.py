@@ -1,7 +1,7 @@
 """The one way to call an operation: both faces go through `Gateway`.
 
 The order is fixed: credentials, input, unit of work, row under its policy, references, the operation's function, the
-policy on what was written, the result read by the Reader, commit, what follows the commit.
+policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from uuid import UUID
 import structlog
 
 from services import observation
+from services.audit.recording import Attempt, Audit
 from services.catalogue.actors import Actor, Client
-from services.catalogue.calls import Call, Part
+from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.lists import ListArguments, Page, Record
@@ -77,6 +78,11 @@ class Gateway:
     reader: Reader | None = None
     parts: Mapping[type, Any] = field(default_factory=dict)
 
+    @property
+    def audit(self) -> Audit:
+        """Where writes are recorded."""
+        return Audit(self.catalogue, self.database)
+
     def part(self, kind: type[Part]) -> Part:
         """A long-lived part of the process by its type."""
         found = self.parts[kind]
@@ -128,23 +134,41 @@ class Gateway:
 
         Returns what was asked to be shown, or a Record, a ResultModel or None. Raises the operation's Problems.
         """
-        authorize(operation, actor)
+        # What a write shows of its own row needs no scope but the write's.
+        await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
         if write.shown is not None:
-            # What a write shows of its own row needs no scope but the write's.
-            for related in write.shown.related:
-                authorize_read(related, actor)
             check_size(write.shown, (NIL, *write.inputs))
         data = parse_input(operation.input or NoInput, write.data or b"{}")
         return await self._call(operation, actor, write, data, client)
+
+    async def admit(
+        self, operation: Operation, actor: Actor, client: Client | None = None, related: Iterable[Resource[Any]] = ()
+    ) -> None:
+        """`authorize`, but what is refused of a write goes into the audit; `related` is what else it shows."""
+        try:
+            authorize(operation, actor)
+            for each in related:
+                authorize_read(each, actor)
+        except Problem as problem:
+            attempt = Attempt(operation, actor, client or Client(), Trace())
+            await self.audit.add(self.audit.refusal(attempt, problem))
+            raise
 
     async def _call(
         self, operation: Operation, actor: Actor, write: Write, data: InputModel, client: Client | None,
         *, again: bool = False,
     ) -> Result | Shown:  # fmt: skip
-        before, written = observation.statements(), False
+        before, written, refusal = observation.statements(), False, None
         try:
             async with self.unit_of_work(actor, client) as call:
-                result = await self._write(operation, call, write, data)
+                try:
+                    result = await self._write(operation, call, write, data)
+                except Problem as problem:
+                    refusal = self.audit.refusal(Attempt.of(operation, call), problem)
+                    if problem.keep:
+                        await self.audit.add(refusal, call.session)
+                        refusal = None
+                    raise
                 written = True
         except ConnectionLostError as lost:
             # PostgreSQL had closed the connection before it was used: at the first statement nothing is done yet. Once
@@ -153,6 +177,9 @@ class Gateway:
             if again or written or not nothing_done:
                 raise
             return await self._call(operation, actor, write, data, client, again=True)
+        except Problem:
+            await self.audit.add(refusal)
+            raise
         # However the result was read to be shown, one statement is meant to do it.
         sent = observation.statements() - before - max(call.shown_by - 1, 0)
         if self.reader is not None and sent > operation.statements:
@@ -193,22 +220,24 @@ class Gateway:
 
     async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Result | Shown:
         arguments: list[Any] = [call]
-        resource, place = operation.resource, None
+        resource, place, before = operation.resource, None, {}
         if operation.on_a_row:
             assert resource is not None
             assert write.key is not None
             arguments.append(await load_for(call, resource, write.key, operation.action))
-            place = references(resource, arguments[1])
+            place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
             arguments.append(data)
         if operation.function is None:
             await _delete(operation, call, arguments[1])
+            await self.audit.done(Attempt.of(operation, call), call.session, data, before)
             return None
         returned = await operation.function(*arguments)
         if resource is not None and operation.result is resource and references(resource, returned) != place:
             await check_placed(call, resource, returned)
         await flush(call.session)
+        await self.audit.done(Attempt.of(operation, call), call.session, data, before)
         if not isinstance(operation.result, Resource):
             assert returned is None or isinstance(returned, ResultModel)
             return returned

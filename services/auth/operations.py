@@ -70,13 +70,13 @@ async def login(call: Call, data: LoginInput) -> TokenPair:
     """Sign in with user name or e-mail address and password."""
     scopes = _granted(call, data.scope)
     user_id = await _verified_user(call, data.username, data.password.get_secret_value())
-    call.actor = Actor(user_id)
     session = Session(
         id=new_key(), user_id=user_id, device=call.client.agent[:300], address=call.client.address[:45],
         scopes=sorted(scopes), created_at=call.now, last_used_at=call.now,
         expires_at=call.now + call.part(Tokens).lifetime("refresh"),
     )  # fmt: skip
     call.session.add(session)
+    call.actor, call.trace.row = Actor(user_id, session.id), session
     return _pair(call, session.id, user_id, scopes, 0)
 
 
@@ -85,6 +85,7 @@ async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     """Get new tokens for a refresh token. Each works once: using one again, be it by accident, ends the session."""
     tokens = call.part(Tokens)
     claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
+    call.actor = Actor(claims.user_id, claims.session_id)
     this = Session.id == claims.session_id
     next_generation = (
         update(Session)
@@ -145,8 +146,9 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     await throttle.succeeded(account)
     new_hash = await passwords.hash(data.new_password.get_secret_value())
     unchanged = User.password_hash == stored
-    changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User.id)
-    if (await call.session.execute(changed)).first() is None:
+    changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User)
+    call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
+    if call.trace.row is None:
         raise Problem.field("current_password", "wrong", "The password was changed in the meantime.")
     await _end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
 
@@ -189,7 +191,7 @@ async def _verified_user(call: Call, name: str, password: str) -> UUID:
     found = (await call.session.execute(_account_named(name))).one_or_none()
     # Hashing takes its time; the connection is not kept waiting for it.
     await call.session.rollback()
-    account = found.id.hex if found else name
+    account, call.trace.claimed = (found.id.hex, found.id) if found else (name, None)
     await throttle.account(account)
     right, new_hash = await passwords.verify(password, found.password_hash if found else None)
     if found is None or not right or not found.is_active:

@@ -17,6 +17,22 @@ Part = TypeVar("Part")
 
 
 @dataclass(slots=True)
+class Trace:
+    """What becomes known of a call on its way, for the audit.
+
+    The gateway notes the row and `as_admin`, which is whether an ordinary user in the actor's place would have been
+    refused. An operation says what cannot be seen from outside: the `row` it is about where neither the caller names
+    it nor the result is it; the names of fields it has `changed` past the row; the account that is `claimed` by
+    somebody of whom it is not known yet whether it is theirs.
+    """
+
+    row: Any = None
+    changed: tuple[str, ...] | None = None
+    claimed: UUID | None = None
+    as_admin: bool = False
+
+
+@dataclass(slots=True)
 class Call:
     """What every operation's function receives first: actor, unit of work (`session`), clock (`now`, UTC), client.
 
@@ -32,6 +48,7 @@ class Call:
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shown_by: int = 0
     """How many statements have read the result."""
+    trace: Trace = field(default_factory=Trace)
 
     def part(self, kind: type[Part]) -> Part:
         """A long-lived part of the process by its type (password hashing, tokens…)."""

@@ -97,7 +97,7 @@ class Operation:
         """The most SQL statements that a call may take, whatever is read of the result; beginning and commit aside.
 
         One for every read. A write loads its row, checks what its input refers to, does what it does, checks where it
-        has put its row, and reads the result: one each.
+        has put its row, writes itself into the audit, and reads the result: one each.
         """
         if self.is_read:
             return 1
@@ -105,7 +105,8 @@ class Operation:
         row, references = self.on_a_row, any(kind.identifier is not None for kind in fields)
         result = hasattr(self.result, "read_scope")
         placed = result and self.kind is not Kind.DELETE
-        return self.own_statements + sum((row, references, placed, result))
+        recorded = True
+        return self.own_statements + sum((row, references, placed, recorded, result))
 
     @cached_property
     def problems(self) -> tuple[ProblemType, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, bindparam, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, aliased
 
@@ -34,9 +35,11 @@ async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) ->
     found = (await call.session.execute(statement, {"key": key, **call.actor.parameters()})).one_or_none()
     if found is None:
         raise Problem(NOT_FOUND)
+    row: M = found[0]
+    call.trace.row = row
     if not found.allowed:
         raise Problem(FORBIDDEN)
-    row: M = found[0]
+    call.trace.as_admin = not found.ordinary
     return row
 
 
@@ -46,9 +49,11 @@ def _locking(resource: Resource[Any], action: str, is_admin: bool) -> Select[Any
     model, kind = resource.model, Actor(is_admin=is_admin)
     readable = resource.policy.predicate("read", model, kind)
     allowed = resource.policy.predicate(action, model, kind)
+    ordinary = _ordinary(resource, ("read", action), model, is_admin=is_admin)
     # Only a deletion needs to keep others from referring to the row meanwhile.
     lock: dict[str, Any] = {"of": model, "key_share": action != "delete"}
-    found = select(model, allowed.label("allowed")).where(model.__table__.c.id == bindparam("key"), readable)
+    columns = (model, allowed.label("allowed"), ordinary.label("ordinary"))
+    found = select(*columns).where(model.__table__.c.id == bindparam("key"), readable)
     return found.with_for_update(**lock)
 
 
@@ -64,6 +69,13 @@ async def readable(call: Call, resource: Resource[M], *conditions: ColumnElement
     return list((await call.session.execute(statement, call.actor.parameters())).scalars())
 
 
+def _ordinary(resource: Resource[Any], actions: Iterable[str], entity: Any, *, is_admin: bool) -> ColumnElement[bool]:
+    """Whether an admin would be allowed these actions without being one, for the audit."""
+    if not is_admin:
+        return true()
+    return and_(*[resource.policy.predicate(action, entity, Actor()) for action in actions])
+
+
 def references(resource: Resource[Any], row: Any) -> tuple[Any, ...]:
     """What a row refers to: the values of its foreign keys."""
     return tuple(getattr(row, column.key) for column in resource.table.columns if column.foreign_keys)
@@ -75,9 +87,13 @@ async def check_placed(call: Call, resource: Resource[Any], row: Any) -> None:
     Flushes. Raises `forbidden`.
     """
     await flush(call.session)
+    call.trace.row = row
     values = {"key": row.id, **call.actor.parameters()}
-    if not await _placing(resource, call.actor.is_admin).value(call.session, values):
+    found = await _placing(resource, call.actor.is_admin).row(call.session, values)
+    allowed, ordinary = found or (False, False)
+    if not allowed:
         raise Problem(FORBIDDEN)
+    call.trace.as_admin |= not ordinary
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -85,7 +101,8 @@ def _placing(resource: Resource[Any], is_admin: bool) -> Prepared:
     """The statement of `check_placed`."""
     entity: Any = aliased(resource.model)
     allowed = resource.policy.predicate("create", entity, Actor(is_admin=is_admin))
-    return Prepared(select(allowed).where(entity.id == given("key", Uuid())))
+    columns = (allowed, _ordinary(resource, ("create",), entity, is_admin=is_admin))
+    return Prepared(select(*columns).where(entity.id == given("key", Uuid())))
 
 
 async def check_references(call: Call, catalogue: Catalogue, data: InputModel) -> None:
