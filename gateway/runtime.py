@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.settings import Settings
+from services.audit.recording import Audit
 from services.auth.authentication import KEY_PREFIX, Authenticator
 from services.auth.config import AuthConfig
 from services.auth.memory import TokenMemory
@@ -53,6 +54,7 @@ async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterato
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
+        Audit(catalogue, database),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):

@@ -81,7 +81,7 @@ class Gateway:
     @property
     def audit(self) -> Audit:
         """Where writes are recorded."""
-        return Audit(self.catalogue, self.database)
+        return self.part(Audit)
 
     def part(self, kind: type[Part]) -> Part:
         """A long-lived part of the process by its type."""

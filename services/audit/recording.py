@@ -6,17 +6,20 @@ Names of fields and identifiers go in, never values: no secret can. Each event i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
+from cachetools import TTLCache
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
 from services import observation
 from services.audit.models import AuditEvent, Outcome
+from services.auth.throttle import network_of
 from services.catalogue.actors import Actor, Client
 from services.catalogue.calls import Call, Trace
 from services.catalogue.catalogue import Catalogue
@@ -41,7 +44,9 @@ Event = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 _OF_PRIVILEGES: Final = (FORBIDDEN, INSUFFICIENT_SCOPE)
-_OF_SIGN_INS: Final = (INVALID_CREDENTIALS, TOO_MANY_REQUESTS)
+_SECONDS: Final = 60
+"""For how long nothing more is written about somebody who tries too often to sign in."""
+_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +64,25 @@ class Attempt:
         return cls(operation, call.actor, call.client, call.trace)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Audit:
     """Takes note of what has been done and what has been refused, where the catalogue has the audit."""
 
     catalogue: Catalogue
     database: Database
+    is_on: bool = field(init=False)
+    _turned_away: TTLCache[tuple[UUID | None, str], bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_on = AuditEvent in self.catalogue.by_model
+        self._turned_away = TTLCache(_REMEMBERED, _SECONDS)
 
     async def done(self, attempt: Attempt, session: AsyncSession, data: InputModel, before: Mapping[str, Any]) -> None:
         """Record a write that has succeeded, in the transaction that makes it.
 
         `before` are the attributes that its row had when it was loaded.
         """
-        if AuditEvent not in self.catalogue.by_model:
+        if not self.is_on:
             return
         changed = attempt.trace.changed
         names = _changed(attempt, data, before) if changed is None else changed
@@ -84,15 +95,27 @@ class Audit:
         There is if somebody who is signed in may not do it, if it is a sign-in, and if the refusal itself has changed
         something. To be asked before the transaction is rolled back, which makes rows unreadable.
         """
-        if attempt.operation.is_read or AuditEvent not in self.catalogue.by_model:
+        if not self.is_on or attempt.operation.is_read:
             return None
-        sign_in = INVALID_CREDENTIALS in attempt.operation.declared_problems and problem.type in _OF_SIGN_INS
         privilege = not attempt.actor.is_anonymous and (problem.type in _OF_PRIVILEGES or problem.keep)
-        if not (sign_in or privilege):
+        if not privilege and not self._is_of_sign_in(attempt, problem):
             return None
         event = _event(self.catalogue, attempt, outcome=Outcome.REFUSED.value, problem=problem.type.code)
         # A row that was not allowed to be made has never been there.
         return {**event, "resource_id": None} if attempt.operation.kind is Kind.CREATE else event
+
+    def _is_of_sign_in(self, attempt: Attempt, problem: Problem) -> bool:
+        """Whether it is a sign-in that is refused, for the first time in a while where there were too many.
+
+        Anybody can try on and on, and must not fill the table by it.
+        """
+        if INVALID_CREDENTIALS not in attempt.operation.declared_problems:
+            return False
+        if problem.type is not TOO_MANY_REQUESTS:
+            return problem.type is INVALID_CREDENTIALS
+        who = (attempt.trace.claimed, network_of(attempt.client.address))
+        known, self._turned_away[who] = who in self._turned_away, True
+        return not known
 
     async def add(self, event: Event | None, session: AsyncSession | None = None) -> None:
         """Record a refusal: in this session's transaction, or, since that of the refused is rolled back, in its own.

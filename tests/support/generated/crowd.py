@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import insert
 
+from services.audit.models import AuditEvent, Outcome
 from services.auth.models import Session
 from services.comments.models import Comment
 from services.execution import Gateway
@@ -46,6 +47,7 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         (Comment, [_comment(number, number + step) for number in numbers for step in range(4)]),
         (Session, [_session(number) for number in numbers]),
         (ApiKey, [_api_key(number) for number in numbers]),
+        (AuditEvent, [_event(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -98,6 +100,15 @@ def _api_key(number: int) -> Row:
         "user_id": key("user 0"), "workspace_id": key("room 0") if number % 2 else None, "name": f"key {number}",
         "hint": "hgw_…0000", "scopes": [], "networks": [], "secret_hash": str(number).encode(),
         **_made("api_key", number),
+    }  # fmt: skip
+
+
+def _event(number: int) -> Row:
+    return {
+        "user_id": key(f"user {number}"), "session_id": key("session user"), "key_id": None, "as_admin": False,
+        "operation": "update_item", "resource": "item", "resource_id": f"itm_{key(f'item {number}').hex}",
+        "workspace_id": key("room 0"), "request_id": None, "address": None, "outcome": Outcome.DONE, "problem": None,
+        "changed": ["title"], **_made("audit_event", number),
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import insert
 
+from services.audit.models import AuditEvent, Outcome
 from services.auth.authentication import KEY_PREFIX
 from services.auth.models import Session
 from services.auth.tokens import Tokens
@@ -90,7 +91,7 @@ async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey):
+        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent):
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
@@ -102,6 +103,7 @@ def _rows() -> dict[str, list[Row]]:
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
         "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
         "api_keys": _api_keys(),
+        "audit_events": _events(items),
     }  # fmt: skip
 
 
@@ -221,6 +223,23 @@ def secret_of(name: str) -> str:
     """The secret of the API key of this name."""
     body = key(name).hex
     return f"{KEY_PREFIX}{body}{secrets._checksum(body)}"
+
+
+def _events(items: Sequence[Row]) -> list[Row]:
+    return [
+        {
+            "id": key(f"event {number}"), "created_at": moment(number), "user_id": item["assignee_id"],
+            "session_id": key("session ada") if number % 3 else None, "key_id": key("key") if number % 5 == 0 else None,
+            "as_admin": number % 4 == 0, "operation": ("update_item", "archive_item", "login")[number % 3],
+            "resource": "item" if number % 6 else None,
+            "resource_id": f"itm_{item['id'].hex}" if number % 6 else None,
+            "workspace_id": item["workspace_id"] if number % 7 else None,
+            "request_id": f"request-{number // 2}" if number % 2 else None,
+            "address": ("192.0.2.1", "2001:db8::1", None)[number % 3], "outcome": list(Outcome)[number % 5 == 1],
+            "problem": "forbidden" if number % 5 == 1 else None, "changed": ["title", "due_at"][: number % 3],
+        }
+        for number, item in enumerate(items)
+    ]  # fmt: skip
 
 
 def _callers(gateway: Gateway) -> list[Caller]:
