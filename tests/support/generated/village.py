@@ -50,7 +50,17 @@ DUES: Final = (
 )  # fmt: skip
 EVERY_READ: Final = [
     f"{each}:read"
-    for each in ("api_keys", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces")
+    for each in (
+        "api_keys",
+        "audit_events",
+        "comments",
+        "items",
+        "labels",
+        "memberships",
+        "sessions",
+        "users",
+        "workspaces",
+    )
 ]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
