@@ -203,6 +203,8 @@ def _coerced(variables: Sequence[Variable], given: Mapping[str, Any]) -> dict[st
     found = {}
     for each in variables:
         if each.name in given:
+            if given[each.name] is None and each.default is not ABSENT:
+                raise UnfitError  # a default lets it in where nothing may be null
             found[each.name] = each.coerce(given[each.name])
         elif each.default is not ABSENT:
             found[each.name] = each.default

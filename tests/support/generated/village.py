@@ -48,20 +48,10 @@ DUES: Final = (
     datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999998, tzinfo=UTC),
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
-EVERY_READ: Final = [
-    f"{each}:read"
-    for each in (
-        "api_keys",
-        "audit_events",
-        "comments",
-        "items",
-        "labels",
-        "memberships",
-        "sessions",
-        "users",
-        "workspaces",
-    )
-]
+READABLE: Final = (
+    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+)  # fmt: skip
+EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
 
