@@ -114,7 +114,7 @@ async def test_event_leads_to_its_user(rest: RestFace, graphql: GraphQLFace, ada
     assert nodes == [
         {"operation": "create_item", "outcome": "DONE", "changed": ["title"], "user": {"username": ada.username}}
     ]
-    (row,) = (await rest.get("/audit_events", ada, limit="1", include="user"))["data"]
+    (row,) = (await rest.get("/audit-events", ada, limit="1", include="user"))["data"]
     assert (row["operation"], row["user"]["username"]) == ("create_item", ada.username)
 
 
@@ -128,7 +128,7 @@ async def test_audit_is_not_written_through_either_face(
     }
     assert about == {"list_audit_events", "get_audit_event"}
     for method in ("POST", "PUT", "PATCH", "DELETE"):
-        assert (await rest.send(method, "/audit_events", ada)).status_code == 405
+        assert (await rest.send(method, "/audit-events", ada)).status_code == 405
     for verb in ("create", "update", "delete"):
         body = await graphql.run(f'mutation {{ {verb}AuditEvent(input: {{id: "a"}}) {{ __typename }} }}', actor=ada)
         assert body["errors"][0]["extensions"]["code"] == "invalid_document"
