@@ -14,11 +14,12 @@ from graphql_schema.errors import error_at, internal_problem
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
+from services.authorization import may_read
 from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
-from services.execution import Gateway, Shown, Write, may_read
+from services.execution import Gateway, Shown, Write
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 

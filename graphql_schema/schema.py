@@ -27,10 +27,11 @@ from graphql_schema.documents import CachedDocument
 from graphql_schema.lists import list_parameters, read_arguments, renamed
 from graphql_schema.naming import field_name
 from graphql_schema.types import Node, Types
-from services import execution, observation
+from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
 from services.catalogue.models import description_of, fields_of, parse_value
 from services.catalogue.naming import pascal, snake
+from services.execution import Write
 
 MAX_NODES = 100
 
@@ -90,7 +91,7 @@ class _Builder:
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
         async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
-            execution.authorize(operation, info.context.actor)
+            authorization.authorize(operation, info.context.actor)
             arguments = read_arguments(resource, values)
             try:
                 page = await info.context.gateway.page(operation, info.context.actor, arguments)
@@ -114,7 +115,7 @@ class _Builder:
             await context.gateway.admit(operation, context.actor, context.client)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
-            write = execution.Write(key, data)
+            write = Write(key, data)
             return await context.gateway.write(operation, context.actor, write, context.client), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
@@ -163,7 +164,7 @@ class _Builder:
 
     async def _load(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> Any:
         resource, key = self.catalogue.locate(identifier, path)
-        execution.authorize_read(resource, info.context.actor)
+        authorization.authorize_read(resource, info.context.actor)
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))
 
 

@@ -12,11 +12,11 @@ from strawberry.types.field import StrawberryField
 from graphql_schema.building import add_fields, annotation, attribute, field, nullable
 from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
+from services.authorization import authorize_read
 from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType
-from services.execution import authorize_read
 
 
 class Node:

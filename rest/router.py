@@ -18,7 +18,7 @@ from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
 from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
-from services import execution
+from services import authorization
 from services.auth.authentication import Authenticator, Presented
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
 from services.catalogue.models import parse_value
@@ -88,9 +88,9 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
     if route.operation is not None and not route.operation.is_read:
         await gateway.admit(route.operation, actor, _client(request))
     elif route.operation is not None:
-        execution.authorize(route.operation, actor)
+        authorization.authorize(route.operation, actor)
     if route.relation is not None:
-        execution.authorize_relation(route.relation, actor)
+        authorization.authorize_relation(route.relation, actor)
     return actor
 
 

@@ -82,7 +82,7 @@ class Audit:
 
         `before` are the attributes that its row had when it was loaded.
         """
-        if not self.is_on:
+        if not self.is_on or not attempt.operation.audited:
             return
         changed = attempt.trace.changed
         names = _changed(attempt, data, before) if changed is None else changed

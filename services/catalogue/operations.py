@@ -80,6 +80,8 @@ class Operation:
     """How many SQL statements its function sends at most, what the gateway sends around it left aside."""
     action: str = ""
     """The policy's action that the actor needs on the row."""
+    audited: bool = True
+    """Whether a call that has succeeded goes into the audit: unless it only asks something."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
 
     @property
@@ -105,8 +107,7 @@ class Operation:
         row, references = self.on_a_row, any(kind.identifier is not None for kind in fields)
         result = hasattr(self.result, "read_scope")
         placed = result and self.kind is not Kind.DELETE
-        recorded = True
-        return self.own_statements + sum((row, references, placed, recorded, result))
+        return self.own_statements + sum((row, references, placed, self.audited, result))
 
     @cached_property
     def problems(self) -> tuple[ProblemType, ...]:
@@ -152,13 +153,13 @@ def write_operation(
     kind: Kind, resource: Resource[Any] | None, name: str, event: str | None, *,
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
-    problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1,
+    problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """A decorator that makes an operation of a function; input and result are read off its annotations.
 
     `scope` defaults to the resource's `…:write` (None: open to everybody), `emits` to the event of its kind, `address`
-    to the convention; `statements` is how many the function sends at most. Raises DeclarationError when the function
-    does not have the form of its kind.
+    to the convention; `statements` is how many the function sends at most; `audited`: see Operation. Raises
+    DeclarationError when the function does not have the form of its kind.
     """
 
     def decorate(function: Function) -> Operation:
@@ -172,7 +173,7 @@ def write_operation(
             inspect.getdoc(function) or "", location,
             scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
             function=function, declared_problems=tuple(problems), emits=events, cost=cost,
-            own_statements=statements,
+            own_statements=statements, audited=audited,
             action=verb or kind.value,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
         )  # fmt: skip

@@ -67,7 +67,7 @@ async def rotate_api_key(call: Call, row: ApiKey, data: ApiKeyRotate) -> IssuedK
     return IssuedKey(id=row.id, secret=secret)
 
 
-@procedure("auth/introspect", scope="")
+@procedure("auth/introspect", scope="", audited=False)
 async def introspect(call: Call, data: CredentialInput) -> Introspection:
     """Ask whether a token or key of one's own is good, and what it may do (RFC 7662); admins may ask about any."""
     return await introspected(call, data.token.get_secret_value())
