@@ -191,7 +191,8 @@ def wait_until(reached: Callable[[], bool]) -> None:
 def test_workers_are_added_up_also_after_one_has_died(
     settings: Settings, ada: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    given = {"METRICS": "true", "TMPDIR": str(tmp_path), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "another")}
+    folders = {"TMPDIR": str(tmp_path), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "another")}
+    given = {"METRICS": "true", "PLAN_ON_SIGHT": "1", **folders}
     plain = server.environment
     monkeypatch.setattr(server, "environment", lambda settings: {**plain(settings), **given})
     expected: Counter[str] = Counter(compiled=0, general=0)

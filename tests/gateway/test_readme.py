@@ -9,6 +9,7 @@ from tests.support.readme import README, play
 _VARYING = [
     (r"\b([a-z]{3})_[0-9a-f]{32}", r"\1_ID"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+    (r'"next": "[\w-]+"', "NEXT"),
 ]
 
 
