@@ -30,10 +30,11 @@ from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
 from services.storage.database import Database
+from services.storage.flushing import flush
 from services.storage.general import answer
 from services.storage.reader import Answer, NotCompiledError, Reader
 from services.storage.records import Records
-from services.storage.rows import check_placed, check_references, flush, load_for, references
+from services.storage.rows import check_placed, check_references, load_for, references
 
 NIL: Final = UUID(int=0)
 """Stands for a key that is not known yet."""

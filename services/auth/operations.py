@@ -19,6 +19,7 @@ from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import FORBIDDEN, INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS, UNAVAILABLE
+from services.storage.flushing import flush
 from services.users.models import User
 from services.users.resource import users
 from services.users.schemas import UserRegister, normalised_email
@@ -60,7 +61,7 @@ async def register(call: Call, data: UserRegister) -> User:
         id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
     )
     call.session.add(user)
-    await call.session.flush()
+    await flush(call.session)
     await open_workspace(call, user.id, name="Personal", slug=personal_slug(user.username), personal=True)
     return user
 
@@ -157,7 +158,7 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
 async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False
-    await call.session.flush()
+    await flush(call.session)
     # Their API keys depend on the user, too.
     await _end_sessions(call, Session.user_id == row.id, others=[row.id])
     return row

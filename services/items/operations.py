@@ -17,6 +17,7 @@ from services.items.schemas import ItemCreate, ItemLabelInput, ItemUpdate
 from services.labels.models import Label
 from services.labels.resource import labels as all_labels
 from services.storage.constraints import NOT_THERE
+from services.storage.flushing import flush
 from services.storage.rows import assign, readable
 from services.workspaces.operations import lock_workspace, usual_workspace_id
 
@@ -32,7 +33,7 @@ async def create_item(call: Call, data: ItemCreate) -> Item:
     workspace_id = data.workspace_id or await usual_workspace_id(call)
     item = Item(workspace_id=workspace_id, creator_id=call.user_id, **given)
     call.session.add(item)
-    await call.session.flush()
+    await flush(call.session)
     await _attach(call, item, {("label_ids", index): key for index, key in enumerate(data.label_ids)})
     return item
 

@@ -104,9 +104,16 @@ class Database:
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """A session in a transaction that is rolled back unless the holder commits."""
         with database_problems(Base.metadata):
-            async with self._write() as session:
+            session = self._write()
+            try:
                 await session.connection()  # whoever goes past SQLAlchemy finds it there
                 yield session
+            finally:
+                if session.in_transaction():
+                    async with session:
+                        pass  # rolled back and closed, whoever cancels
+                else:
+                    session.sync_session.close()  # nothing is left that would have to be waited for
 
     async def close(self) -> None:
         """Close every connection."""

@@ -20,6 +20,7 @@ from services.catalogue.actors import Actor
 from services.storage.database import count_statement
 
 _PREFIX: Final = "given_"
+_CONNECTIONS: Final = "connections"
 _OF_ACTOR: Final = frozenset(Actor().parameters())
 
 
@@ -75,10 +76,27 @@ class Prepared:
 async def fetch_row(session: AsyncSession, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
     """The first row of a statement within the session's transaction."""
     count_statement()
-    row: Sequence[Any] | None = await raw_connection(session).fetchrow(text, *values)
+    raw, adapter = _connections(session)
+    if not raw.is_in_transaction():
+        # SQLAlchemy begins when it first sends something itself.
+        await adapter._start_transaction()  # noqa: SLF001 - there is no other way to it than a statement that does nothing
+    row: Sequence[Any] | None = await raw.fetchrow(text, *values)
     return row
 
 
 def raw_connection(session: AsyncSession) -> Any:
     """asyncpg's own connection behind a session that has one already."""
-    return session.sync_session.connection().connection.driver_connection
+    return _connections(session)[0]
+
+
+def _connections(session: AsyncSession) -> tuple[Any, Any]:
+    """asyncpg's own connection, and SQLAlchemy's around it, remembered for the length of a transaction."""
+    sync = session.sync_session
+    transaction, known = sync.get_transaction(), sync.info.get(_CONNECTIONS)
+    if transaction is not None and known is not None and known[0] is transaction:
+        found: tuple[Any, Any] = known[1]
+        return found
+    proxy: Any = sync.connection().connection
+    found = (proxy.driver_connection, proxy.dbapi_connection)
+    sync.info[_CONNECTIONS] = (sync.get_transaction(), found)
+    return found

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, bindparam, func, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, aliased
 
 from services.catalogue.actors import Actor
@@ -18,6 +17,7 @@ from services.catalogue.models import InputModel, fields_of
 from services.catalogue.problems import FORBIDDEN, NOT_FOUND, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.resources import Resource
 from services.storage.constraints import NOT_THERE
+from services.storage.flushing import flush
 from services.storage.prepared import Prepared, given
 
 M = TypeVar("M", bound=DeclarativeBase)
@@ -142,12 +142,6 @@ def _readable(targets: tuple[Resource[Any], ...], is_admin: bool) -> Prepared:
         asked = entity.id == any_(given(f"keys{place}", ARRAY(Uuid())))
         columns.append(select(func.array_agg(entity.id)).where(asked, readable).scalar_subquery())
     return Prepared(select(*columns))
-
-
-async def flush(session: AsyncSession) -> None:
-    """Send what has changed, if anything has: an empty flush has its price too."""
-    if session.new or session.dirty or session.deleted:
-        await session.flush()
 
 
 def assign(row: DeclarativeBase, data: InputModel) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners wh
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
+from services.storage.flushing import flush
 from services.storage.prepared import Prepared, given
 from services.storage.rows import assign, readable
 from services.users.models import User
@@ -34,9 +35,9 @@ async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, pe
     """Make a workspace with its first owner."""
     workspace = Workspace(id=new_key(), name=name, slug=slug, personal_user_id=owner_id if personal else None)
     call.session.add(workspace)
-    await call.session.flush()
+    await flush(call.session)
     call.session.add(Membership(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER))
-    await call.session.flush()
+    await flush(call.session)
     return workspace
 
 
