@@ -1,0 +1,48 @@
+"""An operation's call as a REST request, and what its response says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.parity.answers import Answer
+from rest.routes import METHODS
+from services.catalogue import Operation
+
+
+@dataclass(frozen=True)
+class RestRequest:
+    """A request; `path` is below the API's prefix."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    content: bytes | None
+
+
+def rest_request(
+    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any]
+) -> RestRequest:
+    """The request that calls an operation; `arguments` are those of a list: limit, after, filter, sort, q, count."""
+    query = {key: _query_value(key, value) for key, value in arguments.items() if value not in (None, [])}
+    path = "/" + operation.address.replace("{id}", id or "")
+    return RestRequest(METHODS[operation.kind], path, query, None if data is None else orjson.dumps(data))
+
+
+def rest_answer(status: int, content: bytes) -> Answer:
+    """What a response says."""
+    body = orjson.loads(content) if content else None
+    if status >= 400:
+        return Answer.of_problem(body, len(content))
+    return Answer(body, status=status, size=len(content))
+
+
+def _query_value(key: str, value: Any) -> str:
+    if key == "filter":
+        return orjson.dumps(value).decode()
+    if key == "sort":
+        return ",".join(value)
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
