@@ -40,14 +40,14 @@ from services.execution import Gateway
 GRAPHQL_PATH = "/graphql"
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application of these settings, or of the environment's.
+def create_app(settings: Settings | None = None, catalogue: Catalogue | None = None) -> FastAPI:
+    """The application of these settings, or of the environment's; of the catalogue that MODULES says if none is given.
 
     Raises SettingsError for settings that are wrong, DeclarationError for a catalogue that is.
     """
     settings = settings or load_settings()
     configure_logging(settings.LOG_LEVEL, settings.log_format)
-    catalogue = Catalogue.load(settings.MODULES)
+    catalogue = catalogue or Catalogue.load(settings.MODULES)
     graphql = _graphql(settings, catalogue)
     middleware = middleware_stack(
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,

@@ -32,12 +32,17 @@ from services.storage.reader import Reader
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Gateway]:
-    """Everything behind the faces, on the servers of `settings`, whose URLs must be set."""
+async def open_gateway(
+    settings: Settings, catalogue: Catalogue, *, database: Database | None = None, reads: ReadPool | None = None
+) -> AsyncIterator[Gateway]:
+    """Everything behind the faces, on the servers of `settings`, whose URLs must be set.
+
+    `database` and `reads` are used instead of the settings', and closed with the rest.
+    """
     config, cursors = auth_config(settings, catalogue), cursor_codec(settings)
-    database = Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
+    database = database or Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
     prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
-    reads = ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
+    reads = reads or ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
     reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT)
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(

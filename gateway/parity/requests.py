@@ -34,10 +34,9 @@ def rest_request(
 
 def rest_answer(status: int, content: bytes) -> Answer:
     """What a response says."""
-    body = orjson.loads(content) if content else None
     if status >= 400:
-        return Answer.of_problem(body, len(content))
-    return Answer(body, status=status, size=len(content))
+        return Answer.of_problem(orjson.loads(content), len(content))
+    return Answer(orjson.loads(content) if content else None, status=status, size=len(content))
 
 
 def _query_value(key: str, value: Any) -> str:

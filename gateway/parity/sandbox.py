@@ -1,0 +1,135 @@
+"""Equal data for every call: one transaction in which everything happens and from which nothing remains.
+
+All sessions and all compiled reads go through one connection, one after the other, and after each call the connection
+goes back to a savepoint. What a session commits is released into the outer transaction, so that whoever comes next in
+the same call sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import asyncpg
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+
+from gateway.app import create_app
+from gateway.parity.rows import Snapshots, State
+from gateway.runtime import open_gateway
+from gateway.settings import Settings
+from services.auth.memory import TokenMemory
+from services.catalogue import Catalogue
+from services.execution import Gateway
+from services.storage.base import Base
+from services.storage.constraints import database_problems
+from services.storage.database import Database, count_statement
+from services.storage.pool import ReadPool
+
+_START: Final = "WORLD"
+
+
+class SandboxDatabase(Database):
+    """A database whose sessions all join one transaction, one at a time."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, pool_size=1)
+        self.lock = asyncio.Lock()
+        self._joined: async_sessionmaker[AsyncSession] | None = None
+
+    def join(self, connection: AsyncConnection) -> None:
+        """From now on sessions are part of this connection's transaction."""
+        self._joined = async_sessionmaker(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session for reading; what it should write all the same is not kept."""
+        assert self._joined is not None
+        async with self.lock:
+            with database_problems(Base.metadata):
+                async with self._joined(autoflush=False) as session:
+                    yield session
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """A session whose commit others of the same call can see."""
+        assert self._joined is not None
+        async with self.lock:
+            with database_problems(Base.metadata):
+                async with self._joined() as session:
+                    await session.connection()
+                    yield session
+
+
+class SandboxReads(ReadPool):
+    """Compiled reads through the sandbox's connection."""
+
+    def __init__(self, database: SandboxDatabase) -> None:
+        super().__init__("", size=0, statements=0)
+        self._lock = database.lock
+        self.driver: asyncpg.Connection | None = None
+
+    async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """The first row of a statement."""
+        assert self.driver is not None
+        count_statement()
+        async with self._lock:
+            row: Sequence[Any] | None = await self.driver.fetchrow(text, *values)
+        return row
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """An application and what is behind it, over data that `undo` always brings back.
+
+    `reference` is the same without the Reader: all that it reads goes down the general path.
+    """
+
+    app: FastAPI
+    gateway: Gateway
+    reference: Gateway
+    driver: asyncpg.Connection
+    snapshots: Snapshots
+    before: State
+
+    async def changed(self) -> dict[str, Any]:
+        """The rows that the call has changed, by table."""
+        return self.snapshots.difference(self.before, await self.snapshots.take(self.driver))
+
+    async def undo(self, *, wrote: bool) -> None:
+        """Forget what the last call has done, in PostgreSQL, and if it wrote something, in Redis and in the worker."""
+        await self.driver.execute(f"rollback to savepoint {_START}")
+        if wrote:
+            await self.gateway.part(Redis).flushdb()
+            self.gateway.part(TokenMemory).forget_all()
+
+    def face(self, gateway: Gateway) -> None:
+        """What the application serves from now on."""
+        self.app.state.gateway = gateway
+
+
+@asynccontextmanager
+async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Sandbox]:
+    """A sandbox over the database of `settings`, whose Redis database it may empty."""
+    app = create_app(settings, catalogue)
+    database = SandboxDatabase(settings.database_url)
+    reads = SandboxReads(database)
+    async with (
+        open_gateway(settings, catalogue, database=database, reads=reads) as gateway,
+        database.engine.connect() as connection,
+    ):
+        await connection.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.execute(f"savepoint {_START}")
+        database.join(connection)
+        reads.driver = driver
+        snapshots = await Snapshots.of(driver)
+        before = await snapshots.take(driver)
+        yield Sandbox(app, gateway, replace(gateway, reader=None), driver, snapshots, before)
