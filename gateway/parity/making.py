@@ -28,7 +28,7 @@ _MEMBERS: Final = ("viewer", "editor", "guest")
 
 async def make_world(gateway: Gateway) -> World:
     """Make it, in an empty database."""
-    world = World(gateway.catalogue, gateway.part(Tokens), utc_now())
+    world = World(gateway.catalogue, gateway.cursors, gateway.part(Tokens), utc_now())
     maker = _Maker(gateway, world)
     for role in (*ROLES, *_OTHERS):
         await maker.account(role)

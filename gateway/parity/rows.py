@@ -31,7 +31,7 @@ class Snapshots:
         """For the tables that there are, those without a primary key left aside."""
         keys = {row["name"]: list(row["key"]) for row in await driver.fetch(_TABLES)}
         parts = [f"'{name}', (select coalesce(json_agg(t), '[]') from \"{name}\" t)" for name in keys]  # noqa: S608
-        return cls(f"select json_build_object({', '.join(parts)})", keys)
+        return cls(f"select json_build_object({', '.join(parts)})::text", keys)
 
     async def take(self, driver: asyncpg.Connection) -> State:
         """Every row as the transaction sees it."""

@@ -109,8 +109,8 @@ class Sandbox:
             await self.gateway.part(Redis).flushdb()
             self.gateway.part(TokenMemory).forget_all()
 
-    def face(self, gateway: Gateway) -> None:
-        """What the application serves from now on."""
+    def serve(self, gateway: Gateway) -> None:
+        """What is behind the faces from now on."""
         self.app.state.gateway = gateway
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from gateway.parity.asgi import ADDRESS, AGENT
 from services.auth.tokens import Tokens
 from services.catalogue import Actor, Catalogue, Client, Resource
+from services.catalogue.cursors import CursorCodec
 
 ROLES: Final = ("outsider", "viewer", "editor", "owner", "admin")
 """Those who call. Beside them there are a guest (a viewer, who is called about) and a stranger (in another workspace)."""
@@ -47,6 +48,7 @@ class World:
     """The accounts by role, and rows by resource and by what they are called about as; `own` ones by role, too."""
 
     catalogue: Catalogue
+    cursors: CursorCodec
     tokens: Tokens
     started: datetime
     accounts: dict[str, Account] = field(default_factory=dict)

@@ -1,0 +1,31 @@
+"""One input of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+NO_ROW: Final = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One input of an operation.
+
+    `target` says which row it is about, `id` names one that is none of the world's; `needs` are the scopes that it
+    takes. What is `recorded` has a line in the matrix; of others only the agreement counts.
+    """
+
+    name: str
+    target: str = NO_ROW
+    id: str | None = None
+    data: Mapping[str, Any] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    recorded: bool = False
+
+    @property
+    def include(self) -> str:
+        """The relation that is read along."""
+        return str(self.arguments.get("include", ""))

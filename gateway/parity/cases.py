@@ -1,0 +1,102 @@
+"""What is called with: for every operation inputs that are valid, at the bounds, and invalid, on rows of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from gateway.parity.case import NO_ROW, Case
+from gateway.parity.filling import fields, filled, required
+from gateway.parity.lists import list_cases
+from gateway.parity.values import NOTHING, Field, edges, faults
+from gateway.parity.world import EDITORS, FOREIGN, OWN, SHARED, World
+from services.catalogue import Catalogue, Kind, Operation, Resource
+
+SALT: Final = "proof"
+
+
+def cases(world: World, operation: Operation) -> list[Case]:
+    """All inputs of an operation. Raises NoValueError for a field of which no valid value is found."""
+    if operation.kind is Kind.LIST:
+        return [*list_cases(world, operation), *_including(world, operation, NO_ROW)]
+    if operation.on_a_row:
+        return list(_on_rows(world, operation))
+    own = (operation.scope,) if operation.scope else ()
+    if operation.input is None:
+        return [Case("no input", needs=own, recorded=True)]
+    first = Case("valid", data=filled(world, operation, SALT), needs=own, recorded=True)
+    return [first, *_elsewhere(world, operation), *_inputs(world, operation, first)]
+
+
+def _elsewhere(world: World, operation: Operation) -> Iterator[Case]:
+    """The same in the foreign workspace, where the input says in which."""
+    if any(each.kind.identifier is not None for each in fields(operation)):
+        yield Case("valid, elsewhere", FOREIGN, data=filled(world, operation, SALT, FOREIGN), recorded=True)
+
+
+def _on_rows(world: World, operation: Operation) -> Iterator[Case]:
+    resource = operation.resource
+    assert resource is not None
+    own = (operation.scope,) if operation.scope else ()
+    data = filled(world, operation, SALT) if operation.input is not None else None
+    targets = [each for each in (SHARED, EDITORS, FOREIGN) if world.row(resource, each) is not None]
+    if any(name == resource.name for name, _ in world.own):
+        targets.append(OWN)
+    for target in targets:
+        needs = own if target in (SHARED, OWN) else ()
+        yield Case(f"{target} row", target, data=data, needs=needs, recorded=True)
+    for name, identifier in _bad_identifiers(world.catalogue, resource):
+        yield Case(name, id=identifier, data=data)
+    if targets and operation.kind is Kind.GET:
+        yield from _including(world, operation, targets[0])
+    if targets and operation.input is not None:
+        yield from _inputs(world, operation, Case("", targets[-1] if OWN in targets else targets[0], data=data))
+
+
+def _bad_identifiers(catalogue: Catalogue, resource: Resource[Any]) -> Iterator[tuple[str, str]]:
+    yield "id of nothing", f"{resource.prefix}_{NOTHING}"
+    yield "malformed id", "nonsense"
+    yield "id of another resource", f"{_other_prefix(catalogue, resource.prefix)}_{NOTHING}"
+
+
+def _other_prefix(catalogue: Catalogue, prefix: str) -> str:
+    return next(each for each in catalogue.by_prefix if each != prefix)
+
+
+def _including(world: World, operation: Operation, target: str) -> Iterator[Case]:
+    """Every relation read along: once for each resource, by the operation that gets a row if there is one."""
+    resource = operation.resource
+    assert resource is not None
+    if operation.kind is Kind.LIST and world.catalogue.get_of(resource) is not None:
+        return
+    for relation in resource.relations.values():
+        needs = tuple(dict.fromkeys((resource.read_scope, relation.target.read_scope)))
+        arguments: dict[str, Any] = {"include": relation.name}
+        if operation.kind is Kind.LIST:
+            arguments["limit"] = 100
+        yield Case(f"with {relation.name}", target, arguments=arguments, needs=needs, recorded=True)
+
+
+def _inputs(world: World, operation: Operation, whole: Case) -> Iterator[Case]:
+    """The first input, field by field: left out, at its bounds, and wrong."""
+
+    def case(name: str, data: Mapping[str, Any]) -> Case:
+        return Case(name, whole.target, data=data)
+
+    full = dict(whole.data or {})
+    yield case("only what is required", filled(world, operation, SALT, only=required(operation)))
+    yield case("an unknown field", {**full, "nonsense": 1})
+    for each in fields(operation):
+        if each.required:
+            yield case(f"without {each.name}", {name: value for name, value in full.items() if name != each.name})
+        for kind, value in edges(each, SALT):
+            yield case(f"{each.name}: {kind}", {**full, each.name: value})
+        for kind, value in _faults(world, each):
+            yield case(f"{each.name}: {kind}", {**full, each.name: value})
+
+
+def _faults(world: World, field: Field) -> Iterator[tuple[str, Any]]:
+    identifier = field.kind.identifier
+    prefix = identifier.prefix if identifier is not None else ""
+    other = f"{_other_prefix(world.catalogue, prefix)}_{NOTHING}"
+    yield from faults(field, other, world.reference(prefix, FOREIGN) if identifier is not None else None)

@@ -1,0 +1,74 @@
+"""How lists are asked for: pages, orders, filters and searches, right ones and wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.parity.case import Case
+from gateway.parity.values import NOTHING
+from gateway.parity.world import FOREIGN, SHARED, World
+from services.catalogue import Operation, Resource
+from services.catalogue.cursors import Order
+from services.catalogue.scalars import Operator
+
+Arguments = dict[str, Any]
+
+
+def list_cases(world: World, operation: Operation) -> Iterator[Case]:
+    """Every case of a list operation."""
+    resource = operation.resource
+    assert resource is not None
+    needs = (operation.scope,) if operation.scope else ()
+    yield Case("list", arguments={"limit": 100}, needs=needs, recorded=True)
+    for named in (_pages, _orders, _filters, _wrong):
+        for name, arguments in named(world, resource):
+            yield Case(name, arguments=arguments)
+
+
+def _cursor(world: World, resource: Resource[Any]) -> str:
+    """A cursor of another list."""
+    other = next(each for each in world.catalogue.resources.values() if each is not resource)
+    return world.cursors.sign(other, [Order("id", descending=True)], [f"{other.prefix}_{NOTHING}"])
+
+
+def _pages(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+    yield "default", {}
+    yield "a page of one, counted", {"limit": 1, "count": True}
+    row = world.row(resource, SHARED)
+    if row is not None:
+        after = world.cursors.encode(resource, [Order("id", descending=True)], [row.key])
+        yield "a page behind a cursor", {"after": after, "limit": 2}
+
+
+def _orders(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+    for name in resource.sorts:
+        yield f"sorted by {name}", {"sort": [f"-{name}"], "limit": 3, "count": True}
+    if resource.sorts:
+        yield "sorted upwards", {"sort": list(resource.sorts[:3]), "limit": 3}
+
+
+def _filters(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+    row = world.row(resource, SHARED) or world.row(resource, FOREIGN)
+    for name in resource.filters if row is not None else ():
+        value = row.values[name] if row is not None else None
+        condition = {"eq": value} if value is not None else {"is_null": True}
+        if Operator(next(iter(condition))) in resource.fields[name].operators:
+            yield f"filtered by {name}", {"filter": {name: condition}, "count": True}
+    if resource.filters:
+        yield "an empty filter", {"filter": {}, "limit": 2}
+    if resource.search and row is not None:
+        word = str(row.values.get(resource.search[0]) or "word").split()[-1]
+        yield "searched", {"q": word, "count": True}
+
+
+def _wrong(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+    yield "limit 0", {"limit": 0}
+    yield "limit 101", {"limit": 101}
+    yield "an unknown order", {"sort": ["nonsense"]}
+    yield "an unknown filter", {"filter": {"nonsense": {"eq": 1}}}
+    yield "a garbage cursor", {"after": "garbage"}
+    yield "a foreign cursor", {"after": _cursor(world, resource)}
+    for name in resource.filters[:1]:
+        yield "an unknown operator", {"filter": {name: {"nonsense": 1}}}
+        yield "a wrong value", {"filter": {name: {"eq": {"a": 1}}}}

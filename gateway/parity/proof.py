@@ -1,0 +1,168 @@
+"""The proof: every call on all its ways, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from gateway.parity.answers import Answer
+from gateway.parity.callers import Caller, callers
+from gateway.parity.case import Case
+from gateway.parity.cases import cases
+from gateway.parity.declared import Declared, declared
+from gateway.parity.measured import Measured
+from gateway.parity.outcomes import Normaliser, Outcome, Path, differing, known_keys, without
+from gateway.parity.sandbox import Sandbox
+from gateway.parity.ways import SERVICES, Made, Ways
+from gateway.parity.world import World
+from services.catalogue import Operation
+from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
+
+Raw = tuple[Answer, Mapping[str, Any]]
+Chosen = Callable[[Operation, Case], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A way that has come to something else than the services; `paths` lead to where in the outcomes."""
+
+    made: Made
+    way: str
+    expected: Outcome
+    found: Outcome
+    paths: tuple[Path, ...]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the proof has found. `faults` are sentences about calls that must be refused and were not, or not so."""
+
+    measured: Measured
+    calls: int = 0
+    compared: int = 0
+    seconds: float = 0.0
+    differences: list[Difference] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    deliberate: dict[Declared, int] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """By operation and case, the outcome for each caller: of the first inputs."""
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing was found."""
+        return not self.differences and not self.faults
+
+
+def everything(operation: Operation, case: Case) -> bool:
+    """The choice of all inputs."""
+    return True
+
+
+@dataclass(slots=True)
+class Proof:
+    """Makes calls in a sandbox over a world."""
+
+    sandbox: Sandbox
+    world: World
+    ways: Ways
+    _normaliser: Normaliser = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._normaliser = Normaliser(known_keys(self.sandbox.before), self.world.started)
+
+    async def run(self, only: Collection[str] = (), chosen: Chosen = everything) -> Findings:
+        """Call the operations of these names, or all of them, with the chosen inputs."""
+        started = perf_counter()
+        findings = Findings(Measured(self.world))
+        for operation in self.sandbox.gateway.catalogue.operations.values():
+            if only and operation.name not in only:
+                continue
+            for case in cases(self.world, operation):
+                if chosen(operation, case):
+                    for made in self._calls(operation, case):
+                        await self._compare(made, findings)
+        findings.seconds = perf_counter() - started
+        return findings
+
+    def _calls(self, operation: Operation, case: Case) -> Iterator[Made]:
+        """By everybody: who may not call at all, does so once."""
+        for caller in callers(self.world, case.needs):
+            if not caller.is_full and not case.needs:
+                continue
+            yield Made(operation, caller, case, self._identifier(operation, case, caller))
+
+    def _identifier(self, operation: Operation, case: Case, caller: Caller) -> str | None:
+        if not operation.on_a_row or case.id is not None:
+            return case.id
+        assert operation.resource is not None
+        # Who has none of their own asks for somebody's.
+        row = self.world.row(operation.resource, case.target, caller.role)
+        row = row or next(found for (name, _), found in self.world.own.items() if name == operation.resource.name)
+        return row.id
+
+    async def _compare(self, made: Made, findings: Findings) -> None:
+        """Make a call on all ways."""
+        found: dict[str, Raw] = {}
+        for name in self.ways.of(made.operation):
+            found[name] = await self._call(made, name)
+            findings.calls += 1
+        findings.compared += 1
+        self._note(made, found[SERVICES][0], findings)
+        reference = found[SERVICES]
+        for name, raw in found.items():
+            if not _equal(reference, raw):
+                await self._judge(made, name, reference, raw, findings)
+
+    async def _call(self, made: Made, way: str) -> Raw:
+        """One call on one way, and the rows that it has changed, after which all is as before."""
+        wrote = not made.operation.is_read
+        answer = await self.ways.of(made.operation)[way](made)
+        rows = await self.sandbox.changed()
+        await self.sandbox.undo(wrote=wrote)
+        return answer, rows
+
+    async def _judge(self, made: Made, way: str, reference: Raw, raw: Raw, findings: Findings) -> None:
+        """Whether two outcomes that are not the same to the letter are equal all the same."""
+        expected, found = self._normaliser.outcome(*reference), self._normaliser.outcome(*raw)
+        one, other = expected.plain(), found.plain()
+        if one == other:
+            return
+        # What is another at each call of the same way is no difference between ways.
+        again = self._normaliser.outcome(*await self._call(made, SERVICES)).plain()
+        varying = list(differing(one, again))
+        one, other = without(one, varying), without(other, varying)
+        if one == other:
+            return
+        difference = Difference(made, way, expected, found, tuple(differing(one, other)))
+        reason = declared(difference.made, way, difference.paths)
+        if reason is not None:
+            findings.deliberate[reason] = findings.deliberate.get(reason, 0) + 1
+        else:
+            findings.differences.append(difference)
+
+    def _note(self, made: Made, answer: Answer, findings: Findings) -> None:
+        caller, case = made.caller, made.case
+        label = answer.problem or "ok"
+        if caller.lacks and (label != INSUFFICIENT_SCOPE.code or (answer.members or {}).get("scope") != caller.lacks):
+            findings.faults.append(f"{made}: {label}, though the scope is missing.")
+        if caller.actor is None and made.operation.scope is not None and label != INVALID_TOKEN.code:
+            findings.faults.append(f"{made}: {label}, though the credential is worth nothing.")
+        if case.recorded:
+            findings.outcomes.setdefault((made.operation.name, case.name), {})[caller.name] = label
+            if caller.is_full:
+                findings.measured.note(made, answer)
+
+
+def _equal(one: Raw, other: Raw) -> bool:
+    left, right = one[0], other[0]
+    return (
+        (left.data, left.problem, left.errors, one[1]) == (right.data, right.problem, right.errors, other[1])
+        and _told(left) == _told(right)
+    )  # fmt: skip
+
+
+def _told(answer: Answer) -> dict[str, Any]:
+    members = answer.members or {}
+    return {name: value for name, value in members.items() if name not in ("errors", "request_id")}

@@ -1,0 +1,166 @@
+"""The ways of a call: through the services, REST, GraphQL by compiled plans, and GraphQL by resolvers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+import orjson
+
+from gateway.app import GRAPHQL_PATH
+from gateway.parity import asgi
+from gateway.parity.answers import Answer
+from gateway.parity.callers import Caller
+from gateway.parity.case import Case
+from gateway.parity.documents import graphql_answer, graphql_request
+from gateway.parity.requests import rest_answer, rest_request
+from gateway.parity.sandbox import Sandbox
+from gateway.parity.world import CLIENT
+from rest.problems import problem_members
+from rest.reading import KEY, Queries
+from rest.routes import RestRoute, rest_routes
+from services import execution
+from services.auth.authentication import Authenticator
+from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue.lists import Page, list_arguments
+from services.catalogue.models import parse_value
+from services.catalogue.problems import NOT_FOUND
+from services.execution import Gateway, Write
+
+SERVICES: Final = "services"
+"""The way that the others are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call: who makes it, of what, with which input; `id` is that of the row it is about."""
+
+    operation: Operation
+    caller: Caller
+    case: Case
+    id: str | None
+
+    @property
+    def include(self) -> Relation | None:
+        """The relation that is read along."""
+        resource = self.operation.resource
+        return resource.relations[self.case.include] if self.case.include and resource is not None else None
+
+    def __str__(self) -> str:
+        return f"{self.operation.name}, {self.case.name}, by {self.caller.name}"
+
+
+@dataclass(slots=True)
+class Ways:
+    """Makes calls in a sandbox, one at a time."""
+
+    sandbox: Sandbox
+    prefix: str
+    _routes: dict[str, RestRoute] = field(init=False)
+
+    def __post_init__(self) -> None:
+        routes = rest_routes(self.sandbox.gateway.catalogue)
+        self._routes = {each.operation.name: each for each in routes if each.operation is not None}
+
+    def of(self, operation: Operation) -> Mapping[str, Callable[[Made], Awaitable[Answer]]]:
+        """The ways of an operation, by name; the reference comes first."""
+        found = {SERVICES: self.services, "rest": self.rest, "graphql": self.graphql}
+        return {**found, "graphql, resolved": self.resolved} if operation.is_read else found
+
+    async def services(self, made: Made) -> Answer:
+        """Through services/execution.py alone; what is read goes down the general path."""
+        try:
+            return Answer(await self._served(made))
+        except Problem as problem:
+            return Answer.of_problem(problem_members(problem), 0)
+
+    async def rest(self, made: Made) -> Answer:
+        """Through the REST face."""
+        asked = rest_request(made.operation, made.id, made.case.data, made.case.arguments)
+        self.sandbox.serve(self.sandbox.gateway)
+        status, content = await asgi.request(
+            self.sandbox.app, asked.method, self.prefix + asked.path,
+            headers=made.caller.headers, query=asked.query, content=asked.content,
+        )  # fmt: skip
+        return rest_answer(status, content)
+
+    async def graphql(self, made: Made) -> Answer:
+        """Through the GraphQL face, by a compiled plan where there is one."""
+        return await self._document(made, self.sandbox.gateway)
+
+    async def resolved(self, made: Made) -> Answer:
+        """Through the GraphQL face, by resolvers."""
+        return await self._document(made, self.sandbox.reference)
+
+    async def _document(self, made: Made, gateway: Gateway) -> Answer:
+        self.sandbox.serve(gateway)
+        body = orjson.dumps(graphql_request(made.operation, made.id, made.case.data, made.case.arguments))
+        _, content = await asgi.request(
+            self.sandbox.app, "POST", GRAPHQL_PATH, headers=made.caller.headers, content=body
+        )
+        return graphql_answer(made.operation, orjson.loads(content), len(content), made.include)
+
+    async def _served(self, made: Made) -> Any:
+        """What the services return, as JSON. Raises Problems."""
+        operation, gateway = made.operation, self.sandbox.reference
+        actor = await self._actor(made, gateway)
+        execution.authorize(operation, actor)
+        if made.include is not None:
+            return await self._including(made, actor)
+        if operation.kind is Kind.LIST:
+            return await _listed(gateway, operation, actor, made.case.arguments)
+        key = _key(operation, made.id)
+        resource = operation.resource
+        if operation.kind is Kind.GET:
+            assert resource is not None
+            return _row(resource, await gateway.row(operation, actor, key))
+        result = await gateway.write(operation, actor, Write(key, made.case.data), CLIENT)
+        if isinstance(result, ResultModel):
+            return result.model_dump(mode="json")
+        assert not isinstance(result, execution.Shown)
+        return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
+
+    async def _actor(self, made: Made, gateway: Gateway) -> Actor:
+        """As the faces: what is open to everybody does not look at credentials. Raises `invalid_token`."""
+        if made.operation.scope is None:
+            return ANONYMOUS
+        if made.caller.actor is not None:
+            return made.caller.actor
+        return await gateway.part(Authenticator).actor(made.caller.headers.get("Authorization"))
+
+    async def _including(self, made: Made, actor: Actor) -> Any:
+        """A row or a list with a relation: a query, for which the services have no words but REST's."""
+        route = self._routes[made.operation.name]
+        asked = rest_request(made.operation, made.id, None, made.case.arguments)
+        query, inputs = Queries(route).parse(urlencode(asked.query).encode())
+        slots = inputs if route.is_list or not made.operation.on_a_row else (_key(made.operation, made.id), *inputs)
+        found = (await self.sandbox.reference.read(query, slots, actor))[KEY]
+        if found is None:
+            raise Problem(NOT_FOUND)
+        return found
+
+
+def _key(operation: Operation, identifier: str | None) -> UUID | None:
+    if not operation.on_a_row:
+        return None
+    assert operation.resource is not None
+    key: UUID = parse_value(operation.resource.adapter("id"), identifier, ("id",))
+    return key
+
+
+def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:
+    return {name: resource.serialise(name, record[name]) for name in resource.fields}
+
+
+async def _listed(gateway: Gateway, operation: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+    resource = operation.resource
+    assert resource is not None
+    asked = list_arguments(resource, arguments)
+    page: Page = await gateway.page(operation, actor, asked)
+    about: dict[str, Any] = {"has_next": page.has_next, "next": page.cursors[-1] if page.has_next else None}
+    if arguments.get("count"):
+        about["total"] = await gateway.count(operation, actor, asked.whole())
+    return {"data": [_row(resource, each) for each in page.records], "page": about}
