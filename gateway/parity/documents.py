@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from services.catalogue import Kind, Operation, Relation, Resource
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
 
+ARGUMENTS: Final = {"first": "limit", "order_by": "sort", "search": "q"}
+"""What lists call their arguments here, and on REST."""
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
 
@@ -35,6 +38,13 @@ def graphql_answer(
     if errors:
         return Answer.of_problem(errors[0]["extensions"], size)
     return Answer(_read(operation, body["data"][field_name(operation)], include), size=size)
+
+
+def list_argument(path: str) -> str:
+    """A field path below a list's arguments, in REST's words: `order_by[0].field` as `sort[0]`."""
+    name = re.match(r"\w*", path)
+    shown = ARGUMENTS.get(name[0], name[0]) + path[name.end() :] if name else path
+    return shown.removesuffix(".field") if shown.startswith("sort[") else shown
 
 
 def _list(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:

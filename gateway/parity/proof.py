@@ -119,9 +119,7 @@ class Proof:
         """One call on one way, and the rows that it has changed, after which all is as before."""
         wrote = not made.operation.is_read
         answer = await self.ways.of(made.operation)[way](made)
-        rows = await self.sandbox.changed()
-        await self.sandbox.undo(wrote=wrote)
-        return answer, rows
+        return answer, await self.sandbox.undo(wrote=wrote)
 
     async def _judge(self, made: Made, way: str, reference: Raw, raw: Raw, findings: Findings) -> None:
         """Whether two outcomes that are not the same to the letter are equal all the same."""

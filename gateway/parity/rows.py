@@ -19,6 +19,10 @@ _TABLES: Final = """
     group by c.relname order by c.relname"""
 
 
+WRITTEN: Final = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint from pg_stat_xact_user_tables"
+"""How many rows the transaction has written so far; what was rolled back to a savepoint counts as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshots:
     """The statement that reads every row, and the columns of each table's key."""

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from gateway.app import create_app
-from gateway.parity.rows import Snapshots, State
+from gateway.parity.rows import WRITTEN, Snapshots, State
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.auth.memory import TokenMemory
@@ -30,7 +30,8 @@ from services.storage.constraints import database_problems
 from services.storage.database import Database, count_statement
 from services.storage.pool import ReadPool
 
-_START: Final = "WORLD"
+_START: Final = "world"
+_READING: Final = "reading"
 
 
 class SandboxDatabase(Database):
@@ -39,22 +40,26 @@ class SandboxDatabase(Database):
     def __init__(self, url: str) -> None:
         super().__init__(url, pool_size=1)
         self.lock = asyncio.Lock()
+        self._driver: asyncpg.Connection | None = None
         self._joined: async_sessionmaker[AsyncSession] | None = None
 
-    def join(self, connection: AsyncConnection) -> None:
-        """From now on sessions are part of this connection's transaction."""
-        self._joined = async_sessionmaker(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        )
+    def join(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+        """From now on sessions are part of this connection's transaction; `driver` is what is below it."""
+        self._driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading; what it should write all the same is not kept."""
+        """A session for reading; what it should write all the same (when a session was used) is not kept."""
+        assert self._driver is not None
         assert self._joined is not None
         async with self.lock:
-            with database_problems(Base.metadata):
-                async with self._joined(autoflush=False) as session:
-                    yield session
+            await self._driver.execute(f"savepoint {_READING}")
+            try:
+                with database_problems(Base.metadata):
+                    async with self._joined(autoflush=False, join_transaction_mode="rollback_only") as session:
+                        yield session
+            finally:
+                await self._driver.execute(f"rollback to savepoint {_READING}")
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
@@ -62,7 +67,7 @@ class SandboxDatabase(Database):
         assert self._joined is not None
         async with self.lock:
             with database_problems(Base.metadata):
-                async with self._joined() as session:
+                async with self._joined(join_transaction_mode="create_savepoint") as session:
                     await session.connection()
                     yield session
 
@@ -80,7 +85,12 @@ class SandboxReads(ReadPool):
         assert self.driver is not None
         count_statement()
         async with self._lock:
-            row: Sequence[Any] | None = await self.driver.fetchrow(text, *values)
+            try:
+                row: Sequence[Any] | None = await self.driver.fetchrow(text, *values)
+            except asyncpg.PostgresError:
+                # It is our fault, and told as such; the transaction must go on.
+                await self.driver.execute(f"rollback to savepoint {_START}")
+                raise
         return row
 
 
@@ -97,17 +107,24 @@ class Sandbox:
     driver: asyncpg.Connection
     snapshots: Snapshots
     before: State
+    _written: int = 0
 
-    async def changed(self) -> dict[str, Any]:
-        """The rows that the call has changed, by table."""
-        return self.snapshots.difference(self.before, await self.snapshots.take(self.driver))
+    async def undo(self, *, wrote: bool) -> dict[str, Any]:
+        """Forget what the last call has done, in PostgreSQL, and if it has changed anything, in Redis and in the worker.
 
-    async def undo(self, *, wrote: bool) -> None:
-        """Forget what the last call has done, in PostgreSQL, and if it wrote something, in Redis and in the worker."""
-        await self.driver.execute(f"rollback to savepoint {_START}")
-        if wrote:
+        Returns the rows that it had changed, by table.
+        """
+        changed: dict[str, Any] = {}
+        written = await self.driver.fetchval(WRITTEN)
+        if written != self._written:
+            self._written = written
+            changed = self.snapshots.difference(self.before, await self.snapshots.take(self.driver))
+        if wrote or changed:
+            await self.driver.execute(f"rollback to savepoint {_START}")
+        if changed:
             await self.gateway.part(Redis).flushdb()
             self.gateway.part(TokenMemory).forget_all()
+        return changed
 
     def serve(self, gateway: Gateway) -> None:
         """What is behind the faces from now on."""
@@ -128,7 +145,7 @@ async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[San
         driver: Any = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
         await driver.execute(f"savepoint {_START}")
-        database.join(connection)
+        database.join(connection, driver)
         reads.driver = driver
         snapshots = await Snapshots.of(driver)
         before = await snapshots.take(driver)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,7 +15,7 @@ from gateway.parity import asgi
 from gateway.parity.answers import Answer
 from gateway.parity.callers import Caller
 from gateway.parity.case import Case
-from gateway.parity.documents import graphql_answer, graphql_request
+from gateway.parity.documents import graphql_answer, graphql_request, list_argument
 from gateway.parity.requests import rest_answer, rest_request
 from gateway.parity.sandbox import Sandbox
 from gateway.parity.world import CLIENT
@@ -101,7 +101,10 @@ class Ways:
         _, content = await asgi.request(
             self.sandbox.app, "POST", GRAPHQL_PATH, headers=made.caller.headers, content=body
         )
-        return graphql_answer(made.operation, orjson.loads(content), len(content), made.include)
+        answer = graphql_answer(made.operation, orjson.loads(content), len(content), made.include)
+        if made.operation.kind is Kind.LIST and answer.errors:
+            return replace(answer, errors={list_argument(path): code for path, code in answer.errors.items()})
+        return answer
 
     async def _served(self, made: Made) -> Any:
         """What the services return, as JSON. Raises Problems."""
