@@ -76,8 +76,9 @@ class _Builder:
             return self._list(operation, resource)
 
         async def get(root: Any, info: Info, values: dict[str, Any]) -> Any:
-            key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
             context = info.context
+            execution.authorize(operation, context.actor)
+            key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
             return self.types.wrap(resource, await context.gateway.row(operation, context.actor, key))
 
         arguments = [_id_argument(resource)] if operation.on_a_row else []

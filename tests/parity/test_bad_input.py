@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.execution import Gateway
+from tests.support.accounts import sign_up
 from tests.support.faces import Face
 from tests.support.state import unchanged
 from tests.support.world import World, make_world
@@ -156,6 +157,15 @@ async def test_row_of_nobody_and_of_somebody_else_are_both_not_found(
 async def test_input_of_somebody_who_is_not_signed_in_is_not_looked_at(face: Face, world: World, case: Case) -> None:
     answer = await face.call(case.operation, None, world.filled(case.data))
     assert (answer.problem, answer.status) == ("unauthenticated", 401)
+
+
+@pytest.mark.parametrize("operation", ["get_item", "update_item"])
+async def test_identifier_of_somebody_who_may_not_call_is_not_looked_at(
+    face: Face, client: httpx.AsyncClient, operation: str
+) -> None:
+    narrow = await sign_up(client, scope="labels:read")
+    assert (await face.call(operation, None, id="nonsense")).problem == "unauthenticated"
+    assert (await face.call(operation, narrow, id="nonsense")).problem == "insufficient_scope"
 
 
 async def test_password_is_not_echoed(face: Face) -> None:
