@@ -9,10 +9,11 @@ from gateway.parity.case import NO_ROW, Case
 from gateway.parity.filling import fields, filled, required
 from gateway.parity.lists import list_cases
 from gateway.parity.values import NOTHING, Field, edges, faults
-from gateway.parity.world import EDITORS, FOREIGN, OWN, SHARED, World
+from gateway.parity.world import EDITORS, FOREIGN, OWN, SHARED, TARGETS, World
 from services.catalogue import Catalogue, Kind, Operation, Resource
 
 SALT: Final = "proof"
+MALFORMED: Final = "nonsense"
 
 
 def cases(world: World, operation: Operation) -> list[Case]:
@@ -39,23 +40,28 @@ def _on_rows(world: World, operation: Operation) -> Iterator[Case]:
     assert resource is not None
     own = (operation.scope,) if operation.scope else ()
     data = filled(world, operation, SALT) if operation.input is not None else None
-    targets = [each for each in (SHARED, EDITORS, FOREIGN) if world.row(resource, each) is not None]
-    if any(name == resource.name for name, _ in world.own):
-        targets.append(OWN)
+    targets = [each for each in TARGETS if _is_there(world, resource, each)]
     for target in targets:
         needs = own if target in (SHARED, OWN) else ()
         yield Case(f"{target} row", target, data=data, needs=needs, recorded=True)
     for name, identifier in _bad_identifiers(world.catalogue, resource):
-        yield Case(name, id=identifier, data=data)
+        yield Case(name, id=identifier, data=data, needs=own if identifier == MALFORMED else ())
     if targets and operation.kind is Kind.GET:
-        yield from _including(world, operation, targets[0])
+        # What others refer to is the editor's row, where there is one.
+        yield from _including(world, operation, EDITORS if EDITORS in targets else SHARED)
     if targets and operation.input is not None:
-        yield from _inputs(world, operation, Case("", targets[-1] if OWN in targets else targets[0], data=data))
+        yield from _inputs(world, operation, Case("", targets[0], data=data))
+
+
+def _is_there(world: World, resource: Resource[Any], target: str) -> bool:
+    if target == OWN:
+        return any(name == resource.name for name, _ in world.own)
+    return world.row(resource, target) is not None
 
 
 def _bad_identifiers(catalogue: Catalogue, resource: Resource[Any]) -> Iterator[tuple[str, str]]:
     yield "id of nothing", f"{resource.prefix}_{NOTHING}"
-    yield "malformed id", "nonsense"
+    yield "malformed id", MALFORMED
     yield "id of another resource", f"{_other_prefix(catalogue, resource.prefix)}_{NOTHING}"
 
 

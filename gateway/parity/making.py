@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from gateway.parity.filling import fields, filled
 from gateway.parity.values import NoValueError
-from gateway.parity.world import CLIENT, EDITORS, FOREIGN, PASSWORD, ROLES, SHARED, Account, Row, World
+from gateway.parity.world import CLIENT, CLOSED, EDITORS, FOREIGN, PASSWORD, ROLES, SHARED, Account, Row, World
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Resource
@@ -22,7 +22,7 @@ from services.execution import Gateway, Write
 from services.storage.base import utc_now
 from services.users.models import User
 
-_OTHERS: Final = ("guest", "stranger", "newcomer")
+_OTHERS: Final = ("guest", "stranger", "newcomer", "leaver")
 _MEMBERS: Final = ("viewer", "editor", "guest")
 
 
@@ -77,9 +77,12 @@ class _Maker:
                 data = {"workspace_id": rows["workspace"][target].id, "username": role}
                 data["role"] = role if role != "guest" else "viewer"
                 member = await self._write("create_membership", accounts[maker].actor, data)
-            await self._keep("membership", target, member["id"])
-        users = self.world.catalogue.by_model[User]
-        for target, role in ((SHARED, "guest"), (FOREIGN, "stranger")):
+                # The guest, who comes last, is called about.
+                await self._keep("membership", target, member["id"])
+        users, leaver = self.world.catalogue.by_model[User], accounts["leaver"].actor
+        close = self.world.catalogue.operations["deactivate_user"]
+        await self.gateway.write(close, leaver, Write(leaver.user_id), CLIENT)
+        for target, role in ((SHARED, "guest"), (FOREIGN, "stranger"), (CLOSED, "leaver")):
             await self._keep(users.name, target, accounts[role].actor.user_id)
 
     def makeable(self) -> list[Operation]:

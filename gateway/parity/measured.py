@@ -9,7 +9,7 @@ from typing import Any, Final
 from gateway.parity.answers import Answer
 from gateway.parity.callers import ANONYMOUS_ROLE
 from gateway.parity.ways import Made
-from gateway.parity.world import EDITORS, FOREIGN, OWN, ROLES, SHARED, World
+from gateway.parity.world import ROLES, TARGETS, World
 from services.catalogue import Kind, Operation, Resource
 
 COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES)
@@ -31,7 +31,7 @@ class Measured:
     def note(self, made: Made, answer: Answer) -> None:
         """Enter the outcome of a call with a first input and all scopes."""
         name = _name(made)
-        self.scopes[name] = " ".join(made.case.needs) or self.scopes.get(name) or _open(made.operation)
+        self.scopes[name] = " ".join(made.case.needs) if made.case.include else _scope(made.operation)
         self.calls.setdefault((name, made.case.target), {})[made.caller.role] = self._cell(made, answer)
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not made.case.include:
             self._note_masks(made, answer)
@@ -62,7 +62,7 @@ class Measured:
     def _seen(self, resource: Resource[Any], rows: list[Mapping[str, Any]], role: str) -> str:
         """Which of the rows that the proof knows are among these."""
         ids = {row["id"] for row in rows}
-        known = {target: self.world.row(resource, target, role) for target in (OWN, SHARED, EDITORS, FOREIGN)}
+        known = {target: self.world.row(resource, target, role) for target in TARGETS}
         seen = [target for target, row in known.items() if row is not None and row.id in ids]
         return ", ".join(seen) or ("others" if ids else NONE)
 
@@ -72,5 +72,5 @@ def _name(made: Made) -> str:
     return f"{resource.name}.{made.case.include}" if made.case.include and resource else made.operation.name
 
 
-def _open(operation: Operation) -> str:
-    return "anybody" if operation.scope is None else "any user"
+def _scope(operation: Operation) -> str:
+    return "open to all" if operation.scope is None else operation.scope or "any user"

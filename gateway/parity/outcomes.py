@@ -69,9 +69,7 @@ class Normaliser:
         self._new = {}
         members = {name: value for name, value in (answer.members or {}).items() if name not in _ELSEWHERE}
         # The rows come in the order in which their keys were made, which is the same on all ways.
-        return Outcome(
-            self._value(answer.data), answer.problem, members, answer.errors or {}, self._value(dict(rows))
-        )
+        return Outcome(self._value(answer.data), answer.problem, members, answer.errors or {}, self._value(dict(rows)))
 
     def _value(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,6 @@ from services.catalogue import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
 
 Raw = tuple[Answer, Mapping[str, Any]]
-Chosen = Callable[[Operation, Case], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,43 +54,45 @@ class Findings:
         return not self.differences and not self.faults
 
 
-def everything(operation: Operation, case: Case) -> bool:
-    """The choice of all inputs."""
-    return True
-
-
 @dataclass(slots=True)
 class Proof:
-    """Makes calls in a sandbox over a world."""
+    """Makes calls in a sandbox over a world.
+
+    The cases are chosen when the proof is made, so that they stay the same whatever is done to the catalogue then.
+    """
 
     sandbox: Sandbox
     world: World
-    ways: Ways
+    prefix: str
+    planned: Sequence[tuple[Operation, Case]] = field(init=False)
+    _ways: Ways = field(init=False)
     _normaliser: Normaliser = field(init=False)
 
     def __post_init__(self) -> None:
+        operations = self.sandbox.gateway.catalogue.operations.values()
+        self.planned = [(operation, case) for operation in operations for case in cases(self.world, operation)]
         self._normaliser = Normaliser(known_keys(self.sandbox.before), self.world.started)
+        self._ways = Ways(self.sandbox, self.prefix)
 
-    async def run(self, only: Collection[str] = (), chosen: Chosen = everything) -> Findings:
-        """Call the operations of these names, or all of them, with the chosen inputs."""
+    async def run(self, planned: Iterable[tuple[Operation, Case]] | None = None) -> Findings:
+        """Make the planned calls, or only some of them."""
         started = perf_counter()
         findings = Findings(Measured(self.world))
-        for operation in self.sandbox.gateway.catalogue.operations.values():
-            if only and operation.name not in only:
-                continue
-            for case in cases(self.world, operation):
-                if chosen(operation, case):
-                    for made in self._calls(operation, case):
-                        await self._compare(made, findings)
+        for operation, case in self.planned if planned is None else planned:
+            await self.call(operation, case, findings)
         findings.seconds = perf_counter() - started
         return findings
 
+    async def call(self, operation: Operation, case: Case, findings: Findings) -> None:
+        """Make a call as everybody."""
+        for made in self._calls(operation, case):
+            await self._compare(made, findings)
+
     def _calls(self, operation: Operation, case: Case) -> Iterator[Made]:
-        """By everybody: who may not call at all, does so once."""
         for caller in callers(self.world, case.needs):
-            if not caller.is_full and not case.needs:
-                continue
-            yield Made(operation, caller, case, self._identifier(operation, case, caller))
+            # Who may not call at all does so with one input.
+            if caller.is_full or case.needs:
+                yield Made(operation, caller, case, self._identifier(operation, case, caller))
 
     def _identifier(self, operation: Operation, case: Case, caller: Caller) -> str | None:
         if not operation.on_a_row or case.id is not None:
@@ -105,7 +106,7 @@ class Proof:
     async def _compare(self, made: Made, findings: Findings) -> None:
         """Make a call on all ways."""
         found: dict[str, Raw] = {}
-        for name in self.ways.of(made.operation):
+        for name in self._ways.of(made.operation):
             found[name] = await self._call(made, name)
             findings.calls += 1
         findings.compared += 1
@@ -118,7 +119,7 @@ class Proof:
     async def _call(self, made: Made, way: str) -> Raw:
         """One call on one way, and the rows that it has changed, after which all is as before."""
         wrote = not made.operation.is_read
-        answer = await self.ways.of(made.operation)[way](made)
+        answer = await self._ways.of(made.operation)[way](made)
         return answer, await self.sandbox.undo(wrote=wrote)
 
     async def _judge(self, made: Made, way: str, reference: Raw, raw: Raw, findings: Findings) -> None:
@@ -134,7 +135,7 @@ class Proof:
         if one == other:
             return
         difference = Difference(made, way, expected, found, tuple(differing(one, other)))
-        reason = declared(difference.made, way, difference.paths)
+        reason = declared(difference)
         if reason is not None:
             findings.deliberate[reason] = findings.deliberate.get(reason, 0) + 1
         else:

@@ -29,9 +29,12 @@ from services.storage.base import Base
 from services.storage.constraints import database_problems
 from services.storage.database import Database, count_statement
 from services.storage.pool import ReadPool
+from services.storage.reader import Reader
+from services.storage.rows import forget_statements
 
 _START: Final = "world"
 _READING: Final = "reading"
+_PLANS: Final = 1_000
 
 
 class SandboxDatabase(Database):
@@ -101,6 +104,7 @@ class Sandbox:
     `reference` is the same without the Reader: all that it reads goes down the general path.
     """
 
+    settings: Settings
     app: FastAPI
     gateway: Gateway
     reference: Gateway
@@ -110,9 +114,9 @@ class Sandbox:
     _written: int = 0
 
     async def undo(self, *, wrote: bool) -> dict[str, Any]:
-        """Forget what the last call has done, in PostgreSQL, and if it has changed anything, in Redis and in the worker.
+        """Forget what the last call has done, in PostgreSQL, and if it has changed rows, in Redis and in the worker.
 
-        Returns the rows that it had changed, by table.
+        Returns these rows, by table.
         """
         changed: dict[str, Any] = {}
         written = await self.driver.fetchval(WRITTEN)
@@ -125,6 +129,14 @@ class Sandbox:
             await self.gateway.part(Redis).flushdb()
             self.gateway.part(TokenMemory).forget_all()
         return changed
+
+    def renew(self) -> None:
+        """Forget whatever was compiled: the catalogue has changed."""
+        forget_statements()
+        reader = self.gateway.reader
+        assert reader is not None
+        self.app = create_app(self.settings, self.gateway.catalogue)
+        self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
 
     def serve(self, gateway: Gateway) -> None:
         """What is behind the faces from now on."""
@@ -149,4 +161,4 @@ async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[San
         reads.driver = driver
         snapshots = await Snapshots.of(driver)
         before = await snapshots.take(driver)
-        yield Sandbox(app, gateway, replace(gateway, reader=None), driver, snapshots, before)
+        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, snapshots, before)

@@ -16,6 +16,8 @@ from services.catalogue.scalars import INT32, FieldType
 
 NOTHING: Final = "0198c0de" * 4
 """The key of nothing."""
+NUMBER: Final = "a number"
+"""What is wrong with an identifier that is an integer."""
 INSTANT: Final = "2030-01-31T12:00:00Z"
 _WORDS: Final = ("a1", "word", "word@example.com", "#00ff00", "https://example.com/word", "127.0.0.1", "2030-01-31")
 _LONG: Final = 20_000
@@ -156,7 +158,11 @@ def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
         yield "null", None
     for name, value in _wrong(field, other, unreadable):
         # What is wrong with these two, the field alone does not know: the model does, or the database.
-        if field.kind.identifier is not None or name == "nul" or not field.accepts([value] if field.kind.many else value):
+        if (
+            field.kind.identifier is not None
+            or name == "nul"
+            or not field.accepts([value] if field.kind.many else value)
+        ):
             yield name, [value] if field.kind.many else value
     if field.kind.many:
         yield "no list", {"a": 1}
@@ -166,12 +172,14 @@ def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
 
 def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
     kind, schema = field.kind, field.schema
-    yield "type", {"a": 1} if kind.python in (bool, int) else 5
     if kind.identifier is not None:
-        yield from (("malformed", "nonsense"), ("of nothing", f"{kind.identifier.prefix}_{NOTHING}"), ("other", other))
+        yield from (("type", True), (NUMBER, 5), ("malformed", "nonsense"), ("other", other))
+        yield "of nothing", f"{kind.identifier.prefix}_{NOTHING}"
         if unreadable is not None:
             yield "unreadable", unreadable
-    elif kind.enum is not None:
+        return
+    yield "type", {"a": 1} if kind.python in (bool, int) else 5
+    if kind.enum is not None:
         yield "choice", "nonsense"
     elif field.is_text:
         yield from (("empty", ""), ("malformed", "\t \n"), ("nul", "a\x00b"))

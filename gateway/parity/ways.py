@@ -139,7 +139,8 @@ class Ways:
         route = self._routes[made.operation.name]
         asked = rest_request(made.operation, made.id, None, made.case.arguments)
         query, inputs = Queries(route).parse(urlencode(asked.query).encode())
-        slots = inputs if route.is_list or not made.operation.on_a_row else (_key(made.operation, made.id), *inputs)
+        key = _key(made.operation, made.id)
+        slots = inputs if key is None else (key, *inputs)
         found = (await self.sandbox.reference.read(query, slots, actor))[KEY]
         if found is None:
             raise Problem(NOT_FOUND)

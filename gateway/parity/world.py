@@ -14,10 +14,10 @@ from services.catalogue import Actor, Catalogue, Client, Resource
 from services.catalogue.cursors import CursorCodec
 
 ROLES: Final = ("outsider", "viewer", "editor", "owner", "admin")
-"""Those who call. Beside them there are a guest (a viewer, who is called about) and a stranger (in another workspace)."""
-SHARED, EDITORS, OWN, FOREIGN = "shared", "editor's", "own", "foreign"
-"""Rows to call about: of the shared workspace, made by its owner (or about the guest) or by its editor, the caller's
-own, and of a workspace with which only the stranger has to do."""
+"""Those who call. A guest (a viewer, too) is called about, and a stranger owns another workspace."""
+OWN, SHARED, EDITORS, FOREIGN, CLOSED = TARGETS = ("own", "shared", "editor's", "foreign", "closed")
+"""Rows to call about: the caller's own; of the shared workspace, made by its owner (or about the guest), or by its
+editor; of a workspace with which only the stranger has to do; and the account that somebody has closed."""
 PASSWORD: Final = "correct horse battery"  # noqa: S105 - of accounts that live as long as the proof
 CLIENT: Final = Client(ADDRESS, AGENT)
 

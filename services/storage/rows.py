@@ -144,6 +144,12 @@ def _readable(targets: tuple[Resource[Any], ...], is_admin: bool) -> Prepared:
     return Prepared(select(*columns))
 
 
+def forget_statements() -> None:
+    """Build every statement anew: a policy has changed, which happens in tests of the policies alone."""
+    for remembered in (_locking, _placing, _readable):
+        remembered.cache_clear()
+
+
 def assign(row: DeclarativeBase, data: InputModel) -> None:
     """Put the fields that the caller has sent on the row."""
     for name, value in data.changes().items():

@@ -1,0 +1,135 @@
+"""Rules taken out of a catalogue, one at a time and in memory, to see whether the proof notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.parity.case import Case
+from gateway.parity.matrix import Cells, deviations
+from gateway.parity.measured import Measured
+from gateway.parity.proof import Findings, Proof
+from services.catalogue import Catalogue, Kind, Operation, Resource, everyone
+
+Change = Callable[[], Callable[[], None]]
+"""Takes a rule out; what it returns puts it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A rule: what it is called, how it is taken out, and which calls it could concern."""
+
+    name: str
+    change: Change
+    concerns: Callable[[Operation, Case], bool]
+
+
+def removals(catalogue: Catalogue) -> Iterator[Removal]:
+    """Every rule, mask, `where` and scope of a catalogue."""
+    for resource in catalogue.resources.values():
+        yield from _of_resource(resource)
+    for operation in catalogue.operations.values():
+        yield from _of_operation(operation)
+
+
+def _of_resource(resource: Resource[Any]) -> Iterator[Removal]:
+    policy = resource.policy
+    for action, rule in policy.rules.items():
+        if rule is not everyone:
+            yield Removal(
+                f"rule {resource.name}.{action}", _entry(policy.rules, action, everyone),
+                _by_action(resource, action),
+            )  # fmt: skip
+    for field in policy.masks:
+        yield Removal(f"mask {resource.name}.{field}", _entry(policy.masks, field, everyone), _gets(resource))
+    yield Removal(f"read scope {resource.name}", _without_read_scope(resource), _reads_along(resource))
+
+
+def _of_operation(operation: Operation) -> Iterator[Removal]:
+    def itself(called: Operation, case: Case) -> bool:
+        return called is operation
+
+    if operation.where is not None:
+        yield Removal(f"where {operation.name}", _attribute(operation, "where", everyone), itself)
+    if operation.scope is not None:
+        yield Removal(
+            f"scope {operation.name}", _attribute(operation, "scope", "" if operation.scope else None), itself
+        )
+
+
+def _by_action(resource: Resource[Any], action: str) -> Callable[[Operation, Case], bool]:
+    def concerns(called: Operation, case: Case) -> bool:
+        own = called.action == action or (called.action not in resource.policy.rules and action == "update")
+        return called.resource is resource and not case.include and (own or action == "read")
+
+    return concerns
+
+
+def _gets(resource: Resource[Any]) -> Callable[[Operation, Case], bool]:
+    return lambda called, case: called.resource is resource and called.kind is Kind.GET and not case.include
+
+
+def _reads_along(resource: Resource[Any]) -> Callable[[Operation, Case], bool]:
+    def concerns(called: Operation, case: Case) -> bool:
+        above = called.resource if case.include else None
+        return above is not None and above is not resource and above.relations[case.include].target is resource
+
+    return concerns
+
+
+def _entry(rules: dict[str, Any], name: str, value: Any) -> Change:
+    def change() -> Callable[[], None]:
+        before, rules[name] = rules[name], value
+        return lambda: rules.__setitem__(name, before)
+
+    return change
+
+
+def _attribute(operation: Operation, name: str, value: Any) -> Change:
+    def change() -> Callable[[], None]:
+        before = getattr(operation, name)
+        # Declarations are frozen, against everything but this.
+        object.__setattr__(operation, name, value)
+        return lambda: object.__setattr__(operation, name, before)
+
+    return change
+
+
+def _without_read_scope(resource: Resource[Any]) -> Change:
+    def change() -> Callable[[], None]:
+        before = type(resource)
+        resource.__class__ = type(before.__name__, (before,), {"read_scope": ""})
+        return lambda: setattr(resource, "__class__", before)
+
+    return change
+
+
+@contextmanager
+def removed(removal: Removal, proof: Proof) -> Iterator[None]:
+    """While the block lasts, the rule is not there, and nothing that was compiled with it."""
+    restore = removal.change()
+    proof.sandbox.renew()
+    try:
+        yield
+    finally:
+        restore()
+        proof.sandbox.renew()
+
+
+async def is_caught(removal: Removal, proof: Proof, recorded: Cells) -> bool:
+    """Whether the proof goes red without a rule, by what it calls with first inputs."""
+    concerned = [(o, c) for o, c in proof.planned if c.recorded and removal.concerns(o, c)]
+    with removed(removal, proof):
+        findings = Findings(Measured(proof.world))
+        for operation, case in _tellingly(concerned):
+            await proof.call(operation, case, findings)
+            if not findings.agree or any(deviations(recorded, findings.measured, whole=False)):
+                return True
+    return False
+
+
+def _tellingly(planned: Iterable[tuple[Operation, Case]]) -> list[tuple[Operation, Case]]:
+    """Lists first, which show more than one row."""
+    return sorted(planned, key=lambda each: each[0].kind is not Kind.LIST)
