@@ -9,6 +9,7 @@ from gateway.commands.create_admin import create_admin
 from gateway.commands.explain import explain
 from gateway.commands.export import export
 from gateway.commands.migrate import migrate
+from gateway.commands.parity import parity
 from gateway.commands.serve import serve
 from gateway.errors import SettingsError
 from services.catalogue import DeclarationError
@@ -32,3 +33,4 @@ app.command()(migrate)
 app.command()(create_admin)
 app.command()(export)
 app.command()(explain)
+app.command()(parity)

@@ -46,7 +46,7 @@ def _table(head: Sequence[str], lines: Cells) -> str:
 
 def recorded_in(page: str) -> str:
     """The part of a page between the markers. Raises ValueError when they are not there."""
-    before, start, rest = page.partition(START)
+    _, start, rest = page.partition(START)
     found, end, _ = rest.partition(END)
     if not start or not end:
         raise ValueError(f"The page has not the lines {START} and {END}.")
