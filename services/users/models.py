@@ -26,5 +26,12 @@ class User(Timestamps, Base):
     )
 
 
-Index("uq_users_email", func.lower(User.email), unique=True, info={"fields": ["email"]})
-Index("uq_users_username", func.lower(User.username), unique=True, info={"fields": ["username"]})
+# A uniqueness error tells that a row exists: whatever is not unique within a workspace says why that may be known.
+Index(
+    "uq_users_email", func.lower(User.email), unique=True,
+    info={"fields": ["email"], "public": "Who signs up must learn that the address has an account already."},
+)  # fmt: skip
+Index(
+    "uq_users_username", func.lower(User.username), unique=True,
+    info={"fields": ["username"], "public": "User names are shown to every user, to be invited by."},
+)  # fmt: skip

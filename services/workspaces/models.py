@@ -27,12 +27,20 @@ class Workspace(Timestamps, Base):
 
     id: Mapped[Key]
     name: Mapped[str] = mapped_column(String(100))
-    slug: Mapped[str] = mapped_column(String(80), unique=True)
-    personal_user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    slug: Mapped[str] = mapped_column(String(80))
+    personal_user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
 
     is_personal: Mapped[bool] = column_property(personal_user_id.is_not(None))
 
     __table_args__ = (
+        # A uniqueness error tells that a row exists: what is not unique within a workspace says why that may be known.
+        UniqueConstraint(
+            "slug",
+            info={"fields": ["slug"], "public": "Slugs make addresses, so they are taken or free for everybody."},
+        ),
+        UniqueConstraint(
+            "personal_user_id", info={"public": "Nobody chooses it: it is written once, when an account is made."}
+        ),
         CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", "slug_form", info={"fields": ["slug"]}),
     )
