@@ -13,8 +13,8 @@ NO_ROW: Final = "—"
 class Case:
     """One input of an operation.
 
-    `target` says which row it is about, `id` names one that is none of the world's; `needs` are the scopes that it
-    takes. What is `recorded` has a line in the matrix; of others only the agreement counts.
+    `target` says which row it is about, `id` names one that is none of the world's; `needs` are the scopes without
+    which it is tried, too. What is `recorded` has a line in the matrix; of others only the agreement counts.
     """
 
     name: str
@@ -24,6 +24,8 @@ class Case:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     recorded: bool = False
+    scope: str = ""
+    """What the matrix says of scopes."""
 
     @property
     def include(self) -> str:

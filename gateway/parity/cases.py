@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.parity.case import NO_ROW, Case
@@ -17,7 +18,12 @@ MALFORMED: Final = "nonsense"
 
 
 def cases(world: World, operation: Operation) -> list[Case]:
-    """All inputs of an operation. Raises NoValueError for a field of which no valid value is found."""
+    """All inputs of an operation. Raises DeclarationError for a field of which no valid value is found."""
+    own = "open to all" if operation.scope is None else operation.scope or "any user"
+    return [replace(each, scope=" ".join(each.needs) if each.include else own) for each in _cases(world, operation)]
+
+
+def _cases(world: World, operation: Operation) -> list[Case]:
     if operation.kind is Kind.LIST:
         return [*list_cases(world, operation), *_including(world, operation, NO_ROW)]
     if operation.on_a_row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from gateway.parity.values import Field, input_fields, right
+from gateway.parity.values import Field, NoValueError, input_fields, right
 from gateway.parity.world import PASSWORD, SHARED, World
 from services.catalogue import Operation
 
@@ -32,12 +32,18 @@ def filled(
 ) -> dict[str, Any]:
     """Every field, or only these, with a valid value; references lead to rows of this place, and may be left out.
 
-    Raises NoValueError for a field of which no valid value is found.
+    Raises DeclarationError for a field of which no valid value is found.
     """
     found = {}
     for field in only if only is not None else fields(operation):
         known = KNOWN.get((operation.name, field.name))
-        value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))
+        try:
+            value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))
+        except NoValueError:
+            raise operation.fault(
+                f'nothing that the proof has tried is valid in its field "{field.name}".',
+                "Give the field examples=[…], of which it takes the first.",
+            ) from None
         if value is not None or not field.kind.identifier:
             found[field.name] = value
     return found

@@ -13,7 +13,6 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from gateway.parity.filling import fields, filled
-from gateway.parity.values import NoValueError
 from gateway.parity.world import CLIENT, CLOSED, EDITORS, FOREIGN, PASSWORD, ROLES, SHARED, Account, Row, World
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
@@ -112,7 +111,7 @@ class _Maker:
             try:
                 data = filled(self.world, operation, role, place, own)
                 made = await self._write(operation.name, self.world.accounts[role].actor, data)
-            except (Problem, NoValueError) as error:
+            except Problem as error:
                 self.world.unmade.append(f"{operation.name} as {role}: {error}")
                 continue
             await self._keep(resource.name, target, made["id"])

@@ -46,16 +46,21 @@ def _table(head: Sequence[str], lines: Cells) -> str:
 
 def recorded_in(page: str) -> str:
     """The part of a page between the markers. Raises ValueError when they are not there."""
-    _, start, rest = page.partition(START)
-    found, end, _ = rest.partition(END)
-    if not start or not end:
-        raise ValueError(f"The page has not the lines {START} and {END}.")
-    return found
+    return _parted(page)[1]
 
 
 def record(page: str, measured: Measured) -> str:
     """The page with what was measured between the markers. Raises as `recorded_in`."""
-    return page.replace(recorded_in(page), f"\n\n{markdown(measured)}\n", 1)
+    before, _, after = _parted(page)
+    return f"{before}{START}\n\n{markdown(measured)}\n{END}{after}"
+
+
+def _parted(page: str) -> tuple[str, str, str]:
+    before, start, rest = page.partition(START)
+    found, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"The page has not the lines {START} and {END}.")
+    return before, found, after
 
 
 def parse(text: str) -> Cells:

@@ -10,7 +10,7 @@ from gateway.parity.answers import Answer
 from gateway.parity.callers import ANONYMOUS_ROLE
 from gateway.parity.ways import Made
 from gateway.parity.world import ROLES, TARGETS, World
-from services.catalogue import Kind, Operation, Resource
+from services.catalogue import Kind, Resource
 
 COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES)
 NONE: Final = "none"
@@ -31,7 +31,7 @@ class Measured:
     def note(self, made: Made, answer: Answer) -> None:
         """Enter the outcome of a call with a first input and all scopes."""
         name = _name(made)
-        self.scopes[name] = " ".join(made.case.needs) if made.case.include else _scope(made.operation)
+        self.scopes[name] = made.case.scope
         self.calls.setdefault((name, made.case.target), {})[made.caller.role] = self._cell(made, answer)
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not made.case.include:
             self._note_masks(made, answer)
@@ -70,7 +70,3 @@ class Measured:
 def _name(made: Made) -> str:
     resource = made.operation.resource
     return f"{resource.name}.{made.case.include}" if made.case.include and resource else made.operation.name
-
-
-def _scope(operation: Operation) -> str:
-    return "open to all" if operation.scope is None else operation.scope or "any user"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ class Removal:
     name: str
     change: Change
     concerns: Callable[[Operation, Case], bool]
+    of_policy: bool = False
 
 
 def removals(catalogue: Catalogue) -> Iterator[Removal]:
@@ -40,10 +40,12 @@ def _of_resource(resource: Resource[Any]) -> Iterator[Removal]:
         if rule is not everyone:
             yield Removal(
                 f"rule {resource.name}.{action}", _entry(policy.rules, action, everyone),
-                _by_action(resource, action),
+                _by_action(resource, action), of_policy=True,
             )  # fmt: skip
     for field in policy.masks:
-        yield Removal(f"mask {resource.name}.{field}", _entry(policy.masks, field, everyone), _gets(resource))
+        yield Removal(
+            f"mask {resource.name}.{field}", _entry(policy.masks, field, everyone), _gets(resource), of_policy=True
+        )
     yield Removal(f"read scope {resource.name}", _without_read_scope(resource), _reads_along(resource))
 
 
@@ -106,27 +108,22 @@ def _without_read_scope(resource: Resource[Any]) -> Change:
     return change
 
 
-@contextmanager
-def removed(removal: Removal, proof: Proof) -> Iterator[None]:
-    """While the block lasts, the rule is not there, and nothing that was compiled with it."""
-    restore = removal.change()
-    proof.sandbox.renew()
-    try:
-        yield
-    finally:
-        restore()
-        proof.sandbox.renew()
-
-
 async def is_caught(removal: Removal, proof: Proof, recorded: Cells) -> bool:
-    """Whether the proof goes red without a rule, by what it calls with first inputs."""
+    """Whether the proof goes red without a rule, by what it calls with first inputs.
+
+    What was compiled without the rule stays: whoever goes on with the sandbox renews it.
+    """
     concerned = [(o, c) for o, c in proof.planned if c.recorded and removal.concerns(o, c)]
-    with removed(removal, proof):
+    restore = removal.change()
+    try:
+        proof.sandbox.renew(policies_only=removal.of_policy)
         findings = Findings(Measured(proof.world))
         for operation, case in _tellingly(concerned):
             await proof.call(operation, case, findings)
             if not findings.agree or any(deviations(recorded, findings.measured, whole=False)):
                 return True
+    finally:
+        restore()
     return False
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import asyncpg
 from fastapi import FastAPI
 from redis.asyncio import Redis
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from gateway.app import create_app
@@ -37,11 +38,19 @@ _READING: Final = "reading"
 _PLANS: Final = 1_000
 
 
+def _count_unless_savepoint(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    """Savepoints stand for transactions here, whose beginnings and ends do not count elsewhere either."""
+    if not statement.startswith(("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")):
+        count_statement()
+
+
 class SandboxDatabase(Database):
     """A database whose sessions all join one transaction, one at a time."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, pool_size=1)
+        event.remove(self.engine.sync_engine, "before_cursor_execute", count_statement)
+        event.listen(self.engine.sync_engine, "before_cursor_execute", _count_unless_savepoint)
         self.lock = asyncio.Lock()
         self._driver: asyncpg.Connection | None = None
         self._joined: async_sessionmaker[AsyncSession] | None = None
@@ -112,6 +121,8 @@ class Sandbox:
     snapshots: Snapshots
     before: State
     _written: int = 0
+    _changed: bool = False
+    """Whether the application is one of a catalogue that has changed."""
 
     async def undo(self, *, wrote: bool) -> dict[str, Any]:
         """Forget what the last call has done, in PostgreSQL, and if it has changed rows, in Redis and in the worker.
@@ -130,12 +141,14 @@ class Sandbox:
             self.gateway.part(TokenMemory).forget_all()
         return changed
 
-    def renew(self) -> None:
-        """Forget whatever was compiled: the catalogue has changed."""
+    def renew(self, *, policies_only: bool = False) -> None:
+        """Forget whatever was compiled: the catalogue has changed, or only policies, which faces know nothing of."""
         forget_statements()
         reader = self.gateway.reader
         assert reader is not None
-        self.app = create_app(self.settings, self.gateway.catalogue)
+        if not policies_only or self._changed:
+            self.app = create_app(self.settings, self.gateway.catalogue)
+        self._changed = not policies_only
         self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
 
     def serve(self, gateway: Gateway) -> None:

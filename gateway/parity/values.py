@@ -80,14 +80,14 @@ def _flat(schema: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, A
 
 
 class NoValueError(Exception):
-    """Nothing that was tried is valid in a field: `examples` would help."""
+    """Nothing that was tried is valid in a field."""
 
 
 def right(field: Field, salt: str, refer: Refer) -> Any:
     """A plausible value. Raises NoValueError. `salt` makes texts differ from those of another salt."""
     found = next((each for each in _candidates(field, salt, refer) if field.accepts(each)), None)
     if found is None and not field.kind.nullable:
-        raise NoValueError(f'Nothing is valid in the field "{field.name}". Give it `examples`.')
+        raise NoValueError(field.name)
     return found
 
 

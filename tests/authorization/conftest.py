@@ -1,0 +1,37 @@
+"""What is proved about authorization is proved in a sandbox, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.parity.matrix import Cells, parse, recorded_in
+from gateway.parity.proof import Proof
+from gateway.settings import Settings
+from tests.conftest import TEMPLATE, with_database
+from tests.support.databases import run_sql
+from tests.support.proving import prepared
+
+PAGE = Path(__file__).parents[2] / "docs" / "authorization.md"
+
+
+@pytest.fixture(scope="module")
+async def proof(settings: Settings, worker: str) -> AsyncIterator[Proof]:
+    """A proof of the gateway with its sample."""
+    name = f"gateway_parity_{worker}"
+    await run_sql(settings.database_url, f"drop database if exists {name} with (force)")
+    await run_sql(settings.database_url, f"create database {name} template {TEMPLATE}")
+    wanted = Settings(
+        _env_file=None, **{**settings.model_dump(), "DATABASE_URL": with_database(settings.database_dsn, name)}
+    )
+    async with prepared(wanted) as found:
+        yield found
+    await run_sql(settings.database_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Cells:
+    """The matrix that the documentation shows."""
+    return parse(recorded_in(PAGE.read_text(encoding="utf-8")))

@@ -1,0 +1,89 @@
+"""Every operation on every way by everybody comes to the same, and to what the documentation says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.parity import ways
+from gateway.parity.declared import DECLARED
+from gateway.parity.html import html_report
+from gateway.parity.matrix import Cells, deviations
+from gateway.parity.proof import Findings, Proof
+from gateway.parity.report import Report, sides, summary
+from services.catalogue import Catalogue
+
+QUICK = ("viewer", "owner")
+"""Who makes the calls with other inputs than the first; `gateway parity` lets everybody make them."""
+
+
+@pytest.fixture(scope="module")
+async def findings(proof: Proof) -> Findings:
+    found = await proof.run(by=QUICK)
+    print(summary(Report(found)))  # noqa: T201 - what `pytest -s` and a failure show
+    return found
+
+
+def test_all_ways_agree(findings: Findings) -> None:
+    assert [(str(each.made), each.way, sides(each)) for each in findings.differences] == []
+
+
+def test_whoever_lacks_a_scope_or_a_credential_is_refused_for_it(findings: Findings) -> None:
+    assert findings.faults == []
+
+
+def test_each_role_can_do_what_is_documented(findings: Findings, recorded: Cells) -> None:
+    assert list(deviations(recorded, findings.measured, whole=True)) == []
+
+
+def test_every_operation_is_called_by_everybody(findings: Findings, proof: Proof) -> None:
+    catalogue: Catalogue = proof.sandbox.gateway.catalogue
+    assert {name for name, _ in findings.outcomes} == set(catalogue.operations)
+    roles = {"anonymous", "outsider", "viewer", "editor", "owner", "admin"}
+    assert all(roles <= outcomes.keys() for outcomes in findings.outcomes.values())
+    called = {(name, caller.partition(" without ")[2]) for (name, _), o in findings.outcomes.items() for caller in o}
+    assert called >= {(each.name, each.scope) for each in catalogue.operations.values() if each.scope}
+
+
+def test_declared_differences_are_there(findings: Findings) -> None:
+    """A declaration that nothing falls under is to be deleted."""
+    assert set(findings.deliberate) == set(DECLARED)
+
+
+async def test_nothing_remains_of_the_calls(findings: Findings, proof: Proof) -> None:
+    sandbox = proof.sandbox
+    assert sandbox.snapshots.difference(sandbox.before, await sandbox.snapshots.take(sandbox.driver)) == {}
+
+
+async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof of the proof: what the services show is another thing now."""
+    shown = ways._row
+
+    def shouted(resource: Any, record: Any) -> Any:
+        return {name: each.upper() if name == "name" else each for name, each in shown(resource, record).items()}
+
+    monkeypatch.setattr(ways, "_row", shouted)
+    found = await proof.run([each for each in proof.planned if each[0].name == "create_label" and each[1].recorded])
+    assert {each.way for each in found.differences} == {"rest", "graphql"}
+    assert {each.paths for each in found.differences} == {(("data", "name"),)}
+    assert {each.made.caller.name for each in found.differences} == {"editor", "owner", "admin"}
+    report = Report(found)
+    assert not report.is_green
+    assert "create_label, valid, by editor: graphql" in html_report(report)
+
+
+async def test_rows_that_differ_are_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One way writes something that it does not show."""
+    served = ways.Ways._served
+
+    async def careless(self: ways.Ways, made: Any) -> Any:
+        result = await served(self, made)
+        await self.sandbox.driver.execute("update labels set color = '#000000'")
+        return result
+
+    monkeypatch.setattr(ways.Ways, "_served", careless)
+    planned = [each for each in proof.planned if each[0].name == "get_label" and each[1].target == "shared"]
+    found = await proof.run(planned[:1])
+    assert found.differences
+    assert all(path[:2] == ("rows", "labels") or path == ("rows",) for each in found.differences for path in each.paths)
