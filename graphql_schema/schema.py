@@ -77,7 +77,7 @@ class _Builder:
 
         async def get(root: Any, info: Info, values: dict[str, Any]) -> Any:
             context = info.context
-            execution.authorize(operation, context.actor)
+            authorization.authorize(operation, context.actor)
             key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
             return self.types.wrap(resource, await context.gateway.row(operation, context.actor, key))
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from gateway.parity.world import ROLES, World
+from gateway.parity.world import BOUND, FULL, ROLES, Key, World
 from services.catalogue import ANONYMOUS, Actor
 
 ANONYMOUS_ROLE: Final = "anonymous"
+BOUND_KEY: Final = "bound key"
+"""The owner's, bound to the shared workspace."""
 _LONG_AGO: Final = timedelta(days=365)
 
 
@@ -18,7 +20,8 @@ _LONG_AGO: Final = timedelta(days=365)
 class Caller:
     """Somebody with a credential: its header fields, and the actor that the services shall see behind it.
 
-    `actor` is None for a credential that is worth nothing; `lacks` is a scope that is needed and missing.
+    `actor` is None for a credential that is worth nothing; `lacks` is a scope that is needed and missing; `column` is
+    that of the matrix, none for whoever can do what somebody else there can.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Caller:
     headers: Mapping[str, str]
     actor: Actor | None
     lacks: str = ""
+    column: str = ""
 
     @property
     def is_full(self) -> bool:
@@ -35,19 +39,37 @@ class Caller:
 
 def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
     """Everybody who makes a call that needs these scopes. A further kind of credential is a further `yield` here."""
-    yield Caller(ANONYMOUS_ROLE, ANONYMOUS_ROLE, {}, ANONYMOUS)
+    yield Caller(ANONYMOUS_ROLE, ANONYMOUS_ROLE, {}, ANONYMOUS, column=ANONYMOUS_ROLE)
     everything = frozenset(world.catalogue.scopes)
     for role in ROLES:
         yield _with_token(world, role, everything)
         for scope in needs:
             yield _with_token(world, role, everything - {scope}, scope)
+        yield from _with_keys(world, role, needs)
     yield Caller("garbage", ANONYMOUS_ROLE, _bearer("no.token.atall"), None)
     yield Caller("expired token", ANONYMOUS_ROLE, _bearer(_expired(world)), None)
 
 
 def _with_token(world: World, role: str, scopes: frozenset[str], lacks: str = "") -> Caller:
     token, actor = world.token(role, scopes)
-    return Caller(f"{role} without {lacks}" if lacks else role, role, _bearer(token), actor, lacks)
+    name = f"{role} without {lacks}" if lacks else role
+    return Caller(name, role, _bearer(token), actor, lacks, "" if lacks else role)
+
+
+def _with_keys(world: World, role: str, needs: Sequence[str]) -> Iterator[Caller]:
+    """The role's API keys: with all scopes, and with one that is not the one needed."""
+    keys = world.accounts[role].keys
+    if FULL in keys:
+        yield Caller(f"{role} by key", role, _key(keys[FULL]), keys[FULL].actor)
+    if BOUND in keys:
+        yield Caller(BOUND_KEY, role, _key(keys[BOUND]), keys[BOUND].actor, column=BOUND_KEY)
+    poor = [each for each in keys.values() if len(needs) == 1 and needs[0] not in each.actor.scopes]
+    for key in poor[:1]:
+        yield Caller(f"{role} by key without {needs[0]}", role, _key(key), key.actor, needs[0])
+
+
+def _key(key: Key) -> dict[str, str]:
+    return {"X-API-Key": key.secret}
 
 
 def _expired(world: World) -> str:

@@ -105,7 +105,7 @@ def _read(operation: Operation, value: Any, include: Relation | None) -> Any:
     if isinstance(result, Resource):
         return _row(result, value if operation.is_read else value[camel(result.name)], include)
     if result is not None:
-        return {snake(key): each for key, each in value[camel(snake(result.__name__))].items()}
+        return {snake(key): each for key, each in value[camel(snake(result.__name__))].items() if each is not None}
     return None
 
 

@@ -6,14 +6,28 @@ remembering. Only signing up, signing in, workspaces and memberships, which are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, update
 
-from gateway.parity.filling import fields, filled
-from gateway.parity.world import CLIENT, CLOSED, EDITORS, FOREIGN, PASSWORD, ROLES, SHARED, Account, Row, World
+from gateway.parity.filling import fields, filled, required
+from gateway.parity.world import (
+    BOUND,
+    CLIENT,
+    CLOSED,
+    EDITORS,
+    FOREIGN,
+    FULL,
+    PASSWORD,
+    ROLES,
+    SHARED,
+    Account,
+    Key,
+    Row,
+    World,
+)
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Resource
@@ -22,6 +36,8 @@ from services.storage.base import utc_now
 from services.users.models import User
 
 _OTHERS: Final = ("guest", "stranger", "newcomer", "leaver")
+_HARMLESS: Final = ("users:read", "workspaces:read")
+"""Scopes of keys that have hardly any; two, since one may be the one that is needed."""
 _MEMBERS: Final = ("viewer", "editor", "guest")
 
 
@@ -32,6 +48,7 @@ async def make_world(gateway: Gateway) -> World:
     for role in (*ROLES, *_OTHERS):
         await maker.account(role)
     await maker.workspaces()
+    await maker.key("owner", BOUND, sorted(gateway.catalogue.scopes), workspace_id=world.rows["workspace"][SHARED].id)
     for operation in maker.makeable():
         await maker.rows(operation)
     await maker.find_rows()
@@ -63,6 +80,23 @@ class _Maker:
         self.world.accounts[role] = Account(
             role, users.encode(user["id"]), role, actor, pair.access_token, pair.refresh_token
         )
+        if role in ROLES:
+            await self.key(role, FULL, sorted(actor.scopes))
+            for scope in _HARMLESS:
+                await self.key(role, scope, [scope])
+
+    async def key(self, role: str, name: str, scopes: list[str], **more: Any) -> None:
+        """Make an API key for somebody, where there are API keys."""
+        if "create_api_key" not in self.world.catalogue.operations:
+            return
+        account = self.world.accounts[role]
+        made = await self._write("create_api_key", account.actor, {"name": name, "scopes": scopes, **more})
+        bound = self.world.rows["workspace"][SHARED].key if more else None
+        actor = replace(
+            account.actor, session_id=None, scopes=frozenset(scopes), key_id=made.id, workspace_id=bound,
+            is_admin=account.actor.is_admin and bound is None,
+        )  # fmt: skip
+        account.keys[name] = Key(made.secret, actor)
 
     async def workspaces(self) -> None:
         """The shared workspace with its members, and the foreign one; users and memberships are rows, too."""
@@ -108,13 +142,18 @@ class _Maker:
             place = FOREIGN if target == FOREIGN else SHARED
             # A row that refers to one of its kind would be in the way of calls that turn this round.
             own = [each for each in fields(operation) if resource.prefix not in _prefix(each)]
-            try:
-                data = filled(self.world, operation, role, place, own)
-                made = await self._write(operation.name, self.world.accounts[role].actor, data)
-            except Problem as error:
-                self.world.unmade.append(f"{operation.name} as {role}: {error}")
-                continue
-            await self._keep(resource.name, target, made["id"])
+            fault = ""
+            for some in (own, required(operation)):
+                try:
+                    data = filled(self.world, operation, role, place, some)
+                    made = await self._write(operation.name, self.world.accounts[role].actor, data)
+                except Problem as error:
+                    fault = f"{operation.name} as {role}: {error}"
+                else:
+                    await self._keep(resource.name, target, made["id"] if isinstance(made, dict) else made.id)
+                    break
+            else:
+                self.world.unmade.append(fault)
 
     async def find_rows(self) -> None:
         """Rows that came with accounts, by the account they refer to; accounts themselves are their own."""

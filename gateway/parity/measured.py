@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.parity.answers import Answer
-from gateway.parity.callers import ANONYMOUS_ROLE
+from gateway.parity.callers import ANONYMOUS_ROLE, BOUND_KEY
 from gateway.parity.ways import Made
 from gateway.parity.world import ROLES, TARGETS, World
 from services.catalogue import Kind, Resource
 
-COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES)
+COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES, BOUND_KEY)
 NONE: Final = "none"
 
 Line = tuple[str, str]
@@ -32,7 +32,7 @@ class Measured:
         """Enter the outcome of a call with a first input and all scopes."""
         name = _name(made)
         self.scopes[name] = made.case.scope
-        self.calls.setdefault((name, made.case.target), {})[made.caller.role] = self._cell(made, answer)
+        self.calls.setdefault((name, made.case.target), {})[made.caller.column] = self._cell(made, answer)
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not made.case.include:
             self._note_masks(made, answer)
 
@@ -42,7 +42,7 @@ class Measured:
         for name in resource.policy.masks:
             cell = "hidden" if answer.data and answer.data[name] is None else "shown"
             line = (f"{resource.name}.{name}", made.case.target)
-            self.masks.setdefault(line, {})[made.caller.role] = str(answer.status) if answer.problem else cell
+            self.masks.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
 
     def _cell(self, made: Made, answer: Answer) -> str:
         if answer.problem is not None:

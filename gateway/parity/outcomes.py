@@ -23,7 +23,9 @@ _KEY: Final = re.compile(
     r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 )
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
-_SECRETS: Final = ("_token", "_hash")
+_SECRETS: Final = ("_token", "_hash", "secret")
+_ABSENT: Final = ("request_id",)
+"""Columns of the request, which the services have none of."""
 _PRESENT: Final = timedelta(days=1)
 VARIES: Final = "<varies>"
 
@@ -73,7 +75,7 @@ class Normaliser:
 
     def _value(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {self._text(key): self._value(each, key) for key, each in value.items()}
+            return {self._text(key): self._value(each, key) for key, each in value.items() if key not in _ABSENT}
         if isinstance(value, list):
             return [self._value(each, name) for each in value]
         if isinstance(value, str):

@@ -91,8 +91,8 @@ class Proof:
 
     def _calls(self, operation: Operation, case: Case) -> Iterator[Made]:
         for caller in callers(self.world, case.needs):
-            # Who may not call at all does so with one input.
-            if caller.is_full or case.needs:
+            # Who may not call at all does so with one input, who can do what somebody else can with the first ones.
+            if case.needs or (caller.is_full and (caller.column or case.recorded)):
                 yield Made(operation, caller, case, self._identifier(operation, case, caller))
 
     def _identifier(self, operation: Operation, case: Case, caller: Caller) -> str | None:
@@ -151,7 +151,7 @@ class Proof:
             findings.faults.append(f"{made}: {label}, though the credential is worth nothing.")
         if case.recorded:
             findings.outcomes.setdefault((made.operation.name, case.name), {})[caller.name] = label
-            if caller.is_full:
+            if caller.column:
                 findings.measured.note(made, answer)
 
 

@@ -10,13 +10,13 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from gateway.parity.callers import ANONYMOUS_ROLE
+from gateway.parity.callers import ANONYMOUS_ROLE, BOUND_KEY
 from gateway.parity.proof import Difference, Findings
 from gateway.parity.world import ROLES
 from services.catalogue.problems import PROBLEM_TYPES
 
 MOST_SHOWN: Final = 20
-_WIDTH: Final = 150
+_WIDTH: Final = 200
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Report:
         return self.findings.agree and not self.deviations
 
 
-COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES, "too few scopes", "worthless")
+COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES, BOUND_KEY, "too few scopes", "worthless")
 """Everybody with all scopes, those with too few as one, and credentials that are worth nothing."""
 
 
@@ -41,7 +41,7 @@ def lines(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
     """Operation, input and outcome for each of the columns, for every first input."""
     for (operation, case), outcomes in findings.outcomes.items():
         narrow = {label for name, label in outcomes.items() if " without " in name}
-        full = [outcomes.get(role, "") for role in (ANONYMOUS_ROLE, *ROLES)]
+        full = [outcomes.get(role, "") for role in (ANONYMOUS_ROLE, *ROLES, BOUND_KEY)]
         worthless = {outcomes[name] for name in ("garbage", "expired token") if name in outcomes}
         yield operation, case, [*full, " ".join(sorted(narrow)), " ".join(sorted(worthless))]
 

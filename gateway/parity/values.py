@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -37,6 +37,8 @@ class Field:
     """Of one value, null and lists left aside."""
     most: int | None
     """Entries of a list."""
+    lists: Sequence[Any]
+    """Examples of whole lists."""
     adapter: TypeAdapter[Any]
 
     def accepts(self, value: Any) -> bool:
@@ -63,7 +65,8 @@ def input_fields(model: type[BaseModel]) -> tuple[Field, ...]:
         whole = _flat(document["properties"][name], document)
         annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
         one = _flat(whole["items"], document) if kind.many and "items" in whole else whole
-        field = Field(name, kind, info.is_required(), one, whole.get("maxItems"), TypeAdapter(annotation))
+        lists = whole.get("examples", ()) if kind.many else ()
+        field = Field(name, kind, info.is_required(), one, whole.get("maxItems"), lists, TypeAdapter(annotation))
         found.append(field)
     return tuple(found)
 
@@ -92,6 +95,7 @@ def right(field: Field, salt: str, refer: Refer) -> Any:
 
 
 def _candidates(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
+    yield from field.lists
     for value in _singles(field, salt, refer):
         yield [value] if field.kind.many else value
     if field.kind.many:

@@ -22,13 +22,13 @@ from gateway.parity.world import CLIENT
 from rest.problems import problem_members
 from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
-from services import execution
-from services.auth.authentication import Authenticator
+from services.auth.authentication import Authenticator, Presented
+from services.authorization import authorize
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Record, Relation, Resource, ResultModel
 from services.catalogue.lists import Page, list_arguments
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
-from services.execution import Gateway, Write
+from services.execution import Gateway, Shown, Write
 
 SERVICES: Final = "services"
 """The way that the others are compared with."""
@@ -110,7 +110,10 @@ class Ways:
         """What the services return, as JSON. Raises Problems."""
         operation, gateway = made.operation, self.sandbox.reference
         actor = await self._actor(made, gateway)
-        execution.authorize(operation, actor)
+        if operation.is_read:
+            authorize(operation, actor)
+        else:
+            await gateway.admit(operation, actor, CLIENT)
         if made.include is not None:
             return await self._including(made, actor)
         if operation.kind is Kind.LIST:
@@ -122,8 +125,8 @@ class Ways:
             return _row(resource, await gateway.row(operation, actor, key))
         result = await gateway.write(operation, actor, Write(key, made.case.data), CLIENT)
         if isinstance(result, ResultModel):
-            return result.model_dump(mode="json")
-        assert not isinstance(result, execution.Shown)
+            return result.model_dump(mode="json", exclude_none=True)
+        assert not isinstance(result, Shown)
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
 
     async def _actor(self, made: Made, gateway: Gateway) -> Actor:
@@ -132,7 +135,8 @@ class Ways:
             return ANONYMOUS
         if made.caller.actor is not None:
             return made.caller.actor
-        return await gateway.part(Authenticator).actor(made.caller.headers.get("Authorization"))
+        headers = [(name.lower().encode(), value.encode()) for name, value in made.caller.headers.items()]
+        return await gateway.part(Authenticator).actor(Presented.of(headers, CLIENT.address))
 
     async def _including(self, made: Made, actor: Actor) -> Any:
         """A row or a list with a relation: a query, for which the services have no words but REST's."""

@@ -18,8 +18,18 @@ ROLES: Final = ("outsider", "viewer", "editor", "owner", "admin")
 OWN, SHARED, EDITORS, FOREIGN, CLOSED = TARGETS = ("own", "shared", "editor's", "foreign", "closed")
 """Rows to call about: the caller's own; of the shared workspace, made by its owner (or about the guest), or by its
 editor; of a workspace with which only the stranger has to do; and the account that somebody has closed."""
+FULL, BOUND = "full", "bound"
+"""Keys with all scopes: everywhere, and in the shared workspace."""
 PASSWORD: Final = "correct horse battery"  # noqa: S105 - of accounts that live as long as the proof
 CLIENT: Final = Client(ADDRESS, AGENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key, and who calls with it."""
+
+    secret: str
+    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class Account:
     actor: Actor
     access_token: str
     refresh_token: str
+    keys: dict[str, Key] = field(default_factory=dict)
+    """API keys by what is particular about them; none where the catalogue has no API keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.storage.base import Base, Key, utc_now
+
+_RANDOM = "Nobody chooses it: it is the hash of something random."
 
 
 class ApiKey(Base):
@@ -23,8 +25,8 @@ class ApiKey(Base):
     hint: Mapped[str] = mapped_column(String(20))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     networks: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    secret_hash: Mapped[bytes] = mapped_column(unique=True, deferred=True)
-    previous_hash: Mapped[bytes | None] = mapped_column(unique=True, deferred=True)
+    secret_hash: Mapped[bytes] = mapped_column(deferred=True)
+    previous_hash: Mapped[bytes | None] = mapped_column(deferred=True)
     """Of the secret before the last rotation, which is good until `previous_until`."""
     previous_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -33,6 +35,8 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
 
     __table_args__ = (
+        UniqueConstraint("secret_hash", info={"public": _RANDOM}),
+        UniqueConstraint("previous_hash", info={"public": _RANDOM}),
         CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
         CheckConstraint("(previous_hash is null) = (previous_until is null)", "previous"),
     )

@@ -19,9 +19,13 @@ OPEN_TO_ALL = {
     "create_user": "Whoever signs up has no account yet.",
     "login": "Its input is the credential.",
     "refresh_token": "Its input is the credential.",
+    "revoke": "Its input is the credential.",
 }
 """Operations that ask for nothing, and why."""
-FOR_ANY_USER = {"logout": "Whatever a token may do, its holder may end its session."}
+FOR_ANY_USER = {
+    "logout": "Whatever a token may do, its holder may end its session.",
+    "introspect": "Whatever a token may do, its holder may ask about it.",
+}
 """Operations for which no scope was stated and none follows from a resource, and why being signed in is enough."""
 
 
@@ -103,5 +107,5 @@ def test_whatever_is_unique_beyond_a_workspace_may_be_known_to_exist(catalogue: 
     beyond = [each for each in known if TENANT not in {column.name for column in each.columns}]
     assert [str(each.name) for each in beyond if not each.info.get("public")] == []
     assert {tuple(column.name for column in each.columns) for each in beyond} == {
-        ("email",), ("username",), ("slug",), ("personal_user_id",)
+        ("email",), ("username",), ("slug",), ("personal_user_id",), ("secret_hash",), ("previous_hash",)
     }  # fmt: skip

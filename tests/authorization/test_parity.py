@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.parity import ways
+from gateway.parity.callers import BOUND_KEY
 from gateway.parity.declared import DECLARED
 from gateway.parity.html import html_report
 from gateway.parity.matrix import Cells, deviations
@@ -67,7 +68,9 @@ async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.Mo
     found = await proof.run([each for each in proof.planned if each[0].name == "create_label" and each[1].recorded])
     assert {each.way for each in found.differences} == {"rest", "graphql"}
     assert {each.paths for each in found.differences} == {(("data", "name"),)}
-    assert {each.made.caller.name for each in found.differences} == {"editor", "owner", "admin"}
+    writers = {"editor", "owner", "admin"}
+    by_key = {*(f"{each} by key" for each in writers), BOUND_KEY}
+    assert {each.made.caller.name for each in found.differences} == writers | by_key
     report = Report(found)
     assert not report.is_green
     assert "create_label, valid, by editor: graphql" in html_report(report)

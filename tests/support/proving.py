@@ -23,7 +23,7 @@ async def prepared(settings: Settings) -> AsyncIterator[Proof]:
     try:
         async with open_gateway(wanted, catalogue) as gateway:
             world = await make_world(gateway)
-        assert world.unmade == []
+        assert world.unmade == [], world.unmade
         async with sandbox(wanted, catalogue) as found:
             yield Proof(found, world, wanted.API_V1_STR)
             found.renew()
