@@ -16,7 +16,7 @@ LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-ve
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check coverage bench format migrate lock clean install assets
+.PHONY: help run test fuzz parity check coverage bench format migrate lock clean install assets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: install assets ## Run every test, in parallel, against real servers
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
 	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py
+
+parity: install ## Prove that services, REST and GraphQL agree, and that each role can do what is documented
+	$(BIN)/gateway parity --against docs/authorization.md
 
 check: install ## Check style, format, types and the direction of imports
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from gateway.parity.matrix import Cells, deviations, parse, record, recorded_in
 from gateway.parity.places import place
 from gateway.parity.proof import Proof
 from gateway.parity.removing import is_caught, removals
-from gateway.parity.report import Report, print_report
+from gateway.parity.report import WIDTH, Report, print_report
 from gateway.parity.sandbox import sandbox
 from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
@@ -56,7 +56,7 @@ def parity(
         keep.write_text(record(_read(keep), report.findings.measured), encoding="utf-8")
     if html is not None:
         html.write_text(html_report(report), encoding="utf-8")
-    console = Console(soft_wrap=True, markup=False, highlight=False)
+    console = Console(soft_wrap=True, markup=False, highlight=False, width=max(Console().width, WIDTH))
     print_report(console, report)
     for sentence in missed:
         console.print(sentence)

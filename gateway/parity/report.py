@@ -54,7 +54,7 @@ def print_report(console: Console, report: Report) -> None:
         table.add_column(name, no_wrap=True)
     for operation, case, outcomes in lines(findings):
         table.add_row(operation, case, *(_short(each) for each in outcomes))
-    console.print(table, width=max(console.width, _WIDTH), crop=False)
+    console.print(table)
     for difference in findings.differences[:MOST_SHOWN]:
         console.print(f"\nDIFFERENT: {difference.made}: {difference.way} is not as the services", style="red")
         for label, value in sides(difference):
