@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,24 +29,29 @@ class Removal:
 def removals(catalogue: Catalogue) -> Iterator[Removal]:
     """Every rule, mask, `where` and scope of a catalogue."""
     for resource in catalogue.resources.values():
-        yield from _of_resource(resource)
+        yield from _of_policy(resource)
+        # What no relation leads to is read by operations alone, which have scopes of their own.
+        above = (relation for each in catalogue.resources.values() for relation in each.relations.values())
+        if any(relation.target is resource and relation.source is not resource for relation in above):
+            yield Removal(f"read scope {resource.name}", _without_read_scope(resource), _reads_along(resource))
     for operation in catalogue.operations.values():
         yield from _of_operation(operation)
 
 
-def _of_resource(resource: Resource[Any]) -> Iterator[Removal]:
+def _of_policy(resource: Resource[Any]) -> Iterator[Removal]:
     policy = resource.policy
-    for action, rule in policy.rules.items():
+    for rule in {id(each): each for each in policy.rules.values()}.values():
         if rule is not everyone:
+            # One rule may stand for several actions, and is taken out wherever it stands.
+            actions = [action for action, each in policy.rules.items() if each is rule]
             yield Removal(
-                f"rule {resource.name}.{action}", _entry(policy.rules, action, everyone),
-                _by_action(resource, action), of_policy=True,
+                f"rule {resource.name}.{'/'.join(actions)}", _entries(policy.rules, actions, everyone),
+                _by_actions(resource, actions), of_policy=True,
             )  # fmt: skip
     for field in policy.masks:
         yield Removal(
-            f"mask {resource.name}.{field}", _entry(policy.masks, field, everyone), _gets(resource), of_policy=True
+            f"mask {resource.name}.{field}", _entries(policy.masks, [field], everyone), _gets(resource), of_policy=True
         )
-    yield Removal(f"read scope {resource.name}", _without_read_scope(resource), _reads_along(resource))
 
 
 def _of_operation(operation: Operation) -> Iterator[Removal]:
@@ -61,10 +66,10 @@ def _of_operation(operation: Operation) -> Iterator[Removal]:
         )
 
 
-def _by_action(resource: Resource[Any], action: str) -> Callable[[Operation, Case], bool]:
+def _by_actions(resource: Resource[Any], actions: Collection[str]) -> Callable[[Operation, Case], bool]:
     def concerns(called: Operation, case: Case) -> bool:
-        own = called.action == action or (called.action not in resource.policy.rules and action == "update")
-        return called.resource is resource and not case.include and (own or action == "read")
+        own = called.action in actions or (called.action not in resource.policy.rules and "update" in actions)
+        return called.resource is resource and not case.include and (own or "read" in actions)
 
     return concerns
 
@@ -81,10 +86,11 @@ def _reads_along(resource: Resource[Any]) -> Callable[[Operation, Case], bool]:
     return concerns
 
 
-def _entry(rules: dict[str, Any], name: str, value: Any) -> Change:
+def _entries(rules: dict[str, Any], names: Iterable[str], value: Any) -> Change:
     def change() -> Callable[[], None]:
-        before, rules[name] = rules[name], value
-        return lambda: rules.__setitem__(name, before)
+        before = {name: rules[name] for name in names}
+        rules.update(dict.fromkeys(before, value))
+        return lambda: rules.update(before)
 
     return change
 

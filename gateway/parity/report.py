@@ -16,7 +16,8 @@ from gateway.parity.world import ROLES
 from services.catalogue.problems import PROBLEM_TYPES
 
 MOST_SHOWN: Final = 20
-_WIDTH: Final = 200
+WIDTH: Final = 200
+"""Characters that the matrix takes, which is more than a narrow terminal has."""
 
 
 @dataclass(slots=True)

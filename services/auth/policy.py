@@ -14,4 +14,4 @@ def own(session: Any) -> ColumnElement[bool]:
     return and_(session.user_id == ACTOR_ID, UNBOUND, session.expires_at > func.now())
 
 
-policy = Policy(read=own, update=own, delete=own)
+policy = Policy(read=own, delete=own)

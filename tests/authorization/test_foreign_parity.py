@@ -53,8 +53,8 @@ def test_all_ways_agree_on_a_foreign_resource(findings: Findings) -> None:
 
 def test_rights_on_a_foreign_resource_are_measured(findings: Findings) -> None:
     measured = cells(findings.measured)
-    assert measured["reach_milestone", "shared"] == ("milestones:write", "401", "404", "403", "yes", "yes", "yes")
-    assert measured["reach_milestone", "foreign"] == ("milestones:write", "401", "404", "404", "404", "404", "yes")
+    assert measured["reach_milestone", "shared"] == ("milestones:write", "401", "404", "403", "yes", "yes", "yes", "")
+    assert measured["reach_milestone", "foreign"] == ("milestones:write", "401", "404", "404", "404", "404", "yes", "")
     assert measured["workspace.milestones", "shared"][2:4] == ("404", "shared, editor's")
 
 
