@@ -1,0 +1,43 @@
+"""What two applications need that answer the same requests on the compiled and on the general path."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from unittest.mock import patch
+
+from gateway.settings import Settings
+from graphql_schema.documents import Documents, Prepared
+from tests.conftest import TEMPLATE, with_database
+from tests.support.databases import run_sql
+
+
+@asynccontextmanager
+async def validated_once() -> AsyncIterator[None]:
+    """Both applications validate each document, against equal schemas: the second takes what the first has found."""
+    prepare, last = Documents._prepare, dict[str, Prepared]()
+
+    def remembered(self: Documents, text: str) -> Prepared:
+        if text not in last:
+            last.clear()
+            last[text] = prepare(self, text)
+        return last[text]
+
+    with patch.object(Documents, "_prepare", remembered):
+        yield
+
+
+@asynccontextmanager
+async def cloned_database(settings: Settings, name: str) -> AsyncIterator[str]:
+    """The URL of a new database with empty tables, dropped at the end."""
+    await run_sql(settings.database_url, f"drop database if exists {name} with (force)")
+    await run_sql(settings.database_url, f"create database {name} template {TEMPLATE}")
+    yield with_database(settings.database_dsn, name)
+    await run_sql(settings.database_url, f"drop database {name} with (force)")
+
+
+def on_path(settings: Settings, url: str, *, compiled: bool) -> Settings:
+    """The settings of an application that reads by compiled plans, or by resolvers."""
+    # Tokens must outlive the longest run.
+    own = {"DATABASE_URL": url, "ACCESS_TOKEN_EXPIRE_MINUTES": 100_000, "COMPILED_READS": compiled, "PLAN_ON_SIGHT": 1}
+    return Settings(_env_file=None, **{**settings.model_dump(), **own})
