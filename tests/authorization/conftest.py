@@ -1,4 +1,4 @@
-"""What is proved about authorization is proved in a sandbox, on a database of its own."""
+"""What is proved about authorization: by calls in a sandbox, and by a walk through both ways of reading."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from gateway.parity.matrix import Cells, parse, recorded_in
 from gateway.parity.proof import Proof
 from gateway.settings import Settings
 from tests.conftest import TEMPLATE, with_database
+from tests.support.apps import running
 from tests.support.databases import run_sql
 from tests.support.proving import prepared
+from tests.support.reach.pair import Reach
+from tests.support.reach.world import build_world
+from tests.support.two_paths import cloned_database, on_path, validated_once
 
 PAGE = Path(__file__).parents[2] / "docs" / "authorization.md"
 
@@ -35,3 +39,12 @@ async def proof(settings: Settings, worker: str) -> AsyncIterator[Proof]:
 def recorded() -> Cells:
     """The matrix that the documentation shows."""
     return parse(recorded_in(PAGE.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+async def reach(settings: Settings, worker: str) -> AsyncIterator[Reach]:
+    """The world and both ways into it. What a test changes in it, it changes back."""
+    async with cloned_database(settings, f"gateway_reach_{worker}") as url, validated_once():
+        compiled, general = (on_path(settings, url, compiled=each) for each in (True, False))
+        async with running(compiled) as one, running(general) as other:
+            yield Reach(await build_world(one.gateway), {"compiled": one, "general": other})
