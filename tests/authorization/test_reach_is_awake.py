@@ -10,12 +10,16 @@ from unittest.mock import patch
 import pytest
 
 from services.catalogue import everyone
+from services.catalogue.cursors import CursorCodec, Order
 from services.storage import rows
+from tests.support.asgi import Reply
 from tests.support.reach.answers import Answers
 from tests.support.reach.documents import documents, variables_of
 from tests.support.reach.graph import Hop, Way, paths
 from tests.support.reach.pair import PATHS, Reach, Tally
+from tests.support.reach.refusals import Asked, same
 from tests.support.reach.rows import MAKERS
+from tests.support.reach.scan import Scan
 from tests.support.reach.start import started_at
 from tests.support.reach.world import World, gaps
 
@@ -77,6 +81,34 @@ async def test_a_missing_mask_is_reported(reach: Reach, way: str) -> None:
 @pytest.mark.parametrize("way", PATHS)
 async def test_nothing_is_reported_with_every_rule_in_place(reach: Reach, way: str) -> None:
     assert await faults(reach, way) == []
+
+
+@pytest.mark.parametrize("way", PATHS)
+async def test_a_hidden_row_that_is_told_from_none_is_reported(reach: Reach, way: str) -> None:
+    labels, caller, tally = reach.world.catalogue.resources["label"], reach.world.caller("outsider"), Tally()
+    foreign = labels.encode(reach.world.foreign(caller, labels)[0].key)
+    with without(reach, lambda world: patch.dict(labels.policy.rules, read=everyone)):
+        await same(reach, way, caller, Asked("GET", "/api/v1/labels/@"), foreign, tally)
+    assert any("is answered" in each for each in tally.faults)
+
+
+def test_marks_are_found_wherever_they_are(reach: Reach) -> None:
+    scan = Scan(reach.world, reach.world.caller("outsider"))
+    mark, row = "secret-shared-item-title s0", next(row for row in reach.world.rows["item"] if row.group == "shared")
+    cursor = CursorCodec(b"a key").sign(reach.world.catalogue.resources["item"], [Order("title")], [mark])
+    answers = [
+        (b"", {"link": f"<{mark}>"}),
+        (mark.encode(), {}),
+        (cursor.encode(), {}),
+        (f"itm_{row.key.hex}".encode(), {}),
+    ]
+    found = [scan.leaks(Reply(200, headers, content)) for content, headers in answers]
+    assert found == [
+        ["secret-shared-item in an answer"],
+        ["secret-shared-item in an answer"],
+        ["secret-shared-item in a cursor"],
+        [f"the identifier {row.key.hex}"],
+    ]
 
 
 def test_a_resource_without_rows_is_reported(reach: Reach) -> None:

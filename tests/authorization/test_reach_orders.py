@@ -29,10 +29,9 @@ async def ordered(reach: Reach, way: str, caller: Caller, tally: Tally) -> dict[
         for field in (*resource.sorts, "id"):
             for sign, direction in (("", "ASC"), ("-", "DESC")):
                 path, query = f"/{operation.address}", f"count=true&sort={sign}{field}"
-                for limit in (2, 100):
-                    reply = await reach.rest(way, caller, path, tally, f"{query}&limit={limit}")
-                    assert reply.status == 200
-                    found[f"{path}?{query}&limit={limit}"] = reply.content + reply.headers.get("link", "").encode()
+                reply = await reach.rest(way, caller, path, tally, f"{query}&limit=2")
+                assert reply.status == 200
+                found[f"{path}?{query}"] = reply.content + reply.headers.get("link", "").encode()
                 order = f"orderBy: [{{ field: {field.upper()}, direction: {direction} }}]"
                 page = "{ totalCount pageInfo { hasNextPage endCursor } edges { cursor node { id } } }"
                 document = f"{{ {field_name(operation)}(first: 100, {order}) {page} }}"

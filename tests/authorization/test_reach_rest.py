@@ -91,7 +91,7 @@ async def test_whatever_is_included_is_for_the_caller(reach: Reach, way: str) ->
                 depth = DEEP if FULL else 1 if caller.groups is None else DEEP - (way == "general")
                 for tree in includes(resource, depth):
                     await look_at_included(reach, way, operation, caller, tree, tally)
-    assert tally.requests > 50
+    assert tally.requests >= 40
     assert tally.faults == []
 
 

@@ -19,7 +19,7 @@ FIRST: Final = 8
 """Rows of a page at the root, which holds what any caller but an admin may see."""
 BELOW: Final = 4
 """Rows of a page below another row."""
-SEVERAL: Final = 20
+SEVERAL: Final = 12
 """Identifiers asked for at once, at most."""
 
 

@@ -14,11 +14,13 @@ HOMES: Final = {"outsider": "beta", "left": "oflou"}
 
 
 def started_at(world: World, caller: Caller) -> dict[str, Any]:
-    """The variables of documents: of each resource a row of the caller's, and as many of anybody's as may be."""
+    """The variables of documents: of each resource a row of the caller's, and some of everybody's, theirs first."""
     found: dict[str, Any] = {}
-    home = {HOMES.get(caller.name, "shared"), f"device{caller.person}", f"mail{caller.person}"}
+    home = {HOMES.get(caller.name, "shared"), f"device{caller.person}"}
     for resource in world.catalogue.resources.values():
-        rows = sorted(world.of(resource), key=lambda row: row.group not in home)
+        rows = sorted(world.of(resource), key=lambda row: row.group not in home and row.key != caller.key)
+        first = {row.group: row.key for row in reversed(rows)}.values()
+        several = dict.fromkeys([*(row.key for row in rows[:3]), *first, *(row.key for row in rows)])
         found[pascal(resource.name)] = resource.encode(rows[0].key)
-        found[f"{pascal(resource.name)}s"] = [resource.encode(row.key) for row in rows[:SEVERAL]]
+        found[f"{pascal(resource.name)}s"] = [resource.encode(key) for key in list(several)[:SEVERAL]]
     return found
