@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Index, UniqueConstraint, func, select
+from sqlalchemy import func, select
 
 from services.catalogue import Operation, Resource
 from tests.support.reach.callers import Caller
 from tests.support.reach.graph import FULL
 from tests.support.reach.pair import PATHS, Reach, Tally, tallied
 from tests.support.reach.refusals import Asked, mutation, of_node, of_reference, of_relation, of_row, references, same
-
-PUBLIC: Final = {
-    ("users", "email"): "Whoever signs up with an address is told that it is taken.",
-    ("users", "username"): "One signs in, and is invited, by it: whoever is signed in may see it anyway.",
-    ("workspaces", "slug"): "A name for addresses, the same for everybody.",
-    ("workspaces", "personal_user_id"): "Nobody can give it: it comes with an account.",
-}
-"""What is unique among the rows of everybody, by table and column, and why nothing is told by that."""
-TENANT: Final = "workspace_id"
 
 
 def hidden(reach: Reach, way: str, caller: Caller, resource: Resource[Any]) -> list[str]:
@@ -93,17 +84,6 @@ async def test_a_hidden_row_in_an_input_is_one_that_does_not_exist(reach: Reach,
     assert refused > 30
     assert tally.faults == []
     assert await sizes(reach) == before
-
-
-def test_what_is_unique_is_unique_within_a_workspace(reach: Reach) -> None:
-    for resource in reach.world.catalogue.resources.values():
-        table = resource.table
-        found = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
-        unique: list[UniqueConstraint | Index] = [*found, *(each for each in table.indexes if each.unique)]
-        for each in unique:
-            names = {column.name for column in each.columns}
-            declared = any((table.name, name) in PUBLIC for name in names)
-            assert TENANT in names or declared, f"{each.name} tells of rows that others may not see: declare why not."
 
 
 @pytest.mark.parametrize("face", ["rest", "graphql"])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
 from services.auth.tokens import Tokens
 from services.execution import Gateway
 from services.storage.base import utc_now
-from tests.support.reach.rows import Marked, key
+from tests.support.reach.rows import Marked, key, secret_of
 
 NEVER: Final = "never"
 """The group of what nobody may see, not even an admin."""
@@ -25,6 +25,8 @@ class Caller:
     groups: frozenset[str] | None
     resources: frozenset[str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_key: str = ""
+    """The group of the API key that they call with; with a token otherwise."""
 
     @property
     def key(self) -> UUID | None:
@@ -46,18 +48,22 @@ class Caller:
 
 def _seen(person: str, *rooms: str) -> frozenset[str]:
     """What everybody sees who is signed in, what is their own, and what is in these workspaces."""
-    return frozenset({"directory", f"mail{person}", f"device{person}", f"of{person}", *rooms})
+    own = (f"mail{person}", f"device{person}", f"of{person}", f"of{person}owned", f"keys{person}")
+    return frozenset({"directory", *own, *rooms})
 
 
+_OWNED: Final = ("sharedowned", "keysolgashared", "keysedshared")
+"""What owners of the shared workspace see besides."""
 _CALLERS: Final = (
     Caller("anonymous", None, frozenset(), frozenset()),
-    Caller("outsider", "ben", _seen("ben", "beta")),
+    Caller("outsider", "ben", _seen("ben", "beta", "betaowned", "keysbenbeta")),
     Caller("viewer", "vic", _seen("vic", "shared")),
-    Caller("editor", "ed", _seen("ed", "shared", "alpha")),
-    Caller("owner", "olga", _seen("olga", "shared")),
+    Caller("editor", "ed", _seen("ed", "shared", "alpha", "keysedshared", "keysedalpha")),
+    Caller("owner", "olga", _seen("olga", "shared", *_OWNED)),
     Caller("left", "lou", _seen("lou")),
     Caller("admin", "root", None),
     Caller("narrow", "olga", _seen("olga", "shared"), frozenset({"item", "label"})),
+    Caller("bound key", "olga", frozenset({"directory", "shared", *_OWNED}), by_key="keysolgashared"),
 )
 
 OWN_LISTS: Final = {"list_sessions"}
@@ -72,6 +78,8 @@ def make_callers(gateway: Gateway) -> tuple[Caller, ...]:
 def _with_token(gateway: Gateway, caller: Caller) -> Caller:
     if caller.key is None:
         return caller
+    if caller.by_key:
+        return replace(caller, headers={"X-API-Key": secret_of(caller.by_key)})
     every = frozenset(gateway.catalogue.scopes)
     named = None if caller.resources is None else {gateway.catalogue.resources[each] for each in caller.resources}
     scopes = every if named is None else frozenset(each.read_scope for each in named)

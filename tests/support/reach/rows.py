@@ -12,7 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
+from services.audit.models import Outcome
+from services.auth.authentication import KEY_PREFIX
 from services.items.models import ItemStatus
+from services.keys import secrets
+from services.keys.secrets import hash_of
 from services.workspaces.models import Role
 
 Row = dict[str, Any]
@@ -26,6 +30,11 @@ ROOMS: Final = {
 }
 PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
+
+READABLE: Final = (
+    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+)  # fmt: skip
+EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
 START: Final = datetime(2021, 1, 1, tzinfo=UTC)
 FAR: Final = datetime(2999, 1, 1, tzinfo=UTC)
@@ -182,6 +191,51 @@ def _sessions() -> list[Marked]:
     ]  # fmt: skip
 
 
+# Whose they are, the workspace they are bound to, and the group of those who see them: their user and its owners.
+_KEYS: Final = (
+    ("olga", None, "keysolga"), ("olga", "shared", "keysolgashared"), ("ed", "shared", "keysedshared"),
+    ("ed", "alpha", "keysedalpha"), ("ben", "beta", "keysbenbeta"), ("lou", None, "keyslou"), ("vic", None, "keysvic"),
+)  # fmt: skip
+
+
+def _api_keys() -> list[Marked]:
+    return [
+        Marked(
+            {
+                "id": key(group), "user_id": key(user), "workspace_id": key(room) if room else None,
+                "name": secret(group, "api_key", "name"), "hint": "hgw_…0000", "scopes": EVERY_READ, "networks": [],
+                "secret_hash": hash_of(secret_of(group)), "previous_hash": None, "previous_until": None,
+                "created_at": moment(number), "rotated_at": None, "last_used_at": FAR if number % 2 else None,
+                "expires_at": None if number % 2 else FAR,
+            },
+            group,
+        )
+        for number, (user, room, group) in enumerate(_KEYS)
+    ]  # fmt: skip
+
+
+def secret_of(group: str) -> str:
+    """The secret of an API key of which there is one in the group."""
+    body = key(group).hex
+    return f"{KEY_PREFIX}{body}{secrets._checksum(body)}"
+
+
+def _audit_events() -> list[Marked]:
+    found = []
+    for number, (room, user) in enumerate([*((room, "ed") for room in MEMBERS), ("shared", "lou"), (None, "olga")]):
+        group = f"{room}owned" if room else "admins"
+        texts = ("operation", "resource", "resource_id", "request_id", "address", "problem")
+        values = {
+            "id": key(f"event {number}"), "created_at": moment(number), "user_id": key(user),
+            "session_id": key(f"session {user}"), "key_id": key("keysolga"),
+            "as_admin": number % 2 == 0, "workspace_id": key(room) if room else None,
+            "outcome": list(Outcome)[number % 2], "changed": ["title"],
+            **{each: secret(group, "audit_event", str(number)) for each in texts},
+        }  # fmt: skip
+        found.append(Marked(values, group))
+    return found
+
+
 MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "user": _users,
     "workspace": _workspaces,
@@ -190,10 +244,12 @@ MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "item": _items,
     "label": _labels,
     "comment": _comments,
+    "api_key": _api_keys,
+    "audit_event": _audit_events,
 }
 """By the resource's name."""
 
-UNMARKED: Final = {("label", "color")}
+UNMARKED: Final = {("label", "color"), ("api_key", "hint")}
 """Texts that have no room for a secret, by resource and field."""
 
 
