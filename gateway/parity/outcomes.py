@@ -1,7 +1,7 @@
 """Outcomes of calls, in a form in which equal ones are equal.
 
 What is made anew in each call differs from one to the next: keys become `<new 1>`, `<new 2>`… in the order in which
-they come, instants of the present `<now>`, tokens and hashes `<secret>`.
+they come, instants of the present `<now>`, tokens and hashes `<secret>`; identifiers of requests are left out.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Normaliser:
         return self._new.setdefault(key, f"<new {len(self._new) + 1}>")
 
 
-_ELSEWHERE: Final = frozenset({"errors", "code", "type", "title", "request_id"})
+_ELSEWHERE: Final = frozenset({"errors", "code", "type", "title", _REQUEST})
 
 
 def differing(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:

@@ -118,6 +118,7 @@ class Sandbox:
     gateway: Gateway
     reference: Gateway
     driver: asyncpg.Connection
+    redis: Redis
     snapshots: Snapshots
     before: State
     _written: int = 0
@@ -137,7 +138,7 @@ class Sandbox:
         if wrote or changed:
             await self.driver.execute(f"rollback to savepoint {_START}")
         if changed:
-            await self.gateway.part(Redis).flushdb()
+            await self.redis.flushdb()
             self.gateway.part(TokenMemory).forget_all()
         return changed
 
@@ -165,6 +166,7 @@ async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[San
     async with (
         open_gateway(settings, catalogue, database=database, reads=reads) as gateway,
         database.engine.connect() as connection,
+        Redis.from_url(settings.redis_url) as redis,  # as patient as it takes, unlike the gateway's own
     ):
         await connection.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")
         driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -174,4 +176,4 @@ async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[San
         reads.driver = driver
         snapshots = await Snapshots.of(driver)
         before = await snapshots.take(driver)
-        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, snapshots, before)
+        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, redis, snapshots, before)
