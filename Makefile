@@ -25,7 +25,7 @@ run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another po
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
 test: install assets ## Run every test, in parallel, against real servers
-	$(BIN)/pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
 	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py
@@ -40,7 +40,7 @@ check: install ## Check style, format, types and the direction of imports
 	$(BIN)/lint-imports
 
 coverage: install assets ## Run every test and show the lines that none of them reached
-	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
 	$(BIN)/python -m benchmarks --docs

@@ -95,7 +95,7 @@ class Normaliser:
         return self._new.setdefault(key, f"<new {len(self._new) + 1}>")
 
 
-_ELSEWHERE: Final = frozenset({"errors", "code", "type", "title", _REQUEST})
+_ELSEWHERE: Final = frozenset({"errors", "code", "type", "title", *_ABSENT})
 
 
 def differing(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:
