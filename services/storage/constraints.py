@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import MetaData, Table
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -35,8 +36,10 @@ _GONE: Final = (
     asyncpg.InternalClientError,
     ConnectionError,
 )
-DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""What asyncpg raises: the Reader, and some checks of writes, go past SQLAlchemy."""
+_ADAPTED: Final = AsyncAdapt_asyncpg_dbapi.Error
+"""What SQLAlchemy's layer over asyncpg makes of its errors, before SQLAlchemy itself has seen them."""
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, _ADAPTED)
+"""What is raised below SQLAlchemy: the Reader, and some checks of writes, go past it."""
 
 
 class ConnectionLostError(Problem):
@@ -68,9 +71,8 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
     A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
     fields; a row still referred to, and a deadlock, are conflicts. Time-outs and lost connections are `unavailable`.
     """
-    cause = (
-        error if isinstance(error, asyncpg.PostgresError) else getattr(getattr(error, "orig", None), "__cause__", None)
-    )
+    adapted = getattr(error, "orig", error)
+    cause = adapted.__cause__ if isinstance(adapted, _ADAPTED) else adapted
     state = str(getattr(cause, "sqlstate", ""))
     if is_outdated(error) or is_outdated(cause):
         return OutdatedStatementError()
@@ -86,7 +88,9 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that its connection is gone, or about to go."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated
+        return error.connection_invalidated or (error.orig is not None and is_lost(error.orig))
+    if isinstance(error, _ADAPTED):
+        return error.__cause__ is not None and is_lost(error.__cause__)
     closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
     return closed or isinstance(error, _GONE)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 from typing import Any, Final
 
@@ -13,7 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from services import observation
 from services.storage.base import Base
-from services.storage.constraints import database_problems
+from services.storage.constraints import (
+    DRIVER_ERRORS,
+    ConnectionLostError,
+    OutdatedStatementError,
+    database_problems,
+    is_lost,
+)
 
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 5
@@ -45,21 +51,6 @@ def _note_use(connection: Any, record: Any) -> None:
     record.info["used"] = monotonic()
 
 
-def _check_connection(connection: Any, record: Any, proxy: Any) -> None:
-    """Before a connection is used: one that PostgreSQL has closed (a restart, a failover) is replaced.
-
-    The socket knows. Only where it may have been cut off without a word, after a while, is PostgreSQL asked: asking
-    each time is a round trip that a write has better use for.
-    """
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
-    if monotonic() - record.info.get("used", monotonic()) > IDLE_SECONDS:
-        try:
-            connection.ping()
-        except Exception as error:
-            raise DisconnectionError from error
-
-
 class Database:
     """One PostgreSQL database. `url` is SQLAlchemy's, with the driver asyncpg; `pool_size` the most connections kept.
 
@@ -85,8 +76,10 @@ class Database:
         )
         """For asking whether the database answers, however busy the pool is."""
         event.listen(self.engine.sync_engine, "before_cursor_execute", count_statement)
-        event.listen(self.engine.sync_engine, "checkout", _check_connection)
+        event.listen(self.engine.sync_engine, "connect", _note_use)
+        event.listen(self.engine.sync_engine, "checkout", self._check_connection)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
+        self._lost = 0.0
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         # Reading needs no transaction: one statement is one snapshot, and BEGIN and ROLLBACK are two round trips.
         self._read = async_sessionmaker(
@@ -96,14 +89,15 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session of its own for one sequence of reads; never shared between tasks."""
-        with database_problems(Base.metadata):
+        with self._problems():
             async with self._read() as session:
+                await self._live(session)
                 yield session
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """A session in a transaction that is rolled back unless the holder commits."""
-        with database_problems(Base.metadata):
+        with self._problems():
             session = self._write()
             try:
                 await session.connection()  # whoever goes past SQLAlchemy finds it there
@@ -114,6 +108,46 @@ class Database:
                         pass  # rolled back and closed, whoever cancels
                 else:
                     session.sync_session.close()  # nothing is left that would have to be waited for
+
+    async def _live(self, session: AsyncSession) -> None:
+        """See to it that the session's connection lives: what reads is not made to begin again halfway."""
+        connection = await session.connection()
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        try:
+            await raw.driver_connection.fetchrow(";")
+        except DRIVER_ERRORS as error:
+            if not is_lost(error):
+                raise
+            self._lost = monotonic()
+            await connection.invalidate()
+            await session.close()
+
+    def _check_connection(self, connection: Any, record: Any, proxy: Any) -> None:
+        """Before a connection is used: one that PostgreSQL has closed (a restart, a failover) is replaced.
+
+        Where one is found lost, all that were last used before are taken to be. The socket knows, a little later.
+        Only where it may have been cut off without a word, after a while, is PostgreSQL asked: asking each time is a
+        round trip that a write has better use for.
+        """
+        used = record.info["used"]
+        if connection.driver_connection.is_closed() or used <= self._lost:
+            raise DisconnectionError
+        if monotonic() - used > IDLE_SECONDS:
+            try:
+                connection.ping()
+            except Exception as error:
+                raise DisconnectionError from error
+
+    @contextmanager
+    def _problems(self) -> Iterator[None]:
+        try:
+            with database_problems(Base.metadata):
+                yield
+        except ConnectionLostError as lost:
+            if not isinstance(lost, OutdatedStatementError):
+                self._lost = monotonic()
+            raise
 
     async def close(self) -> None:
         """Close every connection."""
