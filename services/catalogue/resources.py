@@ -153,8 +153,7 @@ class Resource(Generic[M]):
         entries = {each.kind.value: each for each in operations}
         if not entries or len(entries) < len(operations) or not set(entries) <= set(VERBS):
             raise self.fault("a batch is made of other operations than these.", f"Pass one of each: {listing(VERBS)}.")
-        verbs = [name for name in VERBS if name in entries]
-        described = f"{' and '.join(verbs).capitalize()} {self.nouns}, up to {MAX_ENTRIES} at once."
+        described = f"Many changes to {self.nouns} at once, up to {MAX_ENTRIES}: {', '.join(entries)}."
         return declare(
             f"batch_{self.plural}", Kind.BATCH, self, f"{self.path}/batch", described, input=batch_input(self, entries),
             entries=entries, emits=tuple(event for each in operations for event in each.emits), audited=False,
