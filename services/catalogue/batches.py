@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 from uuid import UUID
 
 import orjson
-from pydantic import Field, create_model, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.catalogue.identifiers import Identifier
@@ -36,9 +36,11 @@ _WORDS: Final = {
 class _Entry(InputModel):
     """One of the batch's operations: exactly one member."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
+        if len(self.model_fields_set) != 1:
             raise PydanticCustomError("one_of", "Say one thing to be done: {names}.", {"names": _listed(type(self))})
         return self
 
@@ -86,7 +88,7 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
     plural = pascal(resource.plural)
     members: dict[str, Any] = {}
     for verb, operation in entries.items():
-        members[verb] = (_entry_input(resource, operation) | None, absent(_WORDS[verb]))
+        members[verb] = (_entry_input(resource, operation), absent(_WORDS[verb]))
     entry = create_model(
         f"{plural}BatchOperation",
         __base__=_Entry,
@@ -145,7 +147,7 @@ def _entry(batch: Operation, model: type[InputModel], given: Any) -> Entry | Pro
         parsed = parse_input(model, given)
     except Problem as problem:
         return problem
-    verb = next(name for name in model.model_fields if getattr(parsed, name) is not None)
+    (verb,) = parsed.model_fields_set
     data, operation = getattr(parsed, verb), batch.entries[verb]
     if not operation.on_a_row:
         return Entry(verb, operation, None, data)
