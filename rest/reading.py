@@ -10,7 +10,7 @@ from rest.query import Parameters, parameters, parse_count, parse_list, parse_se
 from rest.representation import listing
 from rest.routes import RestRoute
 from services.catalogue import Query, Selection
-from services.catalogue.selections import Input, ListRoot, Many, RowRoot, Value
+from services.catalogue.selections import Input, ListRoot, Many, RowRoot, Tag, Value
 
 REMEMBERED: Final = 500
 """Query strings, and selections, of one route."""
@@ -22,6 +22,8 @@ Parsed = tuple[Query, tuple[Input, ...]]
 
 KEY: Final = "found"
 """The key of the one root of each query, and of the list below a row."""
+TAG: Final = "@etag"
+"""The key of the version of a row that was written, which goes into a header."""
 
 
 class Queries:
@@ -79,5 +81,8 @@ def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -
     assert operation is not None
     if route.is_list:
         return ListRoot(KEY, resource, operation.where, 0, listing(selection, count=count))
+    if not operation.is_read:
+        # Of the row, whatever is shown of it: it is for the next write.
+        selection = Selection((*selection.members, Tag(TAG)))
     where = operation.where if operation.is_read else None
     return RowRoot(KEY, resource, where, 0 if where is None else None, selection)

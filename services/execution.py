@@ -1,7 +1,7 @@
 """The one way to call an operation: both faces go through `Gateway`.
 
-The order is fixed: credentials, input, unit of work, row under its policy, references, the operation's function, the
-policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
+The order is fixed: credentials, input, unit of work, row under its policy, its version, references, the operation's
+function, the policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from services.catalogue.operations import Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
+from services.catalogue.versions import Expected
+from services.preconditions import check_version
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
 from services.storage.database import Database
@@ -48,7 +51,8 @@ Result = Record | ResultModel | None
 class Write:
     """What a face has parsed of a write: the key of the row, the input as JSON, and what to show of the result.
 
-    `shown` is a query of the result's key, its one input; without it the result comes back as a record.
+    `shown` is a query of the result's key, its one input; without it the result comes back as a record. `expected` is
+    what has to hold of the row's version.
     """
 
     key: UUID | None = None
@@ -56,6 +60,7 @@ class Write:
     shown: Query | None = None
     inputs: Sequence[Input] = ()
     """Of the slots behind the first."""
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Shown:
 class Gateway:
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use.
 
-    Without a `reader` everything goes down the general path.
+    Without a `reader` everything goes down the general path. `requires_versions`: who changes a row has to say which
+    version of it.
     """
 
     catalogue: Catalogue
@@ -78,6 +84,7 @@ class Gateway:
     cursors: CursorCodec
     reader: Reader | None = None
     parts: Mapping[type, Any] = field(default_factory=dict)
+    requires_versions: bool = False
 
     @property
     def audit(self) -> Audit:
@@ -183,7 +190,7 @@ class Gateway:
             raise
         # However the result was read to be shown, one statement is meant to do it.
         sent = observation.statements() - before - max(call.shown_by - 1, 0)
-        if self.reader is not None and sent > operation.statements:
+        if self.reader is not None and sent > operation.statements + (write.expected is not None):
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
         return result
@@ -227,6 +234,8 @@ class Gateway:
             assert write.key is not None
             arguments.append(await load_for(call, resource, write.key, operation.action))
             place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
+        read = partial(self._answer, call)
+        await check_version(operation, write.key, write.expected, read, required=self.requires_versions)
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
             arguments.append(data)
@@ -253,25 +262,26 @@ class Gateway:
             call.shown_by = observation.statements() - before
 
     async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
-        records = Records(call.session, call.actor, self.cursors)
         if write.shown is None:
-            record = await records.get(resource, key)
+            record = await Records(call.session, call.actor, self.cursors).get(resource, key)
             if record is None:
                 raise Problem(NOT_FOUND)
             return record
-        inputs = (key, *write.inputs)
-        found = None
-        if self.reader is not None:
-            with suppress(NotCompiledError):
-                slots = self.reader.bind(write.shown, inputs)
-                found = await self.reader.read_within(call.session, write.shown, slots, call.actor)
-                observation.note_path("compiled")
-        if found is None:
-            observation.note_path("general")
-            found = await answer(records, write.shown, inputs)
+        found = await self._answer(call, write.shown, (key, *write.inputs))
         if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
             raise Problem(NOT_FOUND)
         return Shown(key, found)
+
+    async def _answer(self, call: Call, query: Query, inputs: Sequence[Input]) -> Answer:
+        """The answer to a query as the call's transaction sees it."""
+        if self.reader is not None:
+            with suppress(NotCompiledError):
+                slots = self.reader.bind(query, inputs)
+                found = await self.reader.read_within(call.session, query, slots, call.actor)
+                observation.note_path("compiled")
+                return found
+        observation.note_path("general")
+        return await answer(Records(call.session, call.actor, self.cursors), query, inputs)
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:

@@ -21,6 +21,8 @@ from services.catalogue.problems import (
     INSUFFICIENT_SCOPE,
     INVALID_TOKEN,
     NOT_FOUND,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
     TOO_COMPLEX,
     UNAUTHENTICATED,
     VALIDATION_FAILED,
@@ -123,6 +125,8 @@ class Operation:
             found.append(FORBIDDEN)
         if not self.is_read and self.resource is not None:
             found.append(CONFLICT)
+        if self.on_a_row and not self.is_read:
+            found += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
         found.append(VALIDATION_FAILED)
         if self.resource is not None and self.scope is not None and self.kind is not Kind.DELETE:
             found.append(TOO_COMPLEX)

@@ -25,6 +25,7 @@ from typing import Any
 
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.selections import About, Constant
+from services.catalogue.versions import tag_of_fields
 from services.storage.layout import (
     Column,
     EdgesLayout,
@@ -35,6 +36,7 @@ from services.storage.layout import (
     RootLayout,
     RowLayout,
     RowsLayout,
+    TagLayout,
 )
 from services.storage.shapes import Bound
 from services.storage.values import cursor_writer, list_reader, names
@@ -113,12 +115,14 @@ class _Writer:
             members.append(f"{key!r}: {self._member(member, used)}")
         return f"{{{', '.join(members)}}}"
 
-    def _member(self, member: Constant | Column | ObjectLayout | PageLayout, used: dict[int, None]) -> str:
+    def _member(self, member: Constant | Column | TagLayout | ObjectLayout | PageLayout, used: dict[int, None]) -> str:
         if isinstance(member, Constant):
             return repr(member.value)
         if isinstance(member, Column):
             used[member.place] = None
             return self._value(member)
+        if isinstance(member, TagLayout):
+            return f"{self._put(tag_of_fields)}({self._object(ObjectLayout([*member.fields]), used)})"
         if isinstance(member, ObjectLayout):
             assert member.present is not None
             used[member.present] = None

@@ -24,10 +24,12 @@ from services.catalogue.selections import (
     RowRoot,
     Rows,
     Selection,
+    Tag,
     Value,
     facts_of,
     selections_of,
 )
+from services.catalogue.versions import tag_of_record
 from services.storage.records import Records
 
 Shown = dict[str, Any]
@@ -97,7 +99,7 @@ class _General:
         """What is wanted of each record."""
         shown: list[Shown] = [{} for _ in records]
         for member in selection.members:
-            if isinstance(member, (Constant, Value)):
+            if isinstance(member, (Constant, Value, Tag)):
                 values: Sequence[Any] = [_value(resource, record, member) for record in records]
             elif isinstance(member, One):
                 values = await self._one(member, records)
@@ -133,9 +135,11 @@ class _General:
         return found
 
 
-def _value(resource: Resource[Any], record: Record, member: Constant | Value) -> Any:
+def _value(resource: Resource[Any], record: Record, member: Constant | Value | Tag) -> Any:
     if isinstance(member, Constant):
         return member.value
+    if isinstance(member, Tag):
+        return tag_of_record(resource, record)
     value = record[member.field]
     kind = resource.fields[member.field]
     if member.by_name and kind.enum is not None and value is not None:

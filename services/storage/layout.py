@@ -25,11 +25,18 @@ class Column:
     by_name: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TagLayout:
+    """The row's version: a digest of all its fields."""
+
+    fields: Sequence[tuple[str, Column]]
+
+
 @dataclass(slots=True)
 class ObjectLayout:
     """An object for each row of a level, null where the array at `present` is."""
 
-    members: list[tuple[str, Constant | Column | ObjectLayout | PageLayout]]
+    members: list[tuple[str, Constant | Column | TagLayout | ObjectLayout | PageLayout]]
     present: int | None = None
 
 

@@ -55,6 +55,7 @@ from services.catalogue.selections import (
     RowRoot,
     Rows,
     Selection,
+    Tag,
     Value,
     facts_of,
     selections_of,
@@ -69,6 +70,7 @@ from services.storage.layout import (
     RootLayout,
     RowLayout,
     RowsLayout,
+    TagLayout,
 )
 from services.storage.levels import KEY, Frame, Level, Numbers, Pending, written
 from services.storage.pages import Pages
@@ -246,6 +248,9 @@ class _Builder:
             elif isinstance(member, Value):
                 kind = frame.resource.fields[member.field]
                 members.append((member.key, Column(frame.place(member.field), kind, member.by_name)))
+            elif isinstance(member, Tag):
+                fields = [(name, Column(frame.place(name), kind)) for name, kind in frame.resource.fields.items()]
+                members.append((member.key, TagLayout(fields)))
             elif isinstance(member, One):
                 joined = self._join(frame, member)
                 below = self._object(joined, member.selection)
@@ -289,6 +294,8 @@ class _Builder:
             for member in selection.members:
                 if isinstance(member, Value):
                     found[member.field] = None
+                elif isinstance(member, Tag):
+                    found |= dict.fromkeys(resource.fields)
                 elif isinstance(member, One):
                     found[member.relation.local] = None
         return list(found)
