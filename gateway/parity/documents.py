@@ -11,6 +11,7 @@ from graphql_schema.naming import field_name
 from services.catalogue import Kind, Operation, Relation, Resource
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
+from services.catalogue.versions import EXPECTED
 
 ARGUMENTS: Final = {"first": "limit", "order_by": "sort", "search": "q"}
 """What lists call their arguments here, and on REST."""
@@ -18,16 +19,20 @@ _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
 
 def graphql_request(
-    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The body of a request that calls an operation; arguments as of REST, `include` names one relation at most."""
+    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
+    expected: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The body of a request that calls an operation; arguments as of REST, `include` names one relation at most.
+
+    `expected` is the version that the row must have, or `*`.
+    """
     if operation.kind is Kind.LIST:
         return _list(operation, arguments)
     if operation.kind is Kind.GET:
         head, given = ("query($id: ID!)", "(id: $id)") if operation.on_a_row else ("query", "")
         shown = _selected(operation, arguments)
         return {"query": f"{head} {{ {field_name(operation)}{given} {{ {shown} }} }}", "variables": {"id": id}}
-    return _mutation(operation, id, data or {})
+    return _mutation(operation, id, data or {}, expected)
 
 
 def graphql_answer(
@@ -84,8 +89,10 @@ def _fields(resource: Resource[Any]) -> str:
     return " ".join(camel(name) for name in resource.fields)
 
 
-def _mutation(operation: Operation, id: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
+def _mutation(operation: Operation, id: str | None, data: Mapping[str, Any], expected: str | None) -> dict[str, Any]:
     value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
+    if expected is not None:
+        value[camel(EXPECTED)] = expected
     kinds = fields_of(operation.input) if operation.input else {}
     for key, each in data.items():
         kind = kinds.get(key)
