@@ -7,12 +7,13 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from gateway.middleware import EXPOSED_HEADERS
+from gateway.settings import Settings
 from rest.conditional import expected_of
 from services.catalogue import Problem
 from services.catalogue.versions import ANY, LENGTH, UNTAGGED, Expected, Tags, tag_of
 from services.execution import Gateway
-from tests.support.accounts import Account
+from tests.support.accounts import Account, sign_up
+from tests.support.apps import running
 from tests.support.faces import RestFace
 from tests.support.factories import Row, make_comment, make_item
 from tests.support.state import unchanged
@@ -200,5 +201,17 @@ def test_no_tag_is_that_of_a_list_that_something_is_added_to() -> None:
         expected_of([(b"if-match", f'"{UNTAGGED}"'.encode())])
 
 
-def test_pages_of_other_origins_may_read_tags() -> None:
-    assert "ETag" in EXPOSED_HEADERS
+async def test_pages_of_other_origins_may_read_tags(settings: Settings) -> None:
+    page = {"Origin": "https://app.example"}
+    async with running(settings.model_copy(update={"BACKEND_CORS_ORIGINS": [page["Origin"]]})) as found:
+        rest, ada = RestFace(found.client, found.gateway.catalogue), await sign_up(found.client)
+        shown = await rest.send("GET", "/items", ada, headers=page)
+        again = await rest.send("GET", "/items", ada, headers={**page, "If-None-Match": shown.headers["etag"]})
+        for answer, status in ((shown, 200), (again, 304)):
+            exposed = answer.headers.get_list("access-control-expose-headers")
+            assert (answer.status_code, exposed[-1]) == (status, "ETag")
+        refused = await rest.send("GET", "/items", None, headers=page)
+        assert "ETag" not in refused.headers["access-control-expose-headers"]
+        asked = {**page, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
+        allowed = await rest.send("OPTIONS", "/items/x", None, headers=asked)
+        assert (allowed.status_code, allowed.headers["access-control-allow-headers"]) == (200, "if-match")
