@@ -101,7 +101,8 @@ class Operation:
         """The most SQL statements that a call may take, whatever is read of the result; beginning and commit aside.
 
         One for every read. A write loads its row, checks what its input refers to, does what it does, checks where it
-        has put its row, writes itself into the audit, and reads the result: one each.
+        has put its row, writes itself into the audit, and reads the result: one each. Where the caller expects a
+        version of the row, that takes one more.
         """
         if self.is_read:
             return 1

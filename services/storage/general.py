@@ -98,9 +98,13 @@ class _General:
     async def _rows(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> list[Shown]:
         """What is wanted of each record."""
         shown: list[Shown] = [{} for _ in records]
+        values: Sequence[Any] = ()
+        tags: Sequence[str] = ()
         for member in selection.members:
-            if isinstance(member, (Constant, Value, Tag)):
-                values: Sequence[Any] = [_value(resource, record, member) for record in records]
+            if isinstance(member, Tag):
+                values = tags = tags or [tag_of_record(resource, record) for record in records]
+            elif isinstance(member, (Constant, Value)):
+                values = [_value(resource, record, member) for record in records]
             elif isinstance(member, One):
                 values = await self._one(member, records)
             else:
@@ -135,11 +139,9 @@ class _General:
         return found
 
 
-def _value(resource: Resource[Any], record: Record, member: Constant | Value | Tag) -> Any:
+def _value(resource: Resource[Any], record: Record, member: Constant | Value) -> Any:
     if isinstance(member, Constant):
         return member.value
-    if isinstance(member, Tag):
-        return tag_of_record(resource, record)
     value = record[member.field]
     kind = resource.fields[member.field]
     if member.by_name and kind.enum is not None and value is not None:

@@ -25,11 +25,15 @@ class Column:
     by_name: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TagLayout:
-    """The row's version: a digest of all its fields."""
+    """The version of each row of a level: a digest of all its fields; null where the array at `present` is.
+
+    The same object wherever it is shown of the same rows, so that it is made once.
+    """
 
     fields: Sequence[tuple[str, Column]]
+    present: int | None
 
 
 @dataclass(slots=True)

@@ -70,7 +70,6 @@ from services.storage.layout import (
     RootLayout,
     RowLayout,
     RowsLayout,
-    TagLayout,
 )
 from services.storage.levels import KEY, Frame, Level, Numbers, Pending, written
 from services.storage.pages import Pages
@@ -249,8 +248,7 @@ class _Builder:
                 kind = frame.resource.fields[member.field]
                 members.append((member.key, Column(frame.place(member.field), kind, member.by_name)))
             elif isinstance(member, Tag):
-                fields = [(name, Column(frame.place(name), kind)) for name, kind in frame.resource.fields.items()]
-                members.append((member.key, TagLayout(fields)))
+                members.append((member.key, frame.tag()))
             elif isinstance(member, One):
                 joined = self._join(frame, member)
                 below = self._object(joined, member.selection)

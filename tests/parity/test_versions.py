@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from gateway.settings import Settings
-from services.catalogue.versions import LENGTH, tag_of
+from services.catalogue.versions import LENGTH, tag_of, tag_of_fields
 from services.execution import Gateway
+from services.storage import assembly
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import Running, make_admin, running
 from tests.support.faces import Face, GraphQLFace, RestFace
@@ -237,6 +238,33 @@ async def test_both_faces_know_one_version(rest: RestFace, graphql: GraphQLFace,
     changed = await graphql.data(mutation, {"input": {"id": item["id"], "expectedVersion": tag, "title": "Next"}}, ada)
     next_tag = await rest.version("get_item", ada, item["id"])
     assert changed == {"updateItem": {"item": {"etag": next_tag, "again": next_tag}}}
+
+
+async def test_version_of_a_row_is_made_once_however_often_it_is_shown(
+    graphql: GraphQLFace, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A digest of twenty thousand letters, a thousand times a row, would be an attack."""
+    if gateway.reader is None:
+        pytest.skip("plans only")
+    items = [await make_item(graphql, ada, title) for title in ("one", "two", "three")]
+    made: list[Any] = []
+
+    def counted(shown: Any) -> str:
+        made.append(shown["id"])
+        return tag_of_fields(shown)
+
+    monkeypatch.setattr(assembly, "tag_of_fields", counted)
+    shown = "a: etag b: etag parent { etag } creator { etag again: etag } c: creator { etag }"
+    query = f"{{ items {{ x: nodes {{ {shown} }} y: nodes {{ etag }} edges {{ node {{ etag }} }} }} }}"
+    found = (await graphql.data(query, None, ada))["items"]
+    assert sorted(made) == sorted([*(each["id"] for each in items), *[ada.id] * 3])
+    tags = [digest(each) for each in reversed(items)]
+    assert [each["etag"] for each in found["y"]] == [each["node"]["etag"] for each in found["edges"]] == tags
+    assert [(each["a"], each["b"], each["parent"]) for each in found["x"]] == [(tag, tag, None) for tag in tags]
+    one = f'{{ item(id: "{items[0]["id"]}") {{ {shown} again: etag }} }}'
+    made.clear()
+    assert (await graphql.data(one, None, ada))["item"]["again"] == tags[-1]
+    assert sorted(made) == sorted([items[0]["id"], ada.id])
 
 
 @pytest.mark.parametrize("given", ["null", None])
