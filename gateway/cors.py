@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +12,8 @@ from gateway.frame import RawHeader
 
 class Cors(CORSMiddleware):
     """Lets the pages of `allow_origins` read answers; without credentials, so `*` may be among them.
+
+    Of the headers in `exposed_if_sent` only those are named, in a line of their own, that the answer has.
 
     Preflight requests are Starlette's. Answers get the same headers as from it, save that `Vary` is a line of its own
     where the answer has one already (RFC 9110, section 5.3: the same thing).
@@ -25,6 +27,7 @@ class Cors(CORSMiddleware):
         allow_headers: Sequence[str],
         expose_headers: Sequence[str],
         max_age: int,
+        exposed_if_sent: Sequence[str] = (),
     ) -> None:
         super().__init__(
             app,
@@ -34,6 +37,7 @@ class Cors(CORSMiddleware):
             expose_headers=expose_headers,
             max_age=max_age,
         )
+        self._exposed_if_sent = {name.lower().encode(): name.encode() for name in exposed_if_sent}
         vary = (b"vary", b"Origin")
         simple = [(name.lower().encode(), value.encode()) for name, value in self.simple_headers.items()]
         self._same_origin: list[RawHeader] = [vary]
@@ -54,7 +58,13 @@ class Cors(CORSMiddleware):
 
         def with_cors(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *headers]}
+                given = message.get("headers", ())
+                more = self._exposed(given) if origin is not None else ()
+                message = {**message, "headers": [*given, *headers, *more]}
             return send(message)
 
         await self.app(scope, receive, with_cors)
+
+    def _exposed(self, headers: Iterable[RawHeader]) -> Iterable[RawHeader]:
+        names = [self._exposed_if_sent[name] for name, _ in headers if name in self._exposed_if_sent]
+        return [(b"access-control-expose-headers", b", ".join(names))] if names else ()

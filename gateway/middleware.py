@@ -28,6 +28,8 @@ from services.catalogue.problems import INTERNAL_ERROR, Problem
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
 
 EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate")
+EXPOSED_IF_SENT: Final = ("ETag",)
+"""What pages of other origins may read of the answers that have it."""
 
 error_log = structlog.get_logger("gateway.errors")
 
@@ -58,6 +60,7 @@ def middleware_stack(
         allow_headers=["*"],
         expose_headers=[*EXPOSED_HEADERS, *(["Server-Timing"] if server_timing else [])],
         max_age=600,
+        exposed_if_sent=EXPOSED_IF_SENT,
     )
     return [
         Middleware(RequestFrame, server_timing=server_timing),

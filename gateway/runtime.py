@@ -64,7 +64,10 @@ async def open_gateway(
     try:
         async with heard_revocations(redis, memory):
             named = {type(part): part for part in parts}
-            yield Gateway(catalogue, database, cursors, reader if settings.COMPILED_READS else None, named)
+            yield Gateway(
+                catalogue, database, cursors, reader if settings.COMPILED_READS else None, named,
+                requires_versions=settings.REQUIRE_PRECONDITIONS,
+            )  # fmt: skip
     finally:
         await revocations.close()
         await redis.aclose()

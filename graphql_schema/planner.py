@@ -48,8 +48,10 @@ from services.catalogue.selections import (
     Root,
     RowRoot,
     Rows,
+    Tag,
     Value,
 )
+from services.catalogue.versions import ETAG
 from services.storage.statement import MAX_PARTS, NotCompiledError
 
 MAX_MEMBERS: Final = 2_000
@@ -164,12 +166,14 @@ class _DocumentPlan:
 
     def _member(
         self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]
-    ) -> Constant | Value | One | Many:
+    ) -> Constant | Value | Tag | One | Many:
         name = nodes[0].name.value
         if name == "__typename":
             return Constant(key, type_name)
         if name in self.planner.fields[resource]:
             return Value(key, self.planner.fields[resource][name], by_name=True)
+        if name == ETAG:
+            return Tag(key)
         relation: Relation | None = self.planner.relations[resource].get(name)
         if relation is None:
             raise NotCompiledError(f"{type_name}.{name}")

@@ -20,6 +20,7 @@ from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
+from services.catalogue.versions import EXPECTED, Expected
 from services.execution import Gateway, Shown, Write
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
@@ -153,7 +154,8 @@ async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor
         assert operation.resource is not None
         data: Any = write.data
         key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
-        write = Write(key, data, write.shown, write.inputs)
+        expected = Expected.version(data.pop(EXPECTED, None))
+        write = Write(key, data, write.shown, write.inputs, expected)
     result = await gateway.write(operation, actor, write, client)
     shown: dict[str, Any] = {}
     for key, what, value in step.payload:

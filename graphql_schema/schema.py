@@ -32,6 +32,7 @@ from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
 from services.catalogue.models import description_of, fields_of, parse_value
 from services.catalogue.naming import pascal, snake
+from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 from services.execution import Write
 
 MAX_NODES = 100
@@ -116,7 +117,8 @@ class _Builder:
             await context.gateway.admit(operation, context.actor, context.client)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
-            write = Write(key, data)
+            expected = Expected.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
+            write = Write(key, data, expected=expected)
             return await context.gateway.write(operation, context.actor, write, context.client), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
@@ -208,6 +210,8 @@ def _input_members(operation: Operation) -> list[Argument]:
                     required=required,
                 )
             )
+    if operation.on_a_row and operation.resource is not None:
+        members.append(Argument(EXPECTED, str, EXPECTED_WORDS.format(operation.resource.noun)))
     return members
 
 

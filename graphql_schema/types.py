@@ -17,6 +17,7 @@ from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resou
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType
+from services.catalogue.versions import ETAG, tag_of_record
 
 
 class Node:
@@ -104,11 +105,15 @@ class Types:
 
 
 def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
+    words = "Its version, which changes with whatever is shown of it: REST's `ETag`, and what `expectedVersion` takes."
     return [
-        attribute(
-            name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind)
-        )
-        for name, kind in resource.fields.items()
+        *(
+            attribute(
+                name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind)
+            )
+            for name, kind in resource.fields.items()
+        ),
+        attribute(ETAG, str, words, lambda node: tag_of_record(resource, node.record)),
     ]
 
 

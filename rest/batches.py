@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rest.problems import problem_members
+from rest.reading import TAG
 from services.catalogue import Operation
 from services.catalogue.batches import EntryOutcome
 
 
 def outcome_members(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
-    """`{"status", "id", "data"}` of what is done (no data of what is deleted), or `{"status", "problem"}`."""
+    """`{"status", "id", "etag", "data"}` of what is done, the first two of what is gone, or `{"status", "problem"}`."""
     found: dict[str, Any] = {"status": outcome.status}
     if outcome.key is not None:
         assert operation.resource is not None
@@ -18,5 +19,6 @@ def outcome_members(operation: Operation, outcome: EntryOutcome) -> dict[str, An
     if outcome.problem is not None:
         found["problem"] = problem_members(outcome.problem)
     elif outcome.row is not None:
-        found["data"] = outcome.row
+        row = dict(outcome.row)
+        found |= {"etag": row.pop(TAG), "data": row}
     return found

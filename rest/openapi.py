@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rest import oauth2
+from rest.openapi_conditional import ETAG, HEADERS, PARAMETERS, RESPONSES, conditions, not_modified
 from rest.openapi_parameters import id_parameter, parameters_of
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
@@ -49,7 +50,9 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "paths": dict(paths),
         "components": {
             "schemas": schemas(catalogue),
-            "parameters": _parameters(catalogue),
+            "parameters": {**PARAMETERS, **_parameters(catalogue)},
+            "headers": HEADERS,
+            "responses": RESPONSES,
             "examples": {
                 each.code: {"summary": each.title, "value": problem_example(each)} for each in PROBLEM_TYPES.values()
             },
@@ -64,6 +67,9 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     if route.resource is not None and route.shows_selection:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
+    conditional = conditions(route)
+    parameters += conditional
+    malformed = [BAD_REQUEST] if conditional else []
     found: dict[str, Any] = {
         "operationId": camel(name),
         "tags": [route.path.split("/")[1]],
@@ -72,7 +78,8 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         "parameters": parameters,
         "responses": {
             str(route.status): _success(route),
-            **_failures(problems, has_body=route.method in ("POST", "PATCH")),
+            **not_modified(route),
+            **_failures([*problems, *malformed], has_body=route.method in ("POST", "PATCH")),
         },
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
@@ -142,10 +149,11 @@ def _success(route: RestRoute) -> dict[str, Any]:
         "content": {_JSON: {"schema": {"$ref": SCHEMA + name}}},
     }
     text = {"schema": {"type": "string"}}
+    found["headers"] = dict(ETAG)
     if route.is_list:
-        found["headers"] = {"Link": {"description": "The next page (RFC 8288), if there is one.", **text}}
+        found["headers"]["Link"] = {"description": "The next page (RFC 8288), if there is one.", **text}
     elif route.status == 201:
-        found["headers"] = {"Location": {"description": "Where it can be read.", **text}}
+        found["headers"]["Location"] = {"description": "Where it can be read.", **text}
     return found
 
 

@@ -119,6 +119,7 @@ def _batch_schema(resource: Resource[Any]) -> dict[str, Any]:
     about = {
         "status": {"type": "integer", "description": "The HTTP status that it would have had alone."},
         "id": {"type": "string", "description": "The identifier of its row."},
+        "etag": {"type": "string", "description": "Its row's version, as `expected_version` takes it."},
         "data": {"$ref": f"{SCHEMA}{pascal(resource.name)}", "description": "Its row, unless it is gone."},
         "problem": {"$ref": f"{SCHEMA}Problem", "description": "Why it was refused, if it was."},
     }

@@ -11,7 +11,7 @@ from rest.representation import listing
 from rest.routes import RestRoute
 from services.batching import ROWS
 from services.catalogue import Query, Selection
-from services.catalogue.selections import Input, ListRoot, Many, NodesRoot, RowRoot, Value
+from services.catalogue.selections import Input, ListRoot, Many, NodesRoot, RowRoot, Tag, Value
 
 REMEMBERED: Final = 500
 """Query strings, and selections, of one route."""
@@ -23,6 +23,8 @@ Parsed = tuple[Query, tuple[Input, ...]]
 
 KEY: Final = "found"
 """The key of the one root of each query, and of the list below a row."""
+TAG: Final = "@etag"
+"""The key of the version of a row that was written, which goes into a header."""
 
 
 class Queries:
@@ -75,12 +77,18 @@ def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -
     operation, resource = route.operation, route.resource
     assert resource is not None
     if route.is_batch:
-        return NodesRoot(ROWS, True, 0, ((resource, selection),))
+        return NodesRoot(ROWS, True, 0, ((resource, _tagged(selection)),))
     if route.relation is not None:
         many = Many(KEY, route.relation, behind, listing(selection, count=count))
         return RowRoot(KEY, route.relation.source, None, 0, Selection((many,)))
     assert operation is not None
     if route.is_list:
         return ListRoot(KEY, resource, operation.where, 0, listing(selection, count=count))
-    where = operation.where if operation.is_read else None
-    return RowRoot(KEY, resource, where, 0 if where is None else None, selection)
+    if not operation.is_read:
+        return RowRoot(KEY, resource, None, 0, _tagged(selection))
+    return RowRoot(KEY, resource, operation.where, 0 if operation.where is None else None, selection)
+
+
+def _tagged(selection: Selection) -> Selection:
+    """With the row's tag, whatever is shown of it: it is for the next write."""
+    return Selection((*selection.members, Tag(TAG)))

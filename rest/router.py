@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
 from rest.batches import outcome_members
+from rest.conditional import JSON, expected_of, quoted, representation
 from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
-from rest.reading import KEY, Queries
+from rest.reading import KEY, TAG, Queries
 from rest.routes import RestRoute, rest_routes
 from services import authorization
 from services.auth.authentication import Authenticator, Presented
@@ -28,7 +29,6 @@ from services.execution import NIL, Gateway, Shown, Write
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-_JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -99,13 +99,14 @@ async def _read(route: RestRoute, queries: Queries, request: Request, gateway: G
     query, inputs = queries.parse(request.scope["query_string"])
     if route.relation is not None or not route.is_list:
         inputs = (_key(route, request), *inputs)
+    expected = expected_of(request.scope["headers"])
     found = (await gateway.read(query, inputs, actor))[KEY]
     if found is not None and route.relation is not None:
         found = found[KEY]
     if found is None:
         raise Problem(NOT_FOUND)
     headers = _links(request, found["page"]["next"]) if route.is_list else {}
-    return Response(orjson.dumps(found), 200, headers, _JSON)
+    return representation(orjson.dumps(found), headers, expected)
 
 
 async def _write(
@@ -117,23 +118,25 @@ async def _write(
     if queries is None:
         refuse_rest(parameters(query_string))
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
+    expected = expected_of(request.scope["headers"])
     key, data = _key(route, request), await _body(operation, request)
-    result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
+    result = await gateway.write(operation, actor, Write(key, data, query, inputs, expected), _client(request))
     if isinstance(result, ResultModel):
-        return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
+        return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, JSON)
     if result is None:
         return Response(status_code=204)
     if route.is_batch:
         assert isinstance(result, Sequence)
         return Response(
-            orjson.dumps({"results": [outcome_members(operation, each) for each in result]}), 200, None, _JSON
+            orjson.dumps({"results": [outcome_members(operation, each) for each in result]}), 200, None, JSON
         )
     assert isinstance(result, Shown)
-    headers = {}
+    shown = result.answer[KEY]
+    headers = {"ETag": quoted(shown.pop(TAG))}
     if route.status == 201 and route.resource is not None:
         base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.path}"
         headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
-    return Response(orjson.dumps(result.answer[KEY]), route.status, headers, _JSON)
+    return Response(orjson.dumps(shown), route.status, headers, JSON)
 
 
 def _presented(request: Request) -> Presented:
@@ -154,7 +157,7 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
     if operation.name in oauth2.BY_FORM and media_type == oauth2.FORM:
         return await oauth2.form_body(request, operation.name)
     body = await request.body()
-    accepted = (_JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (_JSON,)
+    accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)
     if body and media_type not in accepted:
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.")
     return body

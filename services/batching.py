@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
 from services.catalogue.selections import check_size
+from services.preconditions import check_version
 from services.storage.base import Base
 from services.storage.constraints import database_problems
 from services.storage.records import Records
@@ -36,6 +38,7 @@ async def run_batch(
     """
     if write.shown is not None:
         check_size(write.shown, ([(operation.resource, None)] * len(batch.entries), *write.inputs))  # type: ignore[list-item]
+    await check_version(operation, None, write.expected, partial(gateway.read_within, call), required=False)
     outcomes: list[EntryOutcome] = []
     for index, entry in enumerate(batch.entries):
         if isinstance(entry, Problem):
@@ -56,7 +59,7 @@ async def _enter(gateway: Gateway, call: Call, entry: Entry) -> UUID:
     """One entry; returns its row's key. Raises what refuses it."""
     call.trace = Trace()
     with database_problems(Base.metadata):
-        returned = await gateway.do(entry.operation, call, entry.key, entry.data)
+        returned = await gateway.do(entry.operation, call, entry.key, entry.data, entry.expected)
         await call.session.flush()
     key = entry.key if entry.key is not None else returned.id
     # What the next entry finds is what the database has, whatever becomes of this one.

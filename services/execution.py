@@ -1,7 +1,7 @@
 """The one way to call an operation: both faces go through `Gateway`.
 
-The order is fixed: credentials, input, unit of work, row under its policy, references, the operation's function, the
-policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
+The order is fixed: credentials, input, unit of work, row under its policy, its version, references, the operation's
+function, the policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
+from services.catalogue.versions import Expected
+from services.preconditions import check_version
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
 from services.storage.database import Database
@@ -50,7 +53,8 @@ Result = Record | ResultModel | Sequence[EntryOutcome] | None
 class Write:
     """What a face has parsed of a write: the key of the row, the input as JSON, and what to show of the result.
 
-    `shown` is a query of the result's key, its one input; without it the result comes back as a record.
+    `shown` is a query of the result's key, its one input; without it the result comes back as a record. `expected` is
+    what has to hold of the row's version.
     """
 
     key: UUID | None = None
@@ -58,6 +62,7 @@ class Write:
     shown: Query | None = None
     inputs: Sequence[Input] = ()
     """Of the slots behind the first."""
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class Shown:
 class Gateway:
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use.
 
-    Without a `reader` everything goes down the general path.
+    Without a `reader` everything goes down the general path. `requires_versions`: who changes a row has to say which
+    version of it.
     """
 
     catalogue: Catalogue
@@ -80,6 +86,7 @@ class Gateway:
     cursors: CursorCodec
     reader: Reader | None = None
     parts: Mapping[type, Any] = field(default_factory=dict)
+    requires_versions: bool = False
 
     @property
     def audit(self) -> Audit:
@@ -190,8 +197,8 @@ class Gateway:
             raise
         # However the result was read to be shown, one statement is meant to do it.
         sent = observation.statements() - before - max(call.shown_by - 1, 0)
-        calls = len(data.entries) if isinstance(data, Batch) else 1
-        if self.reader is not None and sent > operation.statements * calls:
+        most = operation.statements * (len(data.entries) if isinstance(data, Batch) else 1)
+        if self.reader is not None and sent > most + (write.expected is not None):
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
         return result
@@ -228,13 +235,15 @@ class Gateway:
             yield Records(session, actor, self.cursors)
 
     async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Result | Shown:
-        returned = await self.do(operation, call, write.key, data)
+        returned = await self.do(operation, call, write.key, data, write.expected)
         if isinstance(operation.result, Resource):
             return await self._result(operation.result, call, write, returned.id)
         assert returned is None or isinstance(returned, ResultModel)
         return returned
 
-    async def do(self, operation: Operation, call: Call, key: UUID | None, data: InputModel) -> Any:
+    async def do(
+        self, operation: Operation, call: Call, key: UUID | None, data: InputModel, expected: Expected | None = None
+    ) -> Any:
         """What an operation does within its unit of work, under all rules and recorded; returns what its function does.
 
         Raises the operation's Problems. Not for faces: they `write`.
@@ -246,6 +255,8 @@ class Gateway:
             assert key is not None
             arguments.append(await load_for(call, resource, key, operation.action))
             place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
+        read = partial(self.read_within, call)
+        await check_version(operation, key, expected, read, required=self.requires_versions)
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
             arguments.append(data)

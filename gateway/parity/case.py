@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 NO_ROW: Final = "—"
+CURRENT: Final = "current"
+"""The version that the row has for the caller."""
+STALE: Final = "stale"
+"""One that it never had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Case:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     recorded: bool = False
+    expected: str | None = None
+    """The version of the row that the caller expects: `CURRENT` or `STALE`."""
     scope: str = ""
     """What the matrix says of scopes."""
 

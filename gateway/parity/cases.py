@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway.parity.batches import batch_cases
-from gateway.parity.case import NO_ROW, Case
+from gateway.parity.case import CURRENT, NO_ROW, STALE, Case
 from gateway.parity.filling import fields, filled, required
 from gateway.parity.lists import list_cases
 from gateway.parity.values import NOTHING, Field, edges, faults
@@ -58,6 +58,9 @@ def _on_rows(world: World, operation: Operation) -> Iterator[Case]:
     if targets and operation.kind is Kind.GET:
         # What others refer to is the editor's row, where there is one.
         yield from _including(world, operation, EDITORS if EDITORS in targets else SHARED)
+    if targets and not operation.is_read:
+        for expected in (CURRENT, STALE):
+            yield Case(f"{expected} version", targets[0], data=data, expected=expected)
     if targets and operation.input is not None:
         yield from _inputs(world, operation, Case("", targets[0], data=data))
 

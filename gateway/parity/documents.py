@@ -13,6 +13,7 @@ from graphql_schema.naming import field_name
 from services.catalogue import Kind, Operation, Relation, Resource
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
+from services.catalogue.versions import EXPECTED
 
 ARGUMENTS: Final = {"first": "limit", "order_by": "sort", "search": "q"}
 """What lists call their arguments here, and on REST."""
@@ -21,16 +22,20 @@ _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
 
 def graphql_request(
-    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The body of a request that calls an operation; arguments as of REST, `include` names one relation at most."""
+    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
+    expected: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The body of a request that calls an operation; arguments as of REST, `include` names one relation at most.
+
+    `expected` is the version that the row must have, or `*`.
+    """
     if operation.kind is Kind.LIST:
         return _list(operation, arguments)
     if operation.kind is Kind.GET:
         head, given = ("query($id: ID!)", "(id: $id)") if operation.on_a_row else ("query", "")
         shown = _selected(operation, arguments)
         return {"query": f"{head} {{ {field_name(operation)}{given} {{ {shown} }} }}", "variables": {"id": id}}
-    return _mutation(operation, id, data or {})
+    return _mutation(operation, id, data or {}, expected)
 
 
 def graphql_answer(
@@ -87,8 +92,10 @@ def _fields(resource: Resource[Any]) -> str:
     return " ".join(camel(name) for name in resource.fields)
 
 
-def _mutation(operation: Operation, id: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
+def _mutation(operation: Operation, id: str | None, data: Mapping[str, Any], expected: str | None) -> dict[str, Any]:
     value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
+    if expected is not None:
+        value[camel(EXPECTED)] = expected
     value |= _input(operation.input, data) if operation.input else {camel(key): each for key, each in data.items()}
     taken = operation.input is not None or operation.on_a_row
     head, given = (f"($input: {pascal(operation.name)}Input!)", "(input: $input)") if taken else ("", "")
@@ -134,7 +141,9 @@ def _outcome(operation: Operation, value: Mapping[str, Any]) -> dict[str, Any]:
     resource = operation.resource
     assert resource is not None
     problem, row = value["problem"], value[camel(resource.name)]
-    found = {"status": value["status"], "id": value["id"], "data": _row(resource, row) if row else None}
+    found = {"status": value["status"], "id": value["id"]}
+    if row:
+        found |= {"etag": row["etag"], "data": _row(resource, row)}
     if problem is not None:
         errors = [{**each, "field": snake_path(each["field"])} for each in problem["errors"]]
         found["problem"] = {**problem, **({"errors": errors} if errors else {})}
@@ -180,7 +189,7 @@ def _payload(operation: Operation) -> str:
     if isinstance(result, Resource):
         return f"{camel(result.name)} {{ {' '.join(camel(name) for name in result.fields)} }}"
     if operation.kind is Kind.BATCH and operation.resource is not None:
-        row = f"{camel(operation.resource.name)} {{ {_fields(operation.resource)} }}"
+        row = f"{camel(operation.resource.name)} {{ {_fields(operation.resource)} etag }}"
         return f"results {{ status id {row} problem {{ {_PROBLEM} }} }}"
     if result is not None:
         return f"{camel(snake(result.__name__))} {{ {' '.join(camel(name) for name in fields_of(result))} }}"

@@ -22,6 +22,7 @@ from gateway.settings import Settings
 
 _NEEDED: Final[dict[str, Any]] = {
     "ENVIRONMENT": "test", "COMPILED_READS": True, "PLAN_ON_SIGHT": 1, "OPENTELEMETRY": False, "METRICS": False,
+    "REQUIRE_PRECONDITIONS": False,
     # Nothing may run out or be held up while it lasts, and hashing is not what is to be proved.
     "ACCESS_TOKEN_EXPIRE_MINUTES": 100_000, "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000/minute",
     "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000/minute", "PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64,

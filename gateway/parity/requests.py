@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ import orjson
 from gateway.parity.answers import Answer
 from rest.routes import METHODS
 from services.catalogue import Operation
+from services.catalogue.versions import ANY
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,22 @@ class RestRequest:
     path: str
     query: Mapping[str, str]
     content: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside those that say who calls, and in what form."""
 
 
 def rest_request(
-    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any]
-) -> RestRequest:
-    """The request that calls an operation; `arguments` are those of a list: limit, after, filter, sort, q, count."""
+    operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
+    expected: str | None = None,
+) -> RestRequest:  # fmt: skip
+    """The request that calls an operation; `arguments` are those of a list: limit, after, filter, sort, q, count.
+
+    `expected` is the version that the row must have, or `*`.
+    """
+    headers = {} if expected is None else {"If-Match": expected if expected == ANY else f'"{expected}"'}
     query = {key: _query_value(key, value) for key, value in arguments.items() if value not in (None, [])}
     path = "/" + operation.address.replace("{id}", id or "")
-    return RestRequest(METHODS[operation.kind], path, query, None if data is None else orjson.dumps(data))
+    return RestRequest(METHODS[operation.kind], path, query, None if data is None else orjson.dumps(data), headers)
 
 
 def rest_answer(status: int, content: bytes) -> Answer:

@@ -14,14 +14,14 @@ from gateway.app import GRAPHQL_PATH
 from gateway.parity import asgi
 from gateway.parity.answers import Answer
 from gateway.parity.callers import Caller
-from gateway.parity.case import Case
+from gateway.parity.case import CURRENT, Case
 from gateway.parity.documents import graphql_answer, graphql_request, list_argument
 from gateway.parity.requests import rest_answer, rest_request
 from gateway.parity.sandbox import Sandbox
 from gateway.parity.world import CLIENT
 from rest.batches import outcome_members
 from rest.problems import problem_members
-from rest.reading import KEY, Queries
+from rest.reading import KEY, TAG, Queries
 from rest.routes import RestRoute, rest_routes
 from services.auth.authentication import Authenticator, Presented
 from services.authorization import authorize
@@ -30,6 +30,7 @@ from services.catalogue.batches import EntryOutcome
 from services.catalogue.lists import Page, list_arguments
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
+from services.catalogue.versions import Expected, tag_of_record
 from services.execution import Gateway, Shown, Write
 
 SERVICES: Final = "services"
@@ -81,11 +82,11 @@ class Ways:
 
     async def rest(self, made: Made) -> Answer:
         """Through the REST face."""
-        asked = rest_request(made.operation, made.id, made.case.data, made.case.arguments)
+        asked = rest_request(made.operation, made.id, made.case.data, made.case.arguments, await self._expected(made))
         self.sandbox.serve(self.sandbox.gateway)
         status, content = await asgi.request(
             self.sandbox.app, asked.method, self.prefix + asked.path,
-            headers=made.caller.headers, query=asked.query, content=asked.content,
+            headers={**made.caller.headers, **asked.headers}, query=asked.query, content=asked.content,
         )  # fmt: skip
         return rest_answer(status, content)
 
@@ -99,7 +100,8 @@ class Ways:
 
     async def _document(self, made: Made, gateway: Gateway) -> Answer:
         self.sandbox.serve(gateway)
-        body = orjson.dumps(graphql_request(made.operation, made.id, made.case.data, made.case.arguments))
+        expected = await self._expected(made)
+        body = orjson.dumps(graphql_request(made.operation, made.id, made.case.data, made.case.arguments, expected))
         _, content = await asgi.request(
             self.sandbox.app, "POST", GRAPHQL_PATH, headers=made.caller.headers, content=body
         )
@@ -125,7 +127,8 @@ class Ways:
         if operation.kind is Kind.GET:
             assert resource is not None
             return _row(resource, await gateway.row(operation, actor, key))
-        result = await gateway.write(operation, actor, Write(key, made.case.data), CLIENT)
+        write = Write(key, made.case.data, expected=Expected.version(await self._expected(made)))
+        result = await gateway.write(operation, actor, write, CLIENT)
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)
         if isinstance(result, list):
@@ -133,6 +136,17 @@ class Ways:
             return {"results": shown}
         assert not isinstance(result, (Shown, Sequence))
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
+
+    async def _expected(self, made: Made) -> str | None:
+        """The version that the caller expects: if it is the row's, as they see it, then it is read first."""
+        if made.case.expected != CURRENT or made.caller.actor is None:
+            return made.case.expected
+        resource, key = made.operation.resource, _key(made.operation, made.id)
+        assert resource is not None
+        assert key is not None
+        async with self.sandbox.reference.records(made.caller.actor) as records:
+            record = await records.get(resource, key)
+        return made.case.expected if record is None else tag_of_record(resource, record)
 
     async def _actor(self, made: Made, gateway: Gateway) -> Actor:
         """As the faces: what is open to everybody does not look at credentials. Raises `invalid_token`."""
@@ -166,7 +180,9 @@ def _key(operation: Operation, identifier: str | None) -> UUID | None:
 
 def _outcome(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
     assert operation.resource is not None
-    row = _row(operation.resource, outcome.row) if outcome.row is not None else None
+    if outcome.row is None:
+        return outcome_members(operation, outcome)
+    row = {**_row(operation.resource, outcome.row), TAG: tag_of_record(operation.resource, outcome.row)}
     return outcome_members(operation, replace(outcome, row=row))
 
 

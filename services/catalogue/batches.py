@@ -20,6 +20,7 @@ from services.catalogue.identifiers import Identifier
 from services.catalogue.models import InputModel, absent, parse_input
 from services.catalogue.naming import pascal
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, Problem
+from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 
 if TYPE_CHECKING:
     from services.catalogue.operations import Operation
@@ -60,6 +61,8 @@ class Entry:
     operation: Operation
     key: UUID | None
     data: InputModel
+    expected: Expected | None = None
+    """The version that its row must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,9 @@ def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputMod
     words = Field(description=f"The identifier of the {resource.noun}.")
     name = f"{pascal(resource.name)}Batch{pascal(operation.kind.value)}"
     about = base.__doc__ if operation.input is not None else f"Which {resource.noun}."
-    return create_model(name, __base__=base, __doc__=about, id=(identifier, words))
+    version = Field(default=None, description=EXPECTED_WORDS.format(resource.noun))
+    members: dict[str, Any] = {"id": (identifier, words), EXPECTED: (str | None, version)}
+    return create_model(name, __base__=base, __doc__=about, **members)
 
 
 def parse_batch(operation: Operation, data: bytes | Mapping[str, Any]) -> Batch:
@@ -151,10 +156,9 @@ def _entry(batch: Operation, model: type[InputModel], given: Any) -> Entry | Pro
     data, operation = getattr(parsed, verb), batch.entries[verb]
     if not operation.on_a_row:
         return Entry(verb, operation, None, data)
-    key = data.id
-    sent = {name: getattr(data, name) for name in data.model_fields_set if name != "id"}
+    sent = {name: getattr(data, name) for name in data.model_fields_set if name not in ("id", EXPECTED)}
     plain = (operation.input or InputModel).model_construct(_fields_set=set(sent), **{**_absent(operation), **sent})
-    return Entry(verb, operation, key, plain)
+    return Entry(verb, operation, data.id, plain, Expected.version(getattr(data, EXPECTED)))
 
 
 def _absent(operation: Operation) -> dict[str, Any]:

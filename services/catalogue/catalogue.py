@@ -19,6 +19,7 @@ from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import Problem
 from services.catalogue.relations import resolve
 from services.catalogue.resources import Resource
+from services.catalogue.versions import ETAG, EXPECTED
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -112,7 +113,8 @@ class Catalogue:
         for resource in self.resources.values():
             for declaration in resource.declared_relations:
                 for relation in resolve(declaration, resource, by_table):
-                    if relation.name in relation.source.relations or relation.name in relation.source.fields:
+                    taken = {*relation.source.relations, *relation.source.fields, ETAG}
+                    if relation.name in taken:
                         raise DeclarationError(
                             declaration.location,
                             f'{relation.source.name}: there is a field or relation "{relation.name}" already.',
@@ -141,6 +143,11 @@ class Catalogue:
         if operation.resource is not None and operation.resource not in self._bound:
             raise operation.fault(
                 f'its resource "{operation.resource.name}" is not in the catalogue.', "Add its package to MODULES."
+            )
+        if operation.on_a_row and operation.input is not None and EXPECTED in operation.input.model_fields:
+            raise operation.fault(
+                f"{operation.input.__name__}.{EXPECTED} has the name of what GraphQL takes beside the input.",
+                "Give the field another name.",
             )
         clash = next((o for o in self.operations.values() if _signature(o) == _signature(operation)), None)
         if clash is not None:

@@ -21,6 +21,8 @@ from services.catalogue.problems import (
     INSUFFICIENT_SCOPE,
     INVALID_TOKEN,
     NOT_FOUND,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
     TOO_COMPLEX,
     UNAUTHENTICATED,
     VALIDATION_FAILED,
@@ -103,7 +105,8 @@ class Operation:
         """The most SQL statements that a call may take, whatever is read of the result; beginning and commit aside.
 
         One for every read. A write loads its row, checks what its input refers to, does what it does, checks where it
-        has put its row, writes itself into the audit, and reads the result: one each.
+        has put its row, writes itself into the audit, and reads the result: one each. Where the caller expects a
+        version of the row, that takes one more.
         """
         if self.is_read:
             return 1
@@ -129,6 +132,8 @@ class Operation:
             found.append(FORBIDDEN)
         if not self.is_read and self.resource is not None:
             found.append(CONFLICT)
+        if self.on_a_row and not self.is_read:
+            found += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
         found.append(VALIDATION_FAILED)
         if self.resource is not None and self.scope is not None and self.kind is not Kind.DELETE:
             found.append(TOO_COMPLEX)

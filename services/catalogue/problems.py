@@ -130,7 +130,8 @@ BAD_REQUEST: Final = ProblemType(
     "bad_request",
     400,
     "The request could not be read.",
-    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object.",
+    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object. Or a header field "
+    "is not what its standard says.",
 )
 INVALID_DOCUMENT: Final = ProblemType(
     "invalid_document",
@@ -188,6 +189,13 @@ CONFLICT: Final = ProblemType(
     "This is in conflict with what exists.",
     "Another resource already has a value that must be unique, or its state does not permit the change.",
 )
+PRECONDITION_FAILED: Final = ProblemType(
+    "precondition_failed",
+    412,
+    "It is not the version that was expected.",
+    "`If-Match` (in GraphQL `expectedVersion`) does not name the version that the row has now: somebody has changed it "
+    "since it was read. Or `If-None-Match` names it. Nothing was done; read the row again.",
+)
 PAYLOAD_TOO_LARGE: Final = ProblemType(
     "payload_too_large",
     413,
@@ -214,6 +222,13 @@ TOO_COMPLEX: Final = ProblemType(
     "The request asks for too much at once.",
     "The lists asked for, one within the other, could hold more rows than one answer may, or there are too many fields "
     "at the top. Ask for smaller pages, fewer levels, or in several requests.",
+)
+PRECONDITION_REQUIRED: Final = ProblemType(
+    "precondition_required",
+    428,
+    "Say which version is to be changed.",
+    "Here rows are changed only by those who say which version they have read, so that nobody undoes what others did "
+    "meanwhile (RFC 6585). Send the row's `ETag` as `If-Match`; in GraphQL, its `etag` as `expectedVersion`.",
 )
 TOO_MANY_REQUESTS: Final = ProblemType(
     "too_many_requests",

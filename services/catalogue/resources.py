@@ -20,6 +20,7 @@ from services.catalogue.policies import Policy, Rule
 from services.catalogue.problems import ProblemType
 from services.catalogue.relations import Relation, RelationDeclaration
 from services.catalogue.scalars import FieldType
+from services.catalogue.versions import ETAG
 
 M = TypeVar("M", bound=DeclarativeBase)
 
@@ -178,6 +179,11 @@ class Resource(Generic[M]):
             raise self.fault(
                 f'{self.read.__name__}.id is not an identifier with the prefix "{self.prefix}".',
                 f'Declare id: Annotated[UUID, Identifier("{self.prefix}")].',
+            )
+        if ETAG in fields:
+            raise self.fault(
+                f"{self.read.__name__}.{ETAG} has the name of what GraphQL calls the version of every row.",
+                "Give the field another name.",
             )
         mapped = {attribute.key for attribute in self.model.__mapper__.column_attrs}
         self._known("its read model", fields, mapped, f"a column of {self.model.__name__}")

@@ -40,6 +40,13 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """The row's version (versions.py)."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class One:
     """The row that a to-one relation leads to, or null."""
 
@@ -62,7 +69,7 @@ class Many:
 class Selection:
     """What is wanted of one row."""
 
-    members: tuple[Constant | Value | One | Many, ...]
+    members: tuple[Constant | Value | Tag | One | Many, ...]
 
 
 class About(Enum):

@@ -20,11 +20,12 @@ Nothing that a caller sent gets into the text but response names, as Python lite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.selections import About, Constant
+from services.catalogue.versions import tag_of_fields
 from services.storage.layout import (
     Column,
     EdgesLayout,
@@ -35,6 +36,7 @@ from services.storage.layout import (
     RootLayout,
     RowLayout,
     RowsLayout,
+    TagLayout,
 )
 from services.storage.shapes import Bound
 from services.storage.values import cursor_writer, list_reader, names
@@ -44,15 +46,13 @@ Assembly = Callable[[Sequence[Any] | None, Sequence[Bound]], dict[str, Any]]
 
 def assembly(roots: Sequence[tuple[str, RootLayout]], places: int, cursors: CursorCodec) -> tuple[Assembly, str]:
     """The function for a layout whose row has so many places, and its source."""
-    writer = _Writer(cursors)
-    letter = "p"
-    if len(roots) == 1 and isinstance(roots[0][1], RowLayout) and roots[0][1].rows is None:
-        writer.lines.append(f"if row is None: return {{{roots[0][0]!r}: None}}")
-        letter = "x"
+    is_row = len(roots) == 1 and isinstance(roots[0][1], RowLayout) and roots[0][1].rows is None
+    writer = _Writer(cursors, places, is_row=is_row)
+    letter = "x" if is_row else "p"
     shown = ", ".join(f"{key!r}: {writer.root(root)}" for key, root in roots)
+    guard = [f"if row is None: return {{{roots[0][0]!r}: None}}"] if is_row else []
     unpack = [f"({', '.join(f'{letter}{place}' for place in range(places))},) = row"] if places else []
-    body = [*writer.lines, *unpack] if letter == "x" else [*unpack, *writer.lines]
-    body.append(f"return {{{shown}}}")
+    body = [*guard, *unpack, *writer.lines, f"return {{{shown}}}"]
     source = "def assemble(row, slots):\n" + "\n".join(f"    {line}" for line in body) + "\n"
     exec(compile(source, "<plan>", "exec"), writer.namespace)  # noqa: S102 - the text is all ours, see above
     made: Assembly = writer.namespace["assemble"]
@@ -60,10 +60,15 @@ def assembly(roots: Sequence[tuple[str, RootLayout]], places: int, cursors: Curs
 
 
 class _Writer:
-    """Writes the function's lines; what they call by name is put in the namespace."""
+    """Writes the function's lines; what they call by name is put in the namespace.
 
-    def __init__(self, cursors: CursorCodec) -> None:
-        self.cursors = cursors
+    `is_row`: the row's places are values instead of arrays. Places from `places` on are made here.
+    """
+
+    def __init__(self, cursors: CursorCodec, places: int, *, is_row: bool) -> None:
+        self.cursors, self.is_row = cursors, is_row
+        self._next_place = places
+        self._tags: dict[TagLayout, int] = {}
         self.lines: list[str] = []
         self.namespace: dict[str, Any] = {}
         self._numbers = 0
@@ -98,13 +103,24 @@ class _Writer:
         """The name of the list of a level's objects; `rows` is any of its arrays."""
         used: dict[int, None] = {}
         shown, name = self._object(row, used), self._name("o")
-        names = [f"x{place}" for place in used]
-        if len(names) > 1:
-            each = f"for {', '.join(names)} in zip({', '.join(f'p{place}' for place in used)})"
-        else:
-            each = f"for {names[0]} in p{next(iter(used))}" if names else f"for _ in p{rows}"
+        each = _each(used) if used else f"for _ in p{rows}"
         self.lines.append(f"{name} = [{shown} {each}] if p{rows} else []")
         return name
+
+    def _tag(self, layout: TagLayout) -> int:
+        """The place of the tags, which are made when they are first asked for."""
+        if layout not in self._tags:
+            used: dict[int, None] = {}
+            shown = f"{self._put(tag_of_fields)}({self._object(ObjectLayout([*layout.fields]), used)})"
+            if layout.present is not None:
+                shown = f"(None if x{layout.present} is None else {shown})"
+            place = self._tags[layout] = self._next_place
+            self._next_place += 1
+            made = f"x{place} = {shown}"
+            if not self.is_row:
+                made = f"p{place} = [{shown} {_each(used)}] if p{next(iter(used))} else []"
+            self.lines.append(made)
+        return self._tags[layout]
 
     def _object(self, row: ObjectLayout, used: dict[int, None]) -> str:
         """The expression of one object; notes the arrays it is made of."""
@@ -113,12 +129,16 @@ class _Writer:
             members.append(f"{key!r}: {self._member(member, used)}")
         return f"{{{', '.join(members)}}}"
 
-    def _member(self, member: Constant | Column | ObjectLayout | PageLayout, used: dict[int, None]) -> str:
+    def _member(self, member: Constant | Column | TagLayout | ObjectLayout | PageLayout, used: dict[int, None]) -> str:
         if isinstance(member, Constant):
             return repr(member.value)
         if isinstance(member, Column):
             used[member.place] = None
             return self._value(member)
+        if isinstance(member, TagLayout):
+            place = self._tag(member)
+            used[place] = None
+            return f"x{place}"
         if isinstance(member, ObjectLayout):
             assert member.present is not None
             used[member.present] = None
@@ -225,6 +245,14 @@ class _Writer:
         name = self._name("n")
         self.namespace[name] = value
         return name
+
+
+def _each(used: Iterable[int]) -> str:
+    """The loop over the arrays at these places, at least one."""
+    names, arrays = [f"x{place}" for place in used], [f"p{place}" for place in used]
+    if len(names) == 1:
+        return f"for {names[0]} in {arrays[0]}"
+    return f"for {', '.join(names)} in zip({', '.join(arrays)})"
 
 
 def _fact(fact: Constant | About, layout: PageLayout, rows: str, more: str, size: str, cursor: str) -> str:

@@ -24,10 +24,12 @@ from services.catalogue.selections import (
     RowRoot,
     Rows,
     Selection,
+    Tag,
     Value,
     facts_of,
     selections_of,
 )
+from services.catalogue.versions import tag_of_record
 from services.storage.records import Records
 
 Shown = dict[str, Any]
@@ -96,9 +98,13 @@ class _General:
     async def _rows(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> list[Shown]:
         """What is wanted of each record."""
         shown: list[Shown] = [{} for _ in records]
+        values: Sequence[Any] = ()
+        tags: Sequence[str] = ()
         for member in selection.members:
-            if isinstance(member, (Constant, Value)):
-                values: Sequence[Any] = [_value(resource, record, member) for record in records]
+            if isinstance(member, Tag):
+                values = tags = tags or [tag_of_record(resource, record) for record in records]
+            elif isinstance(member, (Constant, Value)):
+                values = [_value(resource, record, member) for record in records]
             elif isinstance(member, One):
                 values = await self._one(member, records)
             else:

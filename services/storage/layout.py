@@ -25,11 +25,22 @@ class Column:
     by_name: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TagLayout:
+    """The version of each row of a level: a digest of all its fields; null where the array at `present` is.
+
+    The same object wherever it is shown of the same rows, so that it is made once.
+    """
+
+    fields: Sequence[tuple[str, Column]]
+    present: int | None
+
+
 @dataclass(slots=True)
 class ObjectLayout:
     """An object for each row of a level, null where the array at `present` is."""
 
-    members: list[tuple[str, Constant | Column | ObjectLayout | PageLayout]]
+    members: list[tuple[str, Constant | Column | TagLayout | ObjectLayout | PageLayout]]
     present: int | None = None
 
 

@@ -13,7 +13,7 @@ from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 from services.catalogue.selections import Many
-from services.storage.layout import PageLayout
+from services.storage.layout import Column, PageLayout, TagLayout
 
 KEY: Final = FieldType(UUID)
 Field = Callable[[str], ColumnElement[Any]]
@@ -46,6 +46,7 @@ class Frame:
         self._field = field
         self._columns: dict[str, ColumnElement[Any]] = {}
         self.joined: dict[Relation, Frame] = {}
+        self._tag: TagLayout | None = None
 
     def column(self, name: str) -> ColumnElement[Any]:
         """A field's column, the same object each time."""
@@ -56,6 +57,13 @@ class Frame:
     def place(self, name: str) -> int:
         """The place of a field's array in the last row."""
         return self.level.place(self.column(name), self.resource.fields[name])
+
+    def tag(self) -> TagLayout:
+        """The row's version."""
+        if self._tag is None:
+            fields = [(name, Column(self.place(name), kind)) for name, kind in self.resource.fields.items()]
+            self._tag = TagLayout(fields, None if self.own else self.place("id"))
+        return self._tag
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ from services.catalogue.selections import (
     RowRoot,
     Rows,
     Selection,
+    Tag,
     Value,
     facts_of,
     selections_of,
@@ -246,6 +247,8 @@ class _Builder:
             elif isinstance(member, Value):
                 kind = frame.resource.fields[member.field]
                 members.append((member.key, Column(frame.place(member.field), kind, member.by_name)))
+            elif isinstance(member, Tag):
+                members.append((member.key, frame.tag()))
             elif isinstance(member, One):
                 joined = self._join(frame, member)
                 below = self._object(joined, member.selection)
@@ -289,6 +292,8 @@ class _Builder:
             for member in selection.members:
                 if isinstance(member, Value):
                     found[member.field] = None
+                elif isinstance(member, Tag):
+                    found |= dict.fromkeys(resource.fields)
                 elif isinstance(member, One):
                     found[member.relation.local] = None
         return list(found)

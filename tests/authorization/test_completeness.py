@@ -13,6 +13,7 @@ from graphql_schema.schema import build_schema
 from rest.openapi import openapi_document
 from services.catalogue import Catalogue, Kind, Operation, Policy, Resource
 from services.catalogue.naming import camel, pascal
+from services.catalogue.versions import ETAG
 
 TENANT = "workspace_id"
 OPEN_TO_ALL = {
@@ -64,9 +65,9 @@ def is_ruled(operation: Operation) -> bool:
 
 
 def public_in_graphql(catalogue: Catalogue, resource: Resource[Any]) -> set[str]:
-    """The fields of a resource's type."""
+    """The fields of a resource's type, save its version, which REST has as a header."""
     kind: Any = build_schema(catalogue)._schema.get_type(pascal(resource.name))
-    return set(kind.fields)
+    return set(kind.fields) - {ETAG}
 
 
 def test_public_fields_are_those_of_the_read_model_and_relations(catalogue: Catalogue) -> None:

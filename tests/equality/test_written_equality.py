@@ -11,6 +11,7 @@ from typing import Any, Final
 from graphql_schema.naming import field_name
 from services.catalogue import Operation, Resource
 from services.catalogue.naming import camel, pascal
+from services.catalogue.versions import LENGTH
 from tests.equality.conftest import Pair
 from tests.support.asgi import graphql, observed
 from tests.support.generated.choices import SIZE, Choices
@@ -22,6 +23,7 @@ TIMES: Final = 6
 _IDENTIFIER: Final = re.compile(r"\b[a-z]{3}_[0-9a-f]{32}\b")
 _INSTANT: Final = re.compile(r"\b20(2[1-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _CURSOR: Final = re.compile(r'"[A-Za-z0-9_-]{30,}"')
+_TAG: Final = re.compile(rf'"[A-Za-z0-9_-]{{{LENGTH}}}"')
 
 
 async def test_results_of_writes_are_alike_on_both_paths(twins: Pair) -> None:
@@ -110,7 +112,10 @@ def _selections(operation: Operation) -> Iterator[str]:
 
 
 def _normal(body: Any) -> str:
-    """Without what must differ: what is new has an identifier and an instant of its own in each database."""
+    """Without what must differ: what is new has an identifier and an instant of its own in each database.
+
+    So the versions of what is changed differ, too.
+    """
     for error in body.get("errors", ()):
         error["extensions"].pop("request_id", None)
     text = json.dumps(body)
@@ -120,4 +125,4 @@ def _normal(body: Any) -> str:
         found = match[0]
         return found if int(found[-32:][12], 16) != 7 else known.setdefault(found, f"new {len(known)}")
 
-    return _INSTANT.sub("then", _CURSOR.sub('"cursor"', _IDENTIFIER.sub(named, text)))
+    return _INSTANT.sub("then", _TAG.sub('"tag"', _CURSOR.sub('"cursor"', _IDENTIFIER.sub(named, text))))

@@ -67,6 +67,22 @@ async def test_what_is_left_out_of_a_change_stays(face: Face, ada: Account, *, a
 
 
 @BOTH
+async def test_entries_can_expect_a_version(face: Face, ada: Account, item: Row, *, atomic: bool) -> None:
+    first = await batch(face, ada, {"update": {"id": item["id"], "title": "Once"}}, atomic=atomic)
+    known = {"id": item["id"], "expected_version": first[0]["etag"]}
+    second = await batch(face, ada, {"update": {**known, "title": "Twice"}}, atomic=atomic)
+    assert (second[0]["status"], second[0]["data"]["title"]) == (200, "Twice")
+    assert second[0]["etag"] != first[0]["etag"]
+    if atomic:
+        answer = await face.call("batch_items", ada, {"operations": [{"delete": known}]})
+        assert (answer.problem, answer.status) == ("precondition_failed", 412)
+    else:
+        stale = await batch(face, ada, {"delete": known}, atomic=False)
+        assert (stale[0]["status"], stale[0]["problem"]["code"]) == (412, "precondition_failed")
+    assert await titles(face, ada) == ["Twice"]
+
+
+@BOTH
 async def test_deleted_row_is_not_shown(face: Face, ada: Account, item: Row, *, atomic: bool) -> None:
     results = await batch(
         face, ada, {"update": {"id": item["id"], "title": "Gone"}}, {"delete": {"id": item["id"]}}, atomic=atomic

@@ -38,6 +38,13 @@ class OddRead(ReadModel):
     title: complex
 
 
+class VersionedRead(ReadModel):
+    """A book with what every row has."""
+
+    id: Annotated[UUID, Identifier("bok")]
+    etag: str
+
+
 class TaggedRead(ReadModel):
     """A book with a list, which cannot be filtered."""
 
@@ -60,6 +67,11 @@ RESOURCES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"read": PricedRead},
         'book: its read model names "price", which is not a column of Book.',
         'Use one of: "id", "isbn_id", "shelf_id", "title".',
+    ),
+    "field has the name of the version": (
+        {"read": VersionedRead},
+        "book: VersionedRead.etag has the name of what GraphQL calls the version of every row.",
+        "Give the field another name.",
     ),
     "filter is no field": (
         {"filters": ["title", "isbn_id"]},

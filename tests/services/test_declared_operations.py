@@ -21,6 +21,12 @@ class BookCreate(InputModel):
     title: str
 
 
+class VersionedUpdate(InputModel):
+    """A change that says for itself which version it is of."""
+
+    expected_version: str
+
+
 class OddCreate(InputModel):
     """A book of a type that no face knows."""
 
@@ -179,6 +185,27 @@ def test_second_operation_at_the_same_address_is_refused() -> None:
         return Catalogue([BOOKS], [BOOKS.list(), BOOKS.list(name="all_books")])  # here
 
     expect_fault(wrong, 'all_books: its address "books" is that of list_books already.', "Pass address=….")
+
+
+def test_input_with_the_name_of_the_version_is_refused() -> None:
+    @BOOKS.update()
+    async def update_book(call: Call, row: Book, data: VersionedUpdate) -> Book:
+        """Change a book."""
+        return row
+
+    @BOOKS.create()
+    async def create_book(call: Call, data: VersionedUpdate) -> Book:
+        """Add a book, which has no version yet."""
+        return Book()
+
+    Catalogue([BOOKS, SHELVES], [create_book])
+    with pytest.raises(DeclarationError) as caught:
+        Catalogue([BOOKS, SHELVES], [update_book])
+    assert caught.value.location == update_book.location
+    assert caught.value.fault == (
+        "update_book: VersionedUpdate.expected_version has the name of what GraphQL takes beside the input."
+    )
+    assert caught.value.mend == "Give the field another name."
 
 
 def test_operation_of_a_resource_that_is_not_there_is_refused() -> None:

@@ -47,6 +47,10 @@ def relation_named_like_a_field() -> object:
     return Catalogue([shelf(), book(relations=[one("shelf", reverse="name")])], [])  # here
 
 
+def relation_named_like_the_version() -> object:
+    return Catalogue([shelf(), book(relations=[one("shelf", reverse="etag")])], [])  # here
+
+
 def relation_named_twice() -> object:
     return Catalogue([shelf(), book(relations=[one("shelf"), one("shelf")])], [])  # here
 
@@ -95,6 +99,10 @@ RELATIONS: dict[Callable[[], object], tuple[str, str]] = {
     ),
     relation_named_like_a_field: (
         'shelf: there is a field or relation "name" already.',
+        "Give the relation, or its reverse, another name.",
+    ),
+    relation_named_like_the_version: (
+        'shelf: there is a field or relation "etag" already.',
         "Give the relation, or its reverse, another name.",
     ),
     relation_named_twice: (

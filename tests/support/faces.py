@@ -16,6 +16,7 @@ import orjson
 from gateway.parity.answers import Answer, snake_path
 from gateway.parity.documents import graphql_answer, graphql_filter, graphql_request
 from gateway.parity.requests import rest_answer, rest_request
+from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation
 from tests.support.accounts import Account
 
@@ -34,9 +35,16 @@ class Face:
 
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
-        **arguments: Any,
+        expected: str | None = None, **arguments: Any,
     ) -> Answer:  # fmt: skip
-        """Call an operation by its name. `arguments` are those of a list: limit, after, filter, sort, q."""
+        """Call an operation by its name. `arguments` are those of a list: limit, after, filter, sort, q.
+
+        `expected` is the version that the row must have, or `*`.
+        """
+        raise NotImplementedError
+
+    async def version(self, name: str, actor: Account, id: str) -> str:
+        """The version of a row, by the name of the operation that gets it."""
         raise NotImplementedError
 
     async def ok(
@@ -59,17 +67,27 @@ class RestFace(Face):
 
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
-        **arguments: Any,
+        expected: str | None = None, **arguments: Any,
     ) -> Answer:  # fmt: skip
-        asked = rest_request(self.operation(name), id, data, arguments)
-        return self.read(await self.send(asked.method, asked.path, actor, params=asked.query, content=asked.content))
+        asked = rest_request(self.operation(name), id, data, arguments, expected)
+        answer = await self.send(
+            asked.method, asked.path, actor, params=asked.query, content=asked.content, headers=asked.headers
+        )
+        return self.read(answer)
+
+    async def version(self, name: str, actor: Account, id: str) -> str:
+        """By `ETag`."""
+        answer = await self.send("GET", f"/{self.operation(name).address.replace('{id}', id)}", actor)
+        assert answer.status_code == 200, answer.text
+        tag: str = answer.headers["etag"].strip('"')
+        return tag
 
     async def send(
         self, method: str, path: str, actor: Account | None = None, *, params: Mapping[str, str] | None = None,
-        content: bytes | None = None, media_type: str = "application/json",
+        content: bytes | None = None, media_type: str = "application/json", headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:  # fmt: skip
         """One request; `path` is below /api/v1, and may have a query string of its own."""
-        headers = {**(actor.headers if actor else {}), "Content-Type": media_type}
+        headers = {**(actor.headers if actor else {}), "Content-Type": media_type, **(headers or {})}
         url = httpx.URL(f"/api/v1{path}")
         return await self.client.request(
             method, url.copy_merge_params(params) if params else url, content=content, headers=headers
@@ -98,11 +116,18 @@ class GraphQLFace(Face):
 
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
-        **arguments: Any,
+        expected: str | None = None, **arguments: Any,
     ) -> Answer:  # fmt: skip
         operation = self.operation(name)
-        answer = await self.post(graphql_request(operation, id, data, arguments), actor)
+        answer = await self.post(graphql_request(operation, id, data, arguments, expected), actor)
         return graphql_answer(operation, answer.json(), len(answer.content))
+
+    async def version(self, name: str, actor: Account, id: str) -> str:
+        """By `etag`."""
+        field = field_name(self.operation(name))
+        found = await self.data(f"query($id: ID!) {{ {field}(id: $id) {{ etag }} }}", {"id": id}, actor)
+        tag: str = found[field]["etag"]
+        return tag
 
     async def post(
         self, body: Any, actor: Account | None = None, *, media_type: str = "application/json", accept: str = "*/*"
