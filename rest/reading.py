@@ -7,7 +7,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_rest
-from rest.representation import listing
+from rest.representation import linked_listing
 from rest.routes import RestRoute
 from services.catalogue import Query, Selection
 from services.catalogue.selections import Input, ListRoot, Many, RowRoot, Value
@@ -74,10 +74,10 @@ def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -
     operation, resource = route.operation, route.resource
     assert resource is not None
     if route.relation is not None:
-        many = Many(KEY, route.relation, behind, listing(selection, count=count))
+        many = Many(KEY, route.relation, behind, linked_listing(selection, count=count))
         return RowRoot(KEY, route.relation.source, None, 0, Selection((many,)))
     assert operation is not None
     if route.is_list:
-        return ListRoot(KEY, resource, operation.where, 0, listing(selection, count=count))
+        return ListRoot(KEY, resource, operation.where, 0, linked_listing(selection, count=count))
     where = operation.where if operation.is_read else None
     return RowRoot(KEY, resource, where, 0 if where is None else None, selection)
