@@ -168,7 +168,8 @@ async def _listed(gateway: Gateway, operation: Operation, actor: Actor, argument
     assert resource is not None
     asked = list_arguments(resource, arguments)
     page: Page = await gateway.page(operation, actor, asked)
-    about: dict[str, Any] = {"has_next": page.has_next, "next": page.cursors[-1] if page.has_next else None}
+    following = page.cursors[-1] if page.has_next and page.cursors else None
+    about: dict[str, Any] = {"has_next": page.has_next, "next": following}
     if arguments.get("count"):
         about["total"] = await gateway.count(operation, actor, asked.whole())
     return {"data": [_row(resource, each) for each in page.records], "page": about}
