@@ -21,6 +21,7 @@ from gateway.parity.sandbox import Sandbox
 from gateway.parity.world import CLIENT
 from rest.problems import problem_members
 from rest.reading import KEY, Queries
+from rest.representation import take_previous
 from rest.routes import RestRoute, rest_routes
 from services.auth.authentication import Authenticator, Presented
 from services.authorization import authorize
@@ -148,6 +149,8 @@ class Ways:
         found = (await self.sandbox.reference.read(query, slots, actor))[KEY]
         if found is None:
             raise Problem(NOT_FOUND)
+        if made.operation.kind is Kind.LIST:
+            take_previous(found)
         return found
 
 
