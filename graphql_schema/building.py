@@ -13,6 +13,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from graphql_schema.context import Info
+from services.catalogue.naming import sentence
 from services.catalogue.scalars import FieldType
 
 DateTime = NewType("DateTime", str)
@@ -60,7 +61,7 @@ def described_enum(kind: type[Enum], description: str) -> Any:
     """A GraphQL enum whose members are described by their values in words."""
     made: Any = strawberry.enum(kind, description=description)
     for each in made.__strawberry_definition__.values:
-        each.description = f"{str(each.value).replace('_', ' ').capitalize()}."
+        each.description = sentence(str(each.value))
     return made
 
 

@@ -1,7 +1,7 @@
 """How many rows a document could ask for, known before anything is run.
 
-Every list counts as full: a page of `first` rows, each with what is asked for below it. A fragment is weighed once,
-however often it is spread.
+Every list counts as full: a page of `first` or `last` rows, each with what is asked for below it. A fragment is weighed
+once, however often it is spread.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ MAX_QUERIES: Final = 50
 MAX_MUTATIONS: Final = 20
 """Fields at the top of a document."""
 
-_SIZES: Final = ("first", "ids")
+_PAGES: Final = ("first", "last")
+_SIZES: Final = (*_PAGES, "ids")
 """Arguments that say how much is asked for."""
 
 _CONNECTION_PARTS: Final = ("Connection", "Edge")
@@ -61,7 +62,7 @@ def check_complexity(
 
 
 def size_variables(operation: OperationDefinitionNode, document: DocumentNode) -> tuple[str, ...]:
-    """The variables of an operation that say how much is asked for: those of `first` and `ids`."""
+    """The variables of an operation that say how much is asked for: those of `first`, `last` and `ids`."""
     finder = _SizeVariables()
     visit(document, finder)
     named = {each.variable.name.value for each in operation.variable_definitions or ()}
@@ -150,8 +151,8 @@ class _Scale:
         """How many rows the field could have: a page of a connection, the identifiers of `nodes`, otherwise one."""
         given = {each.name.value: each.value for each in node.arguments or ()}
         if kind.name.endswith("Connection") and not _is_row(kind):
-            value = self._value(given.get("first"))
-            return min(max(value, 1), MAX_LIMIT) if isinstance(value, int) else DEFAULT_LIMIT
+            sizes = [value for value in (self._value(given.get(each)) for each in _PAGES) if isinstance(value, int)]
+            return min(max(1, *sizes), MAX_LIMIT) if sizes else DEFAULT_LIMIT
         if "ids" in given:
             listed = given["ids"]
             value = listed.values if isinstance(listed, ListValueNode) else self._value(listed)

@@ -42,7 +42,7 @@ _WORDS = {
 }
 
 # The services' names of list arguments, as GraphQL has them.
-_NAMES = {"limit": "first", "sort": "order_by", "q": "search"}
+_NAMES = {"sort": "order_by", "q": "search"}
 
 
 @strawberry.type(description="Where a page stands in its list (Relay).")
@@ -98,8 +98,10 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
 def list_parameters(resource: Resource[Any]) -> tuple[Argument, ...]:
     """The arguments of a list of the resource."""
     found = [
-        Argument("first", int, f"How many at most: 1 to {MAX_LIMIT}, {DEFAULT_LIMIT} if left out."),
-        Argument("after", str, "A cursor: the page behind it."),
+        Argument("first", int, f"How many at most, from the start: 1 to {MAX_LIMIT}, {DEFAULT_LIMIT} if left out."),
+        Argument("after", str, "A cursor: only what is behind it."),
+        Argument("last", int, f"How many at most, from the end (as `before` alone means it): 1 to {MAX_LIMIT}."),
+        Argument("before", str, "A cursor: only what is before it."),
         Argument("filter", filter_type(resource), "Which rows to list."),
         Argument("order_by", list_of(order_type(resource)), "How to sort; newest first if left out."),
     ]
@@ -117,8 +119,10 @@ def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any]) -> Lis
     """The same of arguments that are plain data."""
     order = values.get("order_by") or []
     data = {
-        "limit": values.get("first"),
+        "first": values.get("first"),
         "after": values.get("after"),
+        "last": values.get("last"),
+        "before": values.get("before"),
         "filter": values.get("filter"),
         "sort": [("-" if each.get("direction") == OrderDirection.DESC.value else "") + each["field"] for each in order],
         "q": values.get("search"),

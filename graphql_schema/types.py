@@ -15,7 +15,7 @@ from graphql_schema.lists import ConnectionValue, connection_type, list_paramete
 from services.authorization import authorize_read
 from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
 from services.catalogue.models import description_of, fields_of
-from services.catalogue.naming import pascal
+from services.catalogue.naming import pascal, words
 from services.catalogue.scalars import FieldType
 from services.catalogue.versions import ETAG, tag_of_record
 
@@ -77,7 +77,7 @@ class Types:
 
     def _relation(self, relation: Relation) -> StrawberryField:
         target = relation.target
-        words = relation.name.replace("_", " ")
+        what = words(relation.name)
         if not relation.many:
 
             async def one(node: Node, info: Info, values: dict[str, Any]) -> Any:
@@ -85,7 +85,7 @@ class Types:
                 key = node.record[relation.local]
                 return None if key is None else self.wrap(target, await info.context.loaders.row(target, key))
 
-            description = f"The {words}; null if there is none, or if it is not readable."
+            description = f"The {what}; null if there is none, or if it is not readable."
             return field(relation.name, nullable(self._classes[target]), description, one)
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
@@ -99,7 +99,7 @@ class Types:
             return self.wrap_page(target, page, lambda: loaders.count(relation, key, whole))
 
         return field(
-            relation.name, nullable(self._connections[target]), f"The {words}, a page at a time.", many,
+            relation.name, nullable(self._connections[target]), f"The {what}, a page at a time.", many,
             list_parameters(target),
         )  # fmt: skip
 

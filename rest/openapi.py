@@ -13,7 +13,7 @@ from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Resource
-from services.catalogue.naming import camel, pascal
+from services.catalogue.naming import camel, pascal, words
 from services.catalogue.problems import (
     BAD_REQUEST,
     INSUFFICIENT_SCOPE,
@@ -31,6 +31,7 @@ from services.catalogue.problems import (
 )
 
 _JSON: Final = "application/json"
+_LINKS: Final = "To the next page, the one before, and the first (RFC 8288), as far as there are such."
 
 
 def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: str) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str]
     assert relation is not None
     problems = (UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, VALIDATION_FAILED)
     scopes = sorted({relation.source.read_scope, relation.target.read_scope})
-    what = relation.name.replace("_", " ")
+    what = words(relation.name)
     description = f"List the {what} of one {relation.source.noun}, a page at a time."
     return f"list_{relation.source.name}_{relation.name}", description, problems, scopes, False
 
@@ -151,7 +152,7 @@ def _success(route: RestRoute) -> dict[str, Any]:
     text = {"schema": {"type": "string"}}
     found["headers"] = dict(ETAG)
     if route.is_list:
-        found["headers"]["Link"] = {"description": "The next page (RFC 8288), if there is one.", **text}
+        found["headers"]["Link"] = {"description": _LINKS, **text}
     elif route.status == 201:
         found["headers"]["Location"] = {"description": "Where it can be read.", **text}
     return found

@@ -11,6 +11,7 @@ from services.catalogue.cursors import MAX_CURSOR
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
 from services.catalogue.scalars import FieldType, Operator
 
+_CURSOR: Final = {"type": "string", "maxLength": MAX_CURSOR}
 _WORDS: Final = {
     Operator.EQ: "is",
     Operator.NE: "is not",
@@ -48,7 +49,8 @@ def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     sorts = [name for field in (*resource.sorts, "id") for name in (field, f"-{field}")]
     found = [
         _query("limit", "How many at most.", _integer(1, MAX_LIMIT, DEFAULT_LIMIT)),
-        _query("after", "A cursor: the page behind it.", {"type": "string", "maxLength": MAX_CURSOR}),
+        _query("after", "A cursor: the page behind it.", _CURSOR),
+        _query("before", "A cursor: the page before it; beside `after`, where the pages end.", _CURSOR),
         _query("skip", "How many to pass over; for paging by hand.", _integer(0, MAX_SKIP, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
         _listed("sort", f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}.", sorts),

@@ -1,7 +1,8 @@
 """The grammar of query strings: pages, filters, orders, search, and what to include.
 
-`limit`, `after`, `skip`, `count=true`, `sort=-created_at,title`, `q=words`, `status=open`, `created_at[gte]=…`,
-`status[in]=open,done`, `filter=<JSON>`, `include=labels,comments.author`, `fields=id,title,comments.body`.
+`limit`, `after`, `before`, `skip`, `count=true`, `sort=-created_at,title`, `q=words`, `status=open`,
+`created_at[gte]=…`, `status[in]=open,done`, `filter=<JSON>`, `include=labels,comments.author`,
+`fields=id,title,comments.body`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _LONGEST: Final = 12
 """Characters of an integer that is worth looking at."""
-_LIST_PARAMETERS: Final = ("limit", "after", "skip", "sort", "q", "filter")
+_LIST_PARAMETERS: Final = ("limit", "after", "before", "skip", "sort", "q", "filter")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 Parameters = dict[str, str]

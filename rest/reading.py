@@ -7,7 +7,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_rest
-from rest.representation import listing
+from rest.representation import linked_listing
 from rest.routes import RestRoute
 from services.batching import ROWS
 from services.catalogue import Query, Selection
@@ -79,11 +79,11 @@ def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -
     if route.is_batch:
         return NodesRoot(ROWS, True, 0, ((resource, _tagged(selection)),))
     if route.relation is not None:
-        many = Many(KEY, route.relation, behind, listing(selection, count=count))
+        many = Many(KEY, route.relation, behind, linked_listing(selection, count=count))
         return RowRoot(KEY, route.relation.source, None, 0, Selection((many,)))
     assert operation is not None
     if route.is_list:
-        return ListRoot(KEY, resource, operation.where, 0, listing(selection, count=count))
+        return ListRoot(KEY, resource, operation.where, 0, linked_listing(selection, count=count))
     if not operation.is_read:
         return RowRoot(KEY, resource, None, 0, _tagged(selection))
     return RowRoot(KEY, resource, operation.where, 0 if operation.where is None else None, selection)

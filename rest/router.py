@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
-from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
@@ -16,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rest import oauth2
 from rest.batches import outcome_members
 from rest.conditional import JSON, expected_of, quoted, representation
+from rest.links import page_links
 from rest.problems import problem_response
-from rest.query import Parameters, parameters, refuse_rest
+from rest.query import parameters, refuse_rest
 from rest.reading import KEY, TAG, Queries
 from rest.routes import RestRoute, rest_routes
 from services import authorization
@@ -105,7 +105,9 @@ async def _read(route: RestRoute, queries: Queries, request: Request, gateway: G
         found = found[KEY]
     if found is None:
         raise Problem(NOT_FOUND)
-    headers = _links(request, found["page"]["next"]) if route.is_list else {}
+    headers = {}
+    if route.is_list:
+        headers = page_links(request, inputs[0] if route.relation is None else inputs[-1], found)
     return representation(orjson.dumps(found), headers, expected)
 
 
@@ -171,12 +173,3 @@ def _key(route: RestRoute, request: Request) -> UUID:
     assert resource
     key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
     return key
-
-
-def _links(request: Request, cursor: str | None) -> dict[str, str]:
-    """`Link` (RFC 8288) to the next page, as a reference relative to the origin."""
-    if cursor is None:
-        return {}
-    kept: Parameters = {name: value for name, value in request.query_params.items() if name not in ("after", "skip")}
-    query = urlencode({**kept, "after": cursor})
-    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}

@@ -15,7 +15,7 @@ from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
 from services.catalogue.versions import EXPECTED
 
-ARGUMENTS: Final = {"first": "limit", "order_by": "sort", "search": "q"}
+ARGUMENTS: Final = {"first": "limit", "last": "limit", "order_by": "sort", "search": "q"}
 """What lists call their arguments here, and on REST."""
 _PROBLEM: Final = "type title status code detail errors { field code message }"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
@@ -60,11 +60,14 @@ def _list(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     assert resource is not None
     name = pascal(resource.name)
     types = {
-        "first": "Int", "after": "String", "filter": f"{name}Filter", "orderBy": f"[{name}Order!]", "search": "String",
+        "first": "Int", "after": "String", "last": "Int", "before": "String", "filter": f"{name}Filter",
+        "orderBy": f"[{name}Order!]", "search": "String",
     }  # fmt: skip
+    after, before = arguments.get("after"), arguments.get("before")
     values = {
-        "first": arguments.get("limit"),
-        "after": arguments.get("after"),
+        "last" if before is not None and after is None else "first": arguments.get("limit"),
+        "after": after,
+        "before": before,
         "filter": graphql_filter(resource, arguments["filter"]) if arguments.get("filter") is not None else None,
         "orderBy": [_order(each) for each in arguments["sort"]] if arguments.get("sort") is not None else None,
         "search": arguments.get("q"),

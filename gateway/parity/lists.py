@@ -39,6 +39,8 @@ def _pages(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Argumen
     if row is not None:
         after = world.cursors.encode(resource, [Order("id", descending=True)], [row.key])
         yield "a page behind a cursor", {"after": after, "limit": 2}
+        yield "a page before a cursor", {"before": after, "limit": 2}
+        yield "a page between two cursors", {"after": after, "before": after, "limit": 2}
 
 
 def _orders(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
@@ -69,6 +71,7 @@ def _wrong(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Argumen
     yield "an unknown filter", {"filter": {"nonsense": {"eq": 1}}}
     yield "a garbage cursor", {"after": "garbage"}
     yield "a foreign cursor", {"after": _cursor(world, resource)}
+    yield "a foreign cursor to end at", {"before": _cursor(world, resource)}
     for name in resource.filters[:1]:
         yield "an unknown operator", {"filter": {name: {"nonsense": 1}}}
         yield "a wrong value", {"filter": {name: {"eq": {"a": 1}}}}

@@ -22,6 +22,7 @@ from gateway.parity.world import CLIENT
 from rest.batches import outcome_members
 from rest.problems import problem_members
 from rest.reading import KEY, TAG, Queries
+from rest.representation import take_previous
 from rest.routes import RestRoute, rest_routes
 from services.auth.authentication import Authenticator, Presented
 from services.authorization import authorize
@@ -167,6 +168,8 @@ class Ways:
         found = (await self.sandbox.reference.read(query, slots, actor))[KEY]
         if found is None:
             raise Problem(NOT_FOUND)
+        if made.operation.kind is Kind.LIST:
+            take_previous(found)
         return found
 
 
@@ -195,7 +198,8 @@ async def _listed(gateway: Gateway, operation: Operation, actor: Actor, argument
     assert resource is not None
     asked = list_arguments(resource, arguments)
     page: Page = await gateway.page(operation, actor, asked)
-    about: dict[str, Any] = {"has_next": page.has_next, "next": page.cursors[-1] if page.has_next else None}
+    following = page.cursors[-1] if page.has_next and page.cursors else None
+    about: dict[str, Any] = {"has_next": page.has_next, "next": following}
     if arguments.get("count"):
         about["total"] = await gateway.count(operation, actor, asked.whole())
     return {"data": [_row(resource, each) for each in page.records], "page": about}

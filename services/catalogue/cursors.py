@@ -1,4 +1,4 @@
-"""Opaque cursors: where a page of a list ends, signed, and bound to the list's resource and order.
+"""Opaque cursors: where a page of a list begins or ends, signed, and bound to the list's resource and order.
 
 A cursor is base64url (RFC 4648, unpadded) of a JSON list of the order's values in the last row, behind a MAC over these
 values, the resource and the order. A cursor that was tampered with, or belongs to another order, is a Problem.
@@ -36,6 +36,11 @@ class Order:
     def __str__(self) -> str:
         return f"-{self.field}" if self.descending else self.field
 
+    @property
+    def reversed(self) -> Order:
+        """The same field the other way round."""
+        return Order(self.field, not self.descending)
+
 
 @dataclass(frozen=True, slots=True)
 class CursorCodec:
@@ -44,7 +49,7 @@ class CursorCodec:
     key: bytes
 
     def encode(self, resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> str:
-        """The cursor behind a row with these values of the order's fields."""
+        """The cursor of a row with these values of the order's fields."""
         plain = [None if v is None else resource.serialise(o.field, v) for o, v in zip(order, values, strict=True)]
         return self.sign(resource, order, plain)
 

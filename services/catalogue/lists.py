@@ -28,7 +28,11 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ListArguments:
-    """How a list is asked for. `order` always ends with the key, so it is total; `after` is an undecoded cursor."""
+    """How a list is asked for. `order` always ends with the key, so it is total.
+
+    The page is of the rows between `after` and `before`, which are undecoded cursors: the first `limit` of them, or if
+    `backward` the last. Either way it is in the list's order.
+    """
 
     order: tuple[Order, ...]
     limit: int = DEFAULT_LIMIT
@@ -36,6 +40,21 @@ class ListArguments:
     skip: int = 0
     filter: Filter | None = None
     search: str | None = None
+    before: str | None = None
+    backward: bool = False
+
+    @property
+    def reading(self) -> tuple[Order, ...]:
+        """The order in which the rows are read, so that the page's come first: backwards, the list's turned round."""
+        return tuple(each.reversed for each in self.order) if self.backward else self.order
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether reading begins within the list, behind a row that a cursor names or that is skipped.
+
+        Then there are rows on that side of the page. Nobody looks: the row of a cursor may have gone since.
+        """
+        return self.before is not None if self.backward else self.after is not None or self.skip > 0
 
     def whole(self) -> ListArguments:
         """The same list, unpaged: what is to be counted."""
@@ -55,22 +74,36 @@ class Page:
 def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArguments:
     """Check the arguments of a list, which both faces hand over in the same plain form.
 
-    `data` may hold `limit`, `after`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`) and
-    `q`. Raises `validation_failed` naming the argument at fault.
+    `data` may hold `after`, `before`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`), `q`,
+    and the size of the page, as `first`, `last` or `limit`: the first or the last of the rows between the cursors;
+    `limit` means the first unless there is only `before`. Raises `validation_failed` naming the argument at fault.
     """
     order = _order(resource, data.get("sort") or [])
-    after = data.get("after")
+    after, before = data.get("after"), data.get("before")
     skip = _integer(data, "skip", 0, 0, MAX_SKIP)
-    if after is not None and skip:
-        raise Problem.field("skip", "conflict", "A list is paged by `after` or by `skip`, not by both.")
+    if skip and (after is not None or before is not None):
+        name = "after" if after is not None else "before"
+        raise Problem.field("skip", "conflict", f"A list is paged by `{name}` or by `skip`, not by both.")
+    size = _size_name(data)
     return ListArguments(
         order=order,
-        limit=_integer(data, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        limit=_integer(data, size, DEFAULT_LIMIT, 1, MAX_LIMIT),
         after=after,
         skip=skip,
         filter=parse_filter(resource, data["filter"]) if data.get("filter") is not None else None,
         search=_search(resource, data.get("q")),
+        before=before,
+        backward=size == "last" or (size == "limit" and before is not None and after is None),
     )
+
+
+def _size_name(data: Mapping[str, Any]) -> str:
+    """Which argument has the size of the page, `limit` if none has."""
+    given = [name for name in ("limit", "first", "last") if data.get(name) is not None]
+    if len(given) > 1:
+        words = f"A page is taken from one end: by `{given[0]}` or by `{given[1]}`, not by both."
+        raise Problem.field(given[-1], "conflict", words)
+    return given[0] if given else "limit"
 
 
 def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:

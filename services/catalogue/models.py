@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.scalars import FieldType, field_type
 
@@ -72,7 +73,7 @@ def description_of(model: type[BaseModel], name: str) -> str:
     """What a field is for: its own description, or that of its type (`Title`), or its name in words."""
     info = model.model_fields[name]
     nested = (each.description for each in _annotations(info.annotation) if isinstance(each, FieldInfo))
-    fallback = "Its identifier, the same everywhere." if name == "id" else name.replace("_", " ").capitalize() + "."
+    fallback = "Its identifier, the same everywhere." if name == "id" else sentence(name)
     return info.description or next((each for each in nested if each), None) or fallback
 
 

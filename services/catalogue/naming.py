@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Final
+
+_ACRONYMS: Final = {"api": "API", "id": "ID", "ids": "IDs", "url": "URL"}
 
 
 def camel(name: str) -> str:
@@ -14,6 +17,17 @@ def camel(name: str) -> str:
 def pascal(name: str) -> str:
     """`due_at` as `DueAt`."""
     return "".join(word.capitalize() for word in name.split("_"))
+
+
+def words(name: str) -> str:
+    """`api_key` as `API key`."""
+    return " ".join(_ACRONYMS.get(word, word) for word in name.split("_"))
+
+
+def sentence(name: str) -> str:
+    """`due_at` as `Due at.`, what there is to say of it if nobody has said more."""
+    found = words(name)
+    return f"{found[:1].upper()}{found[1:]}."
 
 
 def snake(name: str) -> str:

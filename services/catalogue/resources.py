@@ -15,6 +15,7 @@ from services.catalogue.batches import MAX_ENTRIES, VERBS, batch_input
 from services.catalogue.declaration import DeclarationError, Location, listing
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, fields_of
+from services.catalogue.naming import words
 from services.catalogue.operations import Check, Function, Kind, Operation, declare, write_operation
 from services.catalogue.policies import Policy, Rule
 from services.catalogue.problems import ProblemType
@@ -66,13 +67,13 @@ class Resource(Generic[M]):
 
     @property
     def noun(self) -> str:
-        """Its name in words: `api key`."""
-        return self.name.replace("_", " ")
+        """Its name in words: `API key`."""
+        return words(self.name)
 
     @property
     def nouns(self) -> str:
         """Its plural in words."""
-        return self.plural.replace("_", " ")
+        return words(self.plural)
 
     @property
     def read_scope(self) -> str:

@@ -83,6 +83,8 @@ class About(Enum):
     """The last row's cursor, or null."""
     NEXT = "next"
     """The last row's cursor where there is a next page, otherwise null."""
+    PREVIOUS = "previous"
+    """The first row's cursor where there is a page before, otherwise null."""
     TOTAL = "total"
     """The size of the whole list."""
 

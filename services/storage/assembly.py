@@ -205,10 +205,11 @@ class _Writer:
         if not _looks_at_rows(layout):
             return lambda rows: self._parts(layout, rows, "None", size)
         name = self._name("c")
-        ahead = any(each in _facts(layout) for each in (About.HAS_NEXT, About.NEXT))
+        ahead = bool(_facts(layout) & layout.ahead)
         self.lines.append(f"def {name}(rows, size):")
         if ahead:
-            self.lines += [f"    more = len(rows) > {limit}", f"    rows = rows[:{limit}] if more else rows"]
+            kept = f"rows[-{limit}:]" if layout.backward else f"rows[:{limit}]"
+            self.lines += [f"    more = len(rows) > {limit}", f"    rows = {kept} if more else rows"]
         self.lines.append(f"    return {self._parts(layout, 'rows', 'more' if ahead else 'False', 'size')}")
         return lambda rows: f"{name}({rows}, {size if layout.size is not None else None})"
 
@@ -258,15 +259,31 @@ def _each(used: Iterable[int]) -> str:
 def _fact(fact: Constant | About, layout: PageLayout, rows: str, more: str, size: str, cursor: str) -> str:
     if isinstance(fact, Constant):
         return repr(fact.value)
-    first, last = _place_of(layout, rows, "0"), _place_of(layout, rows, f"len({rows}) - 1")
+    first, last = f"{cursor}({_first(layout, rows)})", f"{cursor}({_last(layout, rows)})"
+    start, end = f"({first} if {rows} else None)", f"({last} if {rows} else None)"
+    inside = repr(layout.inside)
+    known_start, known_end = (start, end) if layout.inside else ("None", "None")
     return {
-        About.HAS_NEXT: more,
-        About.HAS_PREVIOUS: repr(layout.has_previous),
-        About.START: f"({cursor}({first}) if {rows} else None)",
-        About.END: f"({cursor}({last}) if {rows} else None)",
-        About.NEXT: f"({cursor}({last}) if {more} else None)",
+        About.HAS_NEXT: inside if layout.backward else more,
+        About.HAS_PREVIOUS: more if layout.backward else inside,
+        About.START: start,
+        About.END: end,
+        About.NEXT: known_end if layout.backward else f"({last} if {more} else None)",
+        About.PREVIOUS: f"({first} if {more} else None)" if layout.backward else known_start,
         About.TOTAL: size,
     }[fact]
+
+
+def _first(layout: PageLayout, rows: str) -> str:
+    """The values of the order of a page's first row; read backwards, the arrays may have one before it."""
+    if layout.backward and _is_aligned(layout):
+        return _place_of(layout, rows, f"len(p{layout.rows}) - len({rows})")
+    return _place_of(layout, rows, "0")
+
+
+def _last(layout: PageLayout, rows: str) -> str:
+    """The values of the order of a page's last row; read forwards, the arrays may have one behind it."""
+    return _place_of(layout, rows, "-1" if layout.backward else f"len({rows}) - 1")
 
 
 def _place_of(layout: PageLayout, rows: str, index: str) -> str:
@@ -300,4 +317,5 @@ def _objects(layout: PageLayout) -> list[ObjectLayout]:
 
 def _looks_at_rows(layout: PageLayout) -> bool:
     """Whether a page is more than a wrapping of its rows."""
-    return len(_objects(layout)) != 1 or bool(layout.cursor) or bool(_facts(layout) - {About.TOTAL, About.HAS_PREVIOUS})
+    known = {About.TOTAL, About.HAS_NEXT if layout.backward else About.HAS_PREVIOUS}
+    return len(_objects(layout)) != 1 or bool(layout.cursor) or bool(_facts(layout) - known)

@@ -41,7 +41,7 @@ from services.storage.base import SEARCH_LANGUAGE
 
 Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
 """From a name, a value and its type to the parameter that stands for it. Conditions are named `f0`, `f1`… from left to
-right, the values of a cursor `a0`, `a1`…, the text to search for `search`."""
+right, the values of the cursor `after` `a0`, `a1`…, those of `before` `b0`, `b1`…, the text to search for `search`."""
 
 
 def given(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
@@ -160,11 +160,13 @@ def after_condition(
     entity: Any,
     actor: Actor,
     operand: Operand = given,
+    *,
+    prefix: str = "a",
 ) -> ColumnElement[bool]:
     """Rows behind the one with these values in this order (keyset pagination), nulls included."""
     columns = [resource.policy.column(each.field, entity, actor) for each in order]
     bounds = [
-        None if value is None else operand(f"a{index}", value, column.type)
+        None if value is None else operand(f"{prefix}{index}", value, column.type)
         for index, (column, value) in enumerate(zip(columns, values, strict=True))
     ]
     nullable = any(resource.fields[each.field].nullable for each in order)
@@ -178,6 +180,19 @@ def after_condition(
         return or_(_beyond(each, column, value, nullable=resource.fields[each.field].nullable), and_(equal, rest))
 
     return reduce(behind, reversed(list(zip(order, columns, bounds, strict=True))), false())
+
+
+def before_condition(
+    order: Sequence[Order],
+    values: Sequence[Any],
+    resource: Resource[Any],
+    entity: Any,
+    actor: Actor,
+    operand: Operand = given,
+) -> ColumnElement[bool]:
+    """Rows before the one with these values: those behind it in the order turned round, the place of nulls included."""
+    turned = [each.reversed for each in order]
+    return after_condition(turned, values, resource, entity, actor, operand, prefix="b")
 
 
 def _beyond(order: Order, column: ColumnElement[Any], value: Any, *, nullable: bool) -> ColumnElement[bool]:

@@ -174,12 +174,13 @@ def _page(page: Page, total: int | None, listing: Listing, rows: dict[int, list[
 def _fact(page: Page, total: int | None, part: Constant | Fact) -> Any:
     if isinstance(part, Constant):
         return part.value
-    last = page.cursors[-1] if page.cursors else None
+    first, last = (page.cursors[0], page.cursors[-1]) if page.cursors else (None, None)
     return {
         About.HAS_NEXT: page.has_next,
         About.HAS_PREVIOUS: page.has_previous,
-        About.START: page.cursors[0] if page.cursors else None,
+        About.START: first,
         About.END: last,
         About.NEXT: last if page.has_next else None,
+        About.PREVIOUS: first if page.has_previous else None,
         About.TOTAL: total,
     }[part.about]

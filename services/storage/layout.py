@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from services.catalogue.cursors import Order
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 from services.catalogue.selections import About, Constant
+
+_BEHIND: Final = frozenset({About.HAS_NEXT, About.NEXT})
+_BEFORE: Final = frozenset({About.HAS_PREVIOUS, About.PREVIOUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,16 @@ class PageLayout:
     `rows` is any array of the level. `parents` is the array of the parents' keys in it, `parent` the array of the same
     keys in the level above. `cursor` holds the columns of the order. `size` is the list's size or, below another level,
     the array of the sizes, `sized` the array of the keys of the parents that they belong to.
+
+    `backward` tells at which end the arrays may have a row more than the page, `inside` whether there are rows beyond
+    its other end (both as of ListArguments).
     """
 
     resource: Resource[Any]
     order: Sequence[Order]
     slot: int
-    has_previous: bool
+    backward: bool
+    inside: bool
     parts: list[RowsLayout | EdgesLayout | FactsLayout] = field(default_factory=list)
     rows: int | None = None
     parents: int | None = None
@@ -88,6 +95,11 @@ class PageLayout:
     cursor: Sequence[Column] = ()
     size: int | None = None
     sized: int | None = None
+
+    @property
+    def ahead(self) -> frozenset[About]:
+        """The facts that depend on whether there is another page where reading goes on."""
+        return _BEFORE if self.backward else _BEHIND
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ How PostgreSQL goes about a policy matters as much as the policy. Of `column in 
 
 An unknown limit counts as a tenth of the table. Where a list's order is that of an index, a bound that PostgreSQL can
 see, inside of the real one, keeps it from sorting the table.
+
+A backward page is read in the list's order turned round, which the same indexes give, and turned back where the level
+becomes arrays (levels.py).
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ from services.catalogue.scalars import Operator
 from services.storage.conditions import (
     Operand,
     after_condition,
+    before_condition,
     filter_condition,
     linked,
     order_columns,
@@ -75,7 +79,7 @@ class Pages:
     def top(
         self, resource: Resource[Any], where: Rule | None, slot: int, fields: Iterable[str], *, more: bool
     ) -> Subquery:
-        """A page of a resource; `more`: with the row behind its last, if there is one."""
+        """A page of a resource; `more`: with the row that would come next, if there is one."""
         arguments = self._arguments(slot)
         within = resource.policy.within("read", self.actor)
         if within is not None and arguments.search is None and not _names_rows(arguments.filter):
@@ -160,7 +164,7 @@ class Pages:
         more: bool,
     ) -> Subquery:
         """A page that is read key by key if the keys are few, otherwise in the list's order."""
-        keys, fields, order = self._set(within), tuple(fields), self._arguments(slot).order
+        keys, fields, order = self._set(within), tuple(fields), self._arguments(slot).reading
         bound = FEW if self._arguments(slot).filter is None else FEW_FILTERED
         few = select(func.count()).select_from(keys).scalar_subquery() <= bound
         own = select(keys.c.key).where(few).subquery("own")
@@ -183,7 +187,7 @@ class Pages:
     def _cut(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int, *, more: bool) -> Subquery:
         """The page of rows that have no order yet."""
         bounded = self._bounded(rows, order, slot)
-        sorts = ordered(self._arguments(slot).order, bounded)
+        sorts = ordered(self._arguments(slot).reading, bounded)
         return self._limited(select(*bounded.c).order_by(*sorts), slot, more=more).subquery("page")
 
     def _bounded(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int) -> Subquery:
@@ -196,7 +200,7 @@ class Pages:
         return rows.offset(self._number(slot, "skip")) if self._arguments(slot).skip else rows
 
     def _order(self, resource: Resource[Any], entity: Any, slot: int) -> list[ColumnElement[Any]]:
-        return order_columns(self._arguments(slot).order, resource, entity, self.actor)
+        return order_columns(self._arguments(slot).reading, resource, entity, self.actor)
 
     def _number(self, slot: int, name: str) -> BindParameter[Any]:
         return self.operand(slot)(name, None, Integer())
@@ -225,16 +229,18 @@ class Pages:
     def _asked(
         self, resource: Resource[Any], entity: Any, slot: int, where: Rule | None, paged: bool = True
     ) -> list[ColumnElement[bool]]:
-        """What a list's arguments say about its rows; `paged`: of those behind the cursor."""
+        """What a list's arguments say about its rows; `paged`: of those between the cursors."""
         arguments, operand = self._arguments(slot), self.operand(slot)
         found = [where(entity)] if where is not None else []
         if arguments.filter is not None:
             found.append(filter_condition(arguments.filter, resource, entity, self.actor, operand))
         if arguments.search is not None:
             found.append(search_condition(arguments.search, entity, operand))
-        after = self.slots[slot].after
+        after, before = self.slots[slot].after, self.slots[slot].before
         if after is not None and paged:
             found.append(after_condition(arguments.order, after, resource, entity, self.actor, operand))
+        if before is not None and paged:
+            found.append(before_condition(arguments.order, before, resource, entity, self.actor, operand))
         return found
 
 

@@ -23,7 +23,14 @@ from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.policies import Rule
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
-from services.storage.conditions import after_condition, filter_condition, linked, order_columns, search_condition
+from services.storage.conditions import (
+    after_condition,
+    before_condition,
+    filter_condition,
+    linked,
+    order_columns,
+    search_condition,
+)
 from services.storage.constraints import is_outdated
 from services.storage.prepared import raw_connection
 
@@ -73,7 +80,7 @@ class Records:
     async def related(self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments) -> dict[UUID, Page]:
         """A page of a to-many relation for each parent, in one statement."""
         resource, entity = relation.target, aliased(relation.target.model)
-        order = order_columns(arguments.order, resource, entity, self.actor)
+        order = order_columns(arguments.reading, resource, entity, self.actor)
         position = func.row_number().over(order_by=order).label("_position")
         given = _rows(parents)
         parent = given.c.key
@@ -122,20 +129,27 @@ class Records:
     def _list(
         self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None, base: Select[Any]
     ) -> Select[Any]:
-        """Restrict, order and cut a list; one row more than asked for tells whether there is a next page."""
+        """Restrict, order and cut a list; one row more than asked for tells whether there is another page."""
         order = arguments.order
         statement = base.where(*self._restrictions(resource, entity, arguments, where))
         if arguments.after is not None:
             values = self.cursors.decode(resource, order, arguments.after)
             statement = statement.where(after_condition(order, values, resource, entity, self.actor))
-        statement = statement.order_by(*order_columns(order, resource, entity, self.actor)).limit(arguments.limit + 1)
+        if arguments.before is not None:
+            values = self.cursors.decode(resource, order, arguments.before, ("before",))
+            statement = statement.where(before_condition(order, values, resource, entity, self.actor))
+        reading = order_columns(arguments.reading, resource, entity, self.actor)
+        statement = statement.order_by(*reading).limit(arguments.limit + 1)
         return statement.offset(arguments.skip) if arguments.skip else statement
 
     def _paged(self, resource: Resource[Any], arguments: ListArguments, records: list[Record]) -> Page:
         kept, fields = records[: arguments.limit], [each.field for each in arguments.order]
+        if arguments.backward:
+            kept.reverse()
         cursors = [self.cursors.encode(resource, arguments.order, [r[name] for name in fields]) for r in kept]
-        before = arguments.after is not None or arguments.skip > 0
-        return Page(kept, cursors, has_next=len(records) > arguments.limit, has_previous=before)
+        ahead, inside = len(records) > arguments.limit, arguments.is_inside
+        has_next, has_previous = (inside, ahead) if arguments.backward else (ahead, inside)
+        return Page(kept, cursors, has_next=has_next, has_previous=has_previous)
 
     async def _execute(self, statement: Select[Any]) -> Any:
         try:

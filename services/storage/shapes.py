@@ -24,12 +24,13 @@ _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_nex
 
 @dataclass(slots=True)
 class Bound:
-    """One slot's input: its shape and its values. `after` are a cursor's values, decoded."""
+    """One slot's input: its shape and its values. `after` and `before` are the values of cursors, decoded."""
 
     shape: Hashable
     values: Sequence[Any]
     arguments: ListArguments | None = None
     after: tuple[Any, ...] | None = None
+    before: tuple[Any, ...] | None = None
     nodes: Sequence[tuple[int, bytes]] = ()
     """Of identifiers: for each, which resource of the shape it is of, and the bytes of its key."""
 
@@ -45,22 +46,30 @@ class Bound:
             return _PLACES[name]
         if self.arguments is None:
             return int(name[1:])
-        behind = len(self.after or ()) if name[0] == "f" else 0
-        return len(_PLACES) + behind + int(name[1:])
+        start = len(_PLACES)
+        if name[0] != "a":
+            start += len(self.after or ())
+        if name[0] == "f":
+            start += len(self.before or ())
+        return start + int(name[1:])
 
 
 def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: CursorCodec) -> Bound:
     """The arguments of a list. Raises `validation_failed` for a cursor of another list or order."""
     limit, skip, tree = arguments.limit, arguments.skip, arguments.filter
-    after = None
+    after = before = None
     if arguments.after is not None:
         after = cursors.decode(resource, arguments.order, arguments.after)
-    nulls = None if after is None else tuple(value is None for value in after)
-    shape = (arguments.order, skip > 0, arguments.search is not None, nulls, _filter_shape(tree))
-    values = [limit, limit + 1, skip, limit + skip, limit + skip + 1, arguments.search, *(after or ())]
+    if arguments.before is not None:
+        before = cursors.decode(resource, arguments.order, arguments.before, ("before",))
+    shape = (
+        arguments.order, skip > 0, arguments.search is not None, _nulls(after), _nulls(before), arguments.backward,
+        _filter_shape(tree),
+    )  # fmt: skip
+    values = [limit, limit + 1, skip, limit + skip, limit + skip + 1, arguments.search, *(after or ()), *(before or ())]
     if tree is not None:
         values += [operand_value(each) for each in conditions(tree)]
-    return Bound(shape, values, arguments, after)
+    return Bound(shape, values, arguments, after, before)
 
 
 def bind_key(key: UUID) -> Bound:
@@ -101,6 +110,10 @@ def list_slots(query: Query) -> dict[int, Resource[Any]]:
         elif isinstance(part, Many):
             found[part.slot] = part.relation.target
     return found
+
+
+def _nulls(values: tuple[Any, ...] | None) -> Hashable:
+    return None if values is None else tuple(value is None for value in values)
 
 
 def _filter_shape(tree: Filter | None) -> Hashable:

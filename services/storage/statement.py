@@ -155,7 +155,7 @@ class _Builder:
         if About.TOTAL in facts_of(root.listing):
             layout.size = self.numbers.next_place()
             self._found[layout.size] = self.pages.size(root.resource, root.where, root.slot).label(f"p{layout.size}")
-        fields, more = self._needed_of(root.resource, root.listing, layout), _looks_ahead(root.listing)
+        fields, more = self._needed_of(root.resource, root.listing, layout), _looks_ahead(root.listing, layout)
         if fields:
             page = self.pages.top(root.resource, root.where, root.slot, fields, more=more)
             level, frame = self._level(page, page, root.resource, unique=True)
@@ -173,7 +173,7 @@ class _Builder:
         parents = keys.subquery("parent")
         if About.TOTAL in facts_of(member.listing):
             self._sizes(layout, member, parents)
-        fields, more = self._needed_of(layout.resource, member.listing, layout), _looks_ahead(member.listing)
+        fields, more = self._needed_of(layout.resource, member.listing, layout), _looks_ahead(member.listing, layout)
         if fields:
             page = self.pages.below(member.relation, member.slot, parents.c.key, fields, more=more)
             source = parents.join(page, true())
@@ -198,8 +198,7 @@ class _Builder:
     def _page_layout(self, resource: Resource[Any], slot: int) -> PageLayout:
         arguments = self.slots[slot].arguments
         assert arguments is not None
-        before = arguments.after is not None or arguments.skip > 0
-        return PageLayout(resource, arguments.order, slot, before)
+        return PageLayout(resource, arguments.order, slot, arguments.backward, arguments.is_inside)
 
     def _level(
         self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool
@@ -311,12 +310,12 @@ def _fact(part: Constant | Fact) -> Constant | About:
     return part if isinstance(part, Constant) else part.about
 
 
-def _looks_ahead(listing: Listing) -> bool:
-    """Whether it must be known if there is a next page."""
-    return bool(facts_of(listing) & {About.HAS_NEXT, About.NEXT})
+def _looks_ahead(listing: Listing, layout: PageLayout) -> bool:
+    """Whether it must be known if there is another page where reading goes on."""
+    return bool(facts_of(listing) & layout.ahead)
 
 
 def _shows_cursors(listing: Listing) -> bool:
     edges = (part for part in listing if isinstance(part, Edges))
     within = any(isinstance(member, Cursor) for part in edges for member in part.members)
-    return within or bool(facts_of(listing) & {About.START, About.END, About.NEXT})
+    return within or bool(facts_of(listing) & {About.START, About.END, About.NEXT, About.PREVIOUS})

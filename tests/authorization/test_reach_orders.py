@@ -34,7 +34,9 @@ async def ordered(reach: Reach, way: str, caller: Caller, tally: Tally) -> dict[
                 found[f"{path}?{query}"] = reply.content + reply.headers.get("link", "").encode()
                 order = f"orderBy: [{{ field: {field.upper()}, direction: {direction} }}]"
                 page = "{ totalCount pageInfo { hasNextPage endCursor } edges { cursor node { id } } }"
-                document = f"{{ {field_name(operation)}(first: 100, {order}) {page} }}"
+                back = "{ pageInfo { hasPreviousPage startCursor } edges { cursor node { id } } }"
+                name = field_name(operation)
+                document = f"{{ {name}(first: 100, {order}) {page} back: {name}(last: 2, {order}) {back} }}"
                 found[document] = str(await reach.graphql(way, caller, document, {}, tally)).encode()
     return found
 

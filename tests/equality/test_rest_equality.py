@@ -64,8 +64,9 @@ def _differences(asked: RestAsked, reply: Reply, body: Any) -> list[str]:
     if reply.status == 200 and "errors" not in body:
         return _unlike(json.dumps(reply.json()), json.dumps(asked.as_rest(body["data"])))
     codes = {each["extensions"]["code"] for each in body.get("errors", ())}
-    # REST looks at the scopes of whatever is asked for, GraphQL at those of what it comes to: not below a refused list.
-    if reply.status == 403 and codes <= {"validation_failed"}:
+    # REST looks at the scopes of whatever is asked for, GraphQL at those of what it comes to: not below a refused list,
+    # nor below a row that is not there.
+    if reply.status == 403 and codes <= {"validation_failed", "not_found"}:
         return []
     # Below a row that is not there GraphQL has nothing to say about arguments.
     below_nothing = asked.route.relation is not None and codes == {"not_found"}

@@ -8,7 +8,7 @@ import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, parse
 
 from graphql_schema import complexity
-from graphql_schema.complexity import _Scale, check_complexity
+from graphql_schema.complexity import _Scale, check_complexity, size_variables
 from graphql_schema.schema import build_schema
 from services.catalogue import Problem
 from services.execution import Gateway
@@ -82,6 +82,12 @@ TOO_MANY: dict[str, tuple[str, dict[str, Any]]] = {
         "query($no: Boolean = false) { items(first: 100) { nodes { id ... @include(if: $no) { " + CHILDREN % LABELS
         + " } } } }", {},
     ),
+}  # fmt: skip
+
+
+TOO_MANY |= {
+    f"{name}, from the end": (query.replace("first: ", "last: "), variables)
+    for name, (query, variables) in TOO_MANY.items() if "first: " in query
 }  # fmt: skip
 
 
@@ -184,6 +190,27 @@ WEIGHTS: dict[str, tuple[str, dict[str, Any], int]] = {
 @pytest.mark.parametrize(("query", "variables", "rows"), WEIGHTS.values(), ids=WEIGHTS)
 def test_rows_of_a_document(schema: GraphQLSchema, query: str, variables: dict[str, Any], rows: int) -> None:
     assert weighed(schema, query, variables) == rows
+
+
+@pytest.mark.parametrize(("query", "variables", "rows"), WEIGHTS.values(), ids=WEIGHTS)
+def test_rows_from_the_end_weigh_the_same(
+    schema: GraphQLSchema, query: str, variables: dict[str, Any], rows: int
+) -> None:
+    assert weighed(schema, query.replace("first:", "last:"), variables) == rows
+
+
+def test_greater_of_two_sizes_counts(schema: GraphQLSchema) -> None:
+    """Both are refused, but not before they are weighed."""
+    assert weighed(schema, "{ items(first: 2, last: 9) { nodes { id } } }") == 9
+    assert weighed(schema, "{ items(first: 9, last: 2) { nodes { id } } }") == 9
+
+
+def test_variables_of_either_size_are_known() -> None:
+    lists = "items(first: $a) { totalCount } labels(last: $b, before: $c) { totalCount }"
+    document = parse(f"query($a: Int, $b: Int, $c: String) {{ {lists} }}")
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert size_variables(operation, document) == ("a", "b")
 
 
 def test_limit_itself_is_allowed(schema: GraphQLSchema, monkeypatch: pytest.MonkeyPatch) -> None:

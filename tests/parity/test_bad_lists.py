@@ -77,6 +77,7 @@ CASES = [
     Case({"q": "format"}, {"q": "a\x00b"}),
     *[Case({"q": "length"}, {"q": "x" * size}) for size in (201, 50_000)],
     *[Case({"after": "cursor"}, {"after": bad}) for bad in ("x", "=", "é", "a\x00b", "////", "x" * 50_000)],
+    *[Case({"before": "cursor"}, {"before": bad}) for bad in ("x", "=", "é", "a\x00b", "////", "x" * 50_000)],
     *[Case({"limit": "range"}, {"limit": bad}) for bad in (0, -5, 101, 2**31 - 1)],
     *[Case({"limit": "range"}, {"limit": bad}, {"first": "type"}) for bad in ("many", 1.5)],
     *[Case({"limit": "range"}, {"limit": bad}) for bad in (2**31, 2**63)],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from services.execution import Gateway
 from services.items.models import ItemStatus
 from tests.support.accounts import Account, sign_up
+from tests.support.backward import walk_back
 from tests.support.faces import Face, RestFace
 from tests.support.factories import Row, insert_items, personal_workspace
 from tests.support.lists import ids, matches, ordered, walk
@@ -106,3 +107,24 @@ async def test_walk_agrees_with_the_model(
     expected = ordered([row for row in shelf.rows if matches(tree, row)], sort)
     found = await walk(face, shelf.owner, "list_items", limit=limit, filter=tree, sort=sort)
     assert ids(found) == ids(expected)
+
+
+@settings(
+    max_examples=20, deadline=None, derandomize=True, database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    tree=st.none() | FILTERS, sort=SORTS, limit=st.integers(4, SIZE + 1), words=st.sampled_from([None, "bee", "-ant"])
+)
+async def test_walk_back_agrees_with_the_model(
+    face: Face, shelf: Shelf, tree: dict[str, Any] | None, sort: list[str], limit: int, words: str | None
+) -> None:
+    listed = [row for row in shelf.rows if tree is None or matches(tree, row)]
+    if words is not None:
+        listed = [row for row in listed if row["title"] == words or (words[0] == "-" and row["title"] != words[1:])]
+    found = await walk_back(face, shelf.owner, limit=limit, filter=tree, sort=sort, **_search(face, words))
+    assert found == ids(ordered(listed, sort))
+
+
+def _search(face: Face, words: str | None) -> dict[str, str]:
+    return {} if words is None else {"search" if face.name == "graphql" else "q": words}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -11,8 +12,10 @@ from gateway.settings import Settings
 from services.storage import pages
 from tests.support.accounts import Account
 from tests.support.apps import Running, running
-from tests.support.faces import RestFace
+from tests.support.backward import connection
+from tests.support.faces import GraphQLFace, RestFace
 from tests.support.factories import make_item, make_workspace
+from tests.support.lists import links
 
 QUERIES: Final = (
     "limit=2", "limit=3&skip=2", "limit=100&count=true", "sort=title&limit=4",
@@ -40,10 +43,28 @@ async def _all_pages(face: RestFace, actor: Account, query: str) -> list[Any]:
     raise AssertionError("no end")
 
 
+async def _pages_back(face: RestFace, actor: Account, query: str, last: str) -> list[Any]:
+    """The page that ends before the list's last row, and the pages before that."""
+    answer = await face.send("GET", f"/items?{query}&before={last}", actor)
+    found = [answer.json()]
+    while (address := links(answer).get("prev")) is not None:
+        answer = await face.send("GET", address.removeprefix("/api/v1"), actor)
+        found.append(answer.json())
+    return found
+
+
+async def _last(graphql: GraphQLFace, actor: Account, query: str) -> tuple[str, str]:
+    """The cursor and the identifier of the last of all rows in the query's order."""
+    given = dict(parse_qsl(query))
+    found = await connection(graphql, actor, last=1, sort=given["sort"].split(",") if "sort" in given else None)
+    return found["edges"][0]["cursor"], found["edges"][0]["node"]["id"]
+
+
 @pytest.mark.parametrize("query", QUERIES)
 async def test_list_is_the_same_from_either_end(
-    rest: RestFace, in_order: Running, ada: Account, eve: Account, monkeypatch: pytest.MonkeyPatch, query: str
-) -> None:
+    rest: RestFace, graphql: GraphQLFace, in_order: Running, ada: Account, eve: Account,
+    monkeypatch: pytest.MonkeyPatch, query: str,
+) -> None:  # fmt: skip
     for number in range(3):
         workspace = await make_workspace(rest, ada)
         for priority in range(3):
@@ -53,8 +74,14 @@ async def test_list_is_the_same_from_either_end(
     await make_item(rest, eve, "Wheel of somebody else")
     other = RestFace(in_order.client, in_order.gateway.catalogue)
     by_key = await _all_pages(rest, ada, query)
+    paged, (cursor, last) = query.replace("&skip=2", ""), await _last(graphql, ada, query)
+    back = await _pages_back(rest, ada, paged, cursor)
+    if paged == query:
+        rows = [row for page in by_key for row in page["data"]]
+        assert [row for page in reversed(back) for row in page["data"]] == [row for row in rows if row["id"] != last]
     # Its plans are made now, for actors to whom one workspace is too many.
     monkeypatch.setattr(pages, "FEW", 0)
     walked = await _all_pages(other, ada, query)
     assert by_key == walked
+    assert await _pages_back(other, ada, paged, cursor) == back
     assert 0 < sum(len(page["data"]) for page in by_key) <= 9

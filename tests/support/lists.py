@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import httpx
+
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Row
@@ -40,6 +42,11 @@ async def walk(face: Face, actor: Account, operation: str, *, limit: int, **argu
             return rows
         assert len(found["data"]) == limit
     raise AssertionError(f"the list does not end after {MAX_PAGES} pages")
+
+
+def links(answer: httpx.Response) -> dict[str, str]:
+    """The addresses in a response's `Link` header (RFC 8288), by relation."""
+    return {each["rel"]: each["url"] for each in answer.links.values()}
 
 
 def ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:

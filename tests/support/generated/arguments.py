@@ -66,21 +66,26 @@ class Arguments:
 
     def _list(self, type_name: str, definition: GraphQLField) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        backward = self.choices.chance(25)
         if self.choices.chance(80):
-            found["first"] = self._first()
+            found["last" if backward else "first"] = self._size()
+        if self.values.wrong and self.choices.chance(3):
+            found["first" if backward else "last"] = self._size()
         order: list[dict[str, Any]] = []
         if self.choices.chance(35):
             found["orderBy"] = self._order(type_name, definition)
             order = found["orderBy"] or []
-        if self.choices.chance(20):
-            found["after"] = self._after(type_name, order)
+        if self.choices.chance(8 if backward else 20):
+            found["after"] = self._cursor(type_name, order)
+        if self.choices.chance(30 if backward else 5):
+            found["before"] = self._cursor(type_name, order)
         if self.choices.chance(35):
             found["filter"] = None if self.choices.chance(3) else self.filter(definition.args["filter"].type, 1)
         if "search" in definition.args and self.choices.chance(12):
             found["search"] = self._search()
         return found
 
-    def _first(self) -> int | None:
+    def _size(self) -> int | None:
         if self.values.wrong and self.choices.chance(6):
             return self.choices.of((0, -1, 101))
         return self.choices.of((1, 2, 3, 2, 4, 5, 7, 20, None, 100))
@@ -104,7 +109,7 @@ class Arguments:
             )
         return found
 
-    def _after(self, type_name: str, order: list[dict[str, Any]]) -> str | None:
+    def _cursor(self, type_name: str, order: list[dict[str, Any]]) -> str | None:
         if self.choices.chance(4):
             return None
         if self.values.wrong and self.choices.chance(20):

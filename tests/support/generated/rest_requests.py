@@ -31,7 +31,7 @@ class RestAsked:
     fields: dict[str, list[str]] = field(default_factory=dict)
     """By the path of a relation, `""` for the rows themselves."""
     listed: dict[str, Any] = field(default_factory=dict)
-    """`limit`, `after`, `sort`, `filter`, `q` and `count`, as values."""
+    """`limit`, `after`, `before`, `sort`, `filter`, `q` and `count`, as values."""
     bracketed: bool = False
 
     @property
@@ -138,13 +138,14 @@ def _text(value: Any) -> str:
 
 def _arguments(resource: Resource[Any], listed: Mapping[str, Any]) -> str:
     parts = []
+    names = {"limit": "last" if "before" in listed and "after" not in listed else "first", "q": "search"}
     for name, value in listed.items():
         if name == "sort":
             parts.append(f"orderBy: [{', '.join(_order(each) for each in value)}]")
         elif name == "filter":
             parts.append(f"filter: {_literal(resource, graphql_filter(resource, value))}")
         elif name != "count":
-            parts.append(f"{ {'limit': 'first', 'q': 'search'}.get(name, name) }: {json.dumps(value)}")
+            parts.append(f"{names.get(name, name)}: {json.dumps(value)}")
     return f"({', '.join(parts)})" if parts else ""
 
 
@@ -215,10 +216,10 @@ class RestRequests:
             names = list(dict.fromkeys(choices.several([*resource.sorts, "id"], 3)))
             if names:
                 found["sort"] = [f"-{name}" if choices.chance(50) else name for name in names]
-        if choices.chance(20):
+        for name in [each for each in ("after", "before") if choices.chance(18)]:
             order = [(each.removeprefix("-"), each[0] == "-") for each in found.get("sort", [])]
             other = [("id", False)] if choices.chance(10) else order
-            found["after"] = self.material.cursor(pascal(resource.name), other, choices)
+            found[name] = self.material.cursor(pascal(resource.name), other, choices)
         if choices.chance(40):
             found["filter"] = self._filter(resource, choices.of((1, 2, 3)), choices)
         if resource.search and choices.chance(12):

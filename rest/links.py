@@ -1,0 +1,44 @@
+"""`Link` (RFC 8288) from a page of a list to its neighbours, as references relative to the origin."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from rest.query import Parameters
+from rest.representation import take_previous
+from services.catalogue.lists import ListArguments
+
+_PLACES: Final = ("after", "before", "skip")
+"""Parameters that say which page of a list is asked for; the others say which list."""
+
+
+def page_links(request: Request, arguments: Any, body: dict[str, Any]) -> dict[str, str]:
+    """The header of a list's answer, whose body loses what is only for it; `arguments` are the list's.
+
+    `next` and `prev` go on from the page's last and first row. `first` is the list's beginning, unless that was asked
+    for. Within a window, of `after` and `before`, `next` stays before its end; `prev` leads out of it.
+    """
+    previous, following = take_previous(body), body["page"]["next"]
+    assert isinstance(arguments, ListArguments)
+    at_first = arguments.after is None and arguments.before is None and not arguments.skip
+    if previous is None and following is None and at_first:
+        return {}
+    given: Parameters = dict(request.query_params)
+    place = {name: given.pop(name) for name in _PLACES if name in given}
+    links = []
+    if following is not None:
+        end = {"before": place["before"]} if "after" in place and "before" in place else {}
+        links.append(_link(request, "next", {**given, **end, "after": following}))
+    if previous is not None:
+        links.append(_link(request, "prev", {**given, "before": previous}))
+    if not at_first:
+        links.append(_link(request, "first", given))
+    return {"Link": ", ".join(links)} if links else {}
+
+
+def _link(request: Request, relation: str, query: Parameters) -> str:
+    address = f"{request.url.path}?{urlencode(query)}" if query else request.url.path
+    return f'<{address}>; rel="{relation}"'
