@@ -11,12 +11,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PORTAL := gateway/portal
 ASSETS := $(PORTAL)/node_modules/.installed
+CONFORMANCE := tests/conformance
+JUDGES := $(CONFORMANCE)/node_modules/.installed
 UV := uv==0.13.9
 LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz parity check coverage bench format migrate lock clean install assets
+.PHONY: help run test fuzz parity conformance check coverage bench format migrate lock clean install assets conformance-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +26,7 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install assets ## Run every test, in parallel, against real servers
+test: install assets conformance-tools ## Run every test, in parallel, against real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
@@ -33,13 +35,16 @@ fuzz: install ## Ask both paths of reading 50,000 random documents, and compare 
 parity: install ## Prove that services, REST and GraphQL agree, and that each role can do what is documented
 	$(BIN)/gateway parity --against docs/authorization.md
 
+conformance: install conformance-tools ## Have the gateway judged by others' audits, and say what each found
+	$(BIN)/pytest --quiet --no-header $(CONFORMANCE)
+
 check: install ## Check style, format, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: install assets ## Run every test and show the lines that none of them reached
+coverage: install assets conformance-tools ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
@@ -59,7 +64,7 @@ lock: ## Choose versions anew: requirements.txt (to run) and requirements-dev.tx
 
 clean: ## Remove the environment, fetched assets and caches; data stays
 	rm -rf .venv .tools build dist htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache $(PORTAL)/node_modules
+		.ruff_cache $(PORTAL)/node_modules $(CONFORMANCE)/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(INSTALLED)
@@ -79,3 +84,10 @@ assets:
 		echo 'npm is not installed, so GraphiQL is loaded from its public address.'; \
 	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(PORTAL); then touch $(ASSETS); \
 	else echo 'npm could not fetch GraphiQL, so it is loaded from its public address.'; fi
+
+# The audits from npm. Where they are missing their tests are skipped, so nothing here may fail either.
+conformance-tools:
+	@if [ $(JUDGES) -nt $(CONFORMANCE)/package-lock.json ]; then :; \
+	elif ! command -v npm > /dev/null; then echo 'npm is not installed, so audits from npm are skipped.'; \
+	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(CONFORMANCE); then touch $(JUDGES); \
+	else echo 'npm could not fetch the audits, so those from npm are skipped.'; fi

@@ -62,6 +62,7 @@ class GraphQLRequest:
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -118,11 +119,12 @@ async def _body(receive: Receive) -> bytes:
 
 def _of_query_string(query_string: bytes) -> GraphQLRequest:
     given = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-    variables = given.get("variables")
+    variables, extensions = given.get("variables"), given.get("extensions")
     return _parameters({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
         "variables": _json(variables.encode()) if variables else None,
+        "extensions": _json(extensions.encode()) if extensions else None,
     })  # fmt: skip
 
 
@@ -135,6 +137,7 @@ def _json(text: bytes) -> Any:
 
 def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
+    extensions = found.get("extensions")
     if not isinstance(query, str) or not query:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
@@ -143,7 +146,9 @@ def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
-    return GraphQLRequest(query, variables or {}, name or None)
+    if not isinstance(extensions, (dict, type(None))):
+        raise Problem(BAD_REQUEST, "`extensions` must be an object.")
+    return GraphQLRequest(query, variables or {}, name or None, extensions or {})
 
 
 def _is_deep(value: Any) -> bool:
