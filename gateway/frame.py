@@ -54,11 +54,8 @@ class RequestFrame:
         self.server_timing = server_timing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-            return
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._without_headers(scope, receive, send)
             return
         started = time.perf_counter()
         status: int | None = None
@@ -85,52 +82,39 @@ class RequestFrame:
                 count_request(seen.path)
                 write_access_line(scope, seen, status, sent, time.perf_counter() - started)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A WebSocket as one request, which lasts: its line is written when it ends."""
-        with OperationFrame(scope, "GET", _request_id(scope["headers"])) as frame:
-
-            def framed(message: Message) -> Awaitable[None]:
-                kind = message["type"]
-                if kind == "websocket.send":
-                    frame.sent += len(message.get("text") or message.get("bytes") or "")
-                elif frame.status is None:
-                    refused = 403 if kind == "websocket.close" else message.get("status")
-                    frame.status = 101 if kind == "websocket.accept" else refused
-                    if kind == "websocket.http.response.start":
-                        headers = _complete(message.get("headers", ()), frame.seen.request_id)
-                        message = {**message, "headers": headers}
-                return send(message)
-
-            await self.app(scope, receive, framed)
+    async def _without_headers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            with observation.observe(_request_id(scope["headers"])):
+                await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 @dataclass(slots=True)
 class OperationFrame:
-    """What surrounds an operation of a WebSocket, or the socket itself: an observation, and a line in the access log.
+    """What surrounds the handshake and each operation of a WebSocket: an observation, and a line in the access log.
 
     `status` is the HTTP status that fits, None where nothing was answered; `sent` are bytes.
     """
 
     scope: Scope
-    method: str = "WS"
-    request_id: str = field(default_factory=lambda: uuid_utils.uuid4().hex)
     status: int | None = None
     sent: int = 0
-    seen: Observation = field(init=False)
     _started: float = field(init=False)
+    _seen: Observation = field(init=False)
     _observing: AbstractContextManager[Observation] = field(init=False)
 
     def __enter__(self) -> OperationFrame:
         self._started = time.perf_counter()
-        self._observing = observation.observe(self.request_id)
-        self.seen = self._observing.__enter__()
+        self._observing = observation.observe(uuid_utils.uuid4().hex)
+        self._seen = self._observing.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._observing.__exit__(*error)
-        count_request(self.seen.path)
+        count_request(self._seen.path)
         seconds = time.perf_counter() - self._started
-        write_access_line({**self.scope, "method": self.method}, self.seen, self.status, self.sent, seconds)
+        write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
 
 
 def _request_id(headers: Iterable[RawHeader]) -> str:

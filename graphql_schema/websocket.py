@@ -20,39 +20,36 @@ from graphql_schema.errors import RefusedError, error_json, internal_problem
 from graphql_schema.http import Asking, GraphQLRequest, parameters_of
 from graphql_schema.origins import check_origin
 from graphql_schema.running import Outcome
+from graphql_schema.transport_ws import (
+    CREDENTIALS,
+    FORBIDDEN,
+    GOING_AWAY,
+    INIT_TIMEOUT,
+    NO_SUBPROTOCOL,
+    PROTOCOL,
+    TOO_MANY_INITS,
+    TRY_AGAIN_LATER,
+    TYPES,
+    UNAUTHORIZED,
+    CloseError,
+    credentials,
+    invalid,
+    operation_id,
+    parse_message,
+    shortened,
+)
 from graphql_schema.transports import Line, Transports
-from services.auth.authentication import API_KEY, AUTHORIZATION, Authenticator
+from services.auth.authentication import Authenticator
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, TOO_MANY_REQUESTS
 
-PROTOCOL: Final = "graphql-transport-ws"
 ON_SHUTDOWN: Final = "gateway.on_shutdown"
 """The ASGI extension, a list, of what a server that stops calls instead of cutting the socket."""
-MAX_ID: Final = 200
-"""Characters of an operation's id."""
 
-GOING_AWAY: Final = (1001, "Going away")
-TOO_BIG: Final = (1009, "Message too big")
-TRY_AGAIN_LATER: Final = (1013, "Try again later")
-UNAUTHORIZED: Final = (4401, "Unauthorized")
-FORBIDDEN: Final = (4403, "Forbidden")
-NO_SUBPROTOCOL: Final = (4406, "Subprotocol not acceptable")
-INIT_TIMEOUT: Final = (4408, "Connection initialisation timeout")
-TOO_MANY_INITS: Final = (4429, "Too many initialisation requests")
-
-_CREDENTIALS: Final = (AUTHORIZATION, API_KEY)
-_KEPT: Final = frozenset({*_CREDENTIALS, b"user-agent", b"host"})
+_KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
 """Header fields of the handshake that count for each operation."""
 
 Results: TypeAlias = Callable[[Asking, GraphQLRequest], AsyncGenerator[Outcome]]
-
-
-class _CloseError(Exception):
-    """The socket has to be closed."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code, self.reason = code, reason
 
 
 @dataclass(slots=True, eq=False)
@@ -74,27 +71,34 @@ class GraphQLSocket:
         self._active: dict[str, _Operation] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._leaving: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self._handlers: Mapping[Any, Callable[[dict[str, Any]], Awaitable[None]]] = {
-            "connection_init": self._initialise,
-            "ping": self._ping,
-            "pong": self._pong,
-            "subscribe": self._subscribe,
-            "complete": self._complete,
-        }
+        handlers = (self._initialise, self._ping, self._pong, self._subscribe, self._complete)
+        self._handlers: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]] = dict(
+            zip(TYPES, handlers, strict=True)
+        )
 
     async def serve(self) -> None:
         """Accept the socket, or refuse it by HTTP for its origin; answer until one of the two sides closes it."""
+        with self._transports.framed(self._scope) as line:
+            line.status = await self._shake_hands()
+        if line.status == 101 and not self._ended:
+            await self._serve()
+
+    async def _shake_hands(self) -> int:
+        """Returns the status of the handshake: 101 where the WebSocket stands."""
         await self._receive()  # websocket.connect
         try:
             check_origin(dict(reversed(self._scope["headers"])), self._transports.origins)
         except Problem as problem:
             await self._refuse(problem)
-            return
-        if PROTOCOL not in self._scope["subprotocols"]:
+            return problem.type.status
+        if PROTOCOL in self._scope["subprotocols"]:
+            await self._raw_send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        else:
             await self._raw_send({"type": "websocket.accept"})
             await self._close(*NO_SUBPROTOCOL)
-            return
-        await self._raw_send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        return 101
+
+    async def _serve(self) -> None:
         self._scope.get("extensions", {}).get(ON_SHUTDOWN, []).append(lambda: self._leave(*GOING_AWAY))
         timer = asyncio.get_running_loop().call_later(self._limits.init_seconds, self._expire)
         reading = asyncio.create_task(self._read())
@@ -127,42 +131,23 @@ class GraphQLSocket:
                 if message["type"] != "websocket.receive":
                     self._ended = True
                     return None
-                found = self._parsed(message.get("text"))
+                found = parse_message(message.get("text"), self._limits.message_bytes)
                 await self._handlers[found["type"]](found)
-        except _CloseError as close:
+        except CloseError as close:
             return close.code, close.reason
-
-    def _parsed(self, text: str | None) -> dict[str, Any]:
-        """A message. Closes for what is none."""
-        if text is None:
-            raise _invalid("messages are text")
-        data = text.encode(errors="replace")
-        if len(data) > self._limits.message_bytes:
-            raise _CloseError(*TOO_BIG)
-        try:
-            found = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            raise _invalid("not JSON") from None
-        kind = found.get("type") if isinstance(found, dict) else None
-        if not isinstance(kind, str) or kind not in self._handlers:
-            raise _invalid("no message of this protocol")
-        payload = found.get("payload")
-        if not isinstance(payload, (dict, type(None))):
-            raise _invalid("`payload` must be an object")
-        return dict(found)
 
     async def _initialise(self, message: dict[str, Any]) -> None:
         if self._initialised:
-            raise _CloseError(*TOO_MANY_INITS)
+            raise CloseError(*TOO_MANY_INITS)
         self._initialised = True
-        self._headers += _credentials(message.get("payload") or {})
+        self._headers += credentials(message.get("payload") or {})
         asking = self._asking()
         try:
             await asking.gateway.part(Authenticator).actor(asking.presented)
         except Problem as problem:
             if problem.type is BAD_REQUEST:
-                raise _invalid(problem.detail) from None
-            raise _CloseError(*(FORBIDDEN if problem.type is INVALID_TOKEN else TRY_AGAIN_LATER)) from None
+                raise invalid(problem.detail) from None
+            raise CloseError(*(FORBIDDEN if problem.type is INVALID_TOKEN else TRY_AGAIN_LATER)) from None
         self._acknowledged = True
         await self._send({"type": "connection_ack"})
 
@@ -175,14 +160,14 @@ class GraphQLSocket:
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if not self._acknowledged:
-            raise _CloseError(*UNAUTHORIZED)
-        name = _id(message)
+            raise CloseError(*UNAUTHORIZED)
+        name = operation_id(message)
         if name in self._active:
-            raise _CloseError(4409, f"Subscriber for {_short(name)} already exists")
+            raise CloseError(4409, f"Subscriber for {shortened(name)} already exists")
         try:
             asked = parameters_of(message.get("payload"))
         except Problem as problem:
-            raise _invalid(problem.detail) from None
+            raise invalid(problem.detail) from None
         operation = self._active[name] = _Operation(name, self._asking(), asked)
         if len(self._running) >= self._limits.operations:
             with self._transports.framed(self._scope) as line:
@@ -194,7 +179,7 @@ class GraphQLSocket:
         operation.task.add_done_callback(self._running.discard)
 
     async def _complete(self, message: dict[str, Any]) -> None:
-        operation = self._active.pop(_id(message), None)
+        operation = self._active.pop(operation_id(message), None)
         if operation is not None and operation.task is not None and not operation.asking.changing:
             operation.task.cancel()
 
@@ -283,31 +268,3 @@ class GraphQLSocket:
                 each.task.cancel()
         self._active.clear()
         await self._drain()
-
-
-def _invalid(why: str) -> _CloseError:
-    return _CloseError(4400, f"Invalid message received: {_short(why)}")
-
-
-def _short(text: str) -> str:
-    """Cut to what a close frame has room for (RFC 6455, section 5.5)."""
-    return text.encode()[:60].decode(errors="ignore")
-
-
-def _id(message: dict[str, Any]) -> str:
-    found = message.get("id")
-    if not isinstance(found, str) or not 0 < len(found) <= MAX_ID:
-        raise _invalid(f"`id` must be a string of at most {MAX_ID} characters")
-    return found
-
-
-def _credentials(payload: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    """The credentials in a `connection_init`, as the header fields of their names."""
-    found = []
-    for name, value in payload.items():
-        field = name.lower().encode()
-        if field in _CREDENTIALS and value is not None:
-            if not isinstance(value, str):
-                raise _invalid(f"`{field.decode()}` must be a string")
-            found.append((field, value.encode()))
-    return found
