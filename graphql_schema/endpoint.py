@@ -29,7 +29,6 @@ from services.auth.authentication import Authenticator
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
 from services.catalogue.problems import (
     BAD_REQUEST,
-    INVALID_DOCUMENT,
     INVALID_TOKEN,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
@@ -177,8 +176,6 @@ class GraphQLEndpoint:
         gateway = asking.gateway
         prepared = self._documents.prepare(asked.query)
         document, operation = _runnable(prepared, asked)
-        if operation.operation is OperationType.SUBSCRIPTION:
-            raise Problem(INVALID_DOCUMENT, "There are no subscriptions here.")
         if not asking.is_post and operation.operation is not OperationType.QUERY:
             raise Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
         called = called_operations(self._catalogue, operation)

@@ -81,4 +81,17 @@ async def _graphql_http(target: Target) -> Verdict:
     return Verdict.of_checks(await node("graphql_http.mjs", f"{target.url}/graphql"))
 
 
-AUDITS: Final = (Audit("graphql-http serverAudits", _graphql_http, "graphql-http"),)
+async def _graphql_ws(target: Target) -> Verdict:
+    url = f"{target.url.replace('http', 'ws', 1)}/graphql"
+    return Verdict.of_checks(await node("graphql_ws.mjs", url, target.token))
+
+
+async def _graphql_sse(target: Target) -> Verdict:
+    return Verdict.of_checks(await node("graphql_sse.mjs", f"{target.url}/graphql", target.token))
+
+
+AUDITS: Final = (
+    Audit("graphql-http serverAudits", _graphql_http, "graphql-http"),
+    Audit("graphql-ws client", _graphql_ws, "graphql-ws"),
+    Audit("graphql-sse client", _graphql_sse, "graphql-sse"),
+)
