@@ -16,8 +16,8 @@ from websockets.http11 import Request
 from graphql_schema.websocket import ON_SHUTDOWN
 
 # uvicorn writes a line at every handshake, with the query string, which may carry a token; the gateway writes its own.
-_log = logging.getLogger("gateway.sockets")
-_log.setLevel(logging.WARNING)
+log = logging.getLogger("gateway.sockets")
+log.setLevel(logging.WARNING)
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -25,7 +25,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.logger = _log
+        self.logger = log
         self._on_shutdown: list[Callable[[], None]] = []
 
     def handle_connect(self, event: Request) -> None:

@@ -152,8 +152,9 @@ async def test_problem_after_the_first_comment_is_an_event(monkeypatch: pytest.M
 
     async def results() -> AsyncGenerator[Outcome]:
         await client.commented.wait()
-        raise Problem(INVALID_TOKEN)
-        yield
+        for problem in [Problem(INVALID_TOKEN)]:
+            raise problem
+        yield Outcome({})
 
     await client.served(results())
     assert b'"code":"invalid_token"' in client.said
