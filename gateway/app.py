@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import orjson
 from fastapi import FastAPI
@@ -97,7 +98,10 @@ def _transports(settings: Settings) -> Transports:
     limits = SocketLimits(
         settings.GRAPHQL_WS_INIT_SECONDS, settings.GRAPHQL_WS_OPERATIONS, settings.GRAPHQL_WS_MESSAGE_BYTES
     )
-    return Transports(OperationFrame, Origins.of(settings.BACKEND_CORS_ORIGINS), settings.GRAPHQL_BATCH, limits)
+    public = urlsplit(settings.PUBLIC_URL)
+    own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
+    origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS])
+    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, limits)
 
 
 def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], Awaitable[Response]]:

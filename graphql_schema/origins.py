@@ -40,7 +40,12 @@ class Origins:
         """Whether pages of an origin may call the gateway that was addressed as `host`."""
         origin = origin.lower()
         # By the name alone: behind a proxy that ends TLS the gateway does not know its own scheme.
-        return b"*" in self.others or origin in self.others or origin.partition(b"://")[2] == host.lower() != b""
+        return b"*" in self.others or origin in self.others or _name(origin.partition(b"://")[2]) == _name(host) != b""
+
+
+def _name(authority: bytes) -> bytes:
+    """A host and its port, which browsers leave out where it is the usual one, and proxies may not."""
+    return authority.lower().removesuffix(b":80").removesuffix(b":443")
 
 
 def is_preflighted(headers: Mapping[bytes, bytes]) -> bool:

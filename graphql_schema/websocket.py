@@ -222,7 +222,7 @@ class GraphQLSocket:
         text = orjson.dumps(message).decode()
         try:
             await self._raw_send({"type": "websocket.send", "text": text})
-        except OSError:  # the client has gone, which `receive` is about to say
+        except (OSError, RuntimeError):  # the client has gone, or the server has closed: `receive` is about to say so
             return 0
         return len(text)
 
@@ -230,7 +230,7 @@ class GraphQLSocket:
         self._ended = True
         try:
             await self._raw_send({"type": "websocket.close", "code": code, "reason": reason})
-        except OSError:
+        except (OSError, RuntimeError):
             return
 
     async def _refuse(self, problem: Problem) -> None:

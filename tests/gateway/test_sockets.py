@@ -124,10 +124,30 @@ async def vanish(app: FastAPI, account: Account) -> None:
         await eventually(idle)
 
 
-async def test_message_that_is_too_long_is_not_even_read(app: FastAPI, ada: Account) -> None:
-    async with serving(app) as (_, url), client(url, ada) as socket:
+async def test_message_that_is_too_long_is_not_even_read(
+    app: FastAPI, gateway: Gateway, rest: RestFace, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[str] = []
+    monkeypatch.setattr(sockets.log, "exception", failures.append)
+    item = await make_item(rest, ada)
+    with capture_logs() as logs:
+        await exceed(app, gateway, ada, item["id"])
+    assert failures == []
+    assert {each["event"] for each in logs} == {"request"}
+    assert (await rest.ok("get_item", ada, id=item["id"]))["title"] == "Renamed"
+
+
+async def exceed(app: FastAPI, gateway: Gateway, account: Account, item: str) -> None:
+    """Begin to rename an item, and send too long a message before it is done."""
+    async with (
+        serving(app) as (_, url),
+        client(url, account) as socket,
+        loaded(gateway, account, "item", key_of(item), "update"),
+    ):
+        await send(socket, subscribe("1", RENAME, {"id": item}))
+        closed = await held_up(gateway, close_code(socket))
         await socket.send("x" * 1_000_001)
-        assert await close_code(socket) == 1009
+        assert await closed == 1009
 
 
 async def test_query_string_of_a_socket_is_not_logged(live: LiveServer) -> None:

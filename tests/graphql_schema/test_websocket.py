@@ -31,7 +31,7 @@ async def strict(settings: Settings) -> AsyncIterator[Running]:
     """An application with narrow limits, whose pages at one origin may call."""
     narrow = {
         "GRAPHQL_WS_INIT_SECONDS": 0.05, "GRAPHQL_WS_OPERATIONS": 2, "GRAPHQL_WS_MESSAGE_BYTES": 500,
-        "BACKEND_CORS_ORIGINS": ["https://app.example.org"],
+        "BACKEND_CORS_ORIGINS": ["https://app.example.org"], "PUBLIC_URL": "https://api.example.org/gateway",
     }  # fmt: skip
     async with running(settings.model_copy(update=narrow)) as found:
         yield found
@@ -213,7 +213,7 @@ async def test_operations_at_once_are_limited(strict: Running) -> None:
 
 @pytest.mark.parametrize("letter", ["x", "\u00e9"])
 async def test_message_that_is_too_long_closes_the_socket(strict: Running, letter: str) -> None:
-    async with socket_to(strict.app) as socket:
+    async with connected(strict.app) as socket:
         socket.send({"type": "ping", "payload": {"x": letter * (440 // len(letter.encode()))}})
         assert (await socket.receive())["type"] == "pong"
         socket.send({"type": "ping", "payload": {"x": letter * (500 // len(letter.encode()))}})
@@ -299,7 +299,13 @@ async def test_the_protocol_is_chosen_among_others(app: FastAPI) -> None:
         assert socket.opened == {"type": "websocket.accept", "subprotocol": "graphql-transport-ws"}
 
 
-@pytest.mark.parametrize("origin", ["http://gateway.test", "https://GATEWAY.test", "https://app.example.org", None])
+ALLOWED = [
+    "http://gateway.test", "https://GATEWAY.test", "https://gateway.test:443", "https://app.example.org",
+    "https://api.example.org", None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", ALLOWED)
 async def test_pages_of_allowed_origins_may_open_a_socket(strict: Running, origin: str | None) -> None:
     async with socket_to(strict.app, {"Origin": origin} if origin else {}) as socket:
         assert socket.opened["type"] == "websocket.accept"
