@@ -12,13 +12,13 @@ INSTALLED := .venv/.installed
 PORTAL := gateway/portal
 ASSETS := $(PORTAL)/node_modules/.installed
 CONFORMANCE := tests/conformance
-AUDITS := $(CONFORMANCE)/node_modules/.installed
+JUDGES := $(CONFORMANCE)/node_modules/.installed
 UV := uv==0.13.9
 LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz parity check coverage bench format migrate lock clean install assets audits
+.PHONY: help run test fuzz parity conformance check coverage bench format migrate lock clean install assets conformance-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install assets audits ## Run every test, in parallel, against real servers
+test: install assets conformance-tools ## Run every test, in parallel, against real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
@@ -35,13 +35,16 @@ fuzz: install ## Ask both paths of reading 50,000 random documents, and compare 
 parity: install ## Prove that services, REST and GraphQL agree, and that each role can do what is documented
 	$(BIN)/gateway parity --against docs/authorization.md
 
+conformance: install conformance-tools ## Have the gateway judged by others' audits, and say what each found
+	$(BIN)/pytest --quiet --no-header $(CONFORMANCE)
+
 check: install ## Check style, format, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: install assets audits ## Run every test and show the lines that none of them reached
+coverage: install assets conformance-tools ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
@@ -82,10 +85,9 @@ assets:
 	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(PORTAL); then touch $(ASSETS); \
 	else echo 'npm could not fetch GraphiQL, so it is loaded from its public address.'; fi
 
-# What judges the contracts comes from npm as well. Without it the tests that need it are skipped, and say so.
-audits:
-	@if [ $(AUDITS) -nt $(CONFORMANCE)/package-lock.json ]; then :; \
-	elif ! command -v npm > /dev/null; then \
-		echo 'npm is not installed, so the contracts are not judged by tools of others.'; \
-	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(CONFORMANCE); then touch $(AUDITS); \
-	else echo 'npm could not fetch what judges the contracts, so they are not judged by tools of others.'; fi
+# The audits from npm. Where they are missing their tests are skipped, so nothing here may fail either.
+conformance-tools:
+	@if [ $(JUDGES) -nt $(CONFORMANCE)/package-lock.json ]; then :; \
+	elif ! command -v npm > /dev/null; then echo 'npm is not installed, so audits from npm are skipped.'; \
+	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(CONFORMANCE); then touch $(JUDGES); \
+	else echo 'npm could not fetch the audits, so those from npm are skipped.'; fi

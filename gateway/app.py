@@ -7,18 +7,20 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import orjson
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.direct import Application
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
 from gateway.faults import register_fault_handlers, write_problem
+from gateway.frame import OperationFrame
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
 from gateway.memory import calm_collector
@@ -30,7 +32,9 @@ from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
 from graphql_schema.endpoint import GraphQLEndpoint
+from graphql_schema.origins import Origins
 from graphql_schema.schema import build_schema
+from graphql_schema.transports import SocketLimits, Transports
 from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
@@ -69,6 +73,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     _mount_openapi(app, settings, catalogue)
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
+    app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
@@ -85,8 +90,18 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     suggestions = not settings.is_production
     return GraphQLEndpoint(
         build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
-        plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT,
+        plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
     )  # fmt: skip
+
+
+def _transports(settings: Settings) -> Transports:
+    limits = SocketLimits(
+        settings.GRAPHQL_WS_INIT_SECONDS, settings.GRAPHQL_WS_OPERATIONS, settings.GRAPHQL_WS_MESSAGE_BYTES
+    )
+    public = urlsplit(settings.PUBLIC_URL)
+    own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
+    origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS])
+    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, limits)
 
 
 def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], Awaitable[Response]]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from graphql_schema.errors import error_json
+from graphql_schema.negotiation import Form, form_of
 from rest.problems import problem_response
 from services.catalogue.problems import (
     BAD_REQUEST,
@@ -35,7 +36,9 @@ def write_problem(scope: Scope, problem: Problem) -> Response:
     if str(scope.get("path", "")).rstrip("/") != "/graphql":
         return problem_response(problem)
     body = orjson.dumps({"errors": [error_json(problem)]})
-    return Response(body, problem.type.status, problem.headers(), "application/json")
+    typed = form_of(dict(scope["headers"]).get(b"accept")) is Form.TYPED
+    media_type = (Form.TYPED if typed else Form.PLAIN).value
+    return Response(body, problem.type.status, {**problem.headers(), "Vary": "Accept"}, media_type)
 
 
 def register_fault_handlers(app: FastAPI) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Iterable
-from typing import Final, TypeAlias
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -86,6 +88,33 @@ class RequestFrame:
                 await self.app(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+
+@dataclass(slots=True)
+class OperationFrame:
+    """What surrounds the handshake and each operation of a WebSocket: an observation, and a line in the access log.
+
+    `status` is the HTTP status that fits, None where nothing was answered; `sent` are bytes.
+    """
+
+    scope: Scope
+    status: int | None = None
+    sent: int = 0
+    _started: float = field(init=False)
+    _seen: Observation = field(init=False)
+    _observing: AbstractContextManager[Observation] = field(init=False)
+
+    def __enter__(self) -> OperationFrame:
+        self._started = time.perf_counter()
+        self._observing = observation.observe(uuid_utils.uuid4().hex)
+        self._seen = self._observing.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._observing.__exit__(*error)
+        count_request(self._seen.path)
+        seconds = time.perf_counter() - self._started
+        write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
 
 
 def _request_id(headers: Iterable[RawHeader]) -> str:

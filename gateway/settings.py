@@ -13,6 +13,8 @@ import limits
 from pydantic import (
     BeforeValidator,
     Field,
+    NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -111,6 +113,10 @@ class Settings(BaseSettings):
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     REQUIRE_PRECONDITIONS: bool = False
+    GRAPHQL_BATCH: NonNegativeInt = 0
+    GRAPHQL_WS_INIT_SECONDS: PositiveFloat = 3
+    GRAPHQL_WS_OPERATIONS: PositiveInt = 20
+    GRAPHQL_WS_MESSAGE_BYTES: PositiveInt = 1_048_576
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False

@@ -1,8 +1,8 @@
-"""The GraphQL face's endpoint: GraphQL over HTTP at one path."""
+"""The GraphQL face's endpoint: one path for GraphQL over HTTP, over server-sent events and over WebSockets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from graphql import DocumentNode, OperationDefinitionNode, OperationType
@@ -14,15 +14,26 @@ from graphql_schema.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.complexity import check_complexity
 from graphql_schema.context import Context
 from graphql_schema.documents import Documents, Prepared
-from graphql_schema.errors import document_problem, error_json, problem_of
-from graphql_schema.http import GRAPHQL_JSON, Answer, Asking, GraphQLRequest, read_request
+from graphql_schema.errors import RefusedError, error_json, problem_of
+from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
+from graphql_schema.negotiation import JSON, Form, form_of
+from graphql_schema.origins import check_not_forged
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
+from graphql_schema.sse import EventStream
+from graphql_schema.transports import Transports
 from graphql_schema.values import called_operations, input_problem, literal_errors, variable_errors
+from graphql_schema.websocket import GraphQLSocket
 from services import observation
 from services.auth.authentication import Authenticator
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
-from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, VALIDATION_FAILED
+from services.catalogue.problems import (
+    BAD_REQUEST,
+    INVALID_TOKEN,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    VALIDATION_FAILED,
+)
 
 
 class GraphQLEndpoint:
@@ -41,46 +52,96 @@ class GraphQLEndpoint:
         plans: int,
         plan_on_sight: int,
         page: Callable[[Request], Response | None],
+        transports: Transports,
     ) -> None:
-        self._schema, self._catalogue, self._page = schema, catalogue, page
+        self._schema, self._catalogue, self._page, self._transports = schema, catalogue, page, transports
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET and POST."""
+        """Answer GET, HEAD and POST, and WebSockets."""
+        if scope["type"] == "websocket":
+            await GraphQLSocket(scope, receive, send, self.results, self._transports).serve()
+            return
         if scope["method"] != "POST":
             request = Request(scope, receive)
             shown = self._page(request) if "query" not in request.query_params else None
             if shown is not None:
                 await shown(scope, receive, send)
                 return
-        # The first of several fields of one name counts.
-        headers = dict(reversed(scope["headers"]))
-        answer = await self._answer(Asking(scope, headers), receive)
-        raw, body = answer.encoded()
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
+        asking = Asking.of(scope)
+        answer = await self._answer(asking, receive, send)
+        if answer is not None:
+            raw, body = answer.encoded()
+            await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _answer(self, asking: Asking, receive: Receive) -> Answer:
-        typed = GRAPHQL_JSON in asking.headers.get(b"accept", b"")
+    async def _answer(self, asking: Asking, receive: Receive, send: Send) -> Answer | None:
+        """The answer to a request; None where it has been sent, as events."""
+        form = form_of(asking.headers.get(b"accept"))
+        typed = form is Form.TYPED
         try:
-            asked = await read_request(asking, receive)
+            if form is None:
+                forms = ", ".join(each.value for each in Form)
+                raise Problem(NOT_ACCEPTABLE, f"Answers are one of {forms}.")
+            if asking.headers.get(b"content-type") != JSON:
+                check_not_forged(asking.headers, self._transports.origins)
+            asked = await read_request(asking, receive, batch=0 if form is Form.EVENTS else self._transports.batch)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
+        if not isinstance(asked, GraphQLRequest):
+            return await self._answer_all(asking, asked, typed)
+        if form is Form.EVENTS:
+            return await self._stream(asking, asked, receive, send)
+        return await self.answer(asking, asked, typed=typed)
+
+    async def answer(self, asking: Asking, asked: GraphQLRequest, *, typed: bool) -> Answer:
+        """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
         try:
-            outcome = await self._run_compiled(asking, asked)
-            if outcome is not None:
-                return Answer(outcome.body, typed, 200, outcome.headers)
-            observation.note_path("general")
-            context = await self._context(asking, asked)
+            outcome = await self.execute(asking, asked)
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
-            # A credential that is worth nothing is refused by HTTP too, whatever the client accepts.
-            by_http = typed or problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
-            return _refusal(problem, typed, problem.type.status if by_http else 200)
-        return await self._run(asked, context, typed)
+            return _refusal(problem, typed, problem.type.status if typed or _is_of_http(problem) else 200)
+        return Answer(outcome.body, typed, 200, outcome.headers)
+
+    async def _answer_all(self, asking: Asking, batch: Batch, typed: bool) -> Answer:
+        """The answers to a batch, one after the other: what one has done, the next one sees."""
+        contents: list[Any] = []
+        headers: dict[str, str] = {}
+        for each in batch:
+            if isinstance(each, Problem):
+                answer = _refusal(each, typed, 200)
+            else:
+                answer = await self.answer(asking, each, typed=typed)
+            contents.append(answer.content)
+            headers |= answer.headers
+        return Answer(contents, typed, 200, headers)
+
+    async def _stream(self, asking: Asking, asked: GraphQLRequest, receive: Receive, send: Send) -> Answer | None:
+        """Answer with events. What HTTP itself refuses is answered without."""
+        try:
+            await EventStream(asking, self.results(asking, asked), send, _is_of_http).serve(receive)
+        except Problem as problem:
+            return _refusal(problem, False, problem.type.status)
+        return None
+
+    async def results(self, asking: Asking, asked: GraphQLRequest) -> AsyncGenerator[Outcome]:
+        """What comes of a request, for transports that can take several results: those of a subscription, one by one.
+
+        Raises as `execute`, before the first.
+        """
+        yield await self.execute(asking, asked)
+
+    async def execute(self, asking: Asking, asked: GraphQLRequest) -> Outcome:
+        """The one result of a query or a mutation. Raises RefusedError, and Problems of the whole request."""
+        outcome = await self._run_compiled(asking, asked)
+        if outcome is not None:
+            return outcome
+        observation.note_path("general")
+        context = await self._context(asking, asked)
+        return await self._run(asked, context)
 
     async def _run_compiled(self, asking: Asking, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
@@ -99,6 +160,7 @@ class GraphQLEndpoint:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
         caller = Caller(await authenticate(), asking.client, authenticate)
+        asking.changing = not operation.is_query
         return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
     def _compile(self, asked: GraphQLRequest) -> CompiledOperation | None:
@@ -126,9 +188,10 @@ class GraphQLEndpoint:
         context = Context(gateway, actor, asking.client, document, authenticate)
         await self._check_values(context, called, prepared, operation, asked)
         check_complexity(self._core, document, operation, asked.variables)
+        asking.changing = operation.operation is not OperationType.QUERY
         return context
 
-    async def _run(self, asked: GraphQLRequest, context: Context, typed: bool) -> Answer:
+    async def _run(self, asked: GraphQLRequest, context: Context) -> Outcome:
         result: Any = await self._schema.execute(
             asked.query,
             variable_values=dict(asked.variables),
@@ -141,7 +204,7 @@ class GraphQLEndpoint:
             problems = [(problem_of(error), error) for error in result.errors]
             body["errors"] = [error_json(problem, error) for problem, error in problems]
             headers = {name: value for problem, _ in problems for name, value in problem.headers().items()}
-        return Answer(body, typed, 200, headers)
+        return Outcome(body, headers)
 
     async def _check_values(
         self,
@@ -166,19 +229,14 @@ class GraphQLEndpoint:
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 
 
-class RefusedError(Exception):
-    """A document that cannot be run, with the entries of `errors` that say why."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        super().__init__()
-        problems = [(document_problem(error), error) for error in prepared.structure]
-        self.errors = [error_json(problem, error) for problem, error in problems]
-        self.status = problems[0][0].type.status
+def _is_of_http(problem: Problem) -> bool:
+    """Whether HTTP refuses too, whatever the client accepts: a credential that is worth nothing, say."""
+    return problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
 
 
 def _runnable(prepared: Prepared, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
     if prepared.structure or prepared.document is None:
-        raise RefusedError(prepared)
+        raise RefusedError(prepared.structure)
     return prepared.document, prepared.operation(asked.operation_name)
 
 

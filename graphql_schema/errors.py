@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -15,6 +15,16 @@ from services.catalogue.problems import INTERNAL_ERROR, INVALID_DOCUMENT, FieldE
 log = structlog.get_logger(__name__)
 
 MAX_MESSAGE: Final = 300
+
+
+class RefusedError(Exception):
+    """A document that cannot be run, with the entries of `errors` that say why, and the status that goes with them."""
+
+    def __init__(self, found: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        problems = [(document_problem(error), error) for error in found]
+        self.errors = [error_json(problem, error) for problem, error in problems]
+        self.status = problems[0][0].type.status
 
 
 def problem_of(error: GraphQLError) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -11,13 +11,12 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from graphql_schema.negotiation import Form, check_media_type
 from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
-from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
+from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX
 from services.execution import Gateway
 
-JSON: Final = b"application/json"
-GRAPHQL_JSON: Final = b"application/graphql-response+json"
 MAX_DEPTH: Final = 50
 """Levels of lists and objects in `variables`."""
 
@@ -30,6 +29,17 @@ class Asking:
 
     scope: Scope
     headers: Mapping[bytes, bytes]
+    changing: bool = False
+    """Whether something may be changed from now on, so that it must not be broken off."""
+
+    @classmethod
+    def of(cls, scope: Scope) -> Asking:
+        """What an HTTP request asks. The first of several fields of one name counts, save for lists."""
+        headers = dict(reversed(scope["headers"]))
+        if len(headers) != len(scope["headers"]):
+            lists = b",".join(value for name, value in scope["headers"] if name == b"accept")
+            headers |= {b"accept": lists} if lists else {}
+        return cls(scope, headers)
 
     @property
     def gateway(self) -> Gateway:
@@ -62,13 +72,14 @@ class GraphQLRequest:
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Answer:
-    """A response; `typed`: as application/graphql-response+json."""
+    """A response; `typed`: as application/graphql-response+json. `content` are several for a batch."""
 
-    content: Mapping[str, Any]
+    content: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     typed: bool
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -79,27 +90,48 @@ class Answer:
         headers = [
             (b"content-type", _TYPED if self.typed else _PLAIN),
             (b"content-length", str(len(body)).encode()),
+            (b"vary", b"Accept"),
         ]
         if self.headers:
             headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
         return headers, body
 
 
-_PLAIN: Final = JSON + b"; charset=utf-8"
-_TYPED: Final = GRAPHQL_JSON + b"; charset=utf-8"
+_PLAIN: Final = f"{Form.PLAIN.value}; charset=utf-8".encode()
+_TYPED: Final = f"{Form.TYPED.value}; charset=utf-8".encode()
+
+Batch = Sequence[GraphQLRequest | Problem]
+"""Several requests in one; in the place of one that cannot be read is what is wrong with it."""
 
 
-async def read_request(asking: Asking, receive: Receive) -> GraphQLRequest:
-    """The parameters of a request. Raises `bad_request` or `unsupported_media_type`."""
+async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> GraphQLRequest | Batch:
+    """The parameters of a request; `batch` is how many may come in one.
+
+    Raises `bad_request`, `unsupported_media_type`, and `too_complex` for a batch that is too long.
+    """
     if not asking.is_post:
         return _of_query_string(asking.scope["query_string"])
-    media_type = asking.headers.get(b"content-type", b"")
-    if media_type != JSON and media_type.partition(b";")[0].strip().lower() != JSON:
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON.decode()}.")
+    check_media_type(asking.headers.get(b"content-type", b""))
     found = _json(await _body(receive))
-    if not isinstance(found, dict):
-        raise Problem(BAD_REQUEST, "The body must be a JSON object.")
-    return _parameters(found)
+    if isinstance(found, list):
+        return _batch(found, batch)
+    return parameters_of(found)
+
+
+def _batch(found: Sequence[Any], most: int) -> Batch:
+    if not most:
+        raise Problem(BAD_REQUEST, "The body must be a JSON object: batches are switched off.")
+    if not found:
+        raise Problem(BAD_REQUEST, "A batch must hold a request.")
+    if len(found) > most:
+        raise Problem(TOO_COMPLEX, f"A batch may hold at most {most} requests.")
+    read: list[GraphQLRequest | Problem] = []
+    for each in found:
+        try:
+            read.append(parameters_of(each))
+        except Problem as problem:
+            read.append(problem)
+    return read
 
 
 async def _body(receive: Receive) -> bytes:
@@ -118,11 +150,12 @@ async def _body(receive: Receive) -> bytes:
 
 def _of_query_string(query_string: bytes) -> GraphQLRequest:
     given = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-    variables = given.get("variables")
-    return _parameters({
+    variables, extensions = given.get("variables"), given.get("extensions")
+    return parameters_of({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
         "variables": _json(variables.encode()) if variables else None,
+        "extensions": _json(extensions.encode()) if extensions else None,
     })  # fmt: skip
 
 
@@ -133,8 +166,12 @@ def _json(text: bytes) -> Any:
         raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
 
 
-def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
+def parameters_of(found: Any) -> GraphQLRequest:
+    """A request from its parameters as they came, whatever they came by. Raises `bad_request`."""
+    if not isinstance(found, dict):
+        raise Problem(BAD_REQUEST, "A request must be a JSON object.")
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
+    extensions = found.get("extensions")
     if not isinstance(query, str) or not query:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
@@ -143,7 +180,9 @@ def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
-    return GraphQLRequest(query, variables or {}, name or None)
+    if not isinstance(extensions, (dict, type(None))):
+        raise Problem(BAD_REQUEST, "`extensions` must be an object.")
+    return GraphQLRequest(query, variables or {}, name or None, extensions or {})
 
 
 def _is_deep(value: Any) -> bool:

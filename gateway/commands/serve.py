@@ -52,6 +52,7 @@ def serve(
             uvicorn.run(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
                 access_log=False, server_header=False, loop=_if_installed("uvloop"), http=_if_installed("httptools"),
+                ws="gateway.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
                 forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS,
                 timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
             )  # fmt: skip

@@ -171,6 +171,14 @@ INSUFFICIENT_SCOPE: Final = ProblemType(
     "The token lacks a scope.",
     "The operation needs a scope that the credentials do not carry; `scope` names it (RFC 6750).",
 )
+CSRF_SUSPECTED: Final = ProblemType(
+    "csrf_suspected",
+    403,
+    "This looks like a request of somebody else's page.",
+    "A browser sent it for a page of another origin, without asking the gateway's leave first (a CORS preflight). Send "
+    "a body of `application/json`, or one of the header fields `X-Apollo-Operation-Name`, `Apollo-Require-Preflight`, "
+    "`X-Requested-With`. For WebSockets the page's origin must be among BACKEND_CORS_ORIGINS.",
+)
 NOT_FOUND: Final = ProblemType(
     "not_found",
     404,
@@ -182,6 +190,13 @@ METHOD_NOT_ALLOWED: Final = ProblemType(
     405,
     "This method is not allowed here.",
     "The address exists, but not with this HTTP method. `Allow` lists the methods it has.",
+)
+NOT_ACCEPTABLE: Final = ProblemType(
+    "not_acceptable",
+    406,
+    "There is no such representation.",
+    "What is here has none of the forms that `Accept` or `Accept-Encoding` allow. Nothing was done. Answers are "
+    "`application/json`, problems `application/problem+json`, as they are or compressed with gzip or zstd.",
 )
 CONFLICT: Final = ProblemType(
     "conflict",

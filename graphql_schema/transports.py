@@ -1,0 +1,42 @@
+"""What the endpoint allows beside a request and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.types import Scope
+
+from graphql_schema.origins import Origins
+
+
+class Line(Protocol):
+    """What is told about an operation of a WebSocket once it is over: an HTTP status that fits, and bytes sent."""
+
+    status: int | None
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """What one WebSocket may do: be silent at first, have operations at once, send messages of a size."""
+
+    init_seconds: float = 3
+    operations: int = 20
+    message_bytes: int = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Transports:
+    """How the endpoint may be used.
+
+    `batch` is how many requests one body may hold, 0 for none. `framed` makes what surrounds an operation of a
+    WebSocket as the gateway's middleware surrounds a request: an observation of its own, and a line in the log.
+    """
+
+    framed: Callable[[Scope], AbstractContextManager[Line]]
+    origins: Origins = field(default_factory=Origins)
+    batch: int = 0
+    socket: SocketLimits = field(default_factory=SocketLimits)

@@ -1,0 +1,97 @@
+"""Programs of others that judge the gateway: each is one entry of AUDITS.
+
+Those from npm are fetched by `make conformance-tools`; without Node.js or without them they are skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+HERE: Final = Path(__file__).parent
+TIMEOUT_SECONDS: Final = 120
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is judged: the address of a gateway with demo data, and an access token of its demo user."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How many checks there were, and a sentence for each that failed."""
+
+    checks: int
+    faults: Sequence[str] = ()
+
+    @classmethod
+    def of_checks(cls, checks: Sequence[dict[str, Any]]) -> Verdict:
+        """From objects with a `name` and a `fault`, null where the check passed."""
+        return cls(len(checks), [f"{each['name']}: {each['fault']}" for each in checks if each["fault"]])
+
+
+Check: TypeAlias = Callable[[Target], Awaitable[Verdict]]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A judge by its name; `package` is what it needs from npm, None for nothing."""
+
+    name: str
+    judge: Check
+    package: str | None = None
+
+    def missing(self) -> str | None:
+        """Why it cannot be asked here; None where it can."""
+        if self.package is None:
+            return None
+        if shutil.which("node") is None:
+            return "Node.js is not installed"
+        if not (HERE / "node_modules" / self.package).is_dir():
+            return f"{self.package} is not fetched: make conformance-tools"
+        return None
+
+
+async def node(script: str, *arguments: str) -> Any:
+    """What a script of this folder prints, which is JSON. Raises RuntimeError where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        "node", HERE / script, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise RuntimeError(f"{script}: {err.decode()[-2000:]}")
+    return json.loads(out)
+
+
+async def _graphql_http(target: Target) -> Verdict:
+    return Verdict.of_checks(await node("graphql_http.mjs", f"{target.url}/graphql"))
+
+
+async def _graphql_ws(target: Target) -> Verdict:
+    url = f"{target.url.replace('http', 'ws', 1)}/graphql"
+    return Verdict.of_checks(await node("graphql_ws.mjs", url, target.token))
+
+
+async def _graphql_sse(target: Target) -> Verdict:
+    return Verdict.of_checks(await node("graphql_sse.mjs", f"{target.url}/graphql", target.token))
+
+
+AUDITS: Final = (
+    Audit("graphql-http serverAudits", _graphql_http, "graphql-http"),
+    Audit("graphql-ws client", _graphql_ws, "graphql-ws"),
+    Audit("graphql-sse client", _graphql_sse, "graphql-sse"),
+)
