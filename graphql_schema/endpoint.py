@@ -16,6 +16,7 @@ from graphql_schema.context import Context
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import document_problem, error_json, problem_of
 from graphql_schema.http import GRAPHQL_JSON, Answer, Asking, GraphQLRequest, read_request
+from graphql_schema.references import found_document, names_a_document
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.values import called_operations, input_problem, literal_errors, variable_errors
@@ -51,7 +52,7 @@ class GraphQLEndpoint:
         """Answer GET and POST."""
         if scope["method"] != "POST":
             request = Request(scope, receive)
-            shown = self._page(request) if "query" not in request.query_params else None
+            shown = self._page(request) if not names_a_document(request.query_params) else None
             if shown is not None:
                 await shown(scope, receive, send)
                 return
@@ -68,7 +69,12 @@ class GraphQLEndpoint:
             asked = await read_request(asking, receive)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
+        return await self.answer(asking, asked, typed=typed)
+
+    async def answer(self, asking: Asking, asked: GraphQLRequest, *, typed: bool) -> Answer:
+        """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
         try:
+            await found_document(asking, asked, self._documents)
             outcome = await self._run_compiled(asking, asked)
             if outcome is not None:
                 return Answer(outcome.body, typed, 200, outcome.headers)

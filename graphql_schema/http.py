@@ -11,9 +11,11 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
+from services.documents.known import Reference
 from services.execution import Gateway
 
 JSON: Final = b"application/json"
@@ -57,11 +59,12 @@ class Asking:
 
 @dataclass(slots=True)
 class GraphQLRequest:
-    """The parameters of a request (GraphQL over HTTP)."""
+    """The parameters of a request (GraphQL over HTTP). `query` is empty where only a `reference` names the document."""
 
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
+    reference: Reference | None = None
 
 
 @dataclass(slots=True)
@@ -118,11 +121,13 @@ async def _body(receive: Receive) -> bytes:
 
 def _of_query_string(query_string: bytes) -> GraphQLRequest:
     given = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-    variables = given.get("variables")
+    variables, extensions = given.get("variables"), given.get("extensions")
     return _parameters({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
         "variables": _json(variables.encode()) if variables else None,
+        "extensions": _json(extensions.encode()) if extensions else None,
+        **{name: given[name] for name in NAMES if name in given},
     })  # fmt: skip
 
 
@@ -135,7 +140,10 @@ def _json(text: bytes) -> Any:
 
 def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
-    if not isinstance(query, str) or not query:
+    reference = reference_of(found)
+    if query is None and reference is not None:
+        query = ""
+    elif not isinstance(query, str) or not query:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
         raise Problem(BAD_REQUEST, "`variables` must be an object.")
@@ -143,7 +151,7 @@ def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
-    return GraphQLRequest(query, variables or {}, name or None)
+    return GraphQLRequest(query, variables or {}, name or None, reference)
 
 
 def _is_deep(value: Any) -> bool:
