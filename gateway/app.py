@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.direct import Application
+from gateway.documents import Published
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
 from gateway.faults import register_fault_handlers, write_problem
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         server_timing=not settings.is_production, write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR)
+    published = Published(catalogue, graphql.published, settings.API_V1_STR)
     app = Application(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
@@ -62,11 +64,13 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         middleware=middleware,
     )  # fmt: skip
     if not settings.OPENTELEMETRY:  # which only hears of what goes through the framework
-        direct: dict[tuple[str, str], ASGIApp] = {**rest.direct, ("POST", GRAPHQL_PATH): graphql}
+        direct: dict[tuple[str, str], ASGIApp] = {
+            **rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql,
+        }  # fmt: skip
         app.direct = {address: behind(middleware, each) for address, each in direct.items()}
     register_fault_handlers(app)
-    app.router.routes.extend(rest.routes)
-    _mount_openapi(app, settings, catalogue)
+    app.router.routes.extend([*rest.routes, *published.routes])
+    _mount_openapi(app, settings, catalogue, published)
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
@@ -97,7 +101,7 @@ def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], A
     return endpoint
 
 
-def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
+def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue, published: Published) -> None:
     prefix = settings.API_V1_STR
 
     def openapi() -> dict[str, object]:
@@ -111,7 +115,7 @@ def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> No
     app.openapi = openapi  # type: ignore[method-assign]
 
     async def openapi_json(request: Request) -> Response:
-        return Response(orjson.dumps(app.openapi()), media_type="application/json")
+        return Response(await published.openapi(app, app.openapi()), media_type="application/json")
 
     app.router.routes.append(Route(f"{prefix}/openapi.json", openapi_json))
 

@@ -16,7 +16,8 @@ from graphql_schema.context import Context
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import document_problem, error_json, problem_of
 from graphql_schema.http import GRAPHQL_JSON, Answer, Asking, GraphQLRequest, read_request
-from graphql_schema.references import found_document, names_a_document
+from graphql_schema.published import PublishedDocuments
+from graphql_schema.references import Origin, found_document, names_a_document
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.values import called_operations, input_problem, literal_errors, variable_errors
@@ -47,6 +48,7 @@ class GraphQLEndpoint:
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
+        self.published = PublishedDocuments(self._core, catalogue, self._documents, self.answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and POST."""
@@ -71,7 +73,7 @@ class GraphQLEndpoint:
             return _refusal(problem, typed, problem.type.status)
         return await self.answer(asking, asked, typed=typed)
 
-    async def answer(self, asking: Asking, asked: GraphQLRequest, *, typed: bool) -> Answer:
+    async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
         """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
         try:
             await found_document(asking, asked, self._documents)
@@ -88,7 +90,7 @@ class GraphQLEndpoint:
             return _refusal(problem, typed, problem.type.status if by_http else 200)
         return await self._run(asked, context, typed)
 
-    async def _run_compiled(self, asking: Asking, asked: GraphQLRequest) -> Outcome | None:
+    async def _run_compiled(self, asking: Origin, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
         gateway = asking.gateway
         if gateway.reader is None:
@@ -115,7 +117,7 @@ class GraphQLEndpoint:
         called = called_operations(self._catalogue, operation)
         return self._compiled.compile(asked.query, asked.operation_name, prepared.document, operation, called)
 
-    async def _context(self, asking: Asking, asked: GraphQLRequest) -> Context:
+    async def _context(self, asking: Origin, asked: GraphQLRequest) -> Context:
         """What the operation needs to run, once nothing is wrong with the request. Raises what is."""
         gateway = asking.gateway
         prepared = self._documents.prepare(asked.query)

@@ -147,14 +147,15 @@ def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
         raise Problem(BAD_REQUEST, "`variables` must be an object.")
-    if variables and _is_deep(variables):
+    if variables and is_deep(variables):
         raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
     return GraphQLRequest(query, variables or {}, name or None, reference)
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects are nested deeper than variables may be."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [

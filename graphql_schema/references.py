@@ -7,16 +7,17 @@ By Apollo's `extensions.persistedQuery` (a SHA-256 hash, with which the text may
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql_schema.documents import Documents
-from services.auth.authentication import Authenticator
-from services.catalogue import Actor, Problem
+from services.auth.authentication import Authenticator, Presented
+from services.catalogue import Actor, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
 from services.documents.known import Bringer, KnownDocuments, Reference
+from services.execution import Gateway
 
 if TYPE_CHECKING:
-    from graphql_schema.http import Asking, GraphQLRequest
+    from graphql_schema.http import GraphQLRequest
 
 DOCUMENT_ID: Final = "documentId"
 NAMES: Final = (DOCUMENT_ID, "doc_id", "id")
@@ -25,6 +26,26 @@ LONGEST: Final = 300
 """Characters of an identifier that is worth looking for."""
 _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
 """The message that Apollo's clients wait for."""
+
+
+class Origin(Protocol):
+    """Where a request comes from, whatever it came by."""
+
+    @property
+    def gateway(self) -> Gateway:
+        """What is behind the face."""
+
+    @property
+    def presented(self) -> Presented:
+        """What the request says of its caller."""
+
+    @property
+    def client(self) -> Client:
+        """The program on the other side."""
+
+    @property
+    def is_post(self) -> bool:
+        """Whether it may change something."""
 
 
 def names_a_document(parameters: Container[str]) -> bool:
@@ -70,7 +91,7 @@ def _identifier(name: str, given: Any) -> Reference:
     return Reference(given)
 
 
-async def found_document(asking: Asking, asked: GraphQLRequest, documents: Documents) -> None:
+async def found_document(asking: Origin, asked: GraphQLRequest, documents: Documents) -> None:
     """Put the text of the document that is meant into the request. Raises as `KnownDocuments.find`.
 
     To be called before anything else looks at the request's document, whatever transport it came by.

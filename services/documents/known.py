@@ -70,8 +70,7 @@ class KnownDocuments:
             return await self._brought(text, reference, bringer, is_valid)
         identifier = reference.identifier
         digest = identifier.removeprefix(SHA256_PREFIX)
-        is_digest = _DIGEST.fullmatch(digest) is not None
-        if self.config.accepted is not Accepted.TRUSTED and is_digest:
+        if self.config.accepted is not Accepted.TRUSTED:
             warm = self.persisted.remembered(digest)
             if warm is not None:
                 return warm
@@ -81,7 +80,7 @@ class KnownDocuments:
             return found.text
         if self.config.accepted is Accepted.TRUSTED:
             raise _untrusted()
-        kept = await self.persisted.find(digest) if is_digest else None
+        kept = await self.persisted.find(digest) if is_digest(digest) else None
         if kept is None:
             raise Problem(PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
         return kept
@@ -132,6 +131,11 @@ class KnownDocuments:
         except Problem as problem:
             if problem.type is not TOO_MANY_REQUESTS or not self.takes_any:
                 raise
+
+
+def is_digest(text: str) -> bool:
+    """Whether it has the form of a SHA-256 in lower-case hexadecimal."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _untrusted() -> Problem:
