@@ -84,7 +84,8 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     def page(request: Request) -> Response | None:
         if not prefers_html(request.headers.get("accept", "")):
             return None
-        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, request.scope.get("root_path", ""))
+        base, documents = request.scope.get("root_path", ""), settings.GRAPHQL_DOCUMENTS
+        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, base, documents=documents)
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(

@@ -23,7 +23,7 @@ from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
-from services.documents.config import DocumentsConfig
+from services.documents.config import Accepted, DocumentsConfig
 from services.documents.known import KnownDocuments
 from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
@@ -96,7 +96,7 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
 def documents_config(settings: Settings) -> DocumentsConfig:
     """What the settings say about GraphQL documents."""
     return DocumentsConfig(
-        settings.GRAPHQL_DOCUMENTS,
+        Accepted(settings.GRAPHQL_DOCUMENTS),
         document_bytes=settings.PERSISTED_DOCUMENT_BYTES, documents=settings.PERSISTED_DOCUMENTS,
         total_bytes=settings.PERSISTED_BYTES, seconds=settings.PERSISTED_HOURS * 3600,
         writes=settings.PERSISTED_WRITES,
