@@ -141,7 +141,7 @@ def _json(text: bytes) -> Any:
 def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
     reference = reference_of(found)
-    if query is None and reference is not None:
+    if query in (None, "") and reference is not None:
         query = ""
     elif not isinstance(query, str) or not query:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLSchema,
@@ -40,6 +41,8 @@ from services.documents.publishing import (
 )
 from services.documents.trusted import Trusted
 
+REMEMBERED: Final = 200
+"""Descriptions of documents."""
 _KINDS: Mapping[str, ParameterKind] = {
     "Int": ParameterKind.INTEGER, "Float": ParameterKind.NUMBER, "Boolean": ParameterKind.BOOLEAN,
 }  # fmt: skip
@@ -84,10 +87,14 @@ class PublishedDocuments:
     catalogue: Catalogue
     documents: Documents
     answer: Answering | None = None
+    _described: LRUCache[str, PublishedDocument] = field(init=False, default_factory=lambda: LRUCache(REMEMBERED))
 
     def describe(self, document: Trusted) -> PublishedDocument:
         """What its callers need to know. Raises UnfitDocumentError when it cannot be published."""
-        return self.description(document.text)
+        found = self._described.get(document.text)
+        if found is None:
+            found = self._described[document.text] = self.description(document.text)
+        return found
 
     def description(self, text: str) -> PublishedDocument:
         """As `describe`, of a document's text."""
@@ -137,7 +144,7 @@ class PublishedDocuments:
         answer = await self.answer(_Direct(caller), GraphQLRequest(document.text, variables, None), typed=True)
         failed = answer.content.get("errors")
         if not failed:
-            return Ran(answer.content["data"])
+            return Ran(answer.content["data"], None, answer.headers)
         return Ran(None, _problem(failed, prepared.document), answer.headers)
 
     async def _admit(self, operation: OperationDefinitionNode, caller: DocumentCaller) -> None:

@@ -65,7 +65,7 @@ def reference_of(found: Mapping[str, Any]) -> Reference | None:
             raise Problem(BAD_REQUEST, "`extensions` must be an object.")
         if extensions.get("persistedQuery") is not None:
             reference = _persisted_query(extensions["persistedQuery"])
-    has_text = found.get("query") is not None
+    has_text = found.get("query") not in (None, "")
     for name in NAMES:
         if name in found and found[name] is not None:
             # Whoever sends a text may have an `id` of their own beside it; `documentId` is the standard's word.

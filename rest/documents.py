@@ -55,10 +55,9 @@ class DocumentRoutes:
         caller = DocumentCaller(gateway, presented, Client(host, request.headers.get("user-agent", "")))
         ran = await self._runner.run(document, variables, caller)
         if ran.problem is None:
-            return Response(orjson.dumps(ran.data), 200, None, "application/json")
-        return Response(
-            orjson.dumps(ran.problem), ran.problem["status"], dict(ran.headers), PROBLEM_MEDIA_TYPE
-        )  # fmt: skip
+            return Response(orjson.dumps(ran.data), 200, dict(ran.headers), "application/json")
+        status: int = ran.problem["status"]
+        return Response(orjson.dumps(ran.problem), status, dict(ran.headers), PROBLEM_MEDIA_TYPE)
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

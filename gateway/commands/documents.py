@@ -11,9 +11,11 @@ from typing import Annotated, TypeVar
 
 import typer
 from graphql import GraphQLSchema
+from sqlalchemy.exc import ProgrammingError
 
 from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
+from gateway.migrate import check_migrated, newest
 from gateway.settings import load_settings
 from graphql_schema.documents import Documents
 from graphql_schema.manifests import read_manifest
@@ -154,6 +156,10 @@ def _run(action: Callable[[Database], Awaitable[T]]) -> T:
         async def run() -> T:
             await check_reachable(settings)
             async with _opened(settings.database_url) as database:
+                try:
+                    await check_migrated(database.probe, newest(settings))
+                except (RuntimeError, ProgrammingError):
+                    raise SettingsError("The database is not at the newest version: run `gateway migrate`.") from None
                 return await action(database)
 
         try:

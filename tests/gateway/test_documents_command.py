@@ -15,7 +15,7 @@ from gateway.settings import Settings
 from services.documents.registering import NewDocument, RefusedDocumentsError, add_documents
 from services.documents.trusted import TrustedDocuments
 from services.storage.database import Database
-from tests.support.databases import run_sql
+from tests.support.databases import empty_database, run_sql
 from tests.support.documents import ME, hash_of
 from tests.support.programs import gateway_command
 
@@ -162,7 +162,16 @@ async def test_document_that_the_schema_has_left_behind_is_listed_as_such(
     assert "does not fit the schema any more" in await said(documents, "list")
 
 
-async def test_of_two_additions_at_once_one_has_the_name(documents: Command, settings: Settings) -> None:
+async def test_database_that_is_not_migrated_is_told(settings: Settings, tmp_path: Path) -> None:
+    async with empty_database(settings) as url:
+        env = {"DATABASE_URL": url, "REDIS_URL": settings.redis_url, "SECRET_KEY": settings.secret_key}
+        done = await asyncio.to_thread(gateway_command, "documents", "remove", "Me", env=env)
+    expected = "The database is not at the newest version: run `gateway migrate`.\n"
+    assert (done.exit_code, done.stderr) == (1, expected)
+
+
+@pytest.mark.usefixtures("documents")
+async def test_of_two_additions_at_once_one_has_the_name(settings: Settings) -> None:
     """Either all of one and nothing of the other, or the other way round; equal ones both succeed."""
     database = Database(settings.database_url, pool_size=4)
     texts = [f"query Raced {{ me {{ {field} }} }}" for field in ("id", "username", "email")]
