@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DOCUMENT_ID: Final = "documentId"
 NAMES: Final = (DOCUMENT_ID, "doc_id", "id")
 EXTENSIONS: Final = "extensions"
+_MEMBERS: Final = frozenset({EXTENSIONS, *NAMES})
 LONGEST: Final = 300
 """Characters of an identifier that is worth looking for."""
 _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
@@ -58,6 +59,8 @@ def reference_of(found: Mapping[str, Any]) -> Reference | None:
 
     Raises `bad_request` for what cannot be one, `PERSISTED_QUERY_NOT_SUPPORTED` for a version that is not 1.
     """
+    if _MEMBERS.isdisjoint(found):  # as of nearly every request
+        return None
     extensions = found.get(EXTENSIONS)
     reference = None
     if extensions is not None:
