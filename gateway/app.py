@@ -17,6 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.direct import Application
+from gateway.documents import Published
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
 from gateway.faults import register_fault_handlers, write_problem
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         server_timing=not settings.is_production, write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR)
+    published = Published(catalogue, graphql.published, settings.API_V1_STR)
     app = Application(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
@@ -66,11 +68,13 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         middleware=middleware,
     )  # fmt: skip
     if not settings.OPENTELEMETRY:  # which only hears of what goes through the framework
-        direct: dict[tuple[str, str], ASGIApp] = {**rest.direct, ("POST", GRAPHQL_PATH): graphql}
+        direct: dict[tuple[str, str], ASGIApp] = {
+            **rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql,
+        }  # fmt: skip
         app.direct = {address: behind(middleware, each) for address, each in direct.items()}
     register_fault_handlers(app)
-    app.router.routes.extend(rest.routes)
-    _mount_openapi(app, settings, catalogue)
+    app.router.routes.extend([*rest.routes, *published.routes])
+    _mount_openapi(app, settings, catalogue, published)
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
@@ -85,7 +89,8 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     def page(request: Request) -> Response | None:
         if not prefers_html(request.headers.get("accept", "")):
             return None
-        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, request.scope.get("root_path", ""))
+        base, documents = request.scope.get("root_path", ""), settings.GRAPHQL_DOCUMENTS
+        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, base, documents=documents)
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(
@@ -112,7 +117,7 @@ def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], A
     return endpoint
 
 
-def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> None:
+def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue, published: Published) -> None:
     prefix = settings.API_V1_STR
 
     def openapi() -> dict[str, object]:
@@ -126,7 +131,7 @@ def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> No
     app.openapi = openapi  # type: ignore[method-assign]
 
     async def openapi_json(request: Request) -> Response:
-        return Response(orjson.dumps(app.openapi()), media_type="application/json")
+        return Response(await published.openapi(app, app.openapi()), media_type="application/json")
 
     app.router.routes.append(Route(f"{prefix}/openapi.json", openapi_json))
 

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from gateway.commands.create_admin import create_admin
+from gateway.commands.documents import documents
 from gateway.commands.explain import explain
 from gateway.commands.export import export
 from gateway.commands.migrate import migrate
@@ -34,3 +35,4 @@ app.command()(create_admin)
 app.command()(export)
 app.command()(explain)
 app.command()(parity)
+app.add_typer(documents, name="documents")

@@ -23,6 +23,10 @@ from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
+from services.documents.config import Accepted, DocumentsConfig
+from services.documents.known import KnownDocuments
+from services.documents.persisted import PersistedDocuments
+from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
 from services.keys.states import ApiKeys
 from services.storage.breaker import Breaker
@@ -55,11 +59,14 @@ async def open_gateway(
     marked = int(config.access_lifetime.total_seconds())
     states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
     keys = ApiKeys(database, memory, frozenset(config.scopes))
+    documents = documents_config(settings)
+    trusted = TrustedDocuments(database)
     parts = [
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database),
+        trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
@@ -69,6 +76,7 @@ async def open_gateway(
                 requires_versions=settings.REQUIRE_PRECONDITIONS,
             )  # fmt: skip
     finally:
+        await trusted.close()
         await revocations.close()
         await redis.aclose()
         await reads.close()
@@ -85,6 +93,16 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
         attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
         hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
         remembered_tokens=settings.REMEMBERED_TOKENS,
+    )  # fmt: skip
+
+
+def documents_config(settings: Settings) -> DocumentsConfig:
+    """What the settings say about GraphQL documents."""
+    return DocumentsConfig(
+        Accepted(settings.GRAPHQL_DOCUMENTS),
+        document_bytes=settings.PERSISTED_DOCUMENT_BYTES, documents=settings.PERSISTED_DOCUMENTS,
+        total_bytes=settings.PERSISTED_BYTES, seconds=settings.PERSISTED_HOURS * 3600,
+        writes=settings.PERSISTED_WRITES,
     )  # fmt: skip
 
 

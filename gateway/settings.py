@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import SettingsError
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
+from services.documents.config import Accepted
 
 __all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
 
@@ -43,6 +44,7 @@ DEFAULT_MODULES = (
     "services.workspaces",
     "services.audit",
     "services.keys",
+    "services.documents",
     "services.items",
     "services.labels",
     "services.comments",
@@ -96,6 +98,12 @@ class Settings(BaseSettings):
     COMPILED_READS: bool = True
     PLAN_CACHE_SIZE: PositiveInt = 500
     PLAN_ON_SIGHT: PositiveInt = 2
+    GRAPHQL_DOCUMENTS: Accepted = Accepted.ANY
+    PERSISTED_DOCUMENT_BYTES: PositiveInt = 50_000
+    PERSISTED_DOCUMENTS: PositiveInt = 10_000
+    PERSISTED_BYTES: PositiveInt = 50_000_000
+    PERSISTED_HOURS: PositiveInt = 168
+    PERSISTED_WRITES: str = "60/minute"
     REDIS_URL: SecretStr | None = None
     DATA_DIR: Path = Path(".gateway")
 
@@ -128,7 +136,7 @@ class Settings(BaseSettings):
     def _upper_case(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("LOGIN_ATTEMPTS_PER_ACCOUNT", "LOGIN_ATTEMPTS_PER_ADDRESS")
+    @field_validator("LOGIN_ATTEMPTS_PER_ACCOUNT", "LOGIN_ATTEMPTS_PER_ADDRESS", "PERSISTED_WRITES")
     @classmethod
     def _known_rate(cls, value: str) -> str:
         try:

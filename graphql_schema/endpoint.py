@@ -18,6 +18,8 @@ from graphql_schema.errors import RefusedError, error_json, problem_of
 from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
+from graphql_schema.published import PublishedDocuments
+from graphql_schema.references import Origin, found_document, names_a_document
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.sse import EventStream
@@ -58,6 +60,7 @@ class GraphQLEndpoint:
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
+        self.published = PublishedDocuments(self._core, catalogue, self._documents, self.answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET, HEAD and POST, and WebSockets."""
@@ -66,7 +69,7 @@ class GraphQLEndpoint:
             return
         if scope["method"] != "POST":
             request = Request(scope, receive)
-            shown = self._page(request) if "query" not in request.query_params else None
+            shown = self._page(request) if not names_a_document(request.query_params) else None
             if shown is not None:
                 await shown(scope, receive, send)
                 return
@@ -96,7 +99,7 @@ class GraphQLEndpoint:
             return await self._stream(asking, asked, receive, send)
         return await self.answer(asking, asked, typed=typed)
 
-    async def answer(self, asking: Asking, asked: GraphQLRequest, *, typed: bool) -> Answer:
+    async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
         """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
         try:
             outcome = await self.execute(asking, asked)
@@ -134,8 +137,9 @@ class GraphQLEndpoint:
         """
         yield await self.execute(asking, asked)
 
-    async def execute(self, asking: Asking, asked: GraphQLRequest) -> Outcome:
+    async def execute(self, asking: Origin, asked: GraphQLRequest) -> Outcome:
         """The one result of a query or a mutation. Raises RefusedError, and Problems of the whole request."""
+        await found_document(asking, asked, self._documents)
         outcome = await self._run_compiled(asking, asked)
         if outcome is not None:
             return outcome
@@ -143,7 +147,7 @@ class GraphQLEndpoint:
         context = await self._context(asking, asked)
         return await self._run(asked, context)
 
-    async def _run_compiled(self, asking: Asking, asked: GraphQLRequest) -> Outcome | None:
+    async def _run_compiled(self, asking: Origin, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
         gateway = asking.gateway
         if gateway.reader is None:
@@ -171,7 +175,7 @@ class GraphQLEndpoint:
         called = called_operations(self._catalogue, operation)
         return self._compiled.compile(asked.query, asked.operation_name, prepared.document, operation, called)
 
-    async def _context(self, asking: Asking, asked: GraphQLRequest) -> Context:
+    async def _context(self, asking: Origin, asked: GraphQLRequest) -> Context:
         """What the operation needs to run, once nothing is wrong with the request. Raises what is."""
         gateway = asking.gateway
         prepared = self._documents.prepare(asked.query)

@@ -12,9 +12,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from graphql_schema.negotiation import Form, check_media_type
+from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX
+from services.documents.known import Reference
 from services.execution import Gateway
 
 MAX_DEPTH: Final = 50
@@ -67,12 +69,13 @@ class Asking:
 
 @dataclass(slots=True)
 class GraphQLRequest:
-    """The parameters of a request (GraphQL over HTTP)."""
+    """The parameters of a request (GraphQL over HTTP). `query` is empty where only a `reference` names the document."""
 
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    reference: Reference | None = None
 
 
 @dataclass(slots=True)
@@ -156,6 +159,7 @@ def _of_query_string(query_string: bytes) -> GraphQLRequest:
         "operationName": given.get("operationName"),
         "variables": _json(variables.encode()) if variables else None,
         "extensions": _json(extensions.encode()) if extensions else None,
+        **{name: given[name] for name in NAMES if name in given},
     })  # fmt: skip
 
 
@@ -172,20 +176,24 @@ def parameters_of(found: Any) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, "A request must be a JSON object.")
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
     extensions = found.get("extensions")
-    if not isinstance(query, str) or not query:
+    reference = reference_of(found)
+    if query in (None, "") and reference is not None:
+        query = ""
+    elif not isinstance(query, str) or not query:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
         raise Problem(BAD_REQUEST, "`variables` must be an object.")
-    if variables and _is_deep(variables):
+    if variables and is_deep(variables):
         raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
     if not isinstance(extensions, (dict, type(None))):
         raise Problem(BAD_REQUEST, "`extensions` must be an object.")
-    return GraphQLRequest(query, variables or {}, name or None, extensions or {})
+    return GraphQLRequest(query, variables or {}, name or None, extensions or {}, reference)
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects are nested deeper than variables may be."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -6,7 +6,7 @@ asked all the same what is wrong with them, so that both faces answer alike; els
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count, islice
 from typing import Any
@@ -59,20 +59,43 @@ def variable_errors(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[FieldError]:
     """What is wrong with the values of an operation's variables, at the arguments that they are used in."""
-    places, budget = _Places(), count(1)
+    places = _Places()
     visit(operation, places)
+    found = _value_errors(schema, operation, variables, lambda name: places.found.get(name, (name,)))
+    return found or _null_errors(schema, document, operation, variables)
+
+
+def named_errors(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> list[FieldError]:
+    """As `variable_errors`, at the variables' own names."""
+    return _value_errors(schema, operation, variables, lambda name: (name,))
+
+
+def variable_places(document: DocumentNode) -> dict[Path, set[str]]:
+    """The places of a document that variables are used in, with the variables."""
+    places = _Places()
+    visit(document, places)
+    return places.used
+
+
+def _value_errors(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any],
+    place: Callable[[str], Path],
+) -> list[FieldError]:  # fmt: skip
+    budget = count(1)
     found: list[FieldError] = []
     for definition in operation.variable_definitions or ():
         name, kind = definition.variable.name.value, type_from_ast(schema, definition.type)
         if not is_input_type(kind) or (name not in variables and definition.default_value is not None):
             continue
         if name in variables or is_non_null_type(kind):
-            path = places.found.get(name, (name,))
+            path = place(name)
             try:
                 found += islice(_faults(variables.get(name), kind, path, budget), MAX_ERRORS - len(found))
             except _TooManyError:
                 return [FieldError(path, "length", f"This should hold at most {MAX_OBJECTS} objects.")]
-    return found or _null_errors(schema, document, operation, variables)
+    return found
 
 
 def _null_errors(
@@ -169,12 +192,14 @@ class _Places(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.found: dict[str, Path] = {}
+        self.used: dict[Path, set[str]] = {}
 
     def enter_variable(self, node: VariableNode, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
-        """Note the first place of each."""
+        """Note the place."""
         place = _place([*ancestors, parent])
         if any(isinstance(each, ArgumentNode) for each in [*ancestors, parent]):
             self.found.setdefault(node.name.value, place)
+            self.used.setdefault(place, set()).add(node.name.value)
 
 
 class _Nulls(Visitor):

@@ -80,7 +80,7 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         "responses": {
             str(route.status): _success(route),
             **not_modified(route),
-            **_failures([*problems, *malformed], has_body=route.method in ("POST", "PATCH")),
+            **failures([*problems, *malformed], has_body=route.method in ("POST", "PATCH")),
         },
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
@@ -158,7 +158,7 @@ def _success(route: RestRoute) -> dict[str, Any]:
     return found
 
 
-def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, Any]:
+def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, Any]:
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     by_status: dict[int, list[ProblemType]] = defaultdict(list)

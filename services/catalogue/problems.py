@@ -140,6 +140,13 @@ INVALID_DOCUMENT: Final = ProblemType(
     "The document has a syntax error, or asks for something the schema does not have. `detail` is the validator's "
     "sentence.",
 )
+PERSISTED_QUERY_NOT_SUPPORTED: Final = ProblemType(
+    # Apollo's clients look for these very words in `code` and `message`.
+    "PERSISTED_QUERY_NOT_SUPPORTED",
+    400,
+    "This form of persisted query is not supported.",
+    "Persisted queries are those of version 1, with the SHA-256 hash of the document. Send the document itself.",
+)
 UNAUTHENTICATED: Final = ProblemType(
     "unauthenticated",
     401,
@@ -179,11 +186,25 @@ CSRF_SUSPECTED: Final = ProblemType(
     "a body of `application/json`, or one of the header fields `X-Apollo-Operation-Name`, `Apollo-Require-Preflight`, "
     "`X-Requested-With`. For WebSockets the page's origin must be among BACKEND_CORS_ORIGINS.",
 )
+DOCUMENT_REFUSED: Final = ProblemType(
+    "document_refused",
+    403,
+    "This GraphQL document is not run here.",
+    "The gateway does not run every document it is sent (setting GRAPHQL_DOCUMENTS): with `persisted`, documents are "
+    "named by their hash; with `trusted`, only those run that the operator has registered.",
+)
 NOT_FOUND: Final = ProblemType(
     "not_found",
     404,
     "There is no such thing.",
     "Nothing the actor may read has this identifier or address. What exists but is not readable is not found either.",
+)
+PERSISTED_QUERY_NOT_FOUND: Final = ProblemType(
+    "PERSISTED_QUERY_NOT_FOUND",
+    404,
+    "No GraphQL document is known by this hash or identifier.",
+    "Send the document together with its hash: it is kept for a while, and found by its hash alone from then on. "
+    "Documents registered by the operator are found at any time.",
 )
 METHOD_NOT_ALLOWED: Final = ProblemType(
     "method_not_allowed",

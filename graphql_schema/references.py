@@ -1,0 +1,116 @@
+"""How a request names its document instead of sending it, or beside it.
+
+By Apollo's `extensions.persistedQuery` (a SHA-256 hash, with which the text may come), or by an identifier: the
+`documentId` of GraphQL over HTTP's appendix A, or what Relay's networks send, `doc_id` or `id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from graphql_schema.documents import Documents
+from services.auth.authentication import Authenticator, Presented
+from services.catalogue import Actor, Client, Problem
+from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
+from services.documents.known import Bringer, KnownDocuments, Reference
+from services.execution import Gateway
+
+if TYPE_CHECKING:
+    from graphql_schema.http import GraphQLRequest
+
+DOCUMENT_ID: Final = "documentId"
+NAMES: Final = (DOCUMENT_ID, "doc_id", "id")
+EXTENSIONS: Final = "extensions"
+_MEMBERS: Final = frozenset({EXTENSIONS, *NAMES})
+LONGEST: Final = 300
+"""Characters of an identifier that is worth looking for."""
+_NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
+"""The message that Apollo's clients wait for."""
+
+
+class Origin(Protocol):
+    """Where a request comes from, whatever it came by. `changing`: whether it may change something from now on."""
+
+    changing: bool
+
+    @property
+    def gateway(self) -> Gateway:
+        """What is behind the face."""
+
+    @property
+    def presented(self) -> Presented:
+        """What the request says of its caller."""
+
+    @property
+    def client(self) -> Client:
+        """The program on the other side."""
+
+    @property
+    def is_post(self) -> bool:
+        """Whether it may change something."""
+
+
+def names_a_document(parameters: Container[str]) -> bool:
+    """Whether the parameters of a query string are those of a request to run something."""
+    return any(name in parameters for name in ("query", EXTENSIONS, *NAMES))
+
+
+def reference_of(found: Mapping[str, Any]) -> Reference | None:
+    """What the parameters of a request name its document by, if anything.
+
+    Raises `bad_request` for what cannot be one, `PERSISTED_QUERY_NOT_SUPPORTED` for a version that is not 1.
+    """
+    if _MEMBERS.isdisjoint(found):  # as of nearly every request
+        return None
+    extensions = found.get(EXTENSIONS)
+    reference = None
+    if extensions is not None:
+        if not isinstance(extensions, dict):
+            raise Problem(BAD_REQUEST, "`extensions` must be an object.")
+        if extensions.get("persistedQuery") is not None:
+            reference = _persisted_query(extensions["persistedQuery"])
+    has_text = found.get("query") not in (None, "")
+    for name in NAMES:
+        if name in found and found[name] is not None:
+            # Whoever sends a text may have an `id` of their own beside it; `documentId` is the standard's word.
+            if not has_text:
+                return reference or _identifier(name, found[name])
+            if name == DOCUMENT_ID:
+                raise Problem(BAD_REQUEST, "Send `query` or `documentId`, not both.")
+    return reference
+
+
+def _persisted_query(given: Any) -> Reference:
+    if not isinstance(given, dict):
+        raise Problem(BAD_REQUEST, "`extensions.persistedQuery` must be an object.")
+    version = given.get("version")
+    if version != 1 or isinstance(version, bool):
+        raise Problem(PERSISTED_QUERY_NOT_SUPPORTED, _NOT_SUPPORTED)
+    return _identifier("extensions.persistedQuery.sha256Hash", given.get("sha256Hash"))
+
+
+def _identifier(name: str, given: Any) -> Reference:
+    if not isinstance(given, str) or not 0 < len(given) <= LONGEST:
+        raise Problem(BAD_REQUEST, f"`{name}` must be a string of at most {LONGEST} characters.")
+    return Reference(given)
+
+
+async def found_document(asking: Origin, asked: GraphQLRequest, documents: Documents) -> None:
+    """Put the text of the document that is meant into the request. Raises as `KnownDocuments.find`.
+
+    To be called before anything else looks at the request's document, whatever transport it came by.
+    """
+    known = asking.gateway.part(KnownDocuments)
+    if asked.reference is None and known.takes_any:
+        return
+
+    async def authenticate() -> Actor:
+        return await asking.gateway.part(Authenticator).actor(asking.presented)
+
+    def is_valid(text: str) -> bool:
+        prepared = documents.prepare(text)
+        return prepared.document is not None and not prepared.structure and not prepared.values
+
+    bringer = Bringer(authenticate, asking.presented.address)
+    asked.query = await known.find(asked.query, asked.reference, bringer, is_valid)

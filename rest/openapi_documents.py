@@ -1,0 +1,78 @@
+"""Published documents in the OpenAPI document, which they join and leave while the gateway runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from rest.documents import MAX_VALUES, PATH
+from rest.openapi import failures
+from services.catalogue.problems import (
+    BAD_REQUEST,
+    FORBIDDEN,
+    INSUFFICIENT_SCOPE,
+    INVALID_TOKEN,
+    NOT_FOUND,
+    TOO_COMPLEX,
+    UNAUTHENTICATED,
+    VALIDATION_FAILED,
+)
+from services.documents.publishing import Parameter, ParameterKind, PublishedDocument
+
+TAG: Final = "documents"
+_PROBLEMS: Final = (
+    BAD_REQUEST, UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, FORBIDDEN, NOT_FOUND, VALIDATION_FAILED,
+    TOO_COMPLEX,
+)  # fmt: skip
+_ABOUT: Final = {"name": TAG, "description": "GraphQL documents that the operator has published."}
+
+
+def with_documents(
+    document: Mapping[str, Any], published: Iterable[PublishedDocument], prefix: str
+) -> Mapping[str, Any]:
+    """An OpenAPI document, and published documents in it; as it is if there are none."""
+    paths = {
+        f"{prefix}{PATH}/{each.name}": {"get": _operation(each)}
+        for each in sorted(published, key=lambda each: each.name)
+    }
+    if not paths:
+        return document
+    tags = sorted([*document["tags"], _ABOUT], key=lambda each: str(each["name"]))
+    return {**document, "tags": tags, "paths": dict(sorted({**document["paths"], **paths}.items()))}
+
+
+def _operation(document: PublishedDocument) -> dict[str, Any]:
+    scopes = document.scopes
+    return {
+        "operationId": f"document_{document.name}",
+        "tags": [TAG],
+        "summary": document.description.split(".")[0],
+        "description": document.description,
+        "parameters": [_parameter(each) for each in document.parameters],
+        "responses": {
+            "200": {
+                "description": "What the document asks for, all of it.",
+                "content": {"application/json": {"schema": document.answer}},
+            },
+            **failures(_PROBLEMS, has_body=False),
+        },
+        "security": [] if scopes is None else [{"oauth2": list(scopes)}, {"bearer": []}, {"api_key": []}],
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": parameter.name,
+        "in": "query",
+        "required": parameter.required,
+        "description": f"The variable `${parameter.name}`, of type `{parameter.type}`.",
+    }
+    if parameter.kind is ParameterKind.JSON and not parameter.many:
+        return {**found, "content": {"application/json": {"schema": parameter.schema}}}
+    if not parameter.many:
+        return {**found, "schema": parameter.schema}
+    if parameter.kind is ParameterKind.JSON:
+        found["description"] += " Each value is JSON."
+    items = {"type": "string"} if parameter.kind is ParameterKind.JSON else parameter.schema
+    schema = {"type": "array", "items": items, "maxItems": MAX_VALUES}
+    return {**found, "schema": schema, "style": "form", "explode": True}
