@@ -27,7 +27,9 @@ from services.catalogue.problems import INTERNAL_ERROR, Problem
 
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
 
-EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate")
+EXPOSED_HEADERS: Final = (
+    "X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate", "Idempotency-Replayed",
+)  # fmt: skip
 
 error_log = structlog.get_logger("gateway.errors")
 

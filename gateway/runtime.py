@@ -24,6 +24,7 @@ from services.auth.tokens import Tokens
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
 from services.execution import Gateway
+from services.idempotency.once import KeptAnswers
 from services.keys.states import ApiKeys
 from services.storage.breaker import Breaker
 from services.storage.database import Database
@@ -59,7 +60,7 @@ async def open_gateway(
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database),
+        Audit(catalogue, database), kept_answers(settings, database),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
@@ -88,6 +89,12 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
 def cursor_codec(settings: Settings) -> CursorCodec:
     """Cursors signed with a key derived from the secret, so that all workers understand each other's."""
     return CursorCodec(blake2b(settings.secret_key.encode(), digest_size=32, person=b"cursor key").digest())
+
+
+def kept_answers(settings: Settings, database: Database) -> KeptAnswers:
+    """Answers to writes with idempotency keys, encrypted with keys derived from the secret."""
+    secret = blake2b(settings.secret_key.encode(), digest_size=32, person=b"idempotency").digest()
+    return KeptAnswers(database, secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
 
 
 def redis_client(gateway: Gateway) -> Redis:

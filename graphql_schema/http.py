@@ -15,6 +15,7 @@ from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from services.execution import Gateway
+from services.idempotency.keys import key_of_headers
 
 JSON: Final = b"application/json"
 GRAPHQL_JSON: Final = b"application/graphql-response+json"
@@ -41,6 +42,11 @@ class Asking:
     def is_post(self) -> bool:
         """Whether the method is POST, the one that may change something."""
         return bool(self.scope["method"] == "POST")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The header's. Raises `bad_request` naming it."""
+        return key_of_headers(self.scope["headers"])
 
     @property
     def presented(self) -> Presented:

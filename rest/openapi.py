@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rest import oauth2
-from rest.openapi_parameters import id_parameter, parameters_of
+from rest.openapi_parameters import id_parameter, idempotency_key, parameters_of
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
@@ -28,6 +28,7 @@ from services.catalogue.problems import (
     VALIDATION_FAILED,
     ProblemType,
 )
+from services.idempotency.keys import HEADER, REPLAYED
 
 _JSON: Final = "application/json"
 
@@ -61,6 +62,8 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
 def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
+    if route.is_write:
+        parameters.append({"$ref": f"#/components/parameters/{HEADER}"})
     if route.resource is not None and route.shows_selection:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
@@ -123,6 +126,14 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
 
 
 def _success(route: RestRoute) -> dict[str, Any]:
+    found = _shown(route)
+    if route.is_write:
+        about = {"description": "`true` where this is the first answer again.", "schema": {"type": "string"}}
+        found["headers"] = {**found.get("headers", {}), REPLAYED: about}
+    return found
+
+
+def _shown(route: RestRoute) -> dict[str, Any]:
     if route.status == 204:
         return {"description": "Done; there is nothing to say."}
     resource = route.resource
@@ -161,7 +172,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
             "description": " ".join(f"`{k.code}`: {k.title}" for k in kinds),
             "content": content,
         }
-        headers = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+        headers = {401: "WWW-Authenticate", 409: "Retry-After", 429: "Retry-After", 503: "Retry-After"}
         if status in headers:
             response["headers"] = {headers[status]: {"schema": {"type": "string"}}}
         found[str(status)] = response
@@ -169,7 +180,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
 
 
 def _parameters(catalogue: Catalogue) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {HEADER: idempotency_key()}
     for route in rest_routes(catalogue):
         if route.resource is not None and route.shows_selection:
             found |= parameters_of(route.resource, is_list=route.is_list)

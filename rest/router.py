@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import groupby
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
+from rest.idempotency import answer_again, idempotency_of
 from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
 from rest.reading import KEY, Queries
@@ -24,6 +26,7 @@ from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Proble
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
 from services.execution import NIL, Gateway, Shown, Write
+from services.idempotency.once import Answered
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -117,7 +120,17 @@ async def _write(
         refuse_rest(parameters(query_string))
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
     key, data = _key(route, request), await _body(operation, request)
-    result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
+
+    def shaped(result: Any) -> Response:
+        return _shaped(route, request, prefix, result)
+
+    write = Write(key, data, query, inputs, idempotency_of(request, shaped))
+    result = await gateway.write(operation, actor, write, _client(request))
+    return answer_again(result) if isinstance(result, Answered) else shaped(result)
+
+
+def _shaped(route: RestRoute, request: Request, prefix: str, result: Any) -> Response:
+    """The response that shows what came of a write."""
     if isinstance(result, ResultModel):
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
     if result is None:

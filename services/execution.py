@@ -1,14 +1,14 @@
 """The one way to call an operation: both faces go through `Gateway`.
 
-The order is fixed: credentials, input, unit of work, row under its policy, references, the operation's function, the
-policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
+The order is fixed: credentials, input, unit of work, idempotency key, row under its policy, references, the operation's
+function, the policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from services.catalogue.operations import Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
+from services.idempotency.once import STATEMENTS, Answered, Idempotency, KeptAnswers
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
 from services.storage.database import Database
@@ -43,6 +44,9 @@ log = structlog.get_logger(__name__)
 
 Result = Record | ResultModel | None
 
+_OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
+"""Members of a Write that are not what is sent, but what is to be shown of what comes of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -56,6 +60,8 @@ class Write:
     shown: Query | None = None
     inputs: Sequence[Input] = ()
     """Of the slots behind the first."""
+    idempotency: Idempotency | None = None
+    """The key of a write that is made once, however often it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +136,11 @@ class Gateway:
 
     async def write(
         self, operation: Operation, actor: Actor, write: Write, client: Client | None = None
-    ) -> Result | Shown:
+    ) -> Result | Shown | Answered:
         """Call an operation that changes something.
 
-        Returns what was asked to be shown, or a Record, a ResultModel or None. Raises the operation's Problems.
+        Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
+        was shaped of it. Raises the operation's Problems.
         """
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
@@ -158,12 +165,13 @@ class Gateway:
     async def _call(
         self, operation: Operation, actor: Actor, write: Write, data: InputModel, client: Client | None,
         *, again: bool = False,
-    ) -> Result | Shown:  # fmt: skip
+    ) -> Result | Shown | Answered:  # fmt: skip
         before, written, refusal = observation.statements(), False, None
         try:
             async with self.unit_of_work(actor, client) as call:
                 try:
-                    result = await self._write(operation, call, write, data)
+                    perform = self._write if write.idempotency is None else self._write_once
+                    result = await perform(operation, call, write, data)
                 except Problem as problem:
                     refusal = self.audit.refusal(Attempt.of(operation, call), problem)
                     if problem.keep:
@@ -183,7 +191,8 @@ class Gateway:
             raise
         # However the result was read to be shown, one statement is meant to do it.
         sent = observation.statements() - before - max(call.shown_by - 1, 0)
-        if self.reader is not None and sent > operation.statements:
+        most = operation.statements + (0 if write.idempotency is None else STATEMENTS)
+        if self.reader is not None and sent > most:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
         return result
@@ -218,6 +227,13 @@ class Gateway:
         """Records read through a session of their own. Raises `unavailable` when the database is."""
         async with self.database.reading() as session:
             yield Records(session, actor, self.cursors)
+
+    async def _write_once(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Answered:
+        assert write.idempotency is not None
+        told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
+        return await self.part(KeptAnswers).once(
+            operation, call, write.idempotency, told, lambda: self._write(operation, call, write, data)
+        )
 
     async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Result | Shown:
         arguments: list[Any] = [call]

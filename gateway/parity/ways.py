@@ -29,6 +29,7 @@ from services.catalogue.lists import Page, list_arguments
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.execution import Gateway, Shown, Write
+from services.idempotency.once import Answered
 
 SERVICES: Final = "services"
 """The way that the others are compared with."""
@@ -126,7 +127,7 @@ class Ways:
         result = await gateway.write(operation, actor, Write(key, made.case.data), CLIENT)
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)
-        assert not isinstance(result, Shown)
+        assert not isinstance(result, (Shown, Answered))
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
 
     async def _actor(self, made: Made, gateway: Gateway) -> Actor:

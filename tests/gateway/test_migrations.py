@@ -48,7 +48,7 @@ async def test_schema_goes_up_down_and_up_again_and_is_what_the_models_say(setti
         assert "No new upgrade operations detected" in said
         assert await tables(url) == {"alembic_version"}
         alembic(env, "upgrade head")
-        core = ["users", "sessions", "workspaces", "memberships", "api_keys", "audit_events"]
+        core = ["users", "sessions", "workspaces", "memberships", "api_keys", "audit_events", "idempotency_keys"]
         sample = ["items", "labels", "item_labels", "comments"]
         assert await tables(url) == {"alembic_version", *core, *sample}
 
