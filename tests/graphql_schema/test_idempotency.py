@@ -38,7 +38,6 @@ async def test_argument_is_the_key_of_its_field(graphql: GraphQLFace, ada: Accou
     first = await post(graphql, ONE, {"i": WHEEL, "k": "a"}, ada)
     again = await post(graphql, ONE, {"i": WHEEL, "k": "a"}, ada)
     assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
-    literal = f'mutation {{ createItem(input: {{title: "Wheel"}}, idempotencyKey: "a") {ONE.partition(") ")[2][:-2]}'
     literal = 'mutation { createItem(idempotencyKey: "a", input: {title: "Wheel"}) { item { id title } } }'
     assert (await post(graphql, literal, {}, ada)).content == first.content
     assert (await post(graphql, ONE, {"i": WHEEL}, ada, "a")).content == first.content
@@ -109,12 +108,10 @@ async def test_what_is_selected_is_part_of_the_request(graphql: GraphQLFace, gat
     async with unchanged(gateway):
         for text, variables in (
             (SELECTIONS, {**given, "n": 4}), (SELECTIONS, {**given, "w": False}),
-            (SELECTIONS.replace("id title", "id status"), given), (SELECTIONS.replace("nodes {", "edges { cursor } nodes {"), given),
+            (SELECTIONS.replace("id title", "id status"), given), (SELECTIONS.replace("nodes {", "nodes { body"), given),
         ):  # fmt: skip
             assert codes(await post(graphql, text, variables, ada, "h")) == [("createItem", "idempotency_key_reused")]
-    reworded = (
-        SELECTIONS.replace("createItem(input", "made: createItem(input").replace("    ", "  ").replace("$i", "$j")
-    )
+    reworded = SELECTIONS.replace("createItem(", "made: createItem(").replace("    ", "  ").replace("$i", "$j")
     answer = await post(graphql, reworded, {"j": WHEEL, "n": 3, "w": True}, ada, "h")
     assert answer.json()["data"]["made"] == first.json()["data"]["createItem"]
 
@@ -148,18 +145,16 @@ async def test_with_a_key_what_cannot_be_shown_is_told_before_anything_is_done(
             assert codes(answer) == [("createItem", "validation_failed")]
         many = {"title": "Wheel", "labelIds": [item["id"]] * 300}
         assert codes(await post(graphql, ONE, {"i": many}, ada, "h")) == [("createItem", "validation_failed")]
-        assert codes(await post(graphql, ONE, {"i": {"title": 7}}, ada, "h")) == [] or True
-        open_to_all = (
-            """mutation($i: CreateUserInput!) { createUser(input: $i) { user { id items { nodes { id } } } } }"""
-        )
+        open_to_all = "mutation($i: CreateUserInput!) { createUser(input: $i) { user { items { nodes { id } } } } }"
         person = {"email": "somebody@example.com", "username": "somebody-else", "password": "correct horse"}
         answer = await post(graphql, open_to_all, {"i": person}, ada, "h")
-        assert answer.json()["errors"][0]["extensions"]["code"] == "idempotency_unsupported"
+        assert codes(answer) == [("createUser", "idempotency_unsupported")]
 
 
-@pytest.fixture(
-    scope="module", params=[{"COMPILED_READS": False}, {"PLAN_ON_SIGHT": 2}, {"PLAN_ON_SIGHT": 2, "PLAN_CACHE_SIZE": 1}]
-)
+OTHERWISE = [{"COMPILED_READS": False}, {"PLAN_ON_SIGHT": 2}, {"PLAN_ON_SIGHT": 2, "PLAN_CACHE_SIZE": 1}]
+
+
+@pytest.fixture(scope="module", params=OTHERWISE)
 async def otherwise(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Running]:
     """A gateway without the Reader, or one that does not plan what it sees for the first time."""
     async with running(settings.model_copy(update=request.param)) as found:
@@ -167,7 +162,7 @@ async def otherwise(request: pytest.FixtureRequest, settings: Settings) -> Async
 
 
 async def test_keys_hold_on_every_path(otherwise: Running, graphql: GraphQLFace, rest: RestFace, ada: Account) -> None:
-    face, text = GraphQLFace(otherwise.client, otherwise.gateway.catalogue), SELECTIONS.replace("SELECT", "")
+    face, text = GraphQLFace(otherwise.client, otherwise.gateway.catalogue), SELECTIONS
     given = {"i": WHEEL, "n": 3, "w": True}
     first = await post(face, text, given, ada, "h")
     assert first.json()["data"]["createItem"]["item"]["comments"] == {"nodes": []}

@@ -22,9 +22,8 @@ async def send(
     key: str | None, id: str | None = None, client: httpx.AsyncClient | None = None,
 ) -> httpx.Response:  # fmt: skip
     """Call an operation with the header `Idempotency-Key`, from another client if one is given."""
-    headers = {**(actor.headers if actor else {}), "Content-Type": "application/json"}
-    if key is not None:
-        headers["Idempotency-Key"] = key
+    given = {**(actor.headers if actor else {}), "Content-Type": "application/json"}
+    headers = httpx.Headers(given if key is None else {**given, "Idempotency-Key": key}, encoding="latin-1")
     client, operation = client or face.client, face.operation(name)
     if isinstance(face, RestFace):
         asked = rest_request(operation, id, data, {})
