@@ -108,7 +108,8 @@ async def test_what_is_selected_is_part_of_the_request(graphql: GraphQLFace, gat
     async with unchanged(gateway):
         for text, variables in (
             (SELECTIONS, {**given, "n": 4}), (SELECTIONS, {**given, "w": False}),
-            (SELECTIONS.replace("id title", "id status"), given), (SELECTIONS.replace("nodes {", "nodes { body"), given),
+            (SELECTIONS.replace("id title", "id status"), given),
+            (SELECTIONS.replace("nodes {", "nodes { body"), given),
         ):  # fmt: skip
             assert codes(await post(graphql, text, variables, ada, "h")) == [("createItem", "idempotency_key_reused")]
     reworded = SELECTIONS.replace("createItem(", "made: createItem(").replace("    ", "  ").replace("$i", "$j")
@@ -145,7 +146,7 @@ async def test_with_a_key_what_cannot_be_shown_is_told_before_anything_is_done(
             assert codes(answer) == [("createItem", "validation_failed")]
         many = {"title": "Wheel", "labelIds": [item["id"]] * 300}
         assert codes(await post(graphql, ONE, {"i": many}, ada, "h")) == [("createItem", "validation_failed")]
-        open_to_all = "mutation($i: CreateUserInput!) { createUser(input: $i) { user { items { nodes { id } } } } }"
+        open_to_all = "mutation($i: CreateUserInput!) { createUser(input: $i) { user { apiKeys { nodes { id } } } } }"
         person = {"email": "somebody@example.com", "username": "somebody-else", "password": "correct horse"}
         answer = await post(graphql, open_to_all, {"i": person}, ada, "h")
         assert codes(answer) == [("createUser", "idempotency_unsupported")]
