@@ -60,7 +60,7 @@ async def open_gateway(
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database), kept_answers(settings, database),
+        Audit(catalogue, database), kept_answers(settings),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
@@ -91,10 +91,10 @@ def cursor_codec(settings: Settings) -> CursorCodec:
     return CursorCodec(blake2b(settings.secret_key.encode(), digest_size=32, person=b"cursor key").digest())
 
 
-def kept_answers(settings: Settings, database: Database) -> KeptAnswers:
+def kept_answers(settings: Settings) -> KeptAnswers:
     """Answers to writes with idempotency keys, encrypted with keys derived from the secret."""
     secret = blake2b(settings.secret_key.encode(), digest_size=32, person=b"idempotency").digest()
-    return KeptAnswers(database, secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
+    return KeptAnswers(secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
 
 
 def redis_client(gateway: Gateway) -> Redis:

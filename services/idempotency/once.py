@@ -35,7 +35,6 @@ from services.catalogue.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_RE
 from services.idempotency.entries import Entry, request_of, who
 from services.idempotency.models import KeptAnswer
 from services.idempotency.sweeping import SWEEP_EVERY, sweep
-from services.storage.database import Database
 from services.storage.prepared import Prepared, given
 
 STATEMENTS: Final = 4
@@ -66,7 +65,6 @@ class Answered:
 class KeptAnswers:
     """Keeps answers for a while. `secret` has 32 bytes."""
 
-    database: Database
     secret: bytes = field(repr=False)
     lifetime: timedelta
 
@@ -92,6 +90,8 @@ class KeptAnswers:
                 raise
             # The lock was given back in between: what is in the way may be the other try's own work.
             await session.rollback()
+            await session.connection()
+            call.after_commit.clear()
             found = await self._claim(entry, call)
             if found is None:
                 raise
@@ -102,7 +102,6 @@ class KeptAnswers:
 
     async def _claim(self, entry: Entry, call: Call) -> bytes | None:
         """Lock and look: the answer that is kept, if there is one."""
-        await call.session.connection()
         if not await _locking().value(call.session, {"lock": entry.lock}):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         row = await _looking().row(call.session, {"id": entry.id, "expired": self._expired(call.now)})
@@ -122,11 +121,11 @@ class KeptAnswers:
             "id": entry.id, "fingerprint": entry.fingerprint, "answer": entry.sealed(content), "created_at": call.now,
             "expired": self._expired(call.now),
         }  # fmt: skip
-        await call.session.connection()
+        await call.session.connection()  # an operation may have given its own back
         if await _keeping().row(call.session, values) is None:
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         if entry.id[-1] % SWEEP_EVERY == 0:
-            call.after_commit.append(lambda: sweep(self.database, self._expired(call.now)))
+            await sweep(call.session, self._expired(call.now))
 
     def _expired(self, now: datetime) -> datetime:
         return now - self.lifetime

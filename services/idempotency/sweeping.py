@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, select  # noqa: TID251 - answers are no resource's rows
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.idempotency.models import KeptAnswer
-from services.storage.database import Database
 
 SWEEP_EVERY: Final = 32
 """One in so many answers that are kept is followed by a sweep."""
@@ -16,13 +16,12 @@ SWEPT: Final = 500
 """Rows of one sweep: more than come between two."""
 
 
-async def sweep(database: Database, expired: datetime) -> None:
-    """Delete some answers from before an instant, the oldest first, in a transaction of its own.
+async def sweep(session: AsyncSession, expired: datetime) -> None:
+    """Delete some answers from before an instant, the oldest first: the last thing that a transaction does.
 
-    It waits for nobody: rows that somebody else is about to replace, or sweeps, are left to them.
+    It waits for nobody, so that nobody who waits for it is waited for: rows that somebody else is about to replace, or
+    sweeps, are left to them.
     """
     oldest = select(KeptAnswer.id).where(KeptAnswer.created_at <= expired).order_by(KeptAnswer.created_at).limit(SWEPT)
     locked = oldest.with_for_update(skip_locked=True).cte("oldest")
-    async with database.unit_of_work() as session:
-        await session.execute(delete(KeptAnswer).where(KeptAnswer.id.in_(select(locked.c.id))))
-        await session.commit()
+    await session.execute(delete(KeptAnswer).where(KeptAnswer.id.in_(select(locked.c.id))))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from sqlalchemy import Column, func, select
+from sqlalchemy import func, select
 
 from gateway.settings import Settings
 from services.execution import Gateway
@@ -30,7 +30,7 @@ from tests.support.server import environment, free_port
 KILLS: Final = int(os.environ.get("KILLS", "3"))
 POINTS: Final = ("commit", "answer")
 """After its transaction is committed, and before anything of the answer is sent."""
-WRITES: Final[tuple[tuple[str, dict[str, Any], str, Column[str]], ...]] = (
+WRITES: Final[tuple[tuple[str, dict[str, Any], str, Any], ...]] = (
     ("create_item", {}, "title", Item.__table__.c.title),
     ("create_label", {}, "name", Label.__table__.c.name),
     ("create_api_key", {"scopes": ["items:read"]}, "name", ApiKey.__table__.c.name),
@@ -74,7 +74,7 @@ async def killed(face: Face, point: str, name: str, actor: Account, data: dict[s
         del face.client.headers["X-Die"]
 
 
-async def rows(gateway: Gateway, column: Column[str], value: str) -> int:
+async def rows(gateway: Gateway, column: Any, value: str) -> int:
     """How many rows have this value."""
     async with gateway.database.reading() as session:
         return int((await session.execute(select(func.count()).where(column == value))).scalar_one())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -18,8 +17,6 @@ from gateway.settings import Settings
 from services.execution import Gateway
 from services.idempotency.models import KeptAnswer
 from services.idempotency.once import MAX_ANSWER
-from services.idempotency.sweeping import sweep
-from services.storage.base import utc_now
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import client_from, running
 from tests.support.audit import recorded
@@ -372,11 +369,15 @@ async def test_plain_write_costs_no_statement_more_and_a_key_costs_three(
     assert (len(keyed) - len([each for each in about if each.startswith("DELETE")]), len(again)) == (len(plain) + 3, 2)
 
 
-async def test_sweep_takes_what_has_expired_and_nothing_else(face: Face, gateway: Gateway, ada: Account) -> None:
+async def test_what_has_expired_is_swept_on_the_way_and_nothing_else(
+    face: Face, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.idempotency.once.SWEEP_EVERY", 1)
     await send(face, "create_item", ada, {"title": "Wheel"}, key="old")
     await age(gateway, 25)
     await send(face, "create_item", ada, {"title": "Axle"}, key="new")
-    await sweep(gateway.database, utc_now() - timedelta(hours=24))
+    await send(face, "create_item", ada, {"title": "Cog"}, key="newer")
+    assert await kept(gateway) == 2
     assert not is_replay(await send(face, "create_item", ada, {"title": "Wheel"}, key="old"))
     assert is_replay(await send(face, "create_item", ada, {"title": "Axle"}, key="new"))
 

@@ -54,7 +54,7 @@ def told(response: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
 
 def is_replay(response: httpx.Response) -> bool:
     """Whether the header says that it was given before."""
-    return response.headers.get("idempotency-replayed") == "true"
+    return bool(response.headers.get("idempotency-replayed") == "true")
 
 
 async def titles(face: Face, actor: Account) -> list[str]:

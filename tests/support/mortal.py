@@ -90,5 +90,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    AsyncSession.commit = mortal_commit  # type: ignore[method-assign]
+    AsyncSession.commit = mortal_commit  # type: ignore[method-assign,assignment]
     main()
