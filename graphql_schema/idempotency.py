@@ -54,7 +54,7 @@ class Asked:
     def with_values(self, variables: Mapping[str, Any]) -> bytes:
         """What stands for it in one call."""
         values = {name: variables.get(name) for name in self.variables}
-        return b"graphql " + orjson.dumps([self.digest, values], option=orjson.OPT_SORT_KEYS)
+        return b"graphql " + orjson.dumps([self.digest, values], default=str, option=orjson.OPT_SORT_KEYS)
 
 
 def asked_of(nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]) -> Asked:

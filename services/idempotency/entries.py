@@ -79,7 +79,7 @@ def request_of(operation: Operation, actor: Actor, asked: bytes, told: Mapping[s
     session = actor.session_id if operation.kind is Kind.PROCEDURE else None
     rights = [sorted(actor.scopes), actor.is_admin, actor.workspace_id, session]
     plain = {name: _canonical(value) for name, value in told.items()}
-    return orjson.dumps([operation.name, rights, asked.hex(), plain], default=repr, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps([operation.name, rights, asked.hex(), plain], default=str, option=orjson.OPT_SORT_KEYS)
 
 
 def _canonical(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -14,11 +15,12 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from gateway.settings import Settings
+from services.auth.passwords import Passwords
 from services.execution import Gateway
 from services.idempotency.models import KeptAnswer
 from services.idempotency.once import MAX_ANSWER
 from tests.support.accounts import Account, sign_in, sign_up
-from tests.support.apps import client_from, running
+from tests.support.apps import Running, client_from, running
 from tests.support.audit import recorded
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import key_of, make_item, make_key, make_label, make_team, unique
@@ -251,30 +253,68 @@ async def test_hundred_tries_at_once_are_one_write(face: Face, gateway: Gateway,
 
 async def test_what_is_committed_between_two_looks_is_seen(face: Face, gateway: Gateway, ada: Account) -> None:
     """Waves of a few tries, so that one often asks for the lock in the moment in which another commits."""
-    for number in range(12):
+    for number in range(8):
         tries = [send(face, "create_item", ada, {"title": f"{number}"}, key=f"k-{number}") for _ in range(4)]
         codes = {code(face, each) for each in await asyncio.gather(*tries)}
         assert codes <= {None, "idempotency_conflict"}
-    assert len(await titles(face, ada)) == 12
+    assert len(await titles(face, ada)) == 8
 
 
-async def test_tries_that_lose_their_lock_while_they_hash_are_one_sign_in(
-    face: Face, gateway: Gateway, ada: Account
+def within_first(monkeypatch: pytest.MonkeyPatch, then: Callable[[], Awaitable[Any]]) -> None:
+    """Let `then` happen while the first password is verified, for which its operation has given up its lock."""
+    original, calls = Passwords.verify, []
+
+    async def verify(self: Passwords, *arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            await then()
+        return await original(self, *arguments)
+
+    monkeypatch.setattr(Passwords, "verify", verify)
+
+
+async def test_sign_in_that_lost_its_lock_is_not_made_twice(
+    face: Face, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = {"username": ada.username, "password": ada.password}
-    before = len((await face.ok("list_sessions", ada))["data"])
-    answers = await asyncio.gather(*[send(face, "login", None, data, key=unique("k")[:1] + ada.id) for _ in range(8)])
-    assert {code(face, each) for each in answers} <= {None, "idempotency_conflict"}
-    assert len({each.content for each in answers if code(face, each) is None}) == 1
+    data, key = {"username": ada.username, "password": ada.password}, unique("key")
+    before, inner = len((await face.ok("list_sessions", ada))["data"]), []
+
+    async def second_try() -> None:
+        inner.append(await send(face, "login", None, data, key=key))
+
+    within_first(monkeypatch, second_try)
+    outer = await send(face, "login", None, data, key=key)
+    assert (code(face, inner[0]), code(face, outer), retry_after(face, outer)) == (None, "idempotency_conflict", 1)
+    assert told(await send(face, "login", None, data, key=key)) == told(inner[0])
     assert len((await face.ok("list_sessions", ada))["data"]) == before + 1
 
 
-async def test_tries_that_lose_their_lock_while_they_hash_are_one_change(face: Face, ada: Account) -> None:
-    data = {"current_password": ada.password, "new_password": "battery staple"}
-    answers = await asyncio.gather(*[send(face, "change_password", ada, data, key="k") for _ in range(6)])
-    assert {code(face, each) for each in answers} <= {None, "idempotency_conflict"}
-    assert [code(face, each) is None and not is_replay(each) for each in answers].count(True) == 1
-    assert is_replay(await send(face, "change_password", ada, data, key="k"))
+async def test_failure_that_is_the_other_trys_success_is_its_answer(
+    face: Face, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, inner = {"current_password": ada.password, "new_password": "battery staple"}, []
+
+    async def second_try() -> None:
+        inner.append(await send(face, "change_password", ada, data, key="k"))
+
+    within_first(monkeypatch, second_try)
+    outer = await send(face, "change_password", ada, data, key="k")
+    assert (code(face, inner[0]), is_replay(inner[0]), is_replay(outer)) == (None, False, True)
+    assert told(outer) == told(inner[0])
+
+
+async def test_failure_after_the_lock_was_lost_is_told_and_can_be_tried_again(
+    face: Face, gateway: Gateway, ada: Account
+) -> None:
+    wrong = {"current_password": "wrong horse", "new_password": "battery staple"}
+    async with unchanged(gateway):
+        answer = await send(face, "change_password", ada, wrong, key="k")
+        assert code(face, answer) == "validation_failed"
+        assert code(face, await send(face, "login", None, {"username": "x", "password": "y"}, key=ada.id)) == (
+            "invalid_credentials"
+        )
+    right = {**wrong, "current_password": ada.password}
+    assert code(face, await send(face, "change_password", ada, right, key="k")) is None
 
 
 async def test_anonymous_sign_up_can_be_retried_from_its_network(
@@ -302,15 +342,20 @@ async def test_answer_to_a_sign_in_is_for_its_password_alone(face: Face, app: Fa
         assert b"token" not in wrong.content.lower()
 
 
-async def test_tries_at_somebodys_sign_in_by_its_key_are_limited(face: Face, settings: Settings, ada: Account) -> None:
-    limited = settings.model_copy(update={"LOGIN_ATTEMPTS_PER_ADDRESS": "4/minute"})
+@pytest.fixture(scope="module")
+async def strict(settings: Settings) -> AsyncIterator[Running]:
+    """Another process, which lets few tries to sign in pass."""
+    async with running(settings.model_copy(update={"LOGIN_ATTEMPTS_PER_ADDRESS": "4/minute"})) as found:
+        yield found
+
+
+async def test_tries_at_somebodys_sign_in_by_its_key_are_limited(face: Face, strict: Running, ada: Account) -> None:
     data = {"username": ada.username, "password": ada.password}
-    async with running(limited) as other:
+    async with client_from(strict.app) as one:
 
         async def attempt(password: str) -> str | None:
-            return code(
-                face, await send(face, "login", None, {**data, "password": password}, key="k", client=other.client)
-            )
+            tried = {**data, "password": password}
+            return code(face, await send(face, "login", None, tried, key="k", client=one))
 
         codes = [await attempt(each) for each in (ada.password, "a", "b", "c", "d")]
     assert codes == [None, *["idempotency_key_reused"] * 3, "too_many_requests"]
@@ -338,19 +383,24 @@ async def test_nothing_of_an_answer_is_in_the_database(face: Face, gateway: Gate
         assert word.encode().hex().encode() not in stored
 
 
-async def test_another_process_answers_again_and_another_secret_does_not(
-    face: Face, settings: Settings, ada: Account
+async def test_another_process_answers_again(face: Face, strict: Running, ada: Account) -> None:
+    first = await send(face, "create_item", ada, {"title": "Wheel"}, key="k")
+    again = await send(face, "create_item", ada, {"title": "Wheel"}, key="k", client=strict.client)
+    assert (told(again), is_replay(again)) == (told(first), True)
+    assert await titles(face, ada) == ["Wheel"]
+
+
+async def test_after_the_secret_has_changed_nothing_is_done_twice(
+    rest: RestFace, graphql: GraphQLFace, settings: Settings, ada: Account
 ) -> None:
-    key_holder = await make_key(face, ada)
-    first = await send(face, "create_item", key_holder, {"title": "Wheel"}, key="k")
-    async with running(settings) as other:
-        again = await send(face, "create_item", key_holder, {"title": "Wheel"}, key="k", client=other.client)
-    assert told(again) == told(first)
     changed = settings.model_copy(update={"SECRET_KEY": SecretStr("another key of 32 bytes or some more")})
     async with running(changed) as other:
-        answer = await send(face, "create_item", key_holder, {"title": "Wheel"}, key="k", client=other.client)
-    assert code(face, answer) == "idempotency_key_reused"
-    assert await titles(face, ada) == ["Wheel"]
+        for face in (rest, graphql):
+            holder = await make_key(face, ada)
+            assert code(face, await send(face, "create_item", holder, {"title": face.name}, key="k")) is None
+            answer = await send(face, "create_item", holder, {"title": face.name}, key="k", client=other.client)
+            assert code(face, answer) == "idempotency_key_reused"
+    assert await titles(rest, ada) == ["graphql", "rest"]
 
 
 async def test_plain_write_costs_no_statement_more_and_a_key_costs_three(
