@@ -39,12 +39,15 @@ def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
     }
 
 
+KEPT: Final = "24 hours unless the gateway is set otherwise"
+
+
 def idempotency_key() -> dict[str, Any]:
     """The header field of every write, which is among the components."""
-    words = "Chosen anew for each write, and sent again with it: what was done already is not done again, and answered "
+    words = "Chosen anew for each write, and sent again with it: what was done already is not done again, but answered "
     return {
         "name": HEADER, "in": "header", "required": False,
-        "description": f"{words}as it was the first time (draft-ietf-httpapi-idempotency-key-header).",
+        "description": f"{words}as it was the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
         "schema": {"type": "string", "pattern": FORM},
     }  # fmt: skip
 
