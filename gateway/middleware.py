@@ -27,7 +27,9 @@ from services.catalogue.problems import INTERNAL_ERROR, Problem
 
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
 
-EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate")
+EXPOSED_HEADERS: Final = (
+    "X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate", "Idempotency-Replayed",
+)  # fmt: skip
 EXPOSED_IF_SENT: Final = ("ETag",)
 """What pages of other origins may read of the answers that have it."""
 

@@ -28,6 +28,7 @@ from services.documents.known import KnownDocuments
 from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
+from services.idempotency.once import KeptAnswers
 from services.keys.states import ApiKeys
 from services.storage.breaker import Breaker
 from services.storage.database import Database
@@ -65,7 +66,7 @@ async def open_gateway(
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database),
+        Audit(catalogue, database), kept_answers(settings),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
     ]  # fmt: skip
     try:
@@ -109,6 +110,12 @@ def documents_config(settings: Settings) -> DocumentsConfig:
 def cursor_codec(settings: Settings) -> CursorCodec:
     """Cursors signed with a key derived from the secret, so that all workers understand each other's."""
     return CursorCodec(blake2b(settings.secret_key.encode(), digest_size=32, person=b"cursor key").digest())
+
+
+def kept_answers(settings: Settings) -> KeptAnswers:
+    """Answers to writes with idempotency keys, encrypted with keys derived from the secret."""
+    secret = blake2b(settings.secret_key.encode(), digest_size=32, person=b"idempotency").digest()
+    return KeptAnswers(secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
 
 
 def redis_client(gateway: Gateway) -> Redis:

@@ -76,6 +76,7 @@ class CompiledOperation:
     is_query: bool
     open_to_all: bool
     """Whether credentials are not even looked at."""
+    remembered: bool = False
 
 
 class CompiledOperations:
@@ -108,22 +109,30 @@ class CompiledOperations:
         called: Sequence[Operation],
     ) -> CompiledOperation | None:  # fmt: skip
         """Remember a valid document's operation. None when it cannot be compiled, which is remembered too."""
-        found = None
+        found = self.compile_once(text, name, document, operation, called)
+        if found is not None:
+            found.remembered = True
+        self._remembered[text, name] = found
+        return found
+
+    def compile_once(
+        self, text: str, name: str | None, document: DocumentNode, operation: OperationDefinitionNode,
+        called: Sequence[Operation],
+    ) -> CompiledOperation | None:  # fmt: skip
+        """The same for one call, of which nothing is remembered."""
         try:
             sizes = size_variables(operation, document)
             if not sizes:
                 check_complexity(self._schema, document, operation, {})
             variables = [self._variable(each) for each in operation.variable_definitions or ()]
             names = {each.name for each in variables}
-            found = CompiledOperation(
+            return CompiledOperation(
                 text, name, variables, [each for each in condition_names(document, operation) if each in names], sizes,
                 operation.operation is OperationType.QUERY,
                 len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called),
             )  # fmt: skip
         except (NotCompiledError, UnfitError, Problem):
-            pass
-        self._remembered[text, name] = found
-        return found
+            return None
 
     async def run(
         self, operation: CompiledOperation, gateway: Gateway, caller: Caller, given: Mapping[str, Any], *,
@@ -147,6 +156,8 @@ class CompiledOperations:
 
     def _variant(self, operation: CompiledOperation, variables: Variables, gateway: Gateway) -> _Variant | None:
         values = _conditions(operation, variables) if operation.conditions else ()
+        if not operation.remembered:
+            return self._plan(operation, dict(zip(operation.conditions, values, strict=True)), gateway)
         key = (operation.text, operation.name, values)
         found = self._variants.get(key)
         if found is None and key not in self._variants:

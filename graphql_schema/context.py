@@ -26,6 +26,8 @@ class Context:
     client: Client
     document: DocumentNode
     authenticate: Callable[[], Awaitable[Actor]]
+    idempotency_key: str | None = None
+    """The header's."""
     loaders: Loaders = field(init=False)
     _mutations: int = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphql import DocumentNode, OperationDefinitionNode, OperationType
@@ -16,6 +17,7 @@ from graphql_schema.context import Context
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
 from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
+from graphql_schema.idempotency import may_have_key
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
 from graphql_schema.published import PublishedDocuments
@@ -113,11 +115,11 @@ class GraphQLEndpoint:
         """The answers to a batch, one after the other: what one has done, the next one sees."""
         contents: list[Any] = []
         headers: dict[str, str] = {}
-        for each in batch:
+        for place, each in enumerate(batch):
             if isinstance(each, Problem):
                 answer = _refusal(each, typed, 200)
             else:
-                answer = await self.answer(asking, each, typed=typed)
+                answer = await self.answer(replace(asking, place=place), each, typed=typed)
             contents.append(answer.content)
             headers |= answer.headers
         return Answer(contents, typed, 200, headers)
@@ -149,31 +151,39 @@ class GraphQLEndpoint:
 
     async def _run_compiled(self, asking: Origin, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
-        gateway = asking.gateway
-        if gateway.reader is None:
+        gateway, keyed = asking.gateway, asking.is_post and may_have_key(asking.headers, asked.query)
+        if gateway.reader is None and not keyed:
             return None
         operation = self._compiled.find(asked.query, asked.operation_name)
         at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
         if at_once:
             operation = self._compile(asked)
-        if operation is None or not (operation.is_query or asking.is_post):
+        if operation is None and keyed:
+            # Whether or not it has been seen before: with a key there is no other way.
+            operation = self._compile(asked, once=True)
+        if operation is None or not (gateway.reader is not None if operation.is_query else asking.is_post):
             return None
         open_to_all = operation.open_to_all
 
         async def authenticate() -> Actor:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
-        caller = Caller(await authenticate(), asking.client, authenticate)
+        key = asking.idempotency_key if keyed and not operation.is_query else None
+        caller = Caller(await authenticate(), asking.client, authenticate, key)
         asking.changing = not operation.is_query
         return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
-    def _compile(self, asked: GraphQLRequest) -> CompiledOperation | None:
+    def _compile(self, asked: GraphQLRequest, *, once: bool = False) -> CompiledOperation | None:
+        """The operation of a valid document; `once`: of a mutation, without remembering it."""
         prepared = self._documents.prepare(asked.query)
         if prepared.structure or prepared.values or prepared.document is None:
             return None
         operation = prepared.operation(asked.operation_name)
+        if once and operation.operation is not OperationType.MUTATION:
+            return None
         called = called_operations(self._catalogue, operation)
-        return self._compiled.compile(asked.query, asked.operation_name, prepared.document, operation, called)
+        make = self._compiled.compile_once if once else self._compiled.compile
+        return make(asked.query, asked.operation_name, prepared.document, operation, called)
 
     async def _context(self, asking: Origin, asked: GraphQLRequest) -> Context:
         """What the operation needs to run, once nothing is wrong with the request. Raises what is."""
@@ -189,7 +199,8 @@ class GraphQLEndpoint:
         async def authenticate() -> Actor:
             return await gateway.part(Authenticator).actor_for(only, asking.presented)
 
-        context = Context(gateway, actor, asking.client, document, authenticate)
+        key = asking.idempotency_key if operation.operation is OperationType.MUTATION else None
+        context = Context(gateway, actor, asking.client, document, authenticate, key)
         await self._check_values(context, called, prepared, operation, asked)
         check_complexity(self._core, document, operation, asked.variables)
         asking.changing = operation.operation is not OperationType.QUERY

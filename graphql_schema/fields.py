@@ -30,7 +30,7 @@ class Collector:
 
     def __init__(self, document: DocumentNode, conditions: Mapping[str, bool]) -> None:
         self._conditions = conditions
-        self._fragments = {
+        self.fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
 
@@ -58,7 +58,7 @@ class Collector:
                     self._collect(node.selection_set, kinds, found, visited)
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
-                fragment = self._fragments[name]
+                fragment = self.fragments[name]
                 if name not in visited and fragment.type_condition.name.value in kinds:
                     visited.add(name)
                     self._collect(fragment.selection_set, kinds, found, visited)

@@ -18,6 +18,7 @@ from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX
 from services.documents.known import Reference
 from services.execution import Gateway
+from services.idempotency.keys import key_of_headers
 
 MAX_DEPTH: Final = 50
 """Levels of lists and objects in `variables`."""
@@ -31,6 +32,8 @@ class Asking:
 
     scope: Scope
     headers: Mapping[bytes, bytes]
+    place: int | None = None
+    """In a batch."""
     changing: bool = False
     """Whether something may be changed from now on, so that it must not be broken off."""
 
@@ -53,6 +56,14 @@ class Asking:
     def is_post(self) -> bool:
         """Whether the method is POST, the one that may change something."""
         return bool(self.scope["method"] == "POST")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The header's; a socket's is none of its operations'. Raises `bad_request` naming it."""
+        if self.scope["type"] == "websocket":
+            return None
+        key = key_of_headers(self.scope["headers"])
+        return key if key is None or self.place is None else f"{key}\n{self.place}"
 
     @property
     def presented(self) -> Presented:

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from graphql_schema.batches import FIELD_ERROR, PROBLEM, ROW, Member, Members, result_name
 from graphql_schema.complexity import MAX_MUTATIONS, MAX_QUERIES
 from graphql_schema.fields import Collector, Fields
+from graphql_schema.idempotency import asked_of
 from graphql_schema.inputs import Coercers, Getter, UnfitError, Variables, gathered, is_constant
 from graphql_schema.lists import list_arguments_of
 from graphql_schema.naming import field_name
@@ -229,7 +230,8 @@ class _DocumentPlan:
         payload, shown = self._payload(operation, nodes)
         if operation.scope is None and shown is not None and shown.related:
             raise NotCompiledError("relations of what is open to everybody")
-        return MutationStep(key, operation, getter, payload, shown, self.slots[1:], _locations(nodes))
+        asked = asked_of(nodes, self.collector.fragments)
+        return MutationStep(key, operation, getter, payload, shown, self.slots[1:], _locations(nodes), asked)
 
     def _payload(self, operation: Operation, nodes: list[FieldNode]) -> tuple[list[tuple[str, str, Any]], Query | None]:
         type_name, result = f"{pascal(operation.name)}Payload", operation.result

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphql_schema.idempotency import Asked
 from graphql_schema.inputs import Getter, Variables
 from services.catalogue import Operation, Query, Resource
 from services.catalogue.selections import Constant, Input
@@ -55,6 +56,7 @@ class MutationStep:
     shown: Query | None
     slots: Sequence[Slot]
     places: Locations
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)

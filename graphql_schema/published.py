@@ -63,6 +63,8 @@ class _Direct:
     caller: DocumentCaller
     is_post: bool = False
     changing: bool = False
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    idempotency_key: str | None = None
 
     @property
     def gateway(self) -> Any:

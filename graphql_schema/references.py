@@ -35,6 +35,14 @@ class Origin(Protocol):
     changing: bool
 
     @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Its header fields, if it has any."""
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key that its writes are made once by. Raises `bad_request`."""
+
+    @property
     def gateway(self) -> Gateway:
         """What is behind the face."""
 

@@ -6,12 +6,16 @@ Each function returns None, before anything is done, where there is a doubt that
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
+
+import orjson
 
 from graphql_schema.batches import shown_outcome
 from graphql_schema.errors import error_at, internal_problem
+from graphql_schema.idempotency import key_of_field
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
@@ -22,6 +26,8 @@ from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
 from services.catalogue.versions import EXPECTED, Expected
 from services.execution import Gateway, Shown, Write
+from services.idempotency.keys import REPLAYED
+from services.idempotency.once import Answered, Idempotency
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 
@@ -41,6 +47,19 @@ class Caller:
     actor: Actor
     client: Client
     authenticate: Callable[[], Awaitable[Actor]]
+    idempotency_key: str | None = None
+    """The header's."""
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """What a step is called with, or what is wrong with that; and the key that it is done once by."""
+
+    step: MutationStep | Constant
+    write: Write = field(default_factory=Write)
+    key: str | None = None
+    asked: bytes = b""
+    problem: Problem | None = None
 
 
 def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
@@ -100,15 +119,16 @@ def _failed(plan: ReadPlan, error: Exception) -> Outcome:
 
 async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> Outcome | None:
     """Do what a mutation says. Raises UnfitError before anything is done."""
-    prepared = _prepared(plan, gateway, caller.actor, variables)
+    prepared = _prepared(plan, gateway, caller, variables)
     if prepared is None:
         return None
     observation.note_path("compiled")
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
     headers: dict[str, str] = {}
-    authenticate = None
-    for step, write in prepared:
+    authenticate, replayed = None, []
+    for each in prepared:
+        step = each.step
         if isinstance(step, Constant):
             data[step.key] = step.value
             continue
@@ -116,47 +136,77 @@ async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables
             # What was true before the last one may not be any more.
             actor = caller.actor if authenticate is None else await authenticate()
             authenticate = caller.authenticate
-            data[step.key] = await _step(step, write, gateway, actor, caller.client)
+            data[step.key], again = await _step(step, each, gateway, actor, caller.client)
+            replayed.append(again)
         except Exception as error:  # noqa: BLE001 - as above
             problem = error if isinstance(error, Problem) else internal_problem(error, [step.key])
             data[step.key] = None
             headers |= problem.headers()
             errors.append(error_at(problem, step.places, [step.key]))
+    if replayed and all(replayed):
+        headers[REPLAYED] = "true"
     return Outcome({"data": data, "errors": errors} if errors else {"data": data}, headers)
 
 
-def _prepared(
-    plan: MutationPlan, gateway: Gateway, actor: Actor, variables: Variables
-) -> list[tuple[MutationStep | Constant, Write]] | None:
-    """What each step is called with."""
-    found: list[tuple[MutationStep | Constant, Write]] = []
-    for step in plan.steps:
+def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> list[_Prepared] | None:
+    """What each step is called with. Where a step has a key, nothing goes down the general path any more."""
+    given: list[Any] = [None if isinstance(each, Constant) else each.data(variables) for each in plan.steps]
+    several = sum(each is not None for each in given) > 1
+    keyed = caller.idempotency_key is not None or any(each and _argument(each) is not None for each in given)
+    found: list[_Prepared] = []
+    for step, arguments in zip(plan.steps, given, strict=True):
         if isinstance(step, Constant):
-            found.append((step, Write()))
+            found.append(_Prepared(step))
             continue
-        if step.shown is not None and step.shown.related and not may_read(step.shown.related, actor):
-            return None
         try:
+            related = step.shown.related if step.shown is not None else ()
+            if not keyed and related and not may_read(related, caller.actor):
+                return None
             inputs = [slot.make(variables) for slot in step.slots]
             for slot, each in zip(step.slots, inputs, strict=True):
                 bind_input(each, slot.resource, gateway.cursors)
-        except Problem:
-            return None
-        data = dict(step.data(variables).get("input") or {})
-        found.append((step, Write(None, data, step.shown, tuple(inputs))))
+            key = key_of_field(_argument(arguments), caller.idempotency_key, step.key if several else None)
+        except Problem as problem:
+            if not keyed:
+                return None
+            found.append(_Prepared(step, problem=problem))
+            continue
+        write = Write(None, dict(arguments.get("input") or {}), step.shown, tuple(inputs))
+        found.append(_Prepared(step, write, key, b"" if key is None else step.asked.with_values(variables)))
     return found
 
 
-async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor, client: Client) -> dict[str, Any]:
-    operation = step.operation
+def _argument(arguments: Mapping[str, Any]) -> Any:
+    return arguments.get("idempotency_key")
+
+
+async def _step(
+    step: MutationStep, prepared: _Prepared, gateway: Gateway, actor: Actor, client: Client
+) -> tuple[Any, bool]:
+    """The payload of a step, and whether it was given before."""
+    operation, write = step.operation, prepared.write
     await gateway.admit(operation, actor, client)
+    if prepared.problem is not None:
+        raise prepared.problem
     if operation.on_a_row:
         assert operation.resource is not None
         data: Any = write.data
         key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
-        expected = Expected.version(data.pop(EXPECTED, None))
-        write = Write(key, data, write.shown, write.inputs, expected)
-    result = await gateway.write(operation, actor, write, client)
+        write = replace(write, key=key, expected=Expected.version(data.pop(EXPECTED, None)))
+    if prepared.key is None:
+        return _payload(step, write.key, await gateway.write(operation, actor, write, client)), False
+
+    def shape(result: Any) -> bytes:
+        return orjson.dumps(_payload(step, write.key, result))
+
+    once = replace(write, idempotency=Idempotency(prepared.key, prepared.asked, shape))
+    answered = await gateway.write(operation, actor, once, client)
+    assert isinstance(answered, Answered)
+    return orjson.Fragment(answered.content), answered.replayed
+
+
+def _payload(step: MutationStep, row: UUID | None, result: Any) -> dict[str, Any]:
+    """What a step shows of its result."""
     shown: dict[str, Any] = {}
     for key, what, value in step.payload:
         if what == "constant":
@@ -166,13 +216,13 @@ async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor
             shown[key] = result.answer[key]
         elif what == "results":
             assert isinstance(result, Sequence)
-            shown[key] = [shown_outcome(operation, each, value) for each in result]
+            shown[key] = [shown_outcome(step.operation, each, value) for each in result]
         elif what == "result":
             assert isinstance(result, ResultModel)
             shown[key] = _values(result, value)
         elif what == "id":
-            assert operation.resource is not None
-            shown[key] = operation.resource.encode(write.key)
+            assert step.operation.resource is not None
+            shown[key] = step.operation.resource.encode(row)
         else:
             shown[key] = True
     return shown

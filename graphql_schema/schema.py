@@ -30,12 +30,14 @@ from graphql_schema.naming import field_name
 from graphql_schema.types import Node, Types
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
-from services.catalogue.models import description_of, fields_of, parse_value
+from services.catalogue.models import NoInput, description_of, fields_of, parse_input, parse_value
 from services.catalogue.naming import pascal, snake
+from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 from services.execution import Write
 
 MAX_NODES = 100
+_ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
 
 
 class GatewaySchema(strawberry.Schema):
@@ -117,11 +119,16 @@ class _Builder:
             await context.gateway.admit(operation, context.actor, context.client)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
+            if values.get("idempotency_key") is not None or context.idempotency_key is not None:
+                # What can be answered twice has been planned, and did not come here.
+                parse_input(operation.input or NoInput, data)
+                raise Problem(IDEMPOTENCY_UNSUPPORTED)
             expected = Expected.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
             write = Write(key, data, expected=expected)
             return await context.gateway.write(operation, context.actor, write, context.client), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
+        arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
         return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
 
     def _input(self, operation: Operation) -> Any:

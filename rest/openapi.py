@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rest import oauth2
 from rest.openapi_conditional import ETAG, HEADERS, PARAMETERS, RESPONSES, conditions, not_modified
-from rest.openapi_parameters import id_parameter, parameters_of
+from rest.openapi_parameters import id_parameter, idempotency_key, parameters_of
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
@@ -29,6 +29,7 @@ from services.catalogue.problems import (
     VALIDATION_FAILED,
     ProblemType,
 )
+from services.idempotency.keys import HEADER, REPLAYED
 
 _JSON: Final = "application/json"
 _LINKS: Final = "To the next page, the one before, and the first (RFC 8288), as far as there are such."
@@ -65,6 +66,8 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
 def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
+    if route.is_write:
+        parameters.append({"$ref": f"#/components/parameters/{HEADER}"})
     if route.resource is not None and route.shows_selection:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
@@ -131,6 +134,14 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
 
 
 def _success(route: RestRoute) -> dict[str, Any]:
+    found = _shown(route)
+    if route.is_write:
+        about = {"description": "`true` where this is the first answer again.", "schema": {"type": "string"}}
+        found["headers"] = {**found.get("headers", {}), REPLAYED: about}
+    return found
+
+
+def _shown(route: RestRoute) -> dict[str, Any]:
     if route.status == 204:
         return {"description": "Done; there is nothing to say."}
     resource = route.resource
@@ -173,7 +184,7 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
             "description": " ".join(f"`{k.code}`: {k.title}" for k in kinds),
             "content": content,
         }
-        headers = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+        headers = {401: "WWW-Authenticate", 409: "Retry-After", 429: "Retry-After", 503: "Retry-After"}
         if status in headers:
             response["headers"] = {headers[status]: {"schema": {"type": "string"}}}
         found[str(status)] = response
@@ -181,7 +192,7 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
 
 
 def _parameters(catalogue: Catalogue) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {HEADER: idempotency_key()}
     for route in rest_routes(catalogue):
         if route.resource is not None and route.shows_selection:
             found |= parameters_of(route.resource, is_list=route.is_list)

@@ -10,6 +10,7 @@ from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
 from services.catalogue.scalars import FieldType, Operator
+from services.idempotency.keys import FORM, HEADER
 
 _CURSOR: Final = {"type": "string", "maxLength": MAX_CURSOR}
 _WORDS: Final = {
@@ -37,6 +38,19 @@ def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
         "description": f"The identifier of the {resource.noun}.",
         "schema": schema,
     }
+
+
+KEPT: Final = "24 hours unless the gateway is set otherwise"
+
+
+def idempotency_key() -> dict[str, Any]:
+    """The header field of every write, which is among the components."""
+    words = "Chosen anew for each write, and sent again with it: what was done already is not done again, but answered "
+    return {
+        "name": HEADER, "in": "header", "required": False,
+        "description": f"{words}as it was the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
+        "schema": {"type": "string", "pattern": FORM},
+    }  # fmt: skip
 
 
 def parameters_of(resource: Resource[Any], *, is_list: bool) -> dict[str, dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rest import oauth2
 from rest.batches import outcome_members
 from rest.conditional import JSON, expected_of, quoted, representation
+from rest.idempotency import answer_again, idempotency_of
 from rest.links import page_links
 from rest.problems import problem_response
 from rest.query import parameters, refuse_rest
@@ -26,6 +28,7 @@ from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Proble
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
 from services.execution import NIL, Gateway, Shown, Write
+from services.idempotency.once import Answered
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -122,16 +125,24 @@ async def _write(
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
     expected = expected_of(request.scope["headers"])
     key, data = _key(route, request), await _body(operation, request)
-    result = await gateway.write(operation, actor, Write(key, data, query, inputs, expected), _client(request))
+
+    def shaped(result: Any) -> Response:
+        return _shaped(route, request, prefix, result)
+
+    write = Write(key, data, query, inputs, expected, idempotency_of(request, shaped))
+    result = await gateway.write(operation, actor, write, _client(request))
+    return answer_again(result) if isinstance(result, Answered) else shaped(result)
+
+
+def _shaped(route: RestRoute, request: Request, prefix: str, result: Any) -> Response:
+    """The response that shows what came of a write."""
     if isinstance(result, ResultModel):
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, JSON)
     if result is None:
         return Response(status_code=204)
-    if route.is_batch:
-        assert isinstance(result, Sequence)
-        return Response(
-            orjson.dumps({"results": [outcome_members(operation, each) for each in result]}), 200, None, JSON
-        )
+    if route.operation is not None and route.operation.entries:
+        outcomes = [outcome_members(route.operation, each) for each in result]
+        return Response(orjson.dumps({"results": outcomes}), 200, None, JSON)
     assert isinstance(result, Shown)
     shown = result.answer[KEY]
     headers = {"ETag": quoted(shown.pop(TAG))}

@@ -45,6 +45,11 @@ class RestRoute:
         return self.resource is not None and (self.operation is None or self.operation.scope is not None)
 
     @property
+    def is_write(self) -> bool:
+        """Whether it changes something."""
+        return self.operation is not None and not self.operation.is_read
+
+    @property
     def is_list(self) -> bool:
         """Whether it answers with a page."""
         return self.relation is not None or (self.operation is not None and self.operation.kind is Kind.LIST)

@@ -1,14 +1,15 @@
 """The one way to call an operation: both faces go through `Gateway`.
 
-The order is fixed: credentials, input, unit of work, row under its policy, its version, references, the operation's
-function, the policy on what was written, the audit, the result read by the Reader, commit, what follows the commit.
+The order is fixed: credentials, input, unit of work, idempotency key, row under its policy, its version, references,
+the operation's function, the policy on what was written, the audit, the result read by the Reader, commit, what
+follows the commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +32,7 @@ from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.catalogue.versions import Expected
+from services.idempotency.once import STATEMENTS, Answered, Idempotency, KeptAnswers
 from services.preconditions import check_version
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
@@ -48,6 +50,9 @@ log = structlog.get_logger(__name__)
 
 Result = Record | ResultModel | Sequence[EntryOutcome] | None
 
+_OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
+"""Members of a Write that are not what is sent, but what is to be shown of what comes of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -63,6 +68,8 @@ class Write:
     inputs: Sequence[Input] = ()
     """Of the slots behind the first."""
     expected: Expected | None = None
+    idempotency: Idempotency | None = None
+    """The key of a write that is made once, however often it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +146,11 @@ class Gateway:
 
     async def write(
         self, operation: Operation, actor: Actor, write: Write, client: Client | None = None
-    ) -> Result | Shown:
+    ) -> Result | Shown | Answered:
         """Call an operation that changes something.
 
-        Returns what was asked to be shown, or a Record, a ResultModel or None. Raises the operation's Problems.
+        Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
+        was shaped of it. Raises the operation's Problems.
         """
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
@@ -169,15 +177,13 @@ class Gateway:
     async def _call(
         self, operation: Operation, actor: Actor, write: Write, data: InputModel | Batch, client: Client | None,
         *, again: bool = False,
-    ) -> Result | Shown:  # fmt: skip
+    ) -> Result | Shown | Answered:  # fmt: skip
         before, written, refusal = observation.statements(), False, None
         try:
             async with self.unit_of_work(actor, client) as call:
                 try:
-                    if isinstance(data, Batch):
-                        result: Result | Shown = await run_batch(self, operation, call, write, data)
-                    else:
-                        result = await self._write(operation, call, write, data)
+                    perform = self._write if write.idempotency is None else self._write_once
+                    result = await perform(operation, call, write, data)
                 except Problem as problem:
                     refusal = self.audit.refusal(Attempt.of(operation, call), problem)
                     if problem.keep:
@@ -198,7 +204,8 @@ class Gateway:
         # However the result was read to be shown, one statement is meant to do it.
         sent = observation.statements() - before - max(call.shown_by - 1, 0)
         most = operation.statements * (len(data.entries) if isinstance(data, Batch) else 1)
-        if self.reader is not None and sent > most + (write.expected is not None):
+        most += (write.expected is not None) + (STATEMENTS if write.idempotency is not None else 0)
+        if self.reader is not None and sent > most:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
         return result
@@ -234,7 +241,16 @@ class Gateway:
         async with self.database.reading() as session:
             yield Records(session, actor, self.cursors)
 
-    async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Result | Shown:
+    async def _write_once(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Answered:
+        assert write.idempotency is not None
+        told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
+        return await self.part(KeptAnswers).once(
+            operation, call, write.idempotency, told, lambda: self._write(operation, call, write, data)
+        )
+
+    async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Result | Shown:
+        if isinstance(data, Batch):
+            return await run_batch(self, operation, call, write, data)
         returned = await self.do(operation, call, write.key, data, write.expected)
         if isinstance(operation.result, Resource):
             return await self._result(operation.result, call, write, returned.id)

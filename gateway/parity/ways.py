@@ -33,6 +33,7 @@ from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.versions import Expected, tag_of_record
 from services.execution import Gateway, Shown, Write
+from services.idempotency.once import Answered
 
 SERVICES: Final = "services"
 """The way that the others are compared with."""
@@ -135,7 +136,7 @@ class Ways:
         if isinstance(result, list):
             shown = [_outcome(operation, each) for each in result]
             return {"results": shown}
-        assert not isinstance(result, (Shown, Sequence))
+        assert not isinstance(result, (Shown, Answered, Sequence))
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
 
     async def _expected(self, made: Made) -> str | None:

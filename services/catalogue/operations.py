@@ -16,8 +16,11 @@ from services.catalogue.declaration import DeclarationError, Location
 from services.catalogue.models import InputModel, ResultModel, fields_of
 from services.catalogue.policies import Rule
 from services.catalogue.problems import (
+    BAD_REQUEST,
     CONFLICT,
     FORBIDDEN,
+    IDEMPOTENCY_CONFLICT,
+    IDEMPOTENCY_KEY_REUSED,
     INSUFFICIENT_SCOPE,
     INVALID_TOKEN,
     NOT_FOUND,
@@ -135,6 +138,8 @@ class Operation:
         if self.on_a_row and not self.is_read:
             found += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
         found.append(VALIDATION_FAILED)
+        if not self.is_read:
+            found += [BAD_REQUEST, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED]
         if self.resource is not None and self.scope is not None and self.kind is not Kind.DELETE:
             found.append(TOO_COMPLEX)
         found += self.declared_problems

@@ -225,6 +225,13 @@ CONFLICT: Final = ProblemType(
     "This is in conflict with what exists.",
     "Another resource already has a value that must be unique, or its state does not permit the change.",
 )
+IDEMPOTENCY_CONFLICT: Final = ProblemType(
+    "idempotency_conflict",
+    409,
+    "The first request with this key is still under way.",
+    "A request with the same `Idempotency-Key` has come before and is not answered yet. Wait for the number of seconds "
+    "in `retry_after` (also the header `Retry-After`) and send it again: you get the first answer, or it is done then.",
+)
 PRECONDITION_FAILED: Final = ProblemType(
     "precondition_failed",
     412,
@@ -251,6 +258,20 @@ VALIDATION_FAILED: Final = ProblemType(
     "Some input is not valid.",
     "One or more fields or parameters are missing, unknown, of the wrong type or out of bounds; `errors` lists "
     "each with its path, a code and a sentence.",
+)
+IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
+    "idempotency_key_reused",
+    422,
+    "This key was sent with another request.",
+    "An `Idempotency-Key` belongs to one request. It came before with another operation, row, input or selection, on "
+    "the other face, or by credentials with other rights. Nothing was done; choose a new key for what is new.",
+)
+IDEMPOTENCY_UNSUPPORTED: Final = ProblemType(
+    "idempotency_unsupported",
+    422,
+    "This mutation cannot be answered the same way twice.",
+    "With an idempotency key a mutation's answer is made before it is committed, which cannot be done for all that a "
+    "document can ask for. Nothing was done. Select less, without directives other than `@skip` and `@include`.",
 )
 TOO_COMPLEX: Final = ProblemType(
     "too_complex",
