@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from graphql_schema.batches import shown_outcome
 from graphql_schema.errors import error_at, internal_problem
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
@@ -161,6 +162,9 @@ async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor
         elif what == "row":
             assert isinstance(result, Shown)
             shown[key] = result.answer[key]
+        elif what == "results":
+            assert isinstance(result, Sequence)
+            shown[key] = [shown_outcome(operation, each, value) for each in result]
         elif what == "result":
             assert isinstance(result, ResultModel)
             shown[key] = _values(result, value)
