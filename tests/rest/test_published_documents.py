@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from graphql import build_schema
 
+from gateway.documents import Published
 from gateway.settings import Settings
+from graphql_schema.documents import Documents
+from graphql_schema.published import PublishedDocuments
+from services.catalogue import Catalogue, DeclarationError
 from services.catalogue.problems import NOT_FOUND
+from services.documents.operations import published_documents
+from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.asgi import observed
@@ -236,3 +244,15 @@ async def test_it_is_served_where_the_module_is(settings: Settings) -> None:
         assert (await get(other, "Labels", ada)).status_code == 404
         assert other.gateway.catalogue.seams
         await forget_all(other)
+
+
+def test_resource_at_the_same_address_stops_the_start_and_is_told_the_mend(gateway: Gateway) -> None:
+    mine = replace(gateway.catalogue.operations["get_item"], address="documents/{id}")
+    seams = [published_documents]
+    catalogue = Catalogue(gateway.catalogue.resources.values(), [mine], seams)
+    schema = build_schema("type Query { a: Int }")
+    runner = PublishedDocuments(schema, catalogue, Documents(schema, suggestions=False))
+    with pytest.raises(DeclarationError, match="is that of published documents") as raised:
+        Published(catalogue, runner, "/api/v1")
+    assert "leave services.documents out of MODULES" in str(raised.value)
+    assert Published(Catalogue(gateway.catalogue.resources.values(), [mine]), runner, "/api/v1").routes == []
