@@ -28,17 +28,18 @@ def page_links(request: Request, arguments: Any, body: dict[str, Any]) -> dict[s
         return {}
     given: Parameters = dict(request.query_params)
     place = {name: given.pop(name) for name in _PLACES if name in given}
+    path, rest = request.url.path, urlencode(given)
     links = []
     if following is not None:
-        end = {"before": place["before"]} if "after" in place and "before" in place else {}
-        links.append(_link(request, "next", {**given, **end, "after": following}))
+        end = urlencode({"before": place["before"]}) if "after" in place and "before" in place else ""
+        links.append(_link(path, "next", rest, end, f"after={following}"))
     if previous is not None:
-        links.append(_link(request, "prev", {**given, "before": previous}))
+        links.append(_link(path, "prev", rest, f"before={previous}"))
     if not at_first:
-        links.append(_link(request, "first", given))
+        links.append(_link(path, "first", rest))
     return {"Link": ", ".join(links)} if links else {}
 
 
-def _link(request: Request, relation: str, query: Parameters) -> str:
-    address = f"{request.url.path}?{urlencode(query)}" if query else request.url.path
-    return f'<{address}>; rel="{relation}"'
+def _link(path: str, relation: str, *query: str) -> str:
+    given = "&".join(part for part in query if part)
+    return f'<{path}{"?" if given else ""}{given}>; rel="{relation}"'
