@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     BACKEND_CORS_ORIGINS: TextList = []
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     MAX_BODY_BYTES: PositiveInt = 1_048_576
+    COMPRESSION: bool = True
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,10 +15,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
+from rest.negotiation import Preference, negotiated, nothing, preferred
 from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
-from rest.reading import KEY, Queries
-from rest.routes import RestRoute, rest_routes
+from rest.reading import KEY, Parsed, Queries
+from rest.routes import RestRoute, query_of, rest_routes
+from rest.searching import ACCEPT_QUERY, check_media_type
 from services import authorization
 from services.auth.authentication import Authenticator, Presented
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
@@ -35,23 +38,33 @@ class RestRouter:
     """Every operation of the catalogue at its path below the prefix.
 
     `routes` are the framework's; one serves all methods of a path, so that `Allow` of a 405 is complete. `direct` has
-    the same once more, by method and path, as applications that need no framework.
+    the same once more, by method and path, as applications that need no framework. `accepts` are the header fields that
+    say which bodies a path takes.
     """
 
     def __init__(self, catalogue: Catalogue, prefix: str) -> None:
         self.routes: list[Route] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
+        self.accepts: dict[str, dict[str, str]] = {}
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         for path, routes in groupby(ordered, key=lambda route: route.path):
-            endpoints = {route.method: _endpoint(route, prefix) for route in routes}
-            methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
-            self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
-            self.direct |= {(method, prefix + path): _application(each) for method, each in endpoints.items()}
+            here = list(routes)
+            endpoints = {route.method: _endpoint(route, prefix) for route in here}
+            if "GET" in endpoints:
+                endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
+            self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=list(endpoints)))
+            queries = {each.method: _endpoint(each, prefix) for route in here if (each := query_of(route))}
+            # On their own, so that a 405 names the methods that are declared.
+            self.routes += [Route(prefix + path, each, methods=[method]) for method, each in queries.items()]
+            self.direct |= {
+                (method, prefix + path): _application(each) for method, each in (endpoints | queries).items()
+            }
+            self.accepts[prefix + path] = _accepts(here)
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
     async def dispatch(request: Request) -> Response:
-        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+        return await endpoints[request.method](request)
 
     return dispatch
 
@@ -71,10 +84,11 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
     queries = Queries(route) if route.resource is not None else None
 
     async def endpoint(request: Request) -> Response:
+        preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
         if route.operation is not None and not route.operation.is_read:
-            return await _write(route, queries, request, gateway, actor, prefix)
+            return await _write(route, queries, request, gateway, actor, prefix, preference)
         assert queries is not None
         return await _read(route, queries, request, gateway, actor)
 
@@ -95,7 +109,7 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
 
 
 async def _read(route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor) -> Response:
-    query, inputs = queries.parse(request.scope["query_string"])
+    query, inputs = await _asked(route, queries, request)
     if route.relation is not None or not route.is_list:
         inputs = (_key(route, request), *inputs)
     found = (await gateway.read(query, inputs, actor))[KEY]
@@ -103,13 +117,28 @@ async def _read(route: RestRoute, queries: Queries, request: Request, gateway: G
         found = found[KEY]
     if found is None:
         raise Problem(NOT_FOUND)
-    headers = _links(request, found["page"]["next"]) if route.is_list else {}
+    headers = _links(request, found["page"]["next"]) if route.is_list and not route.is_search else {}
+    if route.is_list and route.method != "POST":
+        headers["Accept-Query"] = ACCEPT_QUERY
     return Response(orjson.dumps(found), 200, headers, _JSON)
 
 
+async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed:
+    """What is to be read: as the query string says, or the body of a search."""
+    query_string = request.scope["query_string"]
+    if not route.is_search:
+        return queries.parse(query_string)
+    refuse_rest(parameters(query_string))
+    body = await request.body()
+    if body or route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
+        check_media_type(request.headers.get("content-type", ""), f"accept_{route.method.lower()}")
+    return queries.search(body)
+
+
 async def _write(
-    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str
-) -> Response:
+    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str,
+    preference: Preference | None,
+) -> Response:  # fmt: skip
     operation = route.operation
     assert operation is not None
     query_string = request.scope["query_string"]
@@ -118,16 +147,16 @@ async def _write(
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
     key, data = _key(route, request), await _body(operation, request)
     result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
-    if isinstance(result, ResultModel):
+    if isinstance(result, ResultModel):  # is told this once, so it is no answer that could be preferred away
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
     if result is None:
-        return Response(status_code=204)
+        return nothing(preference)
     assert isinstance(result, Shown)
     headers = {}
     if route.status == 201 and route.resource is not None:
         base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.path}"
         headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
-    return Response(orjson.dumps(result.answer[KEY]), route.status, headers, _JSON)
+    return preferred(route.status, headers, orjson.dumps(result.answer[KEY]), preference)
 
 
 def _presented(request: Request) -> Presented:
@@ -148,10 +177,30 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
     if operation.name in oauth2.BY_FORM and media_type == oauth2.FORM:
         return await oauth2.form_body(request, operation.name)
     body = await request.body()
-    accepted = (_JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (_JSON,)
+    accepted = (_JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (_JSON,)  # a form has been read already
     if body and media_type not in accepted:
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.")
+        member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
+        members: dict[str, Any] = {member: ", ".join(_media_types(operation))}
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.", **members)
     return body
+
+
+def _media_types(operation: Operation) -> list[str]:
+    """What a body may be."""
+    if operation.kind is Kind.UPDATE:
+        return [_JSON, _MERGE_PATCH]
+    return [_JSON, *([oauth2.FORM] if operation.name in oauth2.BY_FORM else [])]
+
+
+def _accepts(routes: Sequence[RestRoute]) -> dict[str, str]:
+    """`Accept-Patch` (RFC 5789), `Accept-Post` (W3C's Linked Data Platform), `Accept-Query` (RFC 10008)."""
+    found = {}
+    for route in routes:
+        if route.is_list:
+            found["Accept-Post" if route.is_search else "Accept-Query"] = ACCEPT_QUERY
+        elif route.method in ("POST", "PATCH") and route.operation is not None:
+            found[f"Accept-{route.method.capitalize()}"] = ", ".join(_media_types(route.operation))
+    return found
 
 
 def _key(route: RestRoute, request: Request) -> UUID:
