@@ -11,12 +11,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PORTAL := gateway/portal
 ASSETS := $(PORTAL)/node_modules/.installed
+AUDITORS := tests/conformance
+AUDITORS_INSTALLED := $(AUDITORS)/node_modules/.installed
 UV := uv==0.13.9
 LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz parity check coverage bench format migrate lock clean install assets
+.PHONY: help run test fuzz parity check coverage bench format migrate lock clean install assets auditors
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +26,7 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install assets ## Run every test, in parallel, against real servers
+test: install assets auditors ## Run every test, in parallel, against real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
@@ -39,7 +41,7 @@ check: install ## Check style, format, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: install assets ## Run every test and show the lines that none of them reached
+coverage: install assets auditors ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
@@ -59,7 +61,7 @@ lock: ## Choose versions anew: requirements.txt (to run) and requirements-dev.tx
 
 clean: ## Remove the environment, fetched assets and caches; data stays
 	rm -rf .venv .tools build dist htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache $(PORTAL)/node_modules
+		.ruff_cache $(PORTAL)/node_modules $(AUDITORS)/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(INSTALLED)
@@ -79,3 +81,11 @@ assets:
 		echo 'npm is not installed, so GraphiQL is loaded from its public address.'; \
 	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(PORTAL); then touch $(ASSETS); \
 	else echo 'npm could not fetch GraphiQL, so it is loaded from its public address.'; fi
+
+# What checks the contracts comes from npm too. Without it those tests are skipped, and say so.
+auditors:
+	@if [ $(AUDITORS_INSTALLED) -nt $(AUDITORS)/package-lock.json ]; then :; \
+	elif ! command -v npm > /dev/null; then \
+		echo 'npm is not installed, so the contracts are not linted.'; \
+	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(AUDITORS); then touch $(AUDITORS_INSTALLED); \
+	else echo 'npm could not fetch what lints the contracts, so they are not linted.'; fi

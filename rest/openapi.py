@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from rest import oauth2
-from rest.openapi_parameters import id_parameter, parameters_of
+from rest.openapi_parameters import id_parameter, parameters_of, search_schema
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
@@ -18,6 +20,7 @@ from services.catalogue.problems import (
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_TOKEN,
+    NOT_ACCEPTABLE,
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     PROBLEM_TYPES,
@@ -30,6 +33,12 @@ from services.catalogue.problems import (
 )
 
 _JSON: Final = "application/json"
+_ABOUT: Final = """\
+The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.
+
+Every path answers HEAD where it answers GET, and OPTIONS. Writes honour `Prefer: return=minimal` (RFC 7240), lists can be
+searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-Encoding` says.
+"""
 
 
 def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: str) -> dict[str, Any]:
@@ -37,21 +46,21 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in sorted(rest_routes(catalogue), key=lambda route: route.path):
         paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(catalogue, route)
+    shown = json.dumps(paths)
+    examples = {each: f"#/components/examples/{each.code}" for each in PROBLEM_TYPES.values()}
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": title,
-            "version": version,
-            "description": "The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.",
-        },
+        "info": {"title": title, "version": version, "description": _ABOUT},
         "servers": [{"url": "/"}],
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
-            "schemas": schemas(catalogue),
+            "schemas": {**schemas(catalogue), **_search_schemas(catalogue)},
             "parameters": _parameters(catalogue),
             "examples": {
-                each.code: {"summary": each.title, "value": problem_example(each)} for each in PROBLEM_TYPES.values()
+                each.code: {"summary": each.title, "value": problem_example(each)}
+                for each, reference in examples.items()
+                if f'"{reference}"' in shown
             },
             "securitySchemes": _security_schemes(catalogue, prefix),
         },
@@ -61,7 +70,7 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
 def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
-    if route.resource is not None and route.shows_selection:
+    if route.resource is not None and route.shows_selection and not route.is_search:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     found: dict[str, Any] = {
@@ -71,7 +80,7 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         "description": description,
         "parameters": parameters,
         "responses": {
-            str(route.status): _success(route),
+            **_successes(route),
             **_failures(problems, has_body=route.method in ("POST", "PATCH")),
         },
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
@@ -84,6 +93,11 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
 
 def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str], bool]:
     """Name, description, problems, scopes, and whether it is open to everybody."""
+    if route.is_search:
+        listed = _about(replace(route, is_search=False))
+        path = route.path.removesuffix("/search")
+        words = f"As `GET {path}`, with the parameters as JSON. `QUERY {path}` takes the same body (RFC 10008)."
+        return f"search_{listed[0].removeprefix('list_')}", f"{listed[1].removesuffix('.')}: {words}", *listed[2:]
     operation, relation = route.operation, route.relation
     if operation is not None:
         return (
@@ -106,6 +120,8 @@ def _source(route: RestRoute) -> Resource[Any]:
 
 def _body(route: RestRoute) -> dict[str, Any] | None:
     operation = route.operation
+    if route.is_search and route.resource is not None:
+        return {"required": False, "content": {_JSON: {"schema": {"$ref": f"{SCHEMA}{_search_name(route)}"}}}}
     if operation is None or operation.input is None:
         return None
     shape: dict[str, Any] = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}}
@@ -120,6 +136,13 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
         content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}}
     required = any(field.is_required() for field in operation.input.model_fields.values())
     return {"required": required, "content": content}
+
+
+def _successes(route: RestRoute) -> dict[str, Any]:
+    found = {str(route.status): _success(route)}
+    if route.method in ("POST", "PATCH") and route.status == 200 and route.resource is not None and not route.is_search:
+        found["204"] = {"description": "Done, and shown to nobody, as `Prefer: return=minimal` asks."}
+    return found
 
 
 def _success(route: RestRoute) -> dict[str, Any]:
@@ -139,8 +162,11 @@ def _success(route: RestRoute) -> dict[str, Any]:
         "content": {_JSON: {"schema": {"$ref": SCHEMA + name}}},
     }
     text = {"schema": {"type": "string"}}
-    if route.is_list:
-        found["headers"] = {"Link": {"description": "The next page (RFC 8288), if there is one.", **text}}
+    if route.is_list and not route.is_search:
+        found["headers"] = {
+            "Link": {"description": "The next page (RFC 8288), if there is one.", **text},
+            "Accept-Query": {"description": "What the method QUERY takes here (RFC 10008).", **text},
+        }
     elif route.status == 201:
         found["headers"] = {"Location": {"description": "Where it can be read.", **text}}
     return found
@@ -150,7 +176,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, INTERNAL_ERROR, UNAVAILABLE}:
+    for problem in {*problems, *more, NOT_ACCEPTABLE, INTERNAL_ERROR, UNAVAILABLE}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):
@@ -171,9 +197,19 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
 def _parameters(catalogue: Catalogue) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for route in rest_routes(catalogue):
-        if route.resource is not None and route.shows_selection:
+        if route.resource is not None and route.shows_selection and not route.is_search:
             found |= parameters_of(route.resource, is_list=route.is_list)
     return dict(sorted(found.items()))
+
+
+def _search_name(route: RestRoute) -> str:
+    assert route.resource is not None
+    return f"{pascal(route.resource.name)}Search"
+
+
+def _search_schemas(catalogue: Catalogue) -> dict[str, Any]:
+    searches = [route for route in rest_routes(catalogue) if route.is_search]
+    return {_search_name(each): search_schema(each.resource) for each in searches if each.resource is not None}
 
 
 def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:

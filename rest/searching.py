@@ -41,10 +41,10 @@ def body_parameters(body: bytes) -> Parameters:
         raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
     if not isinstance(given, dict):
         raise Problem(BAD_REQUEST, "The body must be a JSON object.")
-    unknown = [FieldError((name,), "unknown", "There is no such field.") for name in given if name not in _MEMBERS]
+    unknown = [FieldError((name,), "unknown", "There is no such field.") for name in given if name not in MEMBERS]
     if unknown:
         raise Problem(VALIDATION_FAILED, errors=unknown)
-    return {name: _MEMBERS[name](name, value) for name, value in given.items() if value is not None}
+    return {name: MEMBERS[name](name, value) for name, value in given.items() if value is not None}
 
 
 def _integer(name: str, value: Any) -> str:
@@ -85,7 +85,8 @@ def _object(name: str, value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-_MEMBERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
+MEMBERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
     "limit": _integer, "after": _text, "skip": _integer, "sort": _texts, "filter": _object, "q": _text,
     "count": _boolean, "fields": _texts, "include": _texts,
 }  # fmt: skip
+"""What a search may hold, with what makes a query parameter of it."""
