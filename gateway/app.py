@@ -36,6 +36,7 @@ from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
 from services.catalogue import Catalogue
+from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes())
+        app.router.routes.extend(metrics_routes(deprecated_members(catalogue)))
     return app
 
 

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from graphql_schema.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.complexity import check_complexity
 from graphql_schema.context import Context
+from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import document_problem, error_json, problem_of
 from graphql_schema.http import GRAPHQL_JSON, Answer, Asking, GraphQLRequest, read_request
@@ -45,6 +46,7 @@ class GraphQLEndpoint:
         self._schema, self._catalogue, self._page = schema, catalogue, page
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
+        self._deprecated = DeprecatedUses(self._core, catalogue, self._documents)
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +70,8 @@ class GraphQLEndpoint:
             asked = await read_request(asking, receive)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
+        if self._deprecated:
+            self._deprecated.note(asked.query, asked.operation_name, asked.variables)
         try:
             outcome = await self._run_compiled(asking, asked)
             if outcome is not None:

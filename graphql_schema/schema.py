@@ -29,6 +29,7 @@ from graphql_schema.naming import field_name
 from graphql_schema.types import Node, Types
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
+from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import description_of, fields_of, parse_value
 from services.catalogue.naming import pascal, snake
 from services.execution import Write
@@ -88,6 +89,7 @@ class _Builder:
             operation.description,
             get,
             arguments,
+            deprecated=_why(operation),
         )
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
@@ -103,7 +105,10 @@ class _Builder:
             return self.types.wrap_page(resource, page, lambda: gateway.count(operation, actor, whole))
 
         result = nullable(self.types.connection(resource))
-        return field(_python_name(operation), result, operation.description, listed, list_parameters(resource))
+        return field(
+            _python_name(operation), result, operation.description, listed, list_parameters(resource),
+            deprecated=_why(operation),
+        )  # fmt: skip
 
     def _mutation(self, operation: Operation) -> StrawberryField:
         members = _input_members(operation)
@@ -120,7 +125,10 @@ class _Builder:
             return await context.gateway.write(operation, context.actor, write, context.client), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
-        return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
+        return field(
+            operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments,
+            deprecated=_why(operation),
+        )  # fmt: skip
 
     def _payload(self, operation: Operation) -> Any:
         """`CreateItemPayload { item }`; `LoginPayload { tokenPair }`; a deleted row's `id`; otherwise `ok`."""
@@ -179,6 +187,11 @@ def _python_name(operation: Operation) -> str:
     return operation.name.removeprefix({Kind.LIST: "list_", Kind.GET: "get_"}[operation.kind])
 
 
+def _why(operation: Operation) -> str | None:
+    """Why an operation should not be called any more."""
+    return operation.deprecated.reason if operation.deprecated is not None else None
+
+
 def _id_argument(resource: Resource[Any]) -> Argument:
     words = f"The identifier of the {resource.noun}, `{Identifier(resource.prefix).form}`."
     return Argument("id", strawberry.ID, words, required=True)
@@ -187,6 +200,7 @@ def _id_argument(resource: Resource[Any]) -> Argument:
 def _input_members(operation: Operation) -> list[Argument]:
     members = [_id_argument(operation.resource)] if operation.on_a_row and operation.resource is not None else []
     if operation.input is not None:
+        deprecated = deprecations_of(operation.input)
         for name, kind in fields_of(operation.input).items():
             required = operation.input.model_fields[name].is_required()
             members.append(
@@ -195,6 +209,7 @@ def _input_members(operation: Operation) -> list[Argument]:
                     annotation(replace(kind, nullable=False)),
                     description_of(operation.input, name),
                     required=required,
+                    deprecated=deprecated[name].reason if name in deprecated else None,
                 )
             )
     return members

@@ -14,6 +14,7 @@ from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
 from services.authorization import authorize_read
 from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType
@@ -104,12 +105,14 @@ class Types:
 
 
 def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
+    deprecated = deprecations_of(resource.read)
     return [
         attribute(
-            name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind)
+            name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind),
+            deprecated=deprecated[name].reason if name in deprecated else None,
         )
         for name, kind in resource.fields.items()
-    ]
+    ]  # fmt: skip
 
 
 def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) -> Any:

@@ -89,7 +89,7 @@ def nothing(preference: Preference | None) -> Response:
 
 @lru_cache(maxsize=256)
 def _takes_json(accept: bytes) -> bool:
-    ranges = weighted(accept.decode("latin-1"))
+    ranges = [each for each in weighted(accept.decode("latin-1")) if "/" in each[0]]
     # A field without a single media range says nothing.
     return not ranges or any(_weight(kind, ranges) > 0 for kind in _OURS)
 

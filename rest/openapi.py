@@ -36,8 +36,8 @@ _JSON: Final = "application/json"
 _ABOUT: Final = """\
 The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.
 
-Every path answers HEAD where it answers GET, and OPTIONS. Writes honour `Prefer: return=minimal` (RFC 7240), lists can be
-searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-Encoding` says.
+Every path answers HEAD where it answers GET, and OPTIONS. Writes honour `Prefer: return=minimal` (RFC 7240), lists can
+be searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-Encoding` says.
 """
 
 
@@ -83,6 +83,7 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
             **_successes(route),
             **_failures(problems, has_body=route.method in ("POST", "PATCH")),
         },
+        **({"deprecated": True} if route.operation is not None and route.operation.deprecated is not None else {}),
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
     body = _body(route)

@@ -9,6 +9,7 @@ from rest.query import MAX_INCLUDE_DEPTH
 from rest.searching import MEMBERS
 from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
+from services.catalogue.deprecation import deprecations_of
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType, Operator
@@ -81,9 +82,10 @@ def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     if resource.search:
         words = f"Words to search for in {' and '.join(resource.search)}."
         found.append(_query("q", words, {"type": "string", "maxLength": MAX_SEARCH}))
+    deprecated = deprecations_of(resource.read)
     for name in resource.filters:
-        kind = resource.fields[name]
-        found += [_filter(name, kind, operator) for operator in kind.operators]
+        kind, mark = resource.fields[name], {"deprecated": True} if name in deprecated else {}
+        found += [{**_filter(name, kind, operator), **mark} for operator in kind.operators]
     return found
 
 

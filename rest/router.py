@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
+from rest.deprecation import watched
 from rest.negotiation import Preference, negotiated, nothing, preferred
 from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
@@ -92,7 +93,7 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
         assert queries is not None
         return await _read(route, queries, request, gateway, actor)
 
-    return endpoint
+    return watched(route, endpoint)
 
 
 async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:

@@ -82,7 +82,10 @@ def _texts(name: str, value: Any) -> str:
 def _object(name: str, value: Any) -> str:
     if not isinstance(value, Mapping):
         raise Problem.field(name, "type", "This must be an object.")
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # objects within objects, beyond what orjson writes
+        raise Problem.field(name, "length", "This is nested too deeply.") from None
 
 
 MEMBERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
