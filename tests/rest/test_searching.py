@@ -28,11 +28,13 @@ SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
     "null": ("", {"limit": None, "after": None, "filter": None, "fields": None}),
     "page": ("limit=2&skip=1&count=true", {"limit": 2, "skip": 1, "count": True}),
     "order": ("sort=-priority,title", {"sort": ["-priority", "title"]}),
-    "filter": ("priority[gte]=1&status[in]=open,done", {"filter": {"priority": {"gte": 1}, "status": {"in": ["open"]}}}),
+    "filter": ("priority[gte]=1&status[in]=open,done",
+               {"filter": {"priority": {"gte": 1}, "status": {"in": ["open", "done"]}}}),
     "tree": ('filter={"or":[{"priority":{"eq":2}},{"not":{"title":{"contains":"e"}}}]}',
              {"filter": {"or": [{"priority": {"eq": 2}}, {"not": {"title": {"contains": "e"}}}]}}),
     "words": ("q=lever -rain", {"q": "lever -rain"}),
-    "fields": ("fields=id,title,labels.name&include=labels", {"fields": ["id", "title", "labels.name"], "include": ["labels"]}),
+    "fields": ("fields=id,title,labels.name&include=labels",
+               {"fields": ["id", "title", "labels.name"], "include": ["labels"]}),
     "no fields": ("fields=", {"fields": []}),
 }  # fmt: skip
 
@@ -190,9 +192,7 @@ async def test_search_shows_every_role_what_the_list_does(
     assert {("owner", 200), ("outsider", 404), ("admin", 200), ("key", 403), ("nobody", 401)} <= seen
 
 
-async def test_search_is_a_read_and_leaves_nothing_in_the_audit(
-    rest: RestFace, gateway: Gateway, ada: Account
-) -> None:
+async def test_search_is_a_read_and_leaves_nothing_in_the_audit(rest: RestFace, gateway: Gateway, ada: Account) -> None:
     before = (await rest.get("/audit-events", ada, count="true"))["page"]["total"]
     for method in WAYS:
         with statements(gateway) as sent:

@@ -12,7 +12,6 @@ from services.catalogue import Deprecation, Identifier, InputModel, Instant, Rea
 from services.workspaces.schemas import WorkspaceID
 from tests.support.foreign.models import Mood
 
-
 MOOD = Deprecation(since=date(2026, 3, 1))
 REACHED_AT = Deprecation(
     since=date(2026, 1, 1), sunset=date(2027, 7, 1), replacement="the audit", link="https://example.org/reached"
