@@ -73,7 +73,8 @@ class Compression:
         if len(told) > 1 or (told and told[0][0] != b"accept-encoding"):
             scope = answer.without_suffixes(scope)
         await self.app(scope, receive, answer.send)
-        await answer.finish()
+        if answer.start is not None:  # and no body came
+            await send(answer.start)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = Problem(NOT_ACCEPTABLE, "Answers come as they are, or compressed with gzip or zstd.")
@@ -83,11 +84,12 @@ class Compression:
 class _Answer:
     """One answer on its way out."""
 
-    __slots__ = ("_coding", "_least", "_send", "_start", "_tags")
+    __slots__ = ("_coding", "_least", "_send", "_tags", "start")
 
     def __init__(self, send: Send, coding: Coding, least: int) -> None:
         self._send, self._coding, self._least = send, coding, least
-        self._start: Message | None = None
+        self.start: Message | None = None
+        """The beginning, while it waits for the body."""
         self._tags: dict[bytes, bytes] = {}
 
     def without_suffixes(self, scope: Scope) -> Scope:
@@ -116,26 +118,20 @@ class _Answer:
     # Not a coroutine function: it passes the server's own awaitable on.
     def send(self, message: Message) -> Awaitable[None]:
         """What the application sends."""
-        start = self._start
+        start = self.start
         if start is not None:
-            self._start = None
+            self.start = None
             return self._compressed(start, message)
         if message["type"] != "http.response.start":
             return self._send(message)
         if message["status"] == 304 and self._tags:
             return self._send({**message, "headers": [self._as_presented(each) for each in message["headers"]]})
-        length = _length(message)
-        if length is None or (length < self._least and self._least):
+        if not _is_text(message, self._least):
             return self._send(message)
         if self._coding is None:
             return self._send({**message, "headers": [*message["headers"], _VARY]})
-        self._start = message
+        self.start = message
         return _nothing()
-
-    async def finish(self) -> None:
-        """Let out what waited for a body that never came."""
-        if self._start is not None:
-            await self._send(self._start)
 
     async def _compressed(self, start: Message, message: Message) -> None:
         coding, headers = self._coding, [*start["headers"], _VARY]
@@ -165,24 +161,27 @@ def _encoded(header: RawHeader, coding: str, length: int) -> RawHeader:
     return header
 
 
-def _length(message: Message) -> int | None:
-    """The length of a whole answer that can be compressed; None for any other."""
+def _is_text(message: Message, least: int) -> bool:
+    """Whether a whole answer begins, of text, which may be compressed and has so many bytes."""
     if message["status"] in _BODILESS:
-        return None
-    length, fits = None, False
+        return False
+    whole = fits = False
     for name, value in message.get("headers", ()):
         if name == b"content-length":
-            length = int(value)
+            whole = int(value) >= least
+            if not whole:
+                return False
         elif name == b"content-type":
             fits = _COMPRESSIBLE.match(value) is not None
         elif name in _UNTOUCHED or (name == b"cache-control" and b"no-transform" in value):
-            return None
-    return length if fits else None
+            return False
+    return whole and fits
 
 
 def _chosen(told: list[RawHeader]) -> tuple[Coding, bool]:
     """The coding to use, and whether the answer may come as it is."""
-    value = b",".join(value for name, value in told if name == b"accept-encoding")
+    given = [value for name, value in told if name == b"accept-encoding"]
+    value = given[0] if len(given) == 1 else b",".join(given)
     return _choice(value) if len(value) <= LONGEST else (None, True)
 
 
