@@ -70,14 +70,14 @@ class GraphQLEndpoint:
             asked = await read_request(asking, receive)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
-        if self._deprecated:
-            self._deprecated.note(asked.query, asked.operation_name, asked.variables)
         try:
             outcome = await self._run_compiled(asking, asked)
             if outcome is not None:
+                self._note_uses(asked)
                 return Answer(outcome.body, typed, 200, outcome.headers)
             observation.note_path("general")
             context = await self._context(asking, asked)
+            self._note_uses(asked)
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
@@ -85,6 +85,10 @@ class GraphQLEndpoint:
             by_http = typed or problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
             return _refusal(problem, typed, problem.type.status if by_http else 200)
         return await self._run(asked, context, typed)
+
+    def _note_uses(self, asked: GraphQLRequest) -> None:
+        if self._deprecated:
+            self._deprecated.note(asked.query, asked.operation_name, asked.variables)
 
     async def _run_compiled(self, asking: Asking, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
