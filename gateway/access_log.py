@@ -47,6 +47,8 @@ def write_access_line(scope: Scope, seen: Observation, status: int | None, sent:
         "read": seen.path,
         "bytes": sent,
     }
+    if seen.deprecated:
+        line["deprecated"] = ",".join(member for _, member in seen.deprecated)
     if setup and setup.format == "json":
         _write(seen.request_id, line)
     else:

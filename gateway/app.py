@@ -13,7 +13,7 @@ import orjson
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.direct import Application
@@ -28,6 +28,7 @@ from gateway.memory import calm_collector
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.middleware import behind, middleware_stack
 from gateway.migrate import check_migrated, newest, upgrade
+from gateway.options import options_routes
 from gateway.portal import graphiql_page, portal_routes
 from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
@@ -40,9 +41,11 @@ from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
 from services.catalogue import Catalogue
+from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
+EXPOSED_HEADERS = ("Preference-Applied", "Accept-Query", "Deprecation", "Sunset")
 
 
 def create_app(settings: Settings | None = None, catalogue: Catalogue | None = None) -> FastAPI:
@@ -57,7 +60,8 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     middleware = middleware_stack(
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
-        server_timing=not settings.is_production, write=write_problem,
+        exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
+        write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
@@ -78,11 +82,20 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
+    app.router.routes.extend(_options(app, rest, settings.API_V1_STR))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes())
+        app.router.routes.extend(metrics_routes(deprecated_members(catalogue)))
     return app
+
+
+def _options(app: FastAPI, rest: RestRouter, prefix: str) -> list[BaseRoute]:
+    """OPTIONS of both faces, whose routes are all there."""
+    accepts = {**rest.accepts, GRAPHQL_PATH: {"Accept-Post": "application/json"}}
+    return options_routes(
+        app.router.routes, lambda path: path == GRAPHQL_PATH or path.startswith(f"{prefix}/"), accepts
+    )
 
 
 def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:

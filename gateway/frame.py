@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access_log import write_access_line
 from gateway.logging import redact_text
-from gateway.metrics import count_request
+from gateway.metrics import count_deprecated, count_request
 from services import observation
 from services.observation import Observation
 
@@ -80,6 +80,10 @@ class RequestFrame:
                 await self.app(scope, receive, framed)
             finally:
                 count_request(seen.path)
+                if seen.deprecated:
+                    count_deprecated(seen.deprecated)
+                if scope["method"] == "HEAD":
+                    sent = 0  # the server leaves the body out
                 write_access_line(scope, seen, status, sent, time.perf_counter() - started)
 
     async def _without_headers(self, scope: Scope, receive: Receive, send: Send) -> None:

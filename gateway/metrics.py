@@ -9,7 +9,7 @@ other means names an empty one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from starlette.requests import Request
@@ -23,10 +23,14 @@ METRICS_PATH: Final = "/metrics"
 WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client's own variable, no setting: it is read by the library, when that is imported."""
 
+FACES: Final = ("rest", "graphql")
 _LABELS: Final[dict[ReadPath | None, str]] = {"compiled": "compiled", "general": "general", None: "none"}
 
 _counting: dict[ReadPath | None, Callable[[], None]] = {}
 """What counts one more request, by the way of its reads; empty where nothing is counted."""
+
+_deprecated: dict[tuple[str, str], Callable[[], None]] = {}
+"""What counts one more use of a deprecated member, by face and name."""
 
 
 def count_request(read: ReadPath | None) -> None:
@@ -35,8 +39,17 @@ def count_request(read: ReadPath | None) -> None:
         _counting[read]()
 
 
-def metrics_routes() -> list[BaseRoute]:
+def count_deprecated(used: Iterable[tuple[str, str]]) -> None:
+    """Count a use of each deprecated member: its face and its name, one of those that `metrics_routes` was given."""
+    for each in used:
+        if each in _deprecated:
+            _deprecated[each]()
+
+
+def metrics_routes(deprecated: Iterable[str] = ()) -> list[BaseRoute]:
     """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted.
+
+    `deprecated` are the names of all members whose use is counted.
 
     Raises SettingsError where PROMETHEUS_MULTIPROC_DIR names no folder.
     """
@@ -61,6 +74,16 @@ def metrics_routes() -> list[BaseRoute]:
     )
     # Bound now, so that a request costs no look-up of labels, and all series are there from the start.
     _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
+
+    members = list(deprecated)
+    if members:
+        uses = prometheus_client.Counter(
+            "gateway_deprecated_total",
+            "Requests that used something deprecated, by the face and the member.",
+            ["face", "member"],
+            registry=None if together else registry,
+        )
+        _deprecated.update({(face, each): uses.labels(face, each).inc for face in FACES for each in members})
 
     # Not a coroutine function: it runs in a thread, since it reads the files of all workers.
     def metrics(request: Request) -> Response:

@@ -1,8 +1,8 @@
 """What surrounds both faces, as plain ASGI middleware (Starlette's BaseHTTPMiddleware is slow and breaks streaming).
 
 `middleware_stack` gives them in their order. From the outside in: the frame (request id, observation, headers, access
-line), so that everything below can name the request, every answer has the headers, and the line the final status; CORS;
-the net for unexpected exceptions; then what amends or refuses a request before it reaches a face.
+line), so that everything below can name the request, every answer has the headers, and the line the final status and
+size; CORS; compression; the net for unexpected exceptions; then what amends or refuses a request on its way to a face.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access_log import logged_path
 from gateway.bodies import BodyGuard
+from gateway.compression import Compression
 from gateway.cors import Cors
 from gateway.frame import RequestFrame
 from rest.problems import problem_response
@@ -46,27 +47,31 @@ def middleware_stack(
     max_body_bytes: int,
     slash_prefixes: Sequence[str],
     cors_origins: Sequence[str] = (),
+    exposed_headers: Sequence[str] = (),
+    compression: bool = False,
     server_timing: bool = False,
     write: ProblemWriter = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
-    `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …). With
-    `server_timing`, answers say what they took. `write` shows the problems found here; it is given the scope, so that a
-    face can answer in its own form.
+    `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …),
+    `exposed_headers` what the faces add to the header fields that pages may read. With `compression`, larger answers
+    are compressed; with `server_timing`, answers say what they took. `write` shows the problems found here; it is given
+    the scope, so that a face can answer in its own form.
     """
     cors = Middleware(
         Cors,
         allow_origins=list(cors_origins),
-        allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+        allow_methods=["GET", "HEAD", "QUERY", "POST", "PATCH", "PUT", "DELETE"],
         allow_headers=["*"],
-        expose_headers=[*EXPOSED_HEADERS, *(["Server-Timing"] if server_timing else [])],
+        expose_headers=[*EXPOSED_HEADERS, *exposed_headers, *(["Server-Timing"] if server_timing else [])],
         max_age=600,
         exposed_if_sent=EXPOSED_IF_SENT,
     )
     return [
         Middleware(RequestFrame, server_timing=server_timing),
         *([cors] if cors_origins else []),
+        *([Middleware(Compression, write=write)] if compression else []),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
         Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write),

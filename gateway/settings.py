@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     GRAPHQL_WS_OPERATIONS: PositiveInt = 20
     GRAPHQL_WS_MESSAGE_BYTES: PositiveInt = 1_048_576
     IDEMPOTENCY_HOURS: int = Field(default=24, ge=1, le=8760)
+    COMPRESSION: bool = True
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False

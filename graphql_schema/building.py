@@ -49,6 +49,8 @@ class Argument:
     type: Any
     description: str
     required: bool = False
+    deprecated: str | None = None
+    """Why it should not be used any more."""
 
 
 @cache
@@ -87,24 +89,27 @@ def annotation(kind: FieldType) -> Any:
     return nullable(inner) if kind.nullable else inner
 
 
-def attribute(name: str, result: Any, description: str, read: Callable[[Any], Any]) -> StrawberryField:
+def attribute(
+    name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: str | None = None
+) -> StrawberryField:
     """A field that is read off its object without waiting."""
 
     def resolver(self: Any) -> Any:
         return read(self)
 
-    return _field(name, resolver, result, description, with_info=False, arguments=())
+    return _field(name, resolver, result, description, with_info=False, arguments=(), deprecated=deprecated)
 
 
 def field(
-    name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = ()
-) -> StrawberryField:
+    name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = (), *,
+    deprecated: str | None = None,
+) -> StrawberryField:  # fmt: skip
     """A field with an async resolver `resolve(object, info, arguments by name)`; absent arguments are left out."""
 
     async def resolver(self: Any, info: Info, **values: Any) -> Any:
         return await resolve(self, info, {k: v for k, v in values.items() if v is not strawberry.UNSET})
 
-    return _field(name, resolver, result, description, with_info=True, arguments=arguments)
+    return _field(name, resolver, result, description, with_info=True, arguments=arguments, deprecated=deprecated)
 
 
 def _field(
@@ -115,13 +120,14 @@ def _field(
     *,
     with_info: bool,
     arguments: Sequence[Argument],
+    deprecated: str | None,
 ) -> StrawberryField:
     word = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("self", word)]
     if with_info:
         parameters.append(inspect.Parameter("info", word, annotation=Info))
     for each in arguments:
-        about = strawberry.argument(description=each.description)
+        about = strawberry.argument(description=each.description, deprecation_reason=each.deprecated)
         parameters.append(
             inspect.Parameter(
                 each.name,
@@ -133,7 +139,7 @@ def _field(
     resolver.__name__ = name
     resolver.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters if p.name != "self"} | {"return": result}
-    found: StrawberryField = strawberry.field(resolver=resolver, description=description)
+    found: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
     found.python_name = name
     return found
 
@@ -157,7 +163,7 @@ def input_type(name: str, description: str, members: Sequence[Argument], cls: ty
         options: dict[str, Any] = {} if each.required else {"default": strawberry.UNSET}
         if inner != each.name:
             options["name"] = each.name
-        member = strawberry.field(description=each.description, **options)
+        member = strawberry.field(description=each.description, deprecation_reason=each.deprecated, **options)
         setattr(cls, inner, member)
         cls.__annotations__[inner] = each.type if each.required else nullable(each.type)
     return strawberry.input(cls, name=name, description=description)

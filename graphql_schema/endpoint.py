@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from graphql_schema.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.complexity import check_complexity
 from graphql_schema.context import Context
+from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
 from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
@@ -61,6 +62,7 @@ class GraphQLEndpoint:
         self._schema, self._catalogue, self._page, self._transports = schema, catalogue, page, transports
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
+        self._deprecated = DeprecatedUses(self._core, catalogue, self._documents)
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
         self.published = PublishedDocuments(self._core, catalogue, self._documents, self.answer)
 

@@ -23,6 +23,7 @@ from graphql_schema.building import (
     plain,
 )
 from services.catalogue import ListArguments, Page, Problem, Resource
+from services.catalogue.deprecation import deprecations_of
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, list_arguments
 from services.catalogue.naming import camel, pascal
 from services.catalogue.scalars import FieldType, Operator
@@ -146,10 +147,14 @@ def renamed(problem: Problem) -> Problem:
 def filter_type(resource: Resource[Any]) -> Any:
     """`ItemFilter`: conditions by field, and `and`, `or`, `not`."""
     kind = f"{pascal(resource.name)}Filter"
+    deprecated = {name: each.reason for name, each in deprecations_of(resource.read).items()}
     members = [
-        Argument(each, _condition_type(resource.fields[each]), f"Conditions on `{camel(each)}`.")
+        Argument(
+            each, _condition_type(resource.fields[each]), f"Conditions on `{camel(each)}`.",
+            deprecated=deprecated.get(each),
+        )
         for each in resource.filters
-    ]
+    ]  # fmt: skip
     itself = type(kind, (), {})
     members += [
         Argument("and", list_of(itself), "All of these hold."),
@@ -165,6 +170,10 @@ def order_type(resource: Resource[Any]) -> Any:
     name = pascal(resource.name)
     fields = Enum(f"{name}OrderField", {each.upper(): each for each in (*resource.sorts, "id")})  # type: ignore[misc]
     kind = described_enum(fields, f"What {resource.nouns} can be sorted by.")
+    deprecated = deprecations_of(resource.read)
+    for value in kind.__strawberry_definition__.values:
+        if str(value.value) in deprecated:
+            value.deprecation_reason = deprecated[str(value.value)].reason
     members = [
         Argument("field", kind, "What to sort by.", required=True),
         Argument("direction", OrderDirection, "Which way; ascending if left out."),

@@ -30,6 +30,7 @@ from graphql_schema.naming import field_name
 from graphql_schema.types import Node, Types
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
+from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import NoInput, description_of, fields_of, parse_input, parse_value
 from services.catalogue.naming import pascal, snake
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
@@ -93,6 +94,7 @@ class _Builder:
             operation.description,
             get,
             arguments,
+            deprecated=_why(operation),
         )
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
@@ -108,7 +110,10 @@ class _Builder:
             return self.types.wrap_page(resource, page, lambda: gateway.count(operation, actor, whole))
 
         result = nullable(self.types.connection(resource))
-        return field(_python_name(operation), result, operation.description, listed, list_parameters(resource))
+        return field(
+            _python_name(operation), result, operation.description, listed, list_parameters(resource),
+            deprecated=_why(operation),
+        )  # fmt: skip
 
     def _mutation(self, operation: Operation) -> StrawberryField:
         taken = self._input(operation)
@@ -129,7 +134,10 @@ class _Builder:
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
-        return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
+        return field(
+            operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments,
+            deprecated=_why(operation),
+        )  # fmt: skip
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
@@ -199,6 +207,11 @@ def _python_name(operation: Operation) -> str:
     return operation.name.removeprefix({Kind.LIST: "list_", Kind.GET: "get_"}[operation.kind])
 
 
+def _why(operation: Operation) -> str | None:
+    """Why an operation should not be called any more."""
+    return operation.deprecated.reason if operation.deprecated is not None else None
+
+
 def _id_argument(resource: Resource[Any]) -> Argument:
     words = f"The identifier of the {resource.noun}, `{Identifier(resource.prefix).form}`."
     return Argument("id", strawberry.ID, words, required=True)
@@ -207,6 +220,7 @@ def _id_argument(resource: Resource[Any]) -> Argument:
 def _input_members(operation: Operation) -> list[Argument]:
     members = [_id_argument(operation.resource)] if operation.on_a_row and operation.resource is not None else []
     if operation.input is not None:
+        deprecated = deprecations_of(operation.input)
         for name, kind in fields_of(operation.input).items():
             required = operation.input.model_fields[name].is_required()
             members.append(
@@ -215,6 +229,7 @@ def _input_members(operation: Operation) -> list[Argument]:
                     annotation(replace(kind, nullable=False)),
                     description_of(operation.input, name),
                     required=required,
+                    deprecated=deprecated[name].reason if name in deprecated else None,
                 )
             )
     if operation.on_a_row and operation.resource is not None:

@@ -9,16 +9,20 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rest.negotiation import Preference
 from services.idempotency.keys import REPLAYED, key_of_headers
 from services.idempotency.once import Answered, Idempotency
 
 
-def idempotency_of(request: Request, shaped: Callable[[Any], Response]) -> Idempotency | None:
+def idempotency_of(
+    request: Request, shaped: Callable[[Any], Response], preference: Preference | None
+) -> Idempotency | None:
     """The key of a request, for an answer that `shaped` makes of the result. Raises `bad_request` naming the header."""
     key = key_of_headers(request.scope["headers"])
     if key is None:
         return None
-    return Idempotency(key, b"rest " + request.scope["query_string"], lambda result: _kept(shaped(result)))
+    asked = f"rest {preference.value if preference is not None else ''} ".encode() + request.scope["query_string"]
+    return Idempotency(key, asked, lambda result: _kept(shaped(result)))
 
 
 def answer_again(answered: Answered) -> Response:

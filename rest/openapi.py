@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from rest import oauth2
 from rest.openapi_conditional import ETAG, HEADERS, PARAMETERS, RESPONSES, conditions, not_modified
-from rest.openapi_parameters import id_parameter, idempotency_key, parameters_of
+from rest.openapi_parameters import id_parameter, idempotency_key, parameters_of, search_schema
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
@@ -19,6 +21,7 @@ from services.catalogue.problems import (
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_TOKEN,
+    NOT_ACCEPTABLE,
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     PROBLEM_TYPES,
@@ -33,6 +36,12 @@ from services.idempotency.keys import HEADER, REPLAYED
 
 _JSON: Final = "application/json"
 _LINKS: Final = "To the next page, the one before, and the first (RFC 8288), as far as there are such."
+_ABOUT: Final = """\
+The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.
+
+Every path answers HEAD where it answers GET, and OPTIONS. Writes honour `Prefer: return=minimal` (RFC 7240), lists can
+be searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-Encoding` says.
+"""
 
 
 def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: str) -> dict[str, Any]:
@@ -40,13 +49,11 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in sorted(rest_routes(catalogue), key=lambda route: route.path):
         paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(catalogue, route)
+    shown = json.dumps(paths)
+    examples = {each: f"#/components/examples/{each.code}" for each in PROBLEM_TYPES.values()}
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": title,
-            "version": version,
-            "description": "The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.",
-        },
+        "info": {"title": title, "version": version, "description": _ABOUT},
         "servers": [{"url": "/"}],
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
@@ -56,7 +63,9 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
             "headers": HEADERS,
             "responses": RESPONSES,
             "examples": {
-                each.code: {"summary": each.title, "value": problem_example(each)} for each in PROBLEM_TYPES.values()
+                each.code: {"summary": each.title, "value": problem_example(each)}
+                for each, reference in examples.items()
+                if f'"{reference}"' in shown
             },
             "securitySchemes": _security_schemes(catalogue, prefix),
         },
@@ -68,7 +77,7 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
     if route.is_write:
         parameters.append({"$ref": f"#/components/parameters/{HEADER}"})
-    if route.resource is not None and route.shows_selection:
+    if route.resource is not None and route.shows_selection and not route.is_search:
         named = parameters_of(route.resource, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     conditional = conditions(route)
@@ -81,10 +90,11 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         "description": description,
         "parameters": parameters,
         "responses": {
-            str(route.status): _success(route),
+            **_successes(route),
             **not_modified(route),
             **failures([*problems, *malformed], has_body=route.method in ("POST", "PATCH")),
         },
+        **({"deprecated": True} if route.operation is not None and route.operation.deprecated is not None else {}),
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
     body = _body(route)
@@ -95,6 +105,11 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
 
 def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str], bool]:
     """Name, description, problems, scopes, and whether it is open to everybody."""
+    if route.is_search:
+        listed = _about(replace(route, is_search=False))
+        path = route.path.removesuffix("/search")
+        how = f"As `GET {path}`, with the parameters as JSON. `QUERY {path}` takes the same body (RFC 10008)."
+        return f"search_{listed[0].removeprefix('list_')}", f"{listed[1].removesuffix('.')}: {how}", *listed[2:]
     operation, relation = route.operation, route.relation
     if operation is not None:
         return (
@@ -117,6 +132,8 @@ def _source(route: RestRoute) -> Resource[Any]:
 
 def _body(route: RestRoute) -> dict[str, Any] | None:
     operation = route.operation
+    if route.is_search and route.resource is not None:
+        return {"required": False, "content": {_JSON: {"schema": {"$ref": f"{SCHEMA}{_search_name(route)}"}}}}
     if operation is None or operation.input is None:
         return None
     shape: dict[str, Any] = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}}
@@ -131,6 +148,18 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
         content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}}
     required = any(field.is_required() for field in operation.input.model_fields.values())
     return {"required": required, "content": content}
+
+
+def _successes(route: RestRoute) -> dict[str, Any]:
+    found = {str(route.status): _success(route)}
+    if (
+        route.method in ("POST", "PATCH")
+        and route.status == 200
+        and route.resource is not None
+        and not (route.is_search or route.is_batch)
+    ):
+        found["204"] = {"description": "Done, and shown to nobody, as `Prefer: return=minimal` asks."}
+    return found
 
 
 def _success(route: RestRoute) -> dict[str, Any]:
@@ -161,9 +190,14 @@ def _shown(route: RestRoute) -> dict[str, Any]:
         "content": {_JSON: {"schema": {"$ref": SCHEMA + name}}},
     }
     text = {"schema": {"type": "string"}}
+    if route.is_search:
+        return found
     found["headers"] = dict(ETAG)
     if route.is_list:
-        found["headers"]["Link"] = {"description": _LINKS, **text}
+        found["headers"] |= {
+            "Link": {"description": _LINKS, **text},
+            "Accept-Query": {"description": "What the method QUERY takes here (RFC 10008).", **text},
+        }
     elif route.status == 201:
         found["headers"]["Location"] = {"description": "Where it can be read.", **text}
     return found
@@ -173,7 +207,7 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, INTERNAL_ERROR, UNAVAILABLE}:
+    for problem in {*problems, *more, NOT_ACCEPTABLE, INTERNAL_ERROR, UNAVAILABLE}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):
@@ -194,9 +228,19 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
 def _parameters(catalogue: Catalogue) -> dict[str, Any]:
     found: dict[str, Any] = {HEADER: idempotency_key()}
     for route in rest_routes(catalogue):
-        if route.resource is not None and route.shows_selection:
+        if route.resource is not None and route.shows_selection and not route.is_search:
             found |= parameters_of(route.resource, is_list=route.is_list)
     return dict(sorted(found.items()))
+
+
+def _search_name(route: RestRoute) -> str:
+    assert route.resource is not None
+    return f"{pascal(route.resource.name)}Search"
+
+
+def _search_schemas(catalogue: Catalogue) -> dict[str, Any]:
+    searches = [route for route in rest_routes(catalogue) if route.is_search]
+    return {_search_name(each): search_schema(each.resource) for each in searches if each.resource is not None}
 
 
 def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:

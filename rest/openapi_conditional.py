@@ -40,6 +40,8 @@ RESPONSES: Final[dict[str, dict[str, Any]]] = {
 def conditions(route: RestRoute) -> list[dict[str, Any]]:
     """The header parameters of a route."""
     operation = route.operation
+    if route.is_search:
+        return []
     if operation is None or operation.is_read:
         return [{"$ref": f"#/components/parameters/{IF_NONE_MATCH}"}]
     return [{"$ref": f"#/components/parameters/{IF_MATCH}"}] if operation.on_a_row else []
@@ -47,5 +49,5 @@ def conditions(route: RestRoute) -> list[dict[str, Any]]:
 
 def not_modified(route: RestRoute) -> dict[str, Any]:
     """The answer to a read that need not be sent again."""
-    is_read = route.operation is None or route.operation.is_read
+    is_read = (route.operation is None or route.operation.is_read) and not route.is_search
     return {"304": {"$ref": "#/components/responses/not_modified"}} if is_read else {}

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rest.query import MAX_INCLUDE_DEPTH
+from rest.searching import MEMBERS
 from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
+from services.catalogue.deprecation import deprecations_of
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
+from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType, Operator
 from services.idempotency.keys import FORM, HEADER
 
@@ -59,6 +62,25 @@ def parameters_of(resource: Resource[Any], *, is_list: bool) -> dict[str, dict[s
     return {f"{resource.name}.{each['name'].replace('[', '.').rstrip(']')}": each for each in found}
 
 
+def search_schema(resource: Resource[Any]) -> dict[str, Any]:
+    """The body of a search: what the query parameters of the resource's lists say, as one object."""
+    given = {each["name"]: each for each in parameters_of(resource, is_list=True).values()}
+    return {
+        "type": "object",
+        "title": f"{pascal(resource.name)}Search",
+        "description": f"Which {resource.nouns} to list, and how. What is null counts as left out.",
+        "additionalProperties": False,
+        "properties": {name: _member(given[name]) for name in MEMBERS if name in given},
+    }
+
+
+def _member(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A query parameter as a member of an object."""
+    schema = parameter.get("schema") or parameter["content"]["application/json"]["schema"]
+    words = parameter["description"].replace(" as JSON,", "")
+    return {**schema, "type": [schema["type"], "null"], "description": words}
+
+
 def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     sorts = [name for field in (*resource.sorts, "id") for name in (field, f"-{field}")]
     found = [
@@ -76,9 +98,10 @@ def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     if resource.search:
         words = f"Words to search for in {' and '.join(resource.search)}."
         found.append(_query("q", words, {"type": "string", "maxLength": MAX_SEARCH}))
+    deprecated = deprecations_of(resource.read)
     for name in resource.filters:
-        kind = resource.fields[name]
-        found += [_filter(name, kind, operator) for operator in kind.operators]
+        kind, mark = resource.fields[name], {"deprecated": True} if name in deprecated else {}
+        found += [{**_filter(name, kind, operator), **mark} for operator in kind.operators]
     return found
 
 

@@ -24,7 +24,7 @@ from services.catalogue.selections import Input, Many, One, Value
 MAX_INCLUDES: Final = 20
 MAX_INCLUDE_DEPTH: Final = 3
 
-_BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
+BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _LONGEST: Final = 12
 """Characters of an integer that is worth looking at."""
@@ -101,7 +101,7 @@ def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dic
     """The plain form of a filter: field parameters, and the JSON of `filter`, all of which must hold."""
     fields: dict[str, dict[str, Any]] = {}
     for name in list(given):
-        bracketed = _BRACKETED.fullmatch(name)
+        bracketed = BRACKETED.fullmatch(name)
         field, operator = (bracketed[1], bracketed[2]) if bracketed else (name, "eq")
         if field in resource.filters:
             path = ("filter", field, operator)

@@ -1,4 +1,4 @@
-"""From query strings to queries."""
+"""From query strings, and searches in JSON, to queries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from cachetools import LRUCache
 from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_rest
 from rest.representation import linked_listing
 from rest.routes import RestRoute
+from rest.searching import body_parameters
 from services.batching import ROWS
 from services.catalogue import Query, Selection
 from services.catalogue.selections import Input, ListRoot, Many, NodesRoot, RowRoot, Tag, Value
 
 REMEMBERED: Final = 500
-"""Query strings, and selections, of one route."""
+"""Query strings, searches, and selections, of one route."""
 LONGEST: Final = 1_000
-"""Bytes of a query string that is worth remembering."""
+"""Bytes of a query string, or a search, that is worth remembering."""
 
 Parsed = tuple[Query, tuple[Input, ...]]
 
@@ -33,6 +34,7 @@ class Queries:
     def __init__(self, route: RestRoute) -> None:
         self._route = route
         self._parsed: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
+        self._searches: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
         self._queries: LRUCache[tuple[str | None, str | None, bool], Query] = LRUCache(REMEMBERED)
 
     def parse(self, query_string: bytes) -> Parsed:
@@ -45,6 +47,18 @@ class Queries:
             found = self._parse(parameters(query_string))
             if len(query_string) <= LONGEST:
                 self._parsed[query_string] = found
+        return found
+
+    def search(self, body: bytes) -> Parsed:
+        """The query of a search in JSON, as of the query string that says the same.
+
+        Raises `bad_request`, or `validation_failed` naming the member at fault.
+        """
+        found = self._searches.get(body)
+        if found is None:
+            found = self._parse(body_parameters(body))
+            if len(body) <= LONGEST:
+                self._searches[body] = found
         return found
 
     def _parse(self, given: Parameters) -> Parsed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -14,20 +14,23 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
-from rest.batches import outcome_members
-from rest.conditional import JSON, expected_of, quoted, representation
+from rest.conditional import JSON, expected_of, representation
+from rest.deprecation import watched
 from rest.idempotency import answer_again, idempotency_of
 from rest.links import page_links
+from rest.negotiation import Preference, negotiated
 from rest.problems import problem_response
 from rest.query import parameters, refuse_rest
-from rest.reading import KEY, TAG, Queries
-from rest.routes import RestRoute, rest_routes
+from rest.reading import KEY, Parsed, Queries
+from rest.routes import RestRoute, query_of, rest_routes
+from rest.searching import ACCEPT_QUERY, check_media_type
+from rest.writing import written
 from services import authorization
 from services.auth.authentication import Authenticator, Presented
-from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
+from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
-from services.execution import NIL, Gateway, Shown, Write
+from services.execution import NIL, Gateway, Write
 from services.idempotency.once import Answered
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -39,23 +42,33 @@ class RestRouter:
     """Every operation of the catalogue at its path below the prefix.
 
     `routes` are the framework's; one serves all methods of a path, so that `Allow` of a 405 is complete. `direct` has
-    the same once more, by method and path, as applications that need no framework.
+    the same once more, by method and path, as applications that need no framework. `accepts` are the header fields that
+    say which bodies a path takes.
     """
 
     def __init__(self, catalogue: Catalogue, prefix: str) -> None:
         self.routes: list[Route] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
+        self.accepts: dict[str, dict[str, str]] = {}
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         for path, routes in groupby(ordered, key=lambda route: route.path):
-            endpoints = {route.method: _endpoint(route, prefix) for route in routes}
-            methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
-            self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
-            self.direct |= {(method, prefix + path): _application(each) for method, each in endpoints.items()}
+            here = list(routes)
+            endpoints = {route.method: _endpoint(route, prefix) for route in here}
+            if "GET" in endpoints:
+                endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
+            self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=list(endpoints)))
+            queries = {each.method: _endpoint(each, prefix) for route in here if (each := query_of(route))}
+            # On their own, so that a 405 names the methods that are declared.
+            self.routes += [Route(prefix + path, each, methods=[method]) for method, each in queries.items()]
+            self.direct |= {
+                (method, prefix + path): _application(each) for method, each in (endpoints | queries).items()
+            }
+            self.accepts[prefix + path] = _accepts(here)
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
     async def dispatch(request: Request) -> Response:
-        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+        return await endpoints[request.method](request)
 
     return dispatch
 
@@ -75,14 +88,15 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
     queries = Queries(route) if route.resource is not None else None
 
     async def endpoint(request: Request) -> Response:
+        preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
         if route.operation is not None and not route.operation.is_read:
-            return await _write(route, queries, request, gateway, actor, prefix)
+            return await _write(route, queries, request, gateway, actor, prefix, preference)
         assert queries is not None
         return await _read(route, queries, request, gateway, actor)
 
-    return endpoint
+    return watched(route, endpoint)
 
 
 async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
@@ -99,7 +113,7 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
 
 
 async def _read(route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor) -> Response:
-    query, inputs = queries.parse(request.scope["query_string"])
+    query, inputs = await _asked(route, queries, request)
     if route.relation is not None or not route.is_list:
         inputs = (_key(route, request), *inputs)
     expected = expected_of(request.scope["headers"])
@@ -111,12 +125,31 @@ async def _read(route: RestRoute, queries: Queries, request: Request, gateway: G
     headers = {}
     if route.is_list:
         headers = page_links(request, inputs[0] if route.relation is None else inputs[-1], found)
+    if route.method == "POST":  # which asks, but is no way to what could be linked to or kept
+        return Response(orjson.dumps(found), 200, None, JSON)
+    if route.is_search:
+        return representation(orjson.dumps(found), {"Accept-Query": ACCEPT_QUERY}, expected)
+    if route.is_list:
+        headers["Accept-Query"] = ACCEPT_QUERY
     return representation(orjson.dumps(found), headers, expected)
 
 
+async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed:
+    """What is to be read: as the query string says, or the body of a search."""
+    query_string = request.scope["query_string"]
+    if not route.is_search:
+        return queries.parse(query_string)
+    refuse_rest(parameters(query_string))
+    body = await request.body()
+    if body or route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
+        check_media_type(request.headers.get("content-type", ""), f"accept_{route.method.lower()}")
+    return queries.search(body)
+
+
 async def _write(
-    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str
-) -> Response:
+    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str,
+    preference: Preference | None,
+) -> Response:  # fmt: skip
     operation = route.operation
     assert operation is not None
     query_string = request.scope["query_string"]
@@ -127,29 +160,11 @@ async def _write(
     key, data = _key(route, request), await _body(operation, request)
 
     def shaped(result: Any) -> Response:
-        return _shaped(route, request, prefix, result)
+        return written(route, request, prefix, result, preference)
 
-    write = Write(key, data, query, inputs, expected, idempotency_of(request, shaped))
+    write = Write(key, data, query, inputs, expected, idempotency_of(request, shaped, preference))
     result = await gateway.write(operation, actor, write, _client(request))
     return answer_again(result) if isinstance(result, Answered) else shaped(result)
-
-
-def _shaped(route: RestRoute, request: Request, prefix: str, result: Any) -> Response:
-    """The response that shows what came of a write."""
-    if isinstance(result, ResultModel):
-        return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, JSON)
-    if result is None:
-        return Response(status_code=204)
-    if route.operation is not None and route.operation.entries:
-        outcomes = [outcome_members(route.operation, each) for each in result]
-        return Response(orjson.dumps({"results": outcomes}), 200, None, JSON)
-    assert isinstance(result, Shown)
-    shown = result.answer[KEY]
-    headers = {"ETag": quoted(shown.pop(TAG))}
-    if route.status == 201 and route.resource is not None:
-        base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.path}"
-        headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
-    return Response(orjson.dumps(shown), route.status, headers, JSON)
 
 
 def _presented(request: Request) -> Presented:
@@ -170,10 +185,30 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
     if operation.name in oauth2.BY_FORM and media_type == oauth2.FORM:
         return await oauth2.form_body(request, operation.name)
     body = await request.body()
-    accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)
+    accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)  # a form has been read already
     if body and media_type not in accepted:
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.")
+        member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
+        members: dict[str, Any] = {member: ", ".join(_media_types(operation))}
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.", **members)
     return body
+
+
+def _media_types(operation: Operation) -> list[str]:
+    """What a body may be."""
+    if operation.kind is Kind.UPDATE:
+        return [JSON, _MERGE_PATCH]
+    return [JSON, *([oauth2.FORM] if operation.name in oauth2.BY_FORM else [])]
+
+
+def _accepts(routes: Sequence[RestRoute]) -> dict[str, str]:
+    """`Accept-Patch` (RFC 5789), `Accept-Post` (W3C's Linked Data Platform), `Accept-Query` (RFC 10008)."""
+    found = {}
+    for route in routes:
+        if route.is_list:
+            found["Accept-Post" if route.is_search else "Accept-Query"] = ACCEPT_QUERY
+        elif route.method in ("POST", "PATCH") and route.operation is not None:
+            found[f"Accept-{route.method.capitalize()}"] = ", ".join(_media_types(route.operation))
+    return found
 
 
 def _key(route: RestRoute, request: Request) -> UUID:

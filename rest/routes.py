@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.catalogue import Catalogue, Kind, Operation, Relation, Resource
@@ -28,6 +28,8 @@ class RestRoute:
     path: str
     operation: Operation | None = None
     relation: Relation | None = None
+    is_search: bool = False
+    """Whether the arguments of a list come as a JSON body."""
 
     @property
     def resource(self) -> Resource[Any] | None:
@@ -70,7 +72,7 @@ class RestRoute:
 
 
 def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
-    """Every derived route, fixed paths before those with a parameter."""
+    """Every derived route, fixed paths before those with a parameter; what is declared wins over a search."""
     found = [RestRoute(METHODS[o.kind], f"/{o.address}", operation=o) for o in catalogue.operations.values()]
     for resource in catalogue.resources.values():
         if catalogue.get_of(resource) is not None:
@@ -79,4 +81,19 @@ def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
                 for relation in resource.relations.values()
                 if relation.many
             ]
+    taken = {(route.method, route.path) for route in found}
+    found += [route for each in found for route in _searches(each) if (route.method, route.path) not in taken]
     yield from sorted(found, key=lambda route: "{id}" in route.path)
+
+
+def query_of(route: RestRoute) -> RestRoute | None:
+    """The route of the method QUERY (RFC 10008) at the path of a list.
+
+    It is not among the others: OpenAPI 3.1 has no word for the method.
+    """
+    return replace(route, method="QUERY", is_search=True) if route.is_list and route.method == "GET" else None
+
+
+def _searches(route: RestRoute) -> list[RestRoute]:
+    """The search of a list by POST, for clients and proxies that do not know QUERY."""
+    return [replace(route, method="POST", path=f"{route.path}/search", is_search=True)] if route.is_list else []

@@ -6,6 +6,7 @@ the reference, so that what the task counts is counted for the request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class Observation:
     actor: str | None = None
     statements: int = 0
     path: ReadPath | None = None
+    deprecated: tuple[tuple[str, str], ...] = ()
+    """What was used though it is deprecated: the face and the member, each once."""
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -92,3 +95,11 @@ def note_path(path: ReadPath) -> None:
     observation = current()
     if observation is not None and observation.path != "general":
         observation.path = path
+
+
+def note_deprecated(face: str, members: Iterable[str]) -> None:
+    """Say which deprecated members the request uses, and through which face."""
+    observation = current()
+    if observation is not None:
+        used = (*observation.deprecated, *((face, each) for each in members))
+        observation.deprecated = tuple(dict.fromkeys(used))

@@ -46,7 +46,7 @@ def explain(
     if operation is None:
         console.print(_overview(catalogue, settings.API_V1_STR))
         for route in rest_routes(catalogue):
-            if route.relation is not None:
+            if route.relation is not None and not route.is_search:
                 console.print(f"relation: {route.method} {settings.API_V1_STR}{route.path}")
         for seam in catalogue.seams:
             console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")

@@ -40,11 +40,21 @@ def rest_request(
     return RestRequest(METHODS[operation.kind], path, query, None if data is None else orjson.dumps(data), headers)
 
 
+def search_request(operation: Operation, arguments: Mapping[str, Any]) -> RestRequest:
+    """The request that calls a list by its search."""
+    members = {key: _member(key, value) for key, value in arguments.items() if value not in (None, [])}
+    return RestRequest("POST", f"/{operation.address}/search", {}, orjson.dumps(members))
+
+
 def rest_answer(status: int, content: bytes) -> Answer:
     """What a response says."""
     if status >= 400:
         return Answer.of_problem(orjson.loads(content), len(content))
     return Answer(orjson.loads(content) if content else None, status=status, size=len(content))
+
+
+def _member(key: str, value: Any) -> Any:
+    return value.split(",") if key in ("include", "fields") else value
 
 
 def _query_value(key: str, value: Any) -> str:

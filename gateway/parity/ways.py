@@ -1,4 +1,4 @@
-"""The ways of a call: through the services, REST, GraphQL by compiled plans, and GraphQL by resolvers."""
+"""The ways of a call: through the services, REST, a search on REST, GraphQL by plans, and GraphQL by resolvers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.parity.answers import Answer
 from gateway.parity.callers import Caller
 from gateway.parity.case import CURRENT, Case
 from gateway.parity.documents import graphql_answer, graphql_request, list_argument
-from gateway.parity.requests import rest_answer, rest_request
+from gateway.parity.requests import RestRequest, rest_answer, rest_request, search_request
 from gateway.parity.sandbox import Sandbox
 from gateway.parity.world import CLIENT
 from rest.batches import outcome_members
@@ -68,11 +68,13 @@ class Ways:
 
     def __post_init__(self) -> None:
         routes = rest_routes(self.sandbox.gateway.catalogue)
-        self._routes = {each.operation.name: each for each in routes if each.operation is not None}
+        self._routes = {each.operation.name: each for each in routes if each.operation and not each.is_search}
 
     def of(self, operation: Operation) -> Mapping[str, Callable[[Made], Awaitable[Answer]]]:
         """The ways of an operation, by name; the reference comes first."""
         found = {SERVICES: self.services, "rest": self.rest, "graphql": self.graphql}
+        if operation.kind is Kind.LIST:
+            found["rest, searched"] = self.searched
         return {**found, "graphql, resolved": self.resolved} if operation.is_read else found
 
     async def services(self, made: Made) -> Answer:
@@ -84,7 +86,15 @@ class Ways:
 
     async def rest(self, made: Made) -> Answer:
         """Through the REST face."""
-        asked = rest_request(made.operation, made.id, made.case.data, made.case.arguments, await self._expected(made))
+        expected = await self._expected(made)
+        asked = rest_request(made.operation, made.id, made.case.data, made.case.arguments, expected)
+        return await self._requested(made, asked)
+
+    async def searched(self, made: Made) -> Answer:
+        """Through the REST face, by the search of a list."""
+        return await self._requested(made, search_request(made.operation, made.case.arguments))
+
+    async def _requested(self, made: Made, asked: RestRequest) -> Answer:
         self.sandbox.serve(self.sandbox.gateway)
         status, content = await asgi.request(
             self.sandbox.app, asked.method, self.prefix + asked.path,

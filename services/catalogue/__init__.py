@@ -4,6 +4,7 @@ from services.catalogue.actors import ANONYMOUS, Actor, Client
 from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue, Seam
 from services.catalogue.declaration import DeclarationError
+from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import Identifier, new_key
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, ReadModel, ResultModel, absent
@@ -37,6 +38,7 @@ __all__ = [
     "Catalogue",
     "Client",
     "DeclarationError",
+    "Deprecation",
     "Identifier",
     "InputModel",
     "Instant",

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from services.catalogue.calls import Call
 from services.catalogue.declaration import DeclarationError, Location
+from services.catalogue.deprecation import Deprecation, deprecations_of
 from services.catalogue.models import InputModel, ResultModel, fields_of
 from services.catalogue.policies import Rule
 from services.catalogue.problems import (
@@ -89,6 +90,7 @@ class Operation:
     """The policy's action that the actor needs on the row."""
     audited: bool = True
     """Whether a call that has succeeded goes into the audit: unless it only asks something."""
+    deprecated: Deprecation | None = None
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
     entries: Mapping[str, Operation] = field(default_factory=dict)
     """Of a batch: the operations that it is made of, by their verbs."""
@@ -170,6 +172,7 @@ def write_operation(
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
     problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
+    deprecated: Deprecation | None = None,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """A decorator that makes an operation of a function; input and result are read off its annotations.
 
@@ -189,15 +192,25 @@ def write_operation(
             inspect.getdoc(function) or "", location,
             scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
             function=function, declared_problems=tuple(problems), emits=events, cost=cost,
-            own_statements=statements, audited=audited,
+            own_statements=statements, audited=audited, deprecated=deprecated,
             action=verb or kind.value,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
         )  # fmt: skip
         if not operation.description:
             raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
+        _check_leavable(operation)
         return operation
 
     return decorate
+
+
+def _check_leavable(operation: Operation) -> None:
+    """Raises DeclarationError when nobody can stop using a deprecated member of the input."""
+    if operation.input is None:
+        return
+    for name in deprecations_of(operation.input):
+        if operation.input.model_fields[name].is_required():
+            raise operation.fault(f'its deprecated member "{name}" is required.', "Give it a default.")
 
 
 def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[Function], Operation]:

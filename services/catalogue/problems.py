@@ -53,6 +53,13 @@ class FieldError:
         object.__setattr__(self, "path", cut)
 
 
+_MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
+    "allow": "Allow",
+    "accept_post": "Accept-Post",
+    "accept_patch": "Accept-Patch",
+    "accept_query": "Accept-Query",
+}
+"""Members that are said in header fields too."""
 MAX_ERRORS: Final = 20
 """Field errors in one problem; an answer must not grow with what was sent."""
 MAX_STEP: Final = 100
@@ -101,14 +108,15 @@ class Problem(Exception):
         return found
 
     def headers(self) -> dict[str, str]:
-        """The HTTP fields that go with it on either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1), RFC 6750."""
+        """The HTTP fields that go with it on either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
         found: dict[str, str] = {}
         if self.retry_after is not None:
             found["Retry-After"] = str(self.retry_after)
         if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
             found["WWW-Authenticate"] = self._challenge()
-        if "allow" in self.extra:
-            found["Allow"] = self.extra["allow"]
+        for member, name in _MEMBERS_IN_HEADERS.items():
+            if member in self.extra:
+                found[name] = self.extra[member]
         return found
 
     def _challenge(self) -> str:

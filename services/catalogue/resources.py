@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from services.catalogue.batches import MAX_ENTRIES, VERBS, batch_input
 from services.catalogue.declaration import DeclarationError, Location, listing
+from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, fields_of
 from services.catalogue.naming import words
@@ -120,26 +121,33 @@ class Resource(Generic[M]):
 
     # The presets of operations, and actions.
 
-    def list(self, *, name: str | None = None, address: str | None = None, where: Rule | None = None) -> Operation:
+    def list(
+        self, *, name: str | None = None, address: str | None = None, where: Rule | None = None,
+        deprecated: Deprecation | None = None,
+    ) -> Operation:  # fmt: skip
         """List the rows that the actor may read (and that `where` holds for)."""
         description = f"List {self.nouns}, a page at a time."
-        return declare(name or f"list_{self.plural}", Kind.LIST, self, address, description, where=where)
+        named = name or f"list_{self.plural}"
+        return declare(named, Kind.LIST, self, address, description, where=where, deprecated=deprecated)
 
     def get(
-        self, *, name: str | None = None, address: str | None = None, where: Rule | None = None, description: str = ""
-    ) -> Operation:
+        self, *, name: str | None = None, address: str | None = None, where: Rule | None = None, description: str = "",
+        deprecated: Deprecation | None = None,
+    ) -> Operation:  # fmt: skip
         """Get one row by its identifier, or, with `where`, the one row that it holds for."""
         description = description or f"Get one {self.noun}."
-        return declare(name or f"get_{self.name}", Kind.GET, self, address, description, where=where)
+        named = name or f"get_{self.name}"
+        return declare(named, Kind.GET, self, address, description, where=where, deprecated=deprecated)
 
     def delete(
         self, *, before: Check | None = None, problems: Iterable[ProblemType] = (), statements: int = 1,
-        description: str = "",
+        description: str = "", deprecated: Deprecation | None = None,
     ) -> Operation:  # fmt: skip
         """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion."""
         return declare(
             f"delete_{self.name}", Kind.DELETE, self, None, description or f"Delete one {self.noun}.", before=before,
             own_statements=statements, declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
+            deprecated=deprecated,
         )  # fmt: skip
 
     def create(self, **options: Any) -> Callable[[Function], Operation]:

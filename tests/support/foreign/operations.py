@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.catalogue import Call
 from tests.support.foreign.models import Milestone
 from tests.support.foreign.resource import milestones
-from tests.support.foreign.schemas import MilestoneCreate
+from tests.support.foreign.schemas import REACH, MilestoneCreate
 
 list_milestones, get_milestone = milestones.list(), milestones.get()
 
@@ -18,7 +18,7 @@ async def create_milestone(call: Call, data: MilestoneCreate) -> Milestone:
     return milestone
 
 
-@milestones.action("reach", emits="milestone.reached")
+@milestones.action("reach", emits="milestone.reached", deprecated=REACH)
 async def reach_milestone(call: Call, row: Milestone) -> Milestone:
     """Note that a milestone is reached."""
     row.reached_at = call.now

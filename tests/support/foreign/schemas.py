@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from services.catalogue import Identifier, InputModel, Instant, ReadModel
+from services.catalogue import Deprecation, Identifier, InputModel, Instant, ReadModel
 from services.workspaces.schemas import WorkspaceID
 from tests.support.foreign.models import Mood
+
+MOOD = Deprecation(since=date(2026, 3, 1))
+REACHED_AT = Deprecation(
+    since=date(2026, 1, 1), sunset=date(2027, 7, 1), replacement="the audit", link="https://example.org/reached"
+)
+REACH = Deprecation(since=date(2026, 2, 1), sunset=date(2027, 1, 1), link="https://example.org/reach")
 
 
 class MilestoneRead(ReadModel):
@@ -19,7 +26,7 @@ class MilestoneRead(ReadModel):
     workspace_id: WorkspaceID = Field(description="Whose it is.")
     name: str = Field(description="What it is called.")
     mood: Mood = Field(description="How it looks.")
-    reached_at: Instant | None = Field(description="When it was reached.")
+    reached_at: Annotated[Instant | None, REACHED_AT] = Field(description="When it was reached.")
 
 
 class MilestoneCreate(InputModel):
@@ -27,4 +34,4 @@ class MilestoneCreate(InputModel):
 
     workspace_id: WorkspaceID
     name: Annotated[str, Field(min_length=1, max_length=50)]
-    mood: Mood = Mood.CALM
+    mood: Annotated[Mood, MOOD] = Mood.CALM

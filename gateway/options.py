@@ -1,0 +1,37 @@
+"""OPTIONS (RFC 9110, section 9.3.7): which methods an address has, and which bodies it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+METHOD: Final = "OPTIONS"
+
+
+def options_routes(
+    routes: Iterable[BaseRoute], is_answered: Callable[[str], bool], accepts: Mapping[str, Mapping[str, str]]
+) -> list[BaseRoute]:
+    """A route for OPTIONS at every path of `routes` that `is_answered`: 204 with a complete `Allow`.
+
+    `accepts` has further header fields by path. They belong behind `routes`, whose own 405 stays as it is. A preflight
+    of CORS never comes this far.
+    """
+    methods: dict[str, set[str]] = {}
+    for each in routes:
+        if isinstance(each, Route) and each.methods and is_answered(each.path):
+            methods.setdefault(each.path, {METHOD}).update(each.methods)
+    return [
+        Route(path, _endpoint({"Allow": ", ".join(sorted(found)), **accepts.get(path, {})}), methods=[METHOD])
+        for path, found in methods.items()
+    ]
+
+
+def _endpoint(headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    async def options(request: Request) -> Response:
+        return Response(status_code=204, headers=headers)
+
+    return options

@@ -1,0 +1,140 @@
+"""Deprecation on REST: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a link, where what is deprecated is used.
+
+Used is an operation that is called, a field that is asked for, filtered or sorted by, a member of the input that is
+sent. A whole representation has its deprecated fields too, but nobody asked for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time
+from email.utils import format_datetime
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rest.problems import problem_response
+from rest.query import BRACKETED, MAX_INCLUDE_DEPTH, Parameters, parameters
+from rest.routes import RestRoute
+from rest.searching import body_parameters
+from services import observation
+from services.catalogue import Deprecation, Problem, Resource
+from services.catalogue.deprecation import deprecations_of
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+FACE = "rest"
+
+
+def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, whose answers tell what deprecated members were used; itself, where there are none."""
+    if not _can_use(route):
+        return endpoint
+
+    async def watching(request: Request) -> Response:
+        used = dict(_used(route, request.scope["query_string"], await request.body()))
+        if used:
+            observation.note_deprecated(FACE, used)
+        try:
+            response = await endpoint(request)
+        except Problem as problem:
+            response = problem_response(problem)
+        for name, value in header_fields(used.values()):
+            response.headers.append(name, value)
+        return response
+
+    return watching
+
+
+def header_fields(used: Iterable[Deprecation]) -> Iterator[tuple[str, str]]:
+    """What the header says of everything used: the first date of each kind, and every link."""
+    found = list(used)
+    if not found:
+        return
+    # A structured field's date (RFC 9651, section 3.3.7): seconds since 1970.
+    yield "Deprecation", f"@{int(_midnight(min(each.since for each in found)).timestamp())}"
+    sunsets = [each.sunset for each in found if each.sunset is not None]
+    if sunsets:
+        yield "Sunset", format_datetime(_midnight(min(sunsets)), usegmt=True)
+    for link in dict.fromkeys(each.link for each in found if each.link):
+        yield "Link", f'<{link}>; rel="deprecation"'
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _can_use(route: RestRoute) -> bool:
+    operation = route.operation
+    if operation is not None and (operation.deprecated or (operation.input and deprecations_of(operation.input))):
+        return True
+    return route.resource is not None and any(deprecations_of(each.read) for each in _within_reach(route.resource))
+
+
+def _within_reach(resource: Resource[Any]) -> set[Resource[Any]]:
+    """The resources whose fields can be asked for."""
+    found, edge = {resource}, {resource}
+    for _ in range(MAX_INCLUDE_DEPTH):
+        edge = {relation.target for each in edge for relation in each.relations.values()} - found
+        found |= edge
+    return found
+
+
+def _used(route: RestRoute, query_string: bytes, body: bytes) -> Iterator[tuple[str, Deprecation]]:
+    operation, resource = route.operation, route.resource
+    if operation is not None and operation.deprecated is not None:
+        yield operation.name, operation.deprecated
+    if operation is not None and operation.input is not None:
+        sent = _members(body)
+        for name, each in deprecations_of(operation.input).items():
+            if name in sent:
+                yield f"{operation.name}.{name}", each
+    if resource is None:
+        return
+    try:
+        given = body_parameters(body) if route.is_search else parameters(query_string)
+    except Problem:  # which the endpoint will say
+        return
+    for owner, name in _fields(resource, given, is_list=route.is_list):
+        found = deprecations_of(owner.read).get(name)
+        if found is not None:
+            yield f"{owner.name}.{name}", found
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Iterator[tuple[Resource[Any], str]]:
+    """Every field that parameters name, with its resource."""
+    for path in given.get("fields", "").split(","):
+        *steps, name = path.split(".")
+        owner: Resource[Any] | None = resource
+        for step in steps[:MAX_INCLUDE_DEPTH]:
+            relation = owner.relations.get(step) if owner is not None else None
+            owner = relation.target if relation is not None else None
+        if owner is not None:
+            yield owner, name
+    if is_list:
+        names = [each.removeprefix("-") for each in given.get("sort", "").split(",")]
+        names += [bracketed[1] if (bracketed := BRACKETED.fullmatch(each)) else each for each in given]
+        for name in (*names, *_conditions(given.get("filter", ""))):
+            yield resource, name
+
+
+def _conditions(text: str) -> Iterator[str]:
+    """The fields in a filter's JSON."""
+    waiting: list[Any] = [_members(text.encode(errors="replace"))]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, dict):
+            waiting += [each[name] for name in ("and", "or", "not") if name in each]
+            yield from each

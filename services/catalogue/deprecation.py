@@ -1,0 +1,80 @@
+"""Deprecation: what is still there and should not be used any more, declared once for both faces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
+
+from services.catalogue.declaration import DeclarationError, Location
+
+if TYPE_CHECKING:
+    from services.catalogue.catalogue import Catalogue
+
+_URI: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
+
+
+class Deprecation:
+    """Says of an operation (`deprecated=Deprecation(…)`) or a field (`Annotated[str, Deprecation(…)]`) that it will go.
+
+    `since` is the day it was deprecated, `sunset` the day from which it may be gone (both begin at midnight, UTC),
+    `replacement` what to use instead, `link` a URI that explains it. Raises DeclarationError for a sunset before
+    `since`, and for a link that no header field can carry.
+    """
+
+    def __init__(self, *, since: date, sunset: date | None = None, replacement: str = "", link: str = "") -> None:
+        self.since, self.sunset, self.replacement, self.link = since, sunset, replacement, link
+        if sunset is not None and sunset < since:
+            raise DeclarationError(
+                Location.of_caller(), "a deprecation ends before it begins.", "Let sunset be after since (RFC 9745)."
+            )
+        if not _URI.fullmatch(link):
+            raise DeclarationError(Location.of_caller(), f'"{link}" is not a URI.', "Encode it as RFC 3986 says.")
+
+    @property
+    def reason(self) -> str:
+        """The sentences for readers."""
+        parts = [
+            f"Deprecated since {self.since.isoformat()}.",
+            f"Use {self.replacement} instead." if self.replacement else "",
+            f"It may be gone from {self.sunset.isoformat()} on." if self.sunset is not None else "",
+            f"See {self.link}" if self.link else "",
+        ]
+        return " ".join(each for each in parts if each)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The field's JSON schema, marked."""
+        return {**handler(schema), "deprecated": True}
+
+
+def deprecations_of(model: type[BaseModel]) -> dict[str, Deprecation]:
+    """The deprecated fields of a model."""
+    return {
+        name: each
+        for name, info in model.model_fields.items()
+        for each in info.metadata
+        if isinstance(each, Deprecation)
+    }
+
+
+def deprecated_members(catalogue: Catalogue) -> Mapping[str, Deprecation]:
+    """Whatever is deprecated, by the name it is counted by.
+
+    `get_item` for an operation, `create_item.title` for a member of its input, `item.title` for a field.
+    """
+    found: dict[str, Any] = {}
+    for operation in catalogue.operations.values():
+        if operation.deprecated is not None:
+            found[operation.name] = operation.deprecated
+        if operation.input is not None:
+            found |= {f"{operation.name}.{name}": each for name, each in deprecations_of(operation.input).items()}
+    for resource in catalogue.resources.values():
+        found |= {f"{resource.name}.{name}": each for name, each in deprecations_of(resource.read).items()}
+    return found
