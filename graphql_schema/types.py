@@ -18,6 +18,7 @@ from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal, words
 from services.catalogue.scalars import FieldType
+from services.catalogue.versions import ETAG, tag_of_record
 
 
 class Node:
@@ -105,14 +106,16 @@ class Types:
 
 
 def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
+    words = "Its version, which changes with whatever is shown of it: REST's `ETag`, and what `expectedVersion` takes."
     deprecated = deprecations_of(resource.read)
-    return [
+    fields = [
         attribute(
             name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind),
             deprecated=deprecated[name].reason if name in deprecated else None,
         )
         for name, kind in resource.fields.items()
     ]  # fmt: skip
+    return [*fields, attribute(ETAG, str, words, lambda node: tag_of_record(resource, node.record))]
 
 
 def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) -> Any:

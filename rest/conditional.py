@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST
-from services.catalogue.versions import ANY, LENGTH, Expected, Tags, tag_of
+from services.catalogue.versions import ANY, Expected, Tags, tag_of
 
 RawHeader = tuple[bytes, bytes]
 
@@ -23,7 +23,6 @@ _MATCH: Final = b"if-match"
 _NONE_MATCH: Final = b"if-none-match"
 _SHOWN: Final = {_MATCH: "If-Match", _NONE_MATCH: "If-None-Match"}
 _ENTRY: Final = re.compile(rb'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?=,|$)')
-_CODED: Final = re.compile(rf"(.{{{LENGTH}}})-(?:gzip|zstd|br)")
 _REVALIDATED: Final = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Authorization, X-API-Key"),
@@ -63,17 +62,14 @@ def quoted(tag: str) -> str:
 def _tags(name: bytes, value: bytes) -> Tags:
     """The opaque parts of a list of entity tags.
 
-    If-Match compares strongly: weak tags are none of any row (13.1.1). If-None-Match compares weakly (13.1.2). A tag
-    that was given to a compressed body (`"…-gzip"`) is that of the same content.
+    If-Match compares strongly: weak tags are none of any row (13.1.1). If-None-Match compares weakly (13.1.2).
     """
     if value.strip(b" \t") == b"*":
         return ANY
     found, place = [], 0
     while match := _ENTRY.match(value, place):
         if match[1] is None or name == _NONE_MATCH:
-            tag = match[2].decode("latin-1")
-            coded = _CODED.fullmatch(tag)
-            found.append(coded[1] if coded else tag)
+            found.append(match[2].decode("latin-1"))
         place = match.end()
     if value[place:].strip(b" \t,"):
         raise Problem(BAD_REQUEST, f"{_SHOWN[name]} must be * or a list of entity tags in double quotes.")

@@ -58,7 +58,7 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
-            "schemas": schemas(catalogue),
+            "schemas": {**schemas(catalogue), **_search_schemas(catalogue)},
             "parameters": {**PARAMETERS, **_parameters(catalogue)},
             "headers": HEADERS,
             "responses": RESPONSES,

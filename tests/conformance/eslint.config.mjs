@@ -5,10 +5,11 @@ import plugin from "@graphql-eslint/eslint-plugin";
 
 const { parser, configs, rules } = plugin.default ?? plugin;
 
-/** The rule without what it says of one field, for which it would otherwise have to be off. */
-function except(rule, field) {
+/** The rule without what it says of one name, for which it would otherwise have to be off. */
+function except(rule, name) {
   const create = (context) => {
-    const report = (found) => (found.data?.fieldName === field ? undefined : context.report(found));
+    const isOfIt = (found) => found.data?.fieldName === name || found.message?.includes(`"${name}"`);
+    const report = (found) => (isOfIt(found) ? undefined : context.report(found));
     return rule.create(Object.create(context, { report: { value: report } }));
   };
   return { ...rule, create };
@@ -33,8 +34,8 @@ const exceptions = {
       acceptedIdNames: ["id"],
       acceptedIdTypes: ["ID"],
       exceptions: {
-        suffixes: ["Connection", "Edge", "Payload"],
-        types: ["Introspection", "PageInfo", "Revocation", "TokenPair"],
+        suffixes: ["BatchResult", "Connection", "Edge", "Payload"],
+        types: ["BatchFieldError", "BatchProblem", "Introspection", "PageInfo", "Revocation", "TokenPair"],
       },
     },
   ],
@@ -50,6 +51,8 @@ export default [
           ...rules,
           // `username` is a word of its own, not a name of `User`.
           "no-typename-prefix": except(rules["no-typename-prefix"], "username"),
+          // Mutations take `input`, and beside it what is about the call and not about the change.
+          "input-name": except(rules["input-name"], "idempotencyKey"),
         },
       },
     },

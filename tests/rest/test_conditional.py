@@ -43,7 +43,7 @@ async def test_what_the_caller_has_is_not_sent_again(rest: RestFace, ada: Accoun
     tag = first.headers["etag"]
     assert (first.status_code, tag) == (200, f'"{tag_of(first.content)}"')
     assert KEPT.items() <= first.headers.items()
-    for given in (tag, f"W/{tag}", f'"other", {tag}', f'{tag[:-1]}-gzip"', "*"):
+    for given in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         for method in ("GET", "HEAD"):
             again = await rest.send(method, path, ada, headers={"If-None-Match": given})
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), given
