@@ -68,7 +68,7 @@ def search_schema(resource: Resource[Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "title": f"{pascal(resource.name)}Search",
-        "description": f"Which {resource.nouns} to list, and how. What is null counts as left out.",
+        "description": f"Which {resource.nouns} to list, and how. What is null, or an empty list, counts as left out.",
         "additionalProperties": False,
         "properties": {name: _member(given[name]) for name in MEMBERS if name in given},
     }

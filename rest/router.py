@@ -50,20 +50,29 @@ class RestRouter:
         self.routes: list[Route] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         self.accepts: dict[str, dict[str, str]] = {}
+        self._shared: dict[int, Queries] = {}
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         for path, routes in groupby(ordered, key=lambda route: route.path):
             here = list(routes)
-            endpoints = {route.method: _endpoint(route, prefix) for route in here}
+            endpoints = {route.method: _endpoint(route, prefix, self._queries(route)) for route in here}
             if "GET" in endpoints:
                 endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
             self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=list(endpoints)))
-            queries = {each.method: _endpoint(each, prefix) for route in here if (each := query_of(route))}
+            queries = {
+                each.method: _endpoint(each, prefix, self._queries(each)) for route in here if (each := query_of(route))
+            }
             # On their own, so that a 405 names the methods that are declared.
             self.routes += [Route(prefix + path, each, methods=[method]) for method, each in queries.items()]
             self.direct |= {
                 (method, prefix + path): _application(each) for method, each in (endpoints | queries).items()
             }
             self.accepts[prefix + path] = _accepts(here)
+
+    def _queries(self, route: RestRoute) -> Queries | None:
+        """What remembers the queries of a route: one for a list and its searches, which ask the same."""
+        if route.resource is None:
+            return None
+        return self._shared.setdefault(id(route.relation or route.operation), Queries(route))
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
@@ -84,9 +93,7 @@ def _application(endpoint: Endpoint) -> ASGIApp:
     return application
 
 
-def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
-    queries = Queries(route) if route.resource is not None else None
-
+def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway

@@ -30,7 +30,7 @@ def check_media_type(content_type: str, accepting: str) -> None:
 
 
 def body_parameters(body: bytes) -> Parameters:
-    """The query parameters that a search in JSON amounts to; members that are null count as left out.
+    """The query parameters that a search in JSON amounts to; members that are null, and empty lists, count as left out.
 
     Raises `bad_request` when it is no JSON object, `validation_failed` naming every member that is unknown or of the
     wrong type.
@@ -44,7 +44,8 @@ def body_parameters(body: bytes) -> Parameters:
     unknown = [FieldError((name,), "unknown", "There is no such field.") for name in given if name not in MEMBERS]
     if unknown:
         raise Problem(VALIDATION_FAILED, errors=unknown)
-    return {name: MEMBERS[name](name, value) for name, value in given.items() if value is not None}
+    found = {name: MEMBERS[name](name, value) for name, value in given.items() if value is not None}
+    return {name: text for name, text in found.items() if given[name] != []}
 
 
 def _integer(name: str, value: Any) -> str:

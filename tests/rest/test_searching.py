@@ -35,7 +35,7 @@ SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
     "words": ("q=lever -rain", {"q": "lever -rain"}),
     "fields": ("fields=id,title,labels.name&include=labels",
                {"fields": ["id", "title", "labels.name"], "include": ["labels"]}),
-    "no fields": ("fields=", {"fields": []}),
+    "empty lists": ("", {"fields": [], "sort": [], "include": []}),
 }  # fmt: skip
 
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
@@ -45,6 +45,7 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "a number out of range": ({"limit": 101}, {"limit": "range"}),
     "a number beyond all range": ({"skip": 2**63}, {"skip": "range"}),
     "a text for a boolean": ({"count": "true"}, {"count": "type"}),
+    "an empty list for a number": ({"limit": []}, {"limit": "type"}),
     "a text for a list": ({"sort": "title"}, {"sort": "type"}),
     "a list of numbers": ({"fields": ["id", 1]}, {"fields[1]": "type"}),
     "two names in one": ({"fields": ["id,title"]}, {"fields[0]": "format"}),
