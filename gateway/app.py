@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         server_timing=not settings.is_production, write=write_problem,
+        budgets=settings.has_budgets,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR)
     app = Application(
@@ -72,7 +73,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes())
+        app.router.routes.extend(metrics_routes(budgets=settings.has_budgets))
     return app
 
 
@@ -86,6 +87,7 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT,
+        tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip
 
 

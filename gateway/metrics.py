@@ -9,8 +9,8 @@ other means names an empty one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +25,8 @@ WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _LABELS: Final[dict[ReadPath | None, str]] = {"compiled": "compiled", "general": "general", None: "none"}
 
+_FACES: Final = ("rest", "graphql")
+
 _counting: dict[ReadPath | None, Callable[[], None]] = {}
 """What counts one more request, by the way of its reads; empty where nothing is counted."""
 
@@ -35,8 +37,40 @@ def count_request(read: ReadPath | None) -> None:
         _counting[read]()
 
 
-def metrics_routes() -> list[BaseRoute]:
-    """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted.
+class BudgetMeter:
+    """Counts what the budgets charge, where anything is counted (services/budget/budget.py)."""
+
+    def __init__(self) -> None:
+        self.counters: Mapping[tuple[str, str], Any] = {}
+
+    def charged(self, face: str, points: int) -> None:
+        """Points were charged."""
+        if self.counters:
+            self.counters["charged", face].inc(points)
+
+    def refused(self, face: str) -> None:
+        """A request was refused."""
+        if self.counters:
+            self.counters["refused", face].inc()
+
+    def local(self, face: str) -> None:
+        """A worker decided without Redis."""
+        if self.counters:
+            self.counters["local", face].inc()
+
+
+BUDGET_METER: Final = BudgetMeter()
+
+_BUDGET_COUNTERS: Final = {
+    "charged": ("gateway_budget_points_total", "Points charged to the callers' budgets."),
+    "refused": ("gateway_budget_refusals_total", "Requests refused because a budget was used up or too small."),
+    "local": ("gateway_budget_local_total", "Charges that a worker decided by itself, since Redis did not answer."),
+}
+
+
+def metrics_routes(*, budgets: bool = False) -> list[BaseRoute]:
+    """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted, and what they are
+    charged where there are budgets.
 
     Raises SettingsError where PROMETHEUS_MULTIPROC_DIR names no folder.
     """
@@ -61,6 +95,14 @@ def metrics_routes() -> list[BaseRoute]:
     )
     # Bound now, so that a request costs no look-up of labels, and all series are there from the start.
     _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
+
+    if budgets:
+        BUDGET_METER.counters = {
+            (what, face): counter.labels(face)
+            for what, (name, words) in _BUDGET_COUNTERS.items()
+            for counter in [prometheus_client.Counter(name, words, ["face"], registry=None if together else registry)]
+            for face in _FACES
+        }
 
     # Not a coroutine function: it runs in a thread, since it reads the files of all workers.
     def metrics(request: Request) -> Response:

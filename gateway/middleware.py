@@ -28,6 +28,7 @@ from services.catalogue.problems import INTERNAL_ERROR, Problem
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
 
 EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate")
+BUDGET_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "X-Request-Cost")
 
 error_log = structlog.get_logger("gateway.errors")
 
@@ -43,20 +44,25 @@ def middleware_stack(
     slash_prefixes: Sequence[str],
     cors_origins: Sequence[str] = (),
     server_timing: bool = False,
+    budgets: bool = False,
     write: ProblemWriter = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
     `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …). With
-    `server_timing`, answers say what they took. `write` shows the problems found here; it is given the scope, so that a
-    face can answer in its own form.
+    `server_timing`, answers say what they took; with `budgets`, what they cost. `write` shows the problems
+    found here; it is given the scope, so that a face can answer in its own form.
     """
     cors = Middleware(
         Cors,
         allow_origins=list(cors_origins),
         allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
         allow_headers=["*"],
-        expose_headers=[*EXPOSED_HEADERS, *(["Server-Timing"] if server_timing else [])],
+        expose_headers=[
+            *EXPOSED_HEADERS,
+            *(BUDGET_HEADERS if budgets else []),
+            *(["Server-Timing"] if server_timing else []),
+        ],
         max_age=600,
     )
     return [

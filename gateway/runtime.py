@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from gateway.metrics import BUDGET_METER
 from gateway.settings import Settings
 from services.audit.recording import Audit
 from services.auth.authentication import KEY_PREFIX, Authenticator
@@ -21,6 +22,9 @@ from services.auth.revocations import Revocations, heard_revocations
 from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
+from services.budget.buckets import SharedBuckets
+from services.budget.budget import Budget
+from services.budget.policies import BudgetConfig
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
 from services.execution import Gateway
@@ -60,6 +64,7 @@ async def open_gateway(
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database),
+        Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
@@ -82,6 +87,14 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
         attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
         hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
         remembered_tokens=settings.REMEMBERED_TOKENS,
+    )  # fmt: skip
+
+
+def budget_config(settings: Settings) -> BudgetConfig:
+    """What the settings say about budgets."""
+    return BudgetConfig(
+        settings.BUDGET_PER_MINUTE, settings.BUDGET_ANONYMOUS_PER_MINUTE, settings.BUDGET_BURST_SECONDS,
+        settings.BUDGET_LEASE_SECONDS,
     )  # fmt: skip
 
 

@@ -13,16 +13,26 @@ from starlette.types import Receive, Scope, Send
 from graphql_schema.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.complexity import check_complexity
 from graphql_schema.context import Context
+from graphql_schema.costs import Prices
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import document_problem, error_json, problem_of
 from graphql_schema.http import GRAPHQL_JSON, Answer, Asking, GraphQLRequest, read_request
+from graphql_schema.paying import check_allowed, dry_answer, till_of, with_cost
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.values import called_operations, input_problem, literal_errors, variable_errors
 from services import observation
 from services.auth.authentication import Authenticator
+from services.budget.till import OverdrawnError, PricedError
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
-from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, VALIDATION_FAILED
+from services.catalogue.problems import (
+    BAD_REQUEST,
+    INVALID_TOKEN,
+    METHOD_NOT_ALLOWED,
+    QUOTA_EXCEEDED,
+    VALIDATION_FAILED,
+)
+from services.execution import Gateway
 
 
 class GraphQLEndpoint:
@@ -41,10 +51,13 @@ class GraphQLEndpoint:
         plans: int,
         plan_on_sight: int,
         page: Callable[[Request], Response | None],
+        tell_cost: bool = False,
     ) -> None:
         self._schema, self._catalogue, self._page = schema, catalogue, page
+        self._tell_cost = tell_cost
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
+        self._prices = Prices(self._core, catalogue)
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +81,12 @@ class GraphQLEndpoint:
             asked = await read_request(asking, receive)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
+        if self._tell_cost:
+            asked.wants_cost = True
+        answer = await self._answer_to(asking, asked, typed)
+        return with_cost(answer, asking.till) if asked.wants_cost else answer
+
+    async def _answer_to(self, asking: Asking, asked: GraphQLRequest, typed: bool) -> Answer:
         try:
             outcome = await self._run_compiled(asking, asked)
             if outcome is not None:
@@ -76,16 +95,21 @@ class GraphQLEndpoint:
             context = await self._context(asking, asked)
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
-        except Problem as problem:
-            # A credential that is worth nothing is refused by HTTP too, whatever the client accepts.
-            by_http = typed or problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
+        except PricedError as found:
+            return dry_answer(found.till, typed)
+        except (Problem, OverdrawnError) as error:
+            problem = error.problem if isinstance(error, OverdrawnError) else error
+            # A credential that is worth nothing is refused by HTTP too, whatever the client accepts; and so is who has
+            # used up a budget, since what waits and tries again (proxies, clients' retries) looks at the status.
+            by_http = typed or problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED)
             return _refusal(problem, typed, problem.type.status if by_http else 200)
         return await self._run(asked, context, typed)
 
     async def _run_compiled(self, asking: Asking, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
         gateway = asking.gateway
-        if gateway.reader is None:
+        # A dry run ends on the general path, which judges without doing anything.
+        if gateway.reader is None or asked.dry:
             return None
         operation = self._compiled.find(asked.query, asked.operation_name)
         at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
@@ -98,7 +122,8 @@ class GraphQLEndpoint:
         async def authenticate() -> Actor:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
-        caller = Caller(await authenticate(), asking.client, authenticate)
+        actor = await authenticate()
+        caller = Caller(actor, asking.client, authenticate, till_of(asking, asked, actor))
         return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
     def _compile(self, asked: GraphQLRequest) -> CompiledOperation | None:
@@ -126,7 +151,23 @@ class GraphQLEndpoint:
         context = Context(gateway, actor, asking.client, document, authenticate)
         await self._check_values(context, called, prepared, operation, asked)
         check_complexity(self._core, document, operation, asked.variables)
+        till = till_of(asking, asked, actor)
+        if till is not None:
+            priced = self._prices.price(document, operation, asked.variables)
+            if till.dry:
+                check_allowed(priced, actor)
+                self._check_inputs(document, operation, asked, gateway)
+            await till.pay(priced.cost)
         return context
+
+    def _check_inputs(
+        self, document: DocumentNode, operation: OperationDefinitionNode, asked: GraphQLRequest, gateway: Gateway
+    ) -> None:
+        """What the operations would refuse of their inputs, where nothing is to be run."""
+        problem = input_problem(self._catalogue, operation, asked.variables)
+        if problem is not None:
+            raise problem
+        self._compiled.check_inputs(document, operation, asked.variables, gateway)
 
     async def _run(self, asked: GraphQLRequest, context: Context, typed: bool) -> Answer:
         result: Any = await self._schema.execute(

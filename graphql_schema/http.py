@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from services.auth.authentication import Presented
+from services.budget.till import DRY_RUN, Till, is_dry_run
 from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from services.execution import Gateway
@@ -30,6 +31,8 @@ class Asking:
 
     scope: Scope
     headers: Mapping[bytes, bytes]
+    till: Till | None = None
+    """Where it pays, once it is known who does."""
 
     @property
     def gateway(self) -> Gateway:
@@ -43,16 +46,20 @@ class Asking:
         return bool(self.scope["method"] == "POST")
 
     @property
+    def address(self) -> str:
+        """The network address that it comes from."""
+        address = self.scope.get("client")
+        return address[0] if address else ""
+
+    @property
     def presented(self) -> Presented:
         """What the request says of its caller."""
-        address = self.scope.get("client")
-        return Presented.of(self.scope["headers"], address[0] if address else "")
+        return Presented.of(self.scope["headers"], self.address)
 
     @property
     def client(self) -> Client:
         """The program on the other side."""
-        address = self.scope.get("client")
-        return Client(address[0] if address else "", self.headers.get(b"user-agent", b"").decode("latin-1"))
+        return Client(self.address, self.headers.get(b"user-agent", b"").decode("latin-1"))
 
 
 @dataclass(slots=True)
@@ -62,6 +69,10 @@ class GraphQLRequest:
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None
+    wants_cost: bool = False
+    """Whether the answer shall tell its price."""
+    dry: bool = False
+    """Whether it shall tell the price only."""
 
 
 @dataclass(slots=True)
@@ -91,6 +102,12 @@ _TYPED: Final = GRAPHQL_JSON + b"; charset=utf-8"
 
 async def read_request(asking: Asking, receive: Receive) -> GraphQLRequest:
     """The parameters of a request. Raises `bad_request` or `unsupported_media_type`."""
+    asked = await _read_parameters(asking, receive)
+    asked.dry = is_dry_run(asking.headers.get(DRY_RUN))
+    return asked
+
+
+async def _read_parameters(asking: Asking, receive: Receive) -> GraphQLRequest:
     if not asking.is_post:
         return _of_query_string(asking.scope["query_string"])
     media_type = asking.headers.get(b"content-type", b"")
@@ -118,11 +135,12 @@ async def _body(receive: Receive) -> bytes:
 
 def _of_query_string(query_string: bytes) -> GraphQLRequest:
     given = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-    variables = given.get("variables")
+    variables, extensions = given.get("variables"), given.get("extensions")
     return _parameters({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
         "variables": _json(variables.encode()) if variables else None,
+        "extensions": _json(extensions.encode()) if extensions else None,
     })  # fmt: skip
 
 
@@ -143,7 +161,9 @@ def _parameters(found: Mapping[str, Any]) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
-    return GraphQLRequest(query, variables or {}, name or None)
+    extensions = found.get("extensions")
+    wants_cost = isinstance(extensions, dict) and extensions.get("cost") is True
+    return GraphQLRequest(query, variables or {}, name or None, wants_cost)
 
 
 def _is_deep(value: Any) -> bool:

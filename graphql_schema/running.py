@@ -15,11 +15,13 @@ from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
 from services.authorization import may_read
+from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem, ResultModel
+from services.catalogue.costs import query_cost
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
-from services.execution import Gateway, Shown, Write
+from services.execution import NIL, Gateway, Shown, Write
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 
@@ -39,6 +41,8 @@ class Caller:
     actor: Actor
     client: Client
     authenticate: Callable[[], Awaitable[Actor]]
+    till: Till | None = None
+    """Where all of the operation is paid for."""
 
 
 def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
@@ -46,15 +50,22 @@ def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
     return bind_input(slot.make(variables), slot.resource, gateway.cursors)
 
 
-async def read(
-    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, actor: Actor, variables: Variables, *,
-    at_once: bool,
-) -> Outcome | None:  # fmt: skip
-    """Answer a query; `fixed` are the inputs that are always the same, `at_once` as of the Reader.
+def fixed_cost(plan: ReadPlan, fixed: Sequence[Bound | None]) -> int | None:
+    """What a query costs, if that does not depend on the inputs of a call."""
+    rows = query_cost(plan.query)
+    return None if any(fixed[slot] is None for slot in rows.slots) else plan.weight + rows.points(fixed)
 
-    Raises `validation_failed` and UnfitError.
+
+async def read(
+    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, caller: Caller, variables: Variables, *,
+    cost: int | None, at_once: bool,
+) -> Outcome | None:  # fmt: skip
+    """Answer a query; `fixed` are the inputs that are always the same, `cost` what it costs if that is, too.
+
+    `at_once` as of the Reader. Raises `validation_failed`, UnfitError, and as `Till.pay`.
     """
     assert gateway.reader is not None
+    actor = caller.actor
     slots = [
         each if each is not None else bound(slot, variables, gateway)
         for each, slot in zip(fixed, plan.slots, strict=True)
@@ -64,6 +75,8 @@ async def read(
     if plan.nodes and not all(may_read(slots[slot].resources, actor) for slot in plan.nodes):
         return None
     observation.note(plan.noted, str(actor))
+    if caller.till is not None:
+        await caller.till.pay(plan.weight + query_cost(plan.query).points(slots) if cost is None else cost)
     try:
         data = await gateway.reader.read(plan.query, slots, actor, at_once=at_once)
     except NotCompiledError:
@@ -97,10 +110,12 @@ def _failed(plan: ReadPlan, error: Exception) -> Outcome:
 
 
 async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> Outcome | None:
-    """Do what a mutation says. Raises UnfitError before anything is done."""
+    """Do what a mutation says. Raises UnfitError, and as `Till.pay`, before anything is done."""
     prepared = _prepared(plan, gateway, caller.actor, variables)
     if prepared is None:
         return None
+    if caller.till is not None:
+        await caller.till.pay(sum(_cost(step, write) for step, write in prepared))
     observation.note_path("compiled")
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
@@ -143,6 +158,13 @@ def _prepared(
         data = dict(step.data(variables).get("input") or {})
         found.append((step, Write(None, data, step.shown, tuple(inputs))))
     return found
+
+
+def _cost(step: MutationStep | Constant, write: Write) -> int:
+    if isinstance(step, Constant):
+        return 0
+    shown = query_cost(write.shown).points((NIL, *write.inputs)) if write.shown is not None else 0
+    return step.operation.cost + shown
 
 
 async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor, client: Client) -> dict[str, Any]:

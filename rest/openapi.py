@@ -21,6 +21,7 @@ from services.catalogue.problems import (
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     PROBLEM_TYPES,
+    QUOTA_EXCEEDED,
     TOO_COMPLEX,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -150,7 +151,7 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, INTERNAL_ERROR, UNAVAILABLE}:
+    for problem in {*problems, *more, QUOTA_EXCEEDED, INTERNAL_ERROR, UNAVAILABLE}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):

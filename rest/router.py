@@ -14,12 +14,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
+from rest.paying import priced, till_of
 from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
 from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
 from services import authorization
 from services.auth.authentication import Authenticator, Presented
+from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
@@ -73,10 +75,16 @@ def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
-        if route.operation is not None and not route.operation.is_read:
-            return await _write(route, queries, request, gateway, actor, prefix)
-        assert queries is not None
-        return await _read(route, queries, request, gateway, actor)
+        till = till_of(route, request, gateway, actor)
+        try:
+            if route.operation is not None and not route.operation.is_read:
+                return await _write(route, queries, request, gateway, actor, till, prefix)
+            assert queries is not None
+            return await _read(route, queries, request, gateway, actor, till)
+        except PricedError as found:
+            return priced(found.till)
+        except OverdrawnError as error:
+            raise error.problem from None
 
     return endpoint
 
@@ -94,11 +102,13 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
     return actor
 
 
-async def _read(route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor) -> Response:
+async def _read(
+    route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor, till: Till | None
+) -> Response:
     query, inputs = queries.parse(request.scope["query_string"])
     if route.relation is not None or not route.is_list:
         inputs = (_key(route, request), *inputs)
-    found = (await gateway.read(query, inputs, actor))[KEY]
+    found = (await gateway.read(query, inputs, actor, till))[KEY]
     if found is not None and route.relation is not None:
         found = found[KEY]
     if found is None:
@@ -108,8 +118,9 @@ async def _read(route: RestRoute, queries: Queries, request: Request, gateway: G
 
 
 async def _write(
-    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str
-) -> Response:
+    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, till: Till | None,
+    prefix: str,
+) -> Response:  # fmt: skip
     operation = route.operation
     assert operation is not None
     query_string = request.scope["query_string"]
@@ -117,7 +128,7 @@ async def _write(
         refuse_rest(parameters(query_string))
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
     key, data = _key(route, request), await _body(operation, request)
-    result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
+    result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request), till)
     if isinstance(result, ResultModel):
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
     if result is None:

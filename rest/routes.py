@@ -27,6 +27,8 @@ class RestRoute:
     path: str
     operation: Operation | None = None
     relation: Relation | None = None
+    weight: int = 1
+    """The operation's cost; below one row, that of getting the row."""
 
     @property
     def resource(self) -> Resource[Any] | None:
@@ -58,11 +60,19 @@ class RestRoute:
 
 def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
     """Every derived route, fixed paths before those with a parameter."""
-    found = [RestRoute(METHODS[o.kind], f"/{o.address}", operation=o) for o in catalogue.operations.values()]
+    found = [
+        RestRoute(METHODS[o.kind], f"/{o.address}", operation=o, weight=o.cost) for o in catalogue.operations.values()
+    ]
     for resource in catalogue.resources.values():
-        if catalogue.get_of(resource) is not None:
+        getter = catalogue.get_of(resource)
+        if getter is not None:
             found += [
-                RestRoute("GET", f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}", relation=relation)
+                RestRoute(
+                    "GET",
+                    f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}",
+                    relation=relation,
+                    weight=getter.cost,
+                )
                 for relation in resource.relations.values()
                 if relation.many
             ]

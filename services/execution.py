@@ -17,9 +17,11 @@ import structlog
 from services import observation
 from services.audit.recording import Attempt, Audit
 from services.authorization import authorize, authorize_query, authorize_read
+from services.budget.till import Till
 from services.catalogue.actors import Actor, Client
 from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.catalogue import Catalogue
+from services.catalogue.costs import query_cost
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
@@ -90,10 +92,16 @@ class Gateway:
         assert isinstance(found, kind)
         return found
 
-    async def read(self, query: Query, inputs: Sequence[Input], actor: Actor) -> Answer:
-        """Answer a query. Raises `unauthenticated`, `insufficient_scope`, `too_complex`, `validation_failed`."""
+    async def read(
+        self, query: Query, inputs: Sequence[Input], actor: Actor, till: Till | None = None
+    ) -> Answer:  # fmt: skip
+        """Answer a query, once it is paid for. Raises `unauthenticated`, `insufficient_scope`, `too_complex`,
+        `validation_failed`, and as `Till.pay`.
+        """
         authorize_query(query, actor)
         check_size(query, inputs)
+        if till is not None:
+            await till.pay(till.weight + query_cost(query).points(inputs))
         if self.reader is not None:
             slots = None
             with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
@@ -129,17 +137,21 @@ class Gateway:
         return record
 
     async def write(
-        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None
+        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None, till: Till | None = None
     ) -> Result | Shown:
-        """Call an operation that changes something.
+        """Call an operation that changes something, once it is paid for.
 
-        Returns what was asked to be shown, or a Record, a ResultModel or None. Raises the operation's Problems.
+        Returns what was asked to be shown, or a Record, a ResultModel or None. Raises the operation's Problems, and as
+        `Till.pay`.
         """
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
         if write.shown is not None:
             check_size(write.shown, (NIL, *write.inputs))
         data = parse_input(operation.input or NoInput, write.data or b"{}")
+        if till is not None:
+            shown = query_cost(write.shown).points((NIL, *write.inputs)) if write.shown is not None else 0
+            await till.pay(till.weight + shown)
         return await self._call(operation, actor, write, data, client)
 
     async def admit(

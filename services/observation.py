@@ -9,13 +9,21 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 ReadPath: TypeAlias = Literal["compiled", "general"]
 """The two ways of a read: a compiled plan, or the resolvers."""
 
 MAX_NOTED: Final = 200
 """Characters of operations' names, beyond which no more are listed."""
+
+
+class Charged(Protocol):
+    """What a request was charged (services/budget/budget.py)."""
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The header fields that tell of it, names in lower case."""
+        ...
 
 
 @dataclass(slots=True)
@@ -30,6 +38,7 @@ class Observation:
     actor: str | None = None
     statements: int = 0
     path: ReadPath | None = None
+    charged: Charged | None = None
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -92,3 +101,10 @@ def note_path(path: ReadPath) -> None:
     observation = current()
     if observation is not None and observation.path != "general":
         observation.path = path
+
+
+def note_charge(charged: Charged) -> None:
+    """Say what the request was charged, or refused for."""
+    observation = current()
+    if observation is not None:
+        observation.charged = charged

@@ -80,8 +80,8 @@ def _operation(catalogue: Catalogue, name: str) -> Operation | None:
 
 def _overview(catalogue: Catalogue, prefix: str) -> str:
     ordered = sorted(catalogue.operations.values(), key=lambda each: each.address)
-    rows = [("operation", "REST", "GraphQL", "scope")]
-    rows += [(each.name, _route(each, prefix), _field(each), _scope(each)) for each in ordered]
+    rows = [("operation", "REST", "GraphQL", "cost", "scope")]
+    rows += [(each.name, _route(each, prefix), _field(each), str(each.cost), _scope(each)) for each in ordered]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
@@ -99,7 +99,7 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         ("policy", _policy(operation)),
         ("problems", ", ".join(f"{each.code} ({each.status})" for each in operation.problems) or "none"),
         ("events", ", ".join(operation.emits) or "none"),
-        ("cost", str(operation.cost)),
+        ("cost", _cost(operation)),
         ("SQL", f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"),
     ]
     resource = operation.resource
@@ -108,6 +108,13 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         found.insert(8, ("sorts", ", ".join(resource.sorts)))
         found.insert(9, ("search", ", ".join(resource.search) or "none"))
     return found
+
+
+def _cost(operation: Operation) -> str:
+    points = f"{operation.cost} point{'s' if operation.cost != 1 else ''}"
+    if not isinstance(operation.result, Resource) or operation.scope is None:
+        return points
+    return f"{points}, and what is asked for {'in the list' if operation.kind is Kind.LIST else 'below the row'}"
 
 
 def _route(operation: Operation, prefix: str) -> str:
