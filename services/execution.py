@@ -37,6 +37,7 @@ from services.storage.general import answer
 from services.storage.reader import Answer, NotCompiledError, Reader
 from services.storage.records import Records
 from services.storage.rows import check_placed, check_references, load_for, references
+from services.storage.shapes import bind
 
 NIL: Final = UUID(int=0)
 """Stands for a key that is not known yet."""
@@ -101,6 +102,8 @@ class Gateway:
         authorize_query(query, actor)
         check_size(query, inputs)
         if till is not None:
+            if till.dry:
+                bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will
             await till.pay(till.weight + query_cost(query).points(inputs))
         if self.reader is not None:
             slots = None

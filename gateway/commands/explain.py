@@ -48,6 +48,8 @@ def explain(
         for route in rest_routes(catalogue):
             if route.relation is not None:
                 console.print(f"relation: {route.method} {settings.API_V1_STR}{route.path}")
+        weights = [f"{each.name} {each.cost}" for each in catalogue.operations.values() if each.cost != 1]
+        console.print(f"cost: 1 point each, but {', '.join(weights)}; and what is asked for (docs/budget.md)")
         for seam in catalogue.seams:
             console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
         return
@@ -80,8 +82,8 @@ def _operation(catalogue: Catalogue, name: str) -> Operation | None:
 
 def _overview(catalogue: Catalogue, prefix: str) -> str:
     ordered = sorted(catalogue.operations.values(), key=lambda each: each.address)
-    rows = [("operation", "REST", "GraphQL", "cost", "scope")]
-    rows += [(each.name, _route(each, prefix), _field(each), str(each.cost), _scope(each)) for each in ordered]
+    rows = [("operation", "REST", "GraphQL", "scope")]
+    rows += [(each.name, _route(each, prefix), _field(each), _scope(each)) for each in ordered]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
