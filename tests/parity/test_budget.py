@@ -278,7 +278,8 @@ async def test_nobody_pays_for_a_network_together(here: Running, there: Running,
         codes = [problem(each)["code"] for each in answers]
         # Six sign-ins cost 300 points, of which each worker may have leased 15.
         assert codes[:5] == ["invalid_credentials"] * 5
-        assert codes[6:] == ["quota_exceeded"] * 2
+        assert codes[5:].count("invalid_credentials") <= 1
+        assert codes[-1] == "quota_exceeded"
         assert answers[-1].status_code == 429
         assert answers[-1].headers["ratelimit-policy"] == f'"anonymous";q={ANONYMOUS};w=60'
         async with client_from(here.app) as elsewhere:
