@@ -64,7 +64,7 @@ async def open_gateway(
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database),
-        Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER),
+        Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):

@@ -16,8 +16,11 @@ from services.execution import Gateway
 def till_of(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Till | None:
     """Where a request pays; None where nobody has a budget. Raises as `is_dry_run`."""
     budget = gateway.part(Budget)
-    # The first of several fields of one name counts.
-    dry = is_dry_run(next((value for name, value in request.scope["headers"] if name == DRY_RUN), None))
+    dry = False
+    for name, value in request.scope["headers"]:
+        if name == DRY_RUN:
+            dry = is_dry_run(value)
+            break  # the first of several fields of one name counts
     if not budget.is_on and not dry:
         return None
     client = request.scope.get("client")

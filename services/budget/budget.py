@@ -71,7 +71,8 @@ class Account:
     @property
     def remaining(self) -> int:
         """Points left, as far as it is known here."""
-        return max(0, int(self.local.points if self.local is not None else self.points + self.left))
+        left = int(self.points + self.left if self.local is None else self.local.points)
+        return max(0, left)
 
     def left_in_bucket(self, now: float) -> float:
         """What should be left in the shared bucket by now; all of it if it was never asked."""
@@ -97,27 +98,19 @@ class Charge:
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `X-Request-Cost`."""
-        policies, states = "", ""
-        for account in self.accounts:
-            comma = ", " if policies else ""
-            left, reset = self._state(account)
-            policies += comma + account.policy.shown
-            states += f'{comma}"{account.policy.name}";r={left};t={reset}'
-        return [
-            (b"ratelimit-policy", policies.encode()),
-            (b"ratelimit", states.encode()),
-            (b"x-request-cost", b"%d" % self.points),
-        ]
+        cost = (b"x-request-cost", b"%d" % self.points)
+        if len(self.accounts) == 1:
+            (account,) = self.accounts
+            return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
+        policies = b", ".join([each.policy.shown for each in self.accounts])
+        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in self.accounts])
+        return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
 
     def told(self) -> dict[str, int]:
         """The narrowest budget: its limit, what is left of it, and the seconds until it is full again."""
         account = min(self.accounts, key=lambda each: each.remaining)
-        left, reset = self._state(account)
-        return {"limit": account.policy.quota, "left": left, "reset": reset}
-
-    def _state(self, account: Account) -> tuple[int, int]:
         left = account.remaining
-        return left, self.wait or ceil((account.policy.quota - left) / account.policy.rate)
+        return {"limit": account.policy.quota, "left": left, "reset": self.wait or account.policy.reset(left)}
 
 
 @dataclass(slots=True)
@@ -140,6 +133,18 @@ class Budget:
     def __len__(self) -> int:
         return len(self._accounts)
 
+    def charge_lease(self, actor: Actor, price: int, face: str) -> Charge | None:
+        """Charge a user whose lease covers the price, which is the usual case; None where it is another."""
+        account = self._accounts.get(actor.user_id)
+        if account is None or actor.budget is not None or account.points < price or self.clock() >= account.until:
+            return None
+        account.points -= price
+        charge = Charge(price, (account,))
+        observation.note_charge(charge)
+        if self.meter is not None:
+            self.meter.charged(face, price)
+        return charge
+
     async def charge(self, actor: Actor, address: str, price: int, face: str) -> Charge | None:
         """Charge a caller, of this network address, before anything is done for them; None if they have no budget.
 
@@ -153,18 +158,15 @@ class Budget:
         observation.note_charge(charge)
         paid: list[Account] = []
         for account in accounts:
-            if account.points >= price and self.clock() < account.until:
-                account.points -= price
-            else:
-                try:
-                    await self._pay(account, price, face)
-                except Problem as problem:
-                    for each in paid:
-                        each.give_back(price)
-                    charge.points, charge.wait = 0, problem.retry_after or 0
-                    if self.meter is not None:
-                        self.meter.refused(face)
-                    raise
+            try:
+                await self._pay(account, price, face)
+            except Problem as problem:
+                for each in paid:
+                    each.give_back(price)
+                charge.points, charge.wait = 0, problem.retry_after or 0
+                if self.meter is not None:
+                    self.meter.refused(face)
+                raise
             paid.append(account)
         if self.meter is not None:
             self.meter.charged(face, price)
@@ -177,10 +179,6 @@ class Budget:
                 return ()
             network = _network(address)
             return (self._account(network, f"net:{network}", "anonymous", config.anonymous_per_minute),)
-        if actor.budget is None:
-            found = self._accounts.get(actor.user_id)
-            if found is not None:
-                return (found,)
         users: tuple[Account, ...] = ()
         if config.per_minute:
             users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", config.per_minute),)
@@ -199,7 +197,10 @@ class Budget:
         return found
 
     async def _pay(self, account: Account, price: int, face: str) -> None:
-        """Pay what a lease does not cover. Raises as `charge`."""
+        """Pay from a lease, or by asking for another. Raises as `charge`."""
+        if account.points >= price and self.clock() < account.until:
+            account.points -= price
+            return
         if price > account.policy.quota:
             quota = account.policy.quota
             raise Problem(

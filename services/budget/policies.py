@@ -30,12 +30,25 @@ class BudgetPolicy:
     window: int
     rate: float = field(init=False)
     """Points a second."""
-    shown: str = field(init=False)
+    shown: bytes = field(init=False)
     """An item of `RateLimit-Policy`."""
+    header: tuple[bytes, bytes] = field(init=False)
+    """The field with this item alone."""
+    _state: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", self.quota / self.window)
-        object.__setattr__(self, "shown", f'"{self.name}";q={self.quota};w={self.window}')
+        object.__setattr__(self, "shown", f'"{self.name}";q={self.quota};w={self.window}'.encode())
+        object.__setattr__(self, "header", (b"ratelimit-policy", self.shown))
+        object.__setattr__(self, "_state", f'"{self.name}";r=%d;t=%d'.encode())
+
+    def state(self, left: int, wait: int) -> bytes:
+        """An item of `RateLimit`: what is left, and the seconds to wait, or else until all of it is there again."""
+        return self._state % (left, wait or -(-(self.quota - left) * self.window // self.quota))
+
+    def reset(self, left: int) -> int:
+        """The seconds until a bucket is full again."""
+        return -(-(self.quota - left) * self.window // self.quota)
 
 
 @lru_cache(maxsize=4096)

@@ -65,13 +65,15 @@ class Till:
         """
         if self.cost:
             return
-        self.cost = max(points, MINIMUM)
-        try:
-            self.charge = await self.budget.charge(
-                self.actor, self.address, MINIMUM if self.dry else self.cost, self.face
-            )
-        except Problem as problem:
-            raise OverdrawnError(problem) from None
+        self.cost = points = max(points, MINIMUM)
+        if self.dry:
+            points = MINIMUM
+        self.charge = self.budget.charge_lease(self.actor, points, self.face)
+        if self.charge is None:
+            try:
+                self.charge = await self.budget.charge(self.actor, self.address, points, self.face)
+            except Problem as problem:
+                raise OverdrawnError(problem) from None
         if self.dry:
             raise PricedError(self)
 
