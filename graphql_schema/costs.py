@@ -37,8 +37,8 @@ from services.storage.statement import NotCompiledError
 
 INTROSPECTION_WEIGHT: Final = 20
 """Of `__schema` and `__type`: no rows, but some milliseconds of work."""
-MAX_NODES: Final = 10_000
-"""Fields that are looked at, fragments in their places; what has more is priced by the row."""
+MAX_VISITED: Final = 10_000
+"""Selections that are looked at, fragments in their places; what has more is priced by the row."""
 DEEP: Final = 5
 """Points of a row then."""
 
@@ -89,7 +89,7 @@ class _Walk:
         self.collector = Collector(document, conditions)
         self.called: list[Operation] = []
         self.resources: dict[Resource[Any], None] = {}
-        self.weight = self.nodes = 0
+        self.weight = 0
 
     def root(self, operation: OperationDefinitionNode) -> int:
         """Points of all of it."""
@@ -173,8 +173,7 @@ class _Walk:
         return self._counted(self.collector.below(nodes, frozenset({kind.name, *(i.name for i in kind.interfaces)})))
 
     def _counted(self, fields: Fields) -> Fields:
-        self.nodes += sum(map(len, fields.values()))
-        if self.nodes > MAX_NODES:
+        if self.collector.visited > MAX_VISITED:
             raise NotCompiledError("too large")
         return fields
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rest import oauth2
+from rest.openapi_budget import ABOUT_BUDGETS, BUDGET_HEADERS, with_budget_headers
 from rest.openapi_parameters import id_parameter, parameters_of
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
@@ -43,7 +44,8 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "info": {
             "title": title,
             "version": version,
-            "description": "The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.",
+            "description": "The REST face of the gateway. The same operations are served as GraphQL at `/graphql`. "
+            + ABOUT_BUDGETS,
         },
         "servers": [{"url": "/"}],
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
@@ -51,6 +53,7 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "components": {
             "schemas": schemas(catalogue),
             "parameters": _parameters(catalogue),
+            "headers": BUDGET_HEADERS,
             "examples": {
                 each.code: {"summary": each.title, "value": problem_example(each)} for each in PROBLEM_TYPES.values()
             },
@@ -71,10 +74,12 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         "summary": description.split(".")[0].split(":")[0],
         "description": description,
         "parameters": parameters,
-        "responses": {
-            str(route.status): _success(route),
-            **_failures(problems, has_body=route.method in ("POST", "PATCH")),
-        },
+        "responses": with_budget_headers(
+            {
+                str(route.status): _success(route),
+                **_failures(problems, has_body=route.method in ("POST", "PATCH")),
+            }
+        ),
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
     body = _body(route)
