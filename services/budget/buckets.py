@@ -20,35 +20,51 @@ LEASE_SHARE: Final = 20
 SPARE_SHARE: Final = 4
 """…and all workers together lease at most this part of what is left."""
 
+# A bucket is a hash: its points, since when, and by worker what is leased since when. Points and leases together are
+# never more than the quota, so what comes back late cannot make more of a bucket that has filled up in the meantime.
 # The clock is Redis' own, so that workers need not agree on the time; a test brings its own.
 _TAKE: Final = """
 local price, back, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local quota, rate = tonumber(ARGV[4]), tonumber(ARGV[5])
-local now = tonumber(ARGV[8])
+local quota, rate, worker = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local window, now = quota / rate, tonumber(ARGV[9])
 if not now then
   local time = redis.call('TIME')
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
-redis.call('ZADD', KEYS[2], now, ARGV[6])
+redis.call('ZADD', KEYS[2], now, worker)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[7]))
 redis.call('EXPIRE', KEYS[2], ARGV[7])
 local workers = redis.call('ZCARD', KEYS[2])
-local kept = redis.call('HMGET', KEYS[1], 'points', 'at')
-local points, at = tonumber(kept[1]), tonumber(kept[2])
-if points and at then
-  points = points + math.max(0, now - at) * rate
-else
-  points = quota
+local points, at, own, others = quota, now, 0, 0
+local kept = redis.call('HGETALL', KEYS[1])
+for i = 1, #kept, 2 do
+  local name, value = kept[i], kept[i + 1]
+  if name == 'points' then
+    points = tonumber(value)
+  elseif name == 'at' then
+    at = tonumber(value)
+  else
+    local leased, since = string.match(value, '^(%d+)@(.+)$')
+    if now - tonumber(since) > window then
+      redis.call('HDEL', KEYS[1], name)
+    elseif name == worker then
+      own = tonumber(leased)
+    else
+      others = others + tonumber(leased)
+    end
+  end
 end
-points = math.min(quota, points + back)
+points = points + math.max(0, now - at) * rate + math.min(back, own)
+points = math.min(quota - others, points)
 local taken, leased = 0, 0
 if points >= price then
-  leased = math.floor(math.min(lease, (points - price) / (tonumber(ARGV[9]) * workers)))
+  leased = math.floor(math.min(lease, (points - price) / (tonumber(ARGV[8]) * workers)))
   taken = 1
   points = points - price - leased
 end
-redis.call('HSET', KEYS[1], 'points', string.format('%.6f', points), 'at', string.format('%.6f', now))
-redis.call('EXPIRE', KEYS[1], math.ceil((quota - points) / rate) + 1)
+local clock = string.format('%.6f', now)
+redis.call('HSET', KEYS[1], 'points', string.format('%.6f', points), 'at', clock, worker, leased .. '@' .. clock)
+redis.call('EXPIRE', KEYS[1], math.ceil(window) + 1)
 return {taken, leased, string.format('%.6f', points), workers}
 """
 
@@ -88,7 +104,7 @@ class SharedBuckets:
         lease = policy.quota // LEASE_SHARE
         question = self._script(
             keys=[f"budget:{key}", WORKERS],
-            args=[price, back, lease, policy.quota, policy.rate, self._worker, LATELY_SECONDS, now, SPARE_SHARE],
+            args=[price, back, lease, policy.quota, policy.rate, self._worker, LATELY_SECONDS, SPARE_SHARE, now],
         )
         paid, leased, left, workers = await self.breaker.ask(question)
         return Taken(bool(paid), int(leased), float(left), max(1, int(workers)))

@@ -236,7 +236,9 @@ class Budget:
         self._workers, account.local = taken.workers, None
         account.left, account.left_at = taken.left, now
         if taken.paid:
-            account.points, account.until = taken.leased, now + self.config.lease_seconds
+            # Well within the time for which the bucket keeps book of it.
+            account.points = taken.leased
+            account.until = now + min(self.config.lease_seconds, account.policy.window / 2)
             return
         wait = (price - taken.left) / account.policy.rate
         account.refused, account.refused_until = price, now + min(wait, _HEARSAY_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import ceil
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class BudgetPolicy:
     name: str
     quota: int
     window: int
-    rate: float = field(init=False)
+    rate: float
     """Points a second."""
     shown: bytes = field(init=False)
     """An item of `RateLimit-Policy`."""
@@ -37,7 +38,6 @@ class BudgetPolicy:
     _state: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", self.quota / self.window)
         object.__setattr__(self, "shown", f'"{self.name}";q={self.quota};w={self.window}'.encode())
         object.__setattr__(self, "header", (b"ratelimit-policy", self.shown))
         object.__setattr__(self, "_state", f'"{self.name}";r=%d;t=%d'.encode())
@@ -55,4 +55,4 @@ class BudgetPolicy:
 def budget_policy(name: str, per_minute: int, burst_seconds: int) -> BudgetPolicy:
     """The policy of so many points a minute. A bucket holds a point at least, and fills as fast as is said."""
     quota = max(1, per_minute * burst_seconds // 60)
-    return BudgetPolicy(name, quota, burst_seconds)
+    return BudgetPolicy(name, quota, ceil(quota * 60 / per_minute), per_minute / 60)

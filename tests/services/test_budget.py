@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from gateway.settings import Settings
 from services.budget.buckets import SharedBuckets, Taken
 from services.budget.budget import Budget
-from services.budget.policies import BudgetConfig, BudgetPolicy
+from services.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
 from services.catalogue import ANONYMOUS, Actor, Problem
 from services.storage.breaker import Breaker
 from tests.support.budgets import Clock, anywhere
@@ -49,6 +49,24 @@ async def redis(settings: Settings) -> AsyncIterator[Redis]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.mark.parametrize(
+    ("per_minute", "burst", "shown"),
+    [
+        (120_000, 60, "q=120000;w=60"),
+        (600, 10, "q=100;w=10"),
+        (1, 60, "q=1;w=60"),
+        (1, 1, "q=1;w=60"),
+        (7, 600, "q=70;w=600"),
+    ],
+)
+def test_policy_holds_what_the_burst_brings_and_fills_as_fast_as_is_said(
+    per_minute: int, burst: int, shown: str
+) -> None:
+    policy = budget_policy("default", per_minute, burst)
+    assert policy.shown.decode() == f'"default";{shown}'
+    assert policy.rate * 60 == pytest.approx(per_minute)
 
 
 @dataclass
@@ -227,8 +245,31 @@ async def test_budget_that_is_off_charges_nobody(redis: Redis, clock: Clock) -> 
     assert not worker(redis, clock, per_minute=0, anonymous_per_minute=0).budget.is_on
 
 
+async def test_lease_that_comes_back_late_is_nothing_to_spend_besides(redis: Redis, clock: Clock) -> None:
+    workers, ada = [worker(redis, clock) for _ in range(3)], somebody()
+    for each in workers:
+        assert await each.pays(ada, 1)
+    clock.now += 59
+    assert await workers[0].pays(ada, QUOTA - 2 * 60)  # what the others have leased may have been spent
+    assert not await workers[0].pays(ada, 1)
+    assert [await each.pays(ada, 60) for each in workers] == [False, True, True]
+    assert not any([await each.pays(ada, 1) for each in workers])
+    clock.now += 3_600
+    assert [await each.pays(ada, QUOTA) for each in workers] == [True, False, False]
+
+
+async def test_lease_that_never_comes_back_is_forgotten_when_the_bucket_is_full_without_it(
+    redis: Redis, clock: Clock
+) -> None:
+    one, other, ada = worker(redis, clock), worker(redis, clock), somebody()
+    assert await one.pays(ada, 1)
+    clock.now += 61
+    assert await other.pays(ada, QUOTA)
+    assert not await one.pays(ada, 1)
+
+
 async def test_bucket_is_forgotten_once_it_is_full(redis: Redis, clock: Clock) -> None:
     one, ada = worker(redis, clock), somebody()
     assert await one.pays(ada, 400)
     assert ada.user_id is not None
-    assert 20 <= await redis.ttl(f"budget:usr:{ada.user_id.hex}") <= 25
+    assert 58 <= await redis.ttl(f"budget:usr:{ada.user_id.hex}") <= 61
