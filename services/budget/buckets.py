@@ -95,16 +95,16 @@ class SharedBuckets:
     def __post_init__(self) -> None:
         self._script = self.redis.register_script(_TAKE)
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int) -> Taken:
-        """Pay a price, and lease some points more. `back` are points of an earlier lease that were not spent.
+    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> Taken:
+        """Pay a price, and `lease` some points more. `back` are points of an earlier lease that were not spent.
 
         Raises RedisSilentError.
         """
         now = "" if self.clock is None else repr(self.clock())
-        lease = policy.quota // LEASE_SHARE
+        most = policy.quota // LEASE_SHARE if lease else 0
         question = self._script(
             keys=[f"budget:{key}", WORKERS],
-            args=[price, back, lease, policy.quota, policy.rate, self._worker, LATELY_SECONDS, SPARE_SHARE, now],
+            args=[price, back, most, policy.quota, policy.rate, self._worker, LATELY_SECONDS, SPARE_SHARE, now],
         )
         paid, leased, left, workers = await self.breaker.ask(question)
         return Taken(bool(paid), int(leased), float(left), max(1, int(workers)))

@@ -223,7 +223,8 @@ class Budget:
     async def _take(self, account: Account, price: int, now: float, face: str) -> None:
         back, account.points = account.points, 0
         try:
-            taken = await self.buckets.take(account.key, account.policy, price, back)
+            lease = self.config.lease_seconds > 0
+            taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
         except RedisSilentError:
             # What was offered back may have arrived, so it is not spent here.
             self._note_local(True)

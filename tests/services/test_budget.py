@@ -30,13 +30,13 @@ class Counted(SharedBuckets):
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     down: bool = False
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int) -> Taken:
+    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> Taken:
         self.asked.append((key, price, back))
         if self.down:
             self.breaker._until = float("inf")
         elif self.breaker._until == float("inf"):
             self.breaker._until = 0.0
-        return await SharedBuckets.take(self, key, policy, price, back)
+        return await SharedBuckets.take(self, key, policy, price, back, lease=lease)
 
 
 @pytest.fixture
@@ -121,6 +121,13 @@ async def test_redis_is_asked_once_for_a_lease_and_not_for_what_is_paid_of_it(re
     assert [(price, back) for _, price, back in one.buckets.asked] == [(1, 0)]
     assert await one.pays(ada, 1)
     assert len(one.buckets.asked) == 2
+
+
+async def test_without_leases_redis_is_asked_every_time(redis: Redis, clock: Clock) -> None:
+    one, other = [worker(redis, clock, lease_seconds=0.0) for _ in range(2)]
+    ada = somebody()
+    assert [await each.pays(ada, 300) for each in (one, other, one, other, one)] == [True] * 4 + [False]
+    assert len(one.buckets.asked) == 3
 
 
 async def test_lease_that_is_over_goes_back(redis: Redis, clock: Clock) -> None:
