@@ -24,13 +24,15 @@ from graphql import (
     VariableNode,
     get_named_type,
     is_object_type,
+    value_from_ast_untyped,
 )
 
 from graphql_schema.complexity import document_rows
 from graphql_schema.fields import Collector, Fields, condition_names
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Resource
-from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, hop_points
+from services.catalogue.batches import OPERATIONS
+from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, hop_points
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT
 from services.catalogue.naming import pascal
 from services.storage.statement import NotCompiledError
@@ -97,14 +99,15 @@ class _Walk:
         assert root is not None
         fields = self._counted(self.collector.of([operation.selection_set], frozenset({root.name})))
         for nodes in fields.values():
-            self.weight += self._weight(nodes[0].name.value)
+            self.weight += self._weight(nodes[0])
         return self.weight + sum(self._top(root, nodes) for nodes in fields.values())
 
-    def _weight(self, name: str) -> int:
+    def _weight(self, node: FieldNode) -> int:
+        name = node.name.value
         operation = self.prices.operations.get(name)
         if operation is not None:
             self.called.append(operation)
-            return operation.cost
+            return batch_weight(operation, self._entries(node)) if operation.entries else operation.cost
         if name in _INTROSPECTION:
             return INTROSPECTION_WEIGHT
         return 0 if name == "__typename" else NODE_WEIGHT
@@ -122,12 +125,32 @@ class _Walk:
         if kind.name in self.prices.rows:
             return self._row(nodes, kind, 0)
         # A payload, whose row is what the operation is about.
+        points, operation = 0, self.prices.operations.get(name)
+        for inner in self._below(nodes, kind).values():
+            target = self._target(kind, inner[0])
+            if target is not None and operation is not None and operation.entries and inner[0].name.value == "results":
+                points += self._entries(nodes[0]) * (1 + self._outcome(inner, target))
+            elif target is not None:
+                points += self._row(inner, target, 0)
+        return points
+
+    def _outcome(self, nodes: list[FieldNode], kind: GraphQLNamedType) -> int:
+        """Points of each entry of a batch for what is shown of its row."""
         points = 0
         for inner in self._below(nodes, kind).values():
             target = self._target(kind, inner[0])
-            if target is not None:
-                points += self._row(inner, target, 0)
+            if target is not None and target.name in self.prices.rows:
+                points += self._row(inner, target, 1)
         return points
+
+    def _entries(self, node: FieldNode) -> int:
+        """How many entries a batch has."""
+        given = next((each.value for each in node.arguments or () if each.name.value == "input"), None)
+        defaults = {name: value_from_ast_untyped(each) for name, each in self.defaults.items() if each is not None}
+        values = {**defaults, **self.variables}
+        value = value_from_ast_untyped(given, values) if given is not None else None
+        listed = value.get(OPERATIONS) if isinstance(value, Mapping) else None
+        return len(listed) if isinstance(listed, list) else 1
 
     def _found(self, nodes: list[FieldNode], *, many: bool) -> int:
         """`node` and `nodes`: rows of any kind."""

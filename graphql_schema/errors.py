@@ -54,8 +54,13 @@ def error_at(problem: Problem, locations: list[dict[str, int]], path: list[str |
         shown["locations"] = locations
     if path is not None:
         shown["path"] = path
-    shown["extensions"] = problem.members([_field_error(each) for each in problem.errors])
+    shown["extensions"] = problem_members(problem)
     return shown
+
+
+def problem_members(problem: Problem) -> dict[str, Any]:
+    """The problem's members, with field errors written for GraphQL."""
+    return problem.members([_field_error(each) for each in problem.errors])
 
 
 def _field_error(error: FieldError) -> dict[str, str]:

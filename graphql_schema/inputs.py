@@ -39,7 +39,7 @@ Getter = Callable[[Variables], Any]
 
 ABSENT: Final = object()
 """The value of a variable that was not given, and of an argument that is such a variable."""
-MAX_ENTRIES: Final = 200
+MAX_ENTRIES: Final = 500
 """Of a list; what is longer is refused somewhere."""
 
 

@@ -19,6 +19,7 @@ from graphql import (
 )
 from pydantic_core import PydanticCustomError
 
+from graphql_schema.batches import FIELD_ERROR, PROBLEM, ROW, Member, Members, result_name
 from graphql_schema.complexity import MAX_MUTATIONS, MAX_QUERIES
 from graphql_schema.fields import Collector, Fields
 from graphql_schema.inputs import Coercers, Getter, UnfitError, Variables, gathered, is_constant
@@ -26,6 +27,7 @@ from graphql_schema.lists import list_arguments_of
 from graphql_schema.naming import field_name
 from graphql_schema.plans import Locations, MutationPlan, MutationStep, ReadPlan, Slot
 from graphql_schema.schema import MAX_NODES
+from services.batching import ROWS
 from services.catalogue import Catalogue, Kind, Operation, Query, Relation, Resource, ResultModel, Selection
 from services.catalogue.costs import NODE_WEIGHT
 from services.catalogue.models import fields_of
@@ -246,13 +248,44 @@ class _DocumentPlan:
                 members.append((key, "row", None))
             elif isinstance(result, type) and name == camel(snake(result.__name__)):
                 members.append((key, "result", self._result(result, each)))
+            elif operation.kind is Kind.BATCH and name == "results" and not roots:
+                planned, selection = self._outcomes(operation, each)
+                assert operation.resource is not None
+                roots.append(NodesRoot(ROWS, True, 0, ((operation.resource, selection),)))
+                members.append((key, "results", planned))
             elif result is None and name in ("id", "ok"):
                 members.append((key, name, None))
             else:
                 raise NotCompiledError(f"{type_name}.{name}")
+        if operation.kind is Kind.BATCH and not roots:
+            raise NotCompiledError("nothing of the results")
         if isinstance(result, Resource) and not roots:
             roots.append(RowRoot("", result, None, 0, Selection((Constant("", None),))))
         return members, Query(tuple(roots)) if roots else None
+
+    def _outcomes(self, operation: Operation, nodes: list[FieldNode]) -> tuple[Members, Selection]:
+        """What is shown of a batch's outcomes: values by name, and what is selected of their rows."""
+        resource = operation.resource
+        assert resource is not None
+        name = result_name(resource)
+        fields, selection = self._below(nodes, name), Selection((Constant("", None),))
+        rows = [each for each in fields.values() if each[0].name.value == camel(resource.name)]
+        if len(rows) > 1:
+            raise NotCompiledError("several selections of the rows")
+        if rows:
+            selection = self._selection(resource, rows[0])
+        return tuple(self._plain(name, key, each, resource) for key, each in fields.items()), selection
+
+    def _plain(self, type_name: str, key: str, nodes: list[FieldNode], resource: Resource[Any]) -> Member:
+        """A value of a batch's outcome by its name, with those below it."""
+        name = nodes[0].name.value
+        below = {"problem": PROBLEM, "errors": FIELD_ERROR}.get(name)
+        if name == "__typename":
+            return key, type_name, None
+        if below is None:
+            return key, ROW if name == camel(resource.name) else name, ()
+        inner = self._below(nodes, below)
+        return key, name, tuple(self._plain(below, each, found, resource) for each, found in inner.items())
 
     def _result(self, model: type[ResultModel], nodes: list[FieldNode]) -> list[tuple[str, str | None, Any]]:
         """The values of a result model: response name, attribute, and its type or a constant."""

@@ -46,7 +46,8 @@ class MutationStep:
     """One field of a mutation.
 
     `payload` says what is shown of the outcome: response name; `row` (the root of `shown` with this name), `result`,
-    `id`, `ok` or `constant`; the values of the result, or the constant. The slots are those behind the result's key.
+    `results`, `id`, `ok` or `constant`; the values of the result or results, or the constant. The slots are those
+    behind the result's key.
     """
 
     key: str

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from graphql_schema.batches import shown_outcome
 from graphql_schema.errors import error_at, internal_problem
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
@@ -17,11 +18,12 @@ from services import observation
 from services.authorization import may_read
 from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem, ResultModel
-from services.catalogue.costs import query_cost
+from services.catalogue.batches import OPERATIONS
+from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
-from services.execution import NIL, Gateway, Shown, Write
+from services.execution import Gateway, Shown, Write
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 
@@ -163,8 +165,9 @@ def _prepared(
 def _cost(step: MutationStep | Constant, write: Write) -> int:
     if isinstance(step, Constant):
         return 0
-    shown = query_cost(write.shown).points((NIL, *write.inputs)) if write.shown is not None else 0
-    return step.operation.cost + shown
+    given = write.data.get(OPERATIONS) if step.operation.entries and isinstance(write.data, Mapping) else None
+    entries = len(given) if isinstance(given, Sequence) else None
+    return write_cost(step.operation, write.shown, write.inputs, entries)
 
 
 async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor, client: Client) -> dict[str, Any]:
@@ -183,6 +186,9 @@ async def _step(step: MutationStep, write: Write, gateway: Gateway, actor: Actor
         elif what == "row":
             assert isinstance(result, Shown)
             shown[key] = result.answer[key]
+        elif what == "results":
+            assert isinstance(result, Sequence)
+            shown[key] = [shown_outcome(operation, each, value) for each in result]
         elif what == "result":
             assert isinstance(result, ResultModel)
             shown[key] = _values(result, value)

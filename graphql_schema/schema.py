@@ -10,6 +10,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
+from graphql_schema.batches import batch_members, batch_results
 from graphql_schema.building import (
     SCALAR_MAP,
     Argument,
@@ -51,6 +52,7 @@ def build_schema(catalogue: Catalogue, *, suggestions: bool = True) -> GatewaySc
 class _Builder:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue, self.types = catalogue, Types(catalogue)
+        self._inputs: dict[str, Any] = {}
 
     def schema(self, suggestions: bool) -> GatewaySchema:
         operations = sorted(self.catalogue.operations.values(), key=field_name)
@@ -106,9 +108,7 @@ class _Builder:
         return field(_python_name(operation), result, operation.description, listed, list_parameters(resource))
 
     def _mutation(self, operation: Operation) -> StrawberryField:
-        members = _input_members(operation)
-        about = (operation.input.__doc__ if operation.input else None) or operation.description
-        taken = input_type(f"{pascal(operation.name)}Input", " ".join(about.split()), members) if members else None
+        taken = self._input(operation)
 
         async def mutate(root: Any, info: Info, values: dict[str, Any]) -> Any:
             await info.context.next_mutation()
@@ -122,6 +122,15 @@ class _Builder:
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         return field(operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments)
 
+    def _input(self, operation: Operation) -> Any:
+        """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
+        members = batch_members(operation, self._input) if operation.entries else _input_members(operation)
+        name = f"{pascal(operation.name)}Input"
+        if members and name not in self._inputs:
+            about = (operation.input.__doc__ if operation.input else None) or operation.description
+            self._inputs[name] = input_type(name, " ".join(about.split()), members)
+        return self._inputs.get(name)
+
     def _payload(self, operation: Operation) -> Any:
         """`CreateItemPayload { item }`; `LoginPayload { tokenPair }`; a deleted row's `id`; otherwise `ok`."""
         name, result = f"{pascal(operation.name)}Payload", operation.result
@@ -130,6 +139,8 @@ class _Builder:
             fields = [
                 attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))
             ]
+        elif operation.kind is Kind.BATCH:
+            fields = [batch_results(operation, self.types)]
         elif result is not None:
             words = " ".join((result.__doc__ or "What came of it.").split())
             fields = [attribute(snake(result.__name__), self.types.result(result), words, lambda done: done[0])]

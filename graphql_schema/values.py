@@ -7,6 +7,7 @@ asked all the same what is wrong with them, so that both faces answer alike; els
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count, islice
 from typing import Any
 
@@ -35,6 +36,7 @@ from graphql import (
     value_from_ast_untyped,
     visit,
 )
+from pydantic import BaseModel
 
 from graphql_schema.fields import parts_of
 from graphql_schema.naming import field_name
@@ -46,7 +48,7 @@ from services.catalogue.scalars import FieldType
 
 Path = tuple[str | int, ...]
 
-MAX_OBJECTS = 1_000
+MAX_OBJECTS = 2_000
 """Input objects in the variables of a request: making them costs more than refusing them."""
 
 _NO_CHOICE: Mapping[str, Any] = {}
@@ -257,6 +259,13 @@ def _in_services_names(operation: Operation, value: Mapping[str, Any]) -> Iterat
 
 
 def _in_services_values(kind: FieldType, value: Any) -> Any:
+    if kind.many and isinstance(value, list):
+        return [_in_services_values(replace(kind, many=False), each) for each in value]
+    if issubclass(kind.python, BaseModel) and isinstance(value, Mapping):
+        names = {camel(name): (name, each) for name, each in fields_of(kind.python).items()}
+        known = {key: names[key] for key in value if key in names}
+        inner = {name: _in_services_values(each, value[key]) for key, (name, each) in known.items()}
+        return {**inner, **{key: each for key, each in value.items() if key not in names}}
     if kind.enum is None or value is None:
         return value
     member = kind.enum.__members__.get(value) if isinstance(value, str) else None

@@ -139,6 +139,9 @@ def _success(route: RestRoute) -> dict[str, Any]:
             "description": "Done.",
             "content": {_JSON: {"schema": {"$ref": SCHEMA + route.operation.result.__name__}}},
         }
+    if route.is_batch:
+        shape = {"schema": {"$ref": f"{SCHEMA}{pascal(resource.plural)}BatchResults"}}
+        return {"description": "What has become of each entry, in their order.", "content": {_JSON: shape}}
     name = f"{pascal(resource.name)}List" if route.is_list else pascal(resource.name)
     found: dict[str, Any] = {
         "description": f"A page of {resource.nouns}." if route.is_list else f"The {resource.noun}.",

@@ -30,6 +30,7 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         "detail": {"type": "string", "description": "What happened this time."},
         "errors": {"type": "array", "items": {"$ref": f"{SCHEMA}FieldError"}, "description": "The fields at fault."},
         "scope": {"type": "string", "description": "The scope that is missing."},
+        "operation": {"type": "integer", "description": "The place of the entry that has undone a batch, from 0."},
         "retry_after": {"type": "integer", "description": "Seconds to wait."},
         "request_id": {"type": "string", "description": "Names the request to the operator."},
     },
@@ -62,9 +63,12 @@ def schemas(catalogue: Catalogue) -> dict[str, Any]:
     for schema in found.values():
         for each in schema.get("properties", {}).values():
             _describe_nullable(each)
+    batched = {each.resource for each in catalogue.operations.values() if each.entries}
     for resource in catalogue.resources.values():
         found[pascal(resource.name)] = _resource_schema(resource, found.pop(resource.read.__name__))
         found[f"{pascal(resource.name)}List"] = _list_schema(resource)
+        if resource in batched:
+            found[f"{pascal(resource.plural)}BatchResults"] = _batch_schema(resource)
     if "LoginInput" in found:
         found["LoginForm"] = _login_form(found["LoginInput"])
     return {**dict(sorted(found.items())), "Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA}
@@ -108,6 +112,23 @@ def _list_schema(resource: Resource[Any]) -> dict[str, Any]:
             "data": {"type": "array", "items": {"$ref": f"{SCHEMA}{pascal(resource.name)}"}},
             "page": {"type": "object", "required": ["has_next", "next"], "properties": about},
         },
+    }
+
+
+def _batch_schema(resource: Resource[Any]) -> dict[str, Any]:
+    about = {
+        "status": {"type": "integer", "description": "The HTTP status that it would have had alone."},
+        "id": {"type": "string", "description": "The identifier of its row."},
+        "data": {"$ref": f"{SCHEMA}{pascal(resource.name)}", "description": "Its row, unless it is gone."},
+        "problem": {"$ref": f"{SCHEMA}Problem", "description": "Why it was refused, if it was."},
+    }
+    entry = {"type": "object", "required": ["status"], "properties": about}
+    return {
+        "type": "object",
+        "title": f"{pascal(resource.plural)}BatchResults",
+        "description": "What has become of each entry of a batch, in their order.",
+        "required": ["results"],
+        "properties": {"results": {"type": "array", "items": entry}},
     }
 
 

@@ -9,8 +9,9 @@ from cachetools import LRUCache
 from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_rest
 from rest.representation import listing
 from rest.routes import RestRoute
+from services.batching import ROWS
 from services.catalogue import Query, Selection
-from services.catalogue.selections import Input, ListRoot, Many, RowRoot, Value
+from services.catalogue.selections import Input, ListRoot, Many, NodesRoot, RowRoot, Value
 
 REMEMBERED: Final = 500
 """Query strings, and selections, of one route."""
@@ -70,9 +71,11 @@ class Queries:
         return found
 
 
-def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -> ListRoot | RowRoot:
+def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -> ListRoot | RowRoot | NodesRoot:
     operation, resource = route.operation, route.resource
     assert resource is not None
+    if route.is_batch:
+        return NodesRoot(ROWS, True, 0, ((resource, selection),))
     if route.relation is not None:
         many = Many(KEY, route.relation, behind, listing(selection, count=count))
         return RowRoot(KEY, route.relation.source, None, 0, Selection((many,)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
+from rest.batches import outcome_members
 from rest.paying import priced, till_of
 from rest.problems import problem_response
 from rest.query import Parameters, parameters, refuse_rest
@@ -133,6 +134,11 @@ async def _write(
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
     if result is None:
         return Response(status_code=204)
+    if route.is_batch:
+        assert isinstance(result, Sequence)
+        return Response(
+            orjson.dumps({"results": [outcome_members(operation, each) for each in result]}), 200, None, _JSON
+        )
     assert isinstance(result, Shown)
     headers = {}
     if route.status == 201 and route.resource is not None:

@@ -15,6 +15,7 @@ METHODS = {
     Kind.UPDATE: "PATCH",
     Kind.DELETE: "DELETE",
     Kind.ACTION: "POST",
+    Kind.BATCH: "POST",
     Kind.PROCEDURE: "POST",
 }
 
@@ -35,6 +36,8 @@ class RestRoute:
         """The resource whose rows it answers with."""
         if self.relation is not None:
             return self.relation.target
+        if self.is_batch:
+            return self.operation.resource if self.operation is not None else None
         result = self.operation.result if self.operation is not None else None
         return result if isinstance(result, Resource) else None
 
@@ -49,13 +52,18 @@ class RestRoute:
         return self.relation is not None or (self.operation is not None and self.operation.kind is Kind.LIST)
 
     @property
+    def is_batch(self) -> bool:
+        """Whether it answers with an outcome for each entry."""
+        return self.operation is not None and self.operation.kind is Kind.BATCH
+
+    @property
     def status(self) -> int:
         """The status of success."""
         if self.operation is None or self.operation.is_read:
             return 200
         if self.operation.kind is Kind.CREATE:
             return 201
-        return 200 if self.operation.result is not None else 204
+        return 200 if self.operation.result is not None or self.is_batch else 204
 
 
 def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:

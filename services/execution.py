@@ -17,15 +17,17 @@ import structlog
 from services import observation
 from services.audit.recording import Attempt, Audit
 from services.authorization import authorize, authorize_query, authorize_read
+from services.batching import run_batch
 from services.budget.till import Till
 from services.catalogue.actors import Actor, Client
+from services.catalogue.batches import Batch, EntryOutcome, parse_batch
 from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.catalogue import Catalogue
-from services.catalogue.costs import query_cost
+from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
-from services.catalogue.operations import Operation
+from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
 from services.catalogue.selections import Input, Query, RowRoot, check_size
@@ -44,7 +46,7 @@ NIL: Final = UUID(int=0)
 
 log = structlog.get_logger(__name__)
 
-Result = Record | ResultModel | None
+Result = Record | ResultModel | Sequence[EntryOutcome] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,17 @@ class Gateway:
         """
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
-        if write.shown is not None:
+        if write.shown is not None and operation.kind is not Kind.BATCH:
             check_size(write.shown, (NIL, *write.inputs))
-        data = parse_input(operation.input or NoInput, write.data or b"{}")
+        given = write.data or b"{}"
+        data: InputModel | Batch
+        if operation.kind is Kind.BATCH:
+            data = parse_batch(operation, given)
+        else:
+            data = parse_input(operation.input or NoInput, given)
         if till is not None:
-            shown = query_cost(write.shown).points((NIL, *write.inputs)) if write.shown is not None else 0
-            await till.pay(till.weight + shown)
+            entries = len(data.entries) if isinstance(data, Batch) else None
+            await till.pay(write_cost(operation, write.shown, write.inputs, entries))
         return await self._call(operation, actor, write, data, client)
 
     async def admit(
@@ -171,14 +178,17 @@ class Gateway:
             raise
 
     async def _call(
-        self, operation: Operation, actor: Actor, write: Write, data: InputModel, client: Client | None,
+        self, operation: Operation, actor: Actor, write: Write, data: InputModel | Batch, client: Client | None,
         *, again: bool = False,
     ) -> Result | Shown:  # fmt: skip
         before, written, refusal = observation.statements(), False, None
         try:
             async with self.unit_of_work(actor, client) as call:
                 try:
-                    result = await self._write(operation, call, write, data)
+                    if isinstance(data, Batch):
+                        result: Result | Shown = await run_batch(self, operation, call, write, data)
+                    else:
+                        result = await self._write(operation, call, write, data)
                 except Problem as problem:
                     refusal = self.audit.refusal(Attempt.of(operation, call), problem)
                     if problem.keep:
@@ -198,7 +208,8 @@ class Gateway:
             raise
         # However the result was read to be shown, one statement is meant to do it.
         sent = observation.statements() - before - max(call.shown_by - 1, 0)
-        if self.reader is not None and sent > operation.statements:
+        calls = len(data.entries) if isinstance(data, Batch) else 1
+        if self.reader is not None and sent > operation.statements * calls:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
         observation.note_actor(str(call.actor))
         return result
@@ -235,12 +246,23 @@ class Gateway:
             yield Records(session, actor, self.cursors)
 
     async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel) -> Result | Shown:
+        returned = await self.do(operation, call, write.key, data)
+        if isinstance(operation.result, Resource):
+            return await self._result(operation.result, call, write, returned.id)
+        assert returned is None or isinstance(returned, ResultModel)
+        return returned
+
+    async def do(self, operation: Operation, call: Call, key: UUID | None, data: InputModel) -> Any:
+        """What an operation does within its unit of work, under all rules and recorded; returns what its function does.
+
+        Raises the operation's Problems. Not for faces: they `write`.
+        """
         arguments: list[Any] = [call]
         resource, place, before = operation.resource, None, {}
         if operation.on_a_row:
             assert resource is not None
-            assert write.key is not None
-            arguments.append(await load_for(call, resource, write.key, operation.action))
+            assert key is not None
+            arguments.append(await load_for(call, resource, key, operation.action))
             place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
@@ -254,10 +276,7 @@ class Gateway:
             await check_placed(call, resource, returned)
         await flush(call.session)
         await self.audit.done(Attempt.of(operation, call), call.session, data, before)
-        if not isinstance(operation.result, Resource):
-            assert returned is None or isinstance(returned, ResultModel)
-            return returned
-        return await self._result(operation.result, call, write, returned.id)
+        return returned
 
     async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
@@ -268,25 +287,26 @@ class Gateway:
             call.shown_by = observation.statements() - before
 
     async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
-        records = Records(call.session, call.actor, self.cursors)
         if write.shown is None:
-            record = await records.get(resource, key)
+            record = await Records(call.session, call.actor, self.cursors).get(resource, key)
             if record is None:
                 raise Problem(NOT_FOUND)
             return record
-        inputs = (key, *write.inputs)
-        found = None
-        if self.reader is not None:
-            with suppress(NotCompiledError):
-                slots = self.reader.bind(write.shown, inputs)
-                found = await self.reader.read_within(call.session, write.shown, slots, call.actor)
-                observation.note_path("compiled")
-        if found is None:
-            observation.note_path("general")
-            found = await answer(records, write.shown, inputs)
+        found = await self.read_within(call, write.shown, (key, *write.inputs))
         if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
             raise Problem(NOT_FOUND)
         return Shown(key, found)
+
+    async def read_within(self, call: Call, query: Query, inputs: Sequence[Input]) -> Answer:
+        """Answer a query as the call's transaction sees it."""
+        if self.reader is not None:
+            with suppress(NotCompiledError):
+                slots = self.reader.bind(query, inputs)
+                found = await self.reader.read_within(call.session, query, slots, call.actor)
+                observation.note_path("compiled")
+                return found
+        observation.note_path("general")
+        return await answer(Records(call.session, call.actor, self.cursors), query, inputs)
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:

@@ -102,7 +102,7 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         ("problems", ", ".join(f"{each.code} ({each.status})" for each in operation.problems) or "none"),
         ("events", ", ".join(operation.emits) or "none"),
         ("cost", _cost(operation)),
-        ("SQL", f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"),
+        ("SQL", _statements(operation)),
     ]
     resource = operation.resource
     if operation.kind is Kind.LIST and resource is not None:
@@ -117,6 +117,11 @@ def _cost(operation: Operation) -> str:
     if not isinstance(operation.result, Resource) or operation.scope is None:
         return points
     return f"{points}, and what is asked for {'in the list' if operation.kind is Kind.LIST else 'below the row'}"
+
+
+def _statements(operation: Operation) -> str:
+    most = f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"
+    return f"{most} an entry" if operation.entries else most
 
 
 def _route(operation: Operation, prefix: str) -> str:
@@ -143,6 +148,8 @@ def _kind(kind: FieldType) -> str:
 
 def _result(operation: Operation) -> str:
     result = operation.result
+    if operation.entries and operation.resource is not None:
+        return f"for each entry its status, {operation.resource.name} or problem"
     if result is None:
         return "nothing"
     if not isinstance(result, Resource):
@@ -156,6 +163,8 @@ def _policy(operation: Operation) -> str:
     resource = operation.resource
     if resource is None:
         return "none: it is not about a row"
+    if operation.entries:
+        return f"those of {', '.join(each.name for each in operation.entries.values())}"
     actions = ["read"] if operation.action == "read" else ["read", operation.action]
     if operation.kind is Kind.CREATE:
         actions = [operation.action]

@@ -17,6 +17,7 @@ from rest.reading import Queries
 from rest.routes import rest_routes
 from services.catalogue import Actor, Catalogue, Operation, Problem
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.selections import Input
 from services.execution import NIL
 from services.storage.plans import Plan, Plans
 from services.storage.shapes import Bound, bind, bind_input
@@ -40,7 +41,8 @@ def read_of_operation(
         return None
     try:
         query, inputs = Queries(route).parse(query_string.encode())
-        slots = bind(query, inputs if route.is_list else (key, *inputs), _CURSORS)
+        first: tuple[Input, ...] = ([(route.resource, key)],) if route.is_batch else () if route.is_list else (key,)
+        slots = bind(query, (*first, *inputs), _CURSORS)
     except Problem as problem:
         raise _fault(problem) from None
     return Plans(_CURSORS, 1).make(query, slots, actor), slots

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from gateway.parity.batches import batch_cases
 from gateway.parity.case import NO_ROW, Case
 from gateway.parity.filling import fields, filled, required
 from gateway.parity.lists import list_cases
@@ -28,6 +29,8 @@ def _cases(world: World, operation: Operation) -> list[Case]:
         return [*list_cases(world, operation), *_including(world, operation, NO_ROW)]
     if operation.on_a_row:
         return list(_on_rows(world, operation))
+    if operation.kind is Kind.BATCH:
+        return list(batch_cases(world, operation))
     own = (operation.scope,) if operation.scope else ()
     if operation.input is None:
         return [Case("no input", needs=own, recorded=True)]

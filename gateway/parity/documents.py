@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.parity.answers import Answer
+from pydantic import BaseModel
+
+from gateway.parity.answers import Answer, snake_path
 from graphql_schema.naming import field_name
 from services.catalogue import Kind, Operation, Relation, Resource
 from services.catalogue.models import fields_of
@@ -14,6 +16,7 @@ from services.catalogue.naming import camel, pascal, snake
 
 ARGUMENTS: Final = {"first": "limit", "order_by": "sort", "search": "q"}
 """What lists call their arguments here, and on REST."""
+_PROBLEM: Final = "type title status code detail errors { field code message }"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
 
@@ -86,14 +89,29 @@ def _fields(resource: Resource[Any]) -> str:
 
 def _mutation(operation: Operation, id: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
     value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
-    kinds = fields_of(operation.input) if operation.input else {}
-    for key, each in data.items():
-        kind = kinds.get(key)
-        value[camel(key)] = _upper(each) if kind is not None and kind.enum is not None else each
+    value |= _input(operation.input, data) if operation.input else {camel(key): each for key, each in data.items()}
     taken = operation.input is not None or operation.on_a_row
     head, given = (f"($input: {pascal(operation.name)}Input!)", "(input: $input)") if taken else ("", "")
     text = f"mutation{head} {{ {field_name(operation)}{given} {{ {_payload(operation)} }} }}"
     return {"query": text, "variables": {"input": value}}
+
+
+def _input(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
+    """An input in GraphQL's habit."""
+    kinds, found = fields_of(model), {}
+    for key, value in data.items():
+        kind = kinds.get(key)
+        if kind is not None and issubclass(kind.python, BaseModel):
+            found[camel(key)] = _nested(kind.python, value)
+        else:
+            found[camel(key)] = _upper(value) if kind is not None and kind.enum is not None else value
+    return found
+
+
+def _nested(model: type[BaseModel], value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nested(model, each) for each in value]
+    return _input(model, value) if isinstance(value, Mapping) else value
 
 
 def _read(operation: Operation, value: Any, include: Relation | None) -> Any:
@@ -104,9 +122,25 @@ def _read(operation: Operation, value: Any, include: Relation | None) -> Any:
         return {"data": rows, "page": {**page, **({"total": value["totalCount"]} if "totalCount" in value else {})}}
     if isinstance(result, Resource):
         return _row(result, value if operation.is_read else value[camel(result.name)], include)
+    if operation.kind is Kind.BATCH:
+        return {"results": [_outcome(operation, each) for each in value["results"]]}
     if result is not None:
         return {snake(key): each for key, each in value[camel(snake(result.__name__))].items() if each is not None}
     return None
+
+
+def _outcome(operation: Operation, value: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome of a batch as REST shows it."""
+    resource = operation.resource
+    assert resource is not None
+    problem, row = value["problem"], value[camel(resource.name)]
+    found = {"status": value["status"], "id": value["id"], "data": _row(resource, row) if row else None}
+    if problem is not None:
+        errors = [{**each, "field": snake_path(each["field"])} for each in problem["errors"]]
+        found["problem"] = {**problem, **({"errors": errors} if errors else {})}
+        if not errors:
+            del found["problem"]["errors"]
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _page(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,6 +179,9 @@ def _payload(operation: Operation) -> str:
     result = operation.result
     if isinstance(result, Resource):
         return f"{camel(result.name)} {{ {' '.join(camel(name) for name in result.fields)} }}"
+    if operation.kind is Kind.BATCH and operation.resource is not None:
+        row = f"{camel(operation.resource.name)} {{ {_fields(operation.resource)} }}"
+        return f"results {{ status id {row} problem {{ {_PROBLEM} }} }}"
     if result is not None:
         return f"{camel(snake(result.__name__))} {{ {' '.join(camel(name) for name in fields_of(result))} }}"
     return "id" if operation.kind is Kind.DELETE else "ok"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,12 +19,14 @@ from gateway.parity.documents import graphql_answer, graphql_request, list_argum
 from gateway.parity.requests import rest_answer, rest_request
 from gateway.parity.sandbox import Sandbox
 from gateway.parity.world import CLIENT
+from rest.batches import outcome_members
 from rest.problems import problem_members
 from rest.reading import KEY, Queries
 from rest.routes import RestRoute, rest_routes
 from services.auth.authentication import Authenticator, Presented
 from services.authorization import authorize
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue.batches import EntryOutcome
 from services.catalogue.lists import Page, list_arguments
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
@@ -126,7 +128,10 @@ class Ways:
         result = await gateway.write(operation, actor, Write(key, made.case.data), CLIENT)
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)
-        assert not isinstance(result, Shown)
+        if isinstance(result, list):
+            shown = [_outcome(operation, each) for each in result]
+            return {"results": shown}
+        assert not isinstance(result, (Shown, Sequence))
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
 
     async def _actor(self, made: Made, gateway: Gateway) -> Actor:
@@ -157,6 +162,12 @@ def _key(operation: Operation, identifier: str | None) -> UUID | None:
     assert operation.resource is not None
     key: UUID = parse_value(operation.resource.adapter("id"), identifier, ("id",))
     return key
+
+
+def _outcome(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
+    assert operation.resource is not None
+    row = _row(operation.resource, outcome.row) if outcome.row is not None else None
+    return outcome_members(operation, replace(outcome, row=row))
 
 
 def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Catalogue:
         self._resolve_relations()
         for operation in operations:
             self._add_operation(operation)
+        self._bind_batches()
         self.scopes = tuple(sorted({each.scope for each in self.operations.values() if each.scope}))
 
     @classmethod
@@ -151,10 +152,19 @@ class Catalogue:
             operation, resource=resource, result=self._result(operation, resource)
         )
 
+    def _bind_batches(self) -> None:
+        """A batch is made of operations of this catalogue."""
+        for batch in [each for each in self.operations.values() if each.entries]:
+            for each in batch.entries.values():
+                if each.name not in self.operations or self.operations[each.name].location != each.location:
+                    raise batch.fault(f"{each.name} is not in the catalogue.", "Declare it in operations.py.")
+            entries = {verb: self.operations[each.name] for verb, each in batch.entries.items()}
+            self.operations[batch.name] = replace(batch, entries=entries)
+
     def _result(self, operation: Operation, resource: Resource[Any] | None) -> Resource[Any] | type[ResultModel] | None:
         returned = operation.returns
         if operation.function is None:
-            return None if operation.kind is Kind.DELETE else resource
+            return None if operation.kind in (Kind.DELETE, Kind.BATCH) else resource
         if returned is type(None) or returned is None:
             return None
         if returned in self.by_model:

@@ -3,6 +3,7 @@
     cost = the weight of every called operation (`Operation.cost`)
          + for every list: the rows asked for x its depth
          + for every to-one relation: a row for each row that it is followed from, at the depth of these
+         + for every batch: the weights of its entries, and their rows as a list
 
 The rows asked for are a page's size times the sizes of the lists above it; the depth is the number of lists from the
 root to it, itself included. A list that is to be counted as a whole is asked for `COUNTED_ROWS` more. `node` and
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from services.catalogue.lists import ListArguments
 from services.catalogue.selections import (
@@ -30,6 +31,11 @@ from services.catalogue.selections import (
     selections_of,
 )
 
+if TYPE_CHECKING:
+    from services.catalogue.operations import Operation
+
+_A_KEY: Final = range(1)
+"""Stands for the key of a row."""
 MINIMUM: Final = 1
 """Points of whatever is asked, and of a dry run."""
 NODE_WEIGHT: Final = 1
@@ -85,6 +91,21 @@ def query_cost(query: Query) -> QueryCost:
         object.__setattr__(query, "cost", QueryCost(fixed, tuple(pages)))
     found: QueryCost = query.cost
     return found
+
+
+def write_cost(operation: Operation, shown: Query | None, inputs: Sequence[Any], entries: int | None = None) -> int:
+    """What a write costs, with what is shown of its row; `inputs` are those of the slots behind the row's key.
+
+    A batch costs what its entries cost (`entries` is their number), and shows their rows as a list.
+    """
+    rows = (_A_KEY if entries is None else range(entries), *inputs)
+    weight = operation.cost if entries is None else batch_weight(operation, entries)
+    return weight + (query_cost(shown).points(rows) if shown is not None else 0)
+
+
+def batch_weight(operation: Operation, entries: int) -> int:
+    """The weight of a batch of so many entries, whichever these are."""
+    return operation.cost + entries * max(each.cost for each in operation.entries.values())
 
 
 def hop_points(depth: int) -> int:

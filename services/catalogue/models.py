@@ -90,6 +90,7 @@ MAX_LISTED: Final = 200
 _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "missing": ("required", "This field is required."),
     "extra_forbidden": ("unknown", "There is no such field."),
+    "one_of": ("choice", None),
     "enum": ("choice", "This is not one of the values allowed here."),
     "string_type": ("type", "This must be a string."),
     "string_sub_type": ("type", "This must be a string."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -44,6 +44,8 @@ class Kind(Enum):
     DELETE = "delete"
     ACTION = "action"
     """Something else done to one row."""
+    BATCH = "batch"
+    """Many of these at once, on rows of one resource."""
     PROCEDURE = "procedure"
     """Something done to no row in particular."""
 
@@ -83,6 +85,8 @@ class Operation:
     audited: bool = True
     """Whether a call that has succeeded goes into the audit: unless it only asks something."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
+    entries: Mapping[str, Operation] = field(default_factory=dict)
+    """Of a batch: the operations that it is made of, by their verbs."""
 
     @property
     def is_read(self) -> bool:
@@ -103,6 +107,8 @@ class Operation:
         """
         if self.is_read:
             return 1
+        if self.kind is Kind.BATCH:  # of each entry, with the savepoint before it and behind
+            return 2 + max(each.statements for each in self.entries.values())
         fields = fields_of(self.input).values() if self.input is not None else ()
         row, references = self.on_a_row, any(kind.identifier is not None for kind in fields)
         result = hasattr(self.result, "read_scope")

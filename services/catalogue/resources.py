@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
+from services.catalogue.batches import MAX_ENTRIES, VERBS, batch_input
 from services.catalogue.declaration import DeclarationError, Location, listing
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, fields_of
@@ -115,7 +116,7 @@ class Resource(Generic[M]):
         """A DeclarationError at the place of this declaration."""
         return DeclarationError(self.location, f"{self.name}: {fault}", mend)
 
-    # The five presets of operations, and actions.
+    # The presets of operations, and actions.
 
     def list(self, *, name: str | None = None, address: str | None = None, where: Rule | None = None) -> Operation:
         """List the rows that the actor may read (and that `where` holds for)."""
@@ -146,6 +147,18 @@ class Resource(Generic[M]):
     def update(self, **options: Any) -> Callable[[Function], Operation]:
         """Decorator of `async (call, row, data) -> row`. Options as of `write_operation`."""
         return write_operation(Kind.UPDATE, self, f"update_{self.name}", f"{self.name}.updated", **options)
+
+    def batch(self, *operations: Operation) -> Operation:
+        """Many of these creations, changes and deletions of rows in one call: see services/catalogue/batches.py."""
+        entries = {each.kind.value: each for each in operations}
+        if not entries or len(entries) < len(operations) or not set(entries) <= set(VERBS):
+            raise self.fault("a batch is made of other operations than these.", f"Pass one of each: {listing(VERBS)}.")
+        described = f"Many changes to {self.nouns} at once, up to {MAX_ENTRIES}: {', '.join(entries)}."
+        return declare(
+            f"batch_{self.plural}", Kind.BATCH, self, f"{self.path}/batch", described, input=batch_input(self, entries),
+            entries=entries, emits=tuple(event for each in operations for event in each.emits), audited=False,
+            declared_problems=tuple({kind: None for each in operations for kind in each.problems}),
+        )  # fmt: skip
 
     def action(self, verb: str, **options: Any) -> Callable[[Function], Operation]:
         """Decorator of `async (call, row[, data]) -> row or None`: anything else done to one row."""

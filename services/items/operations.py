@@ -47,6 +47,9 @@ async def update_item(call: Call, row: Item, data: ItemUpdate) -> Item:
     return row
 
 
+batch_items = items.batch(create_item, update_item, delete_item)
+
+
 @items.action("archive", emits="item.archived")
 async def archive_item(call: Call, row: Item) -> Item:
     """Put an item away; it stays readable. Archiving it again changes nothing."""

@@ -26,3 +26,6 @@ async def update_label(call: Call, row: Label, data: LabelUpdate) -> Label:
     """Change a label's name or colour."""
     assign(row, data)
     return row
+
+
+batch_labels = labels.batch(create_label, update_label, delete_label)

@@ -38,6 +38,10 @@ def price(prices: Prices, text: str) -> int:
         ('{ nodes(ids: "x") { id } }', 1 + 1),
         ("mutation { logout { ok } }", 1),
         ('mutation { login(input: {username: "a", password: "b"}) { tokenPair { scope } } }', 50),
+        ("mutation { batchItems(input: {operations: [{delete: {id: \"x\"}}, {delete: {id: \"y\"}}]}) "
+         "{ results { id item { creator { id } } } } }", 1 + 2 + 2 * (1 + 1)),
+        ("mutation($i: ItemsBatch = {operations: [{delete: {id: \"x\"}}, {delete: {id: \"y\"}}]}) "
+         "{ batchItems(input: $i) { __typename } }", 1 + 2),
         ("{ items(first: 1000) { nodes { id } } }", 1 + 100),
         ("{ items(first: null) { nodes { id } } }", 1 + 20),
         # One field, however often it is written.

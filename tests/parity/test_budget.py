@@ -87,6 +87,13 @@ PRICES: dict[str, tuple[tuple[str, str, Any], str, int]] = {
         f"mutation {{ {CREATE} {{ item {{ comments {{ nodes {{ id }} }} creator {{ id }} }} }} }}",
         1 + 20 + 1,
     ),
+    "a batch": (
+        ("POST", "/items/batch?include=comments", {"operations": [{"create": {"title": "A"}}] * 3}),
+        "mutation { batchItems(input: {operations: ["
+        + '{create: {title: "A"}} ' * 3
+        + "]}) { results { item { comments { nodes { id } } } } } }",
+        1 + 3 + 3 * (1 + 20 * 2),
+    ),
     "a password hash": (
         ("POST", "/auth/change-password", {"current_password": "wrong", "new_password": "correct battery"}),
         'mutation { changePassword(input: {currentPassword: "wrong", newPassword: "correct battery"}) { ok } }',

@@ -195,6 +195,25 @@ def test_operation_of_another_resource_of_the_same_name_is_refused() -> None:
     expect_fault(wrong, 'list_books: its resource "book" is not in the catalogue.', "Add its package to MODULES.")
 
 
+def test_batch_of_what_is_no_creation_change_or_deletion_is_refused() -> None:
+    def wrong() -> object:
+        return BOOKS.batch(BOOKS.list())
+
+    with pytest.raises(DeclarationError) as caught:
+        wrong()
+    assert caught.value.fault == "book: a batch is made of other operations than these."
+    assert caught.value.mend == 'Pass one of each: "create", "delete", "update".'
+
+
+def test_batch_of_an_operation_that_is_not_there_is_refused() -> None:
+    deletion = BOOKS.delete()
+
+    def wrong() -> object:
+        return Catalogue([BOOKS], [BOOKS.batch(deletion)])  # here
+
+    expect_fault(wrong, "batch_books: delete_book is not in the catalogue.", "Declare it in operations.py.")
+
+
 @pytest.mark.parametrize(("returned", "shown"), [(Lending, "Lending"), (int, "int"), (list[Book], "list")])
 def test_result_that_no_face_can_show_is_refused(returned: Any, shown: str) -> None:
     async def lend_book(call: Call, row: Book) -> Any:
