@@ -21,6 +21,9 @@ def prices(gateway: Gateway, core: GraphQLSchema) -> Prices:
     return Prices(core, gateway.catalogue)
 
 
+TWO = 'operations: [{delete: {id: "x"}}, {delete: {id: "y"}}]'
+
+
 def price(prices: Prices, text: str) -> int:
     document = parse(text)
     operation = document.definitions[0]
@@ -38,10 +41,9 @@ def price(prices: Prices, text: str) -> int:
         ('{ nodes(ids: "x") { id } }', 1 + 1),
         ("mutation { logout { ok } }", 1),
         ('mutation { login(input: {username: "a", password: "b"}) { tokenPair { scope } } }', 50),
-        ("mutation { batchItems(input: {operations: [{delete: {id: \"x\"}}, {delete: {id: \"y\"}}]}) "
-         "{ results { id item { creator { id } } } } }", 1 + 2 + 2 * (1 + 1)),
-        ("mutation($i: ItemsBatch = {operations: [{delete: {id: \"x\"}}, {delete: {id: \"y\"}}]}) "
-         "{ batchItems(input: $i) { __typename } }", 1 + 2),
+        (f"mutation {{ batchItems(input: {{{TWO}}}) {{ results {{ id item {{ creator {{ id }} }} }} }} }}",
+         1 + 2 + 2 * (1 + 1)),
+        (f"mutation($i: BatchItemsInput = {{{TWO}}}) {{ batchItems(input: $i) {{ __typename }} }}", 1 + 2),
         ("{ items(first: 1000) { nodes { id } } }", 1 + 100),
         ("{ items(first: null) { nodes { id } } }", 1 + 20),
         # One field, however often it is written.
