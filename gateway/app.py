@@ -45,7 +45,7 @@ from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
-EXPOSED_HEADERS = ("Preference-Applied", "Accept-Query", "Deprecation", "Sunset")
+EXPOSED_HEADERS = ("Preference-Applied", "Accept-Query", "Deprecation", "Sunset", "Idempotency-Replayed")
 
 
 def create_app(settings: Settings | None = None, catalogue: Catalogue | None = None) -> FastAPI:
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
-        write=write_problem,
+        budgets=settings.has_budgets, write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
@@ -86,7 +86,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes(deprecated_members(catalogue)))
+        app.router.routes.extend(metrics_routes(deprecated_members(catalogue), budgets=settings.has_budgets))
     return app
 
 
@@ -109,6 +109,7 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
+        tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class RequestFrame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = _complete(message.get("headers", ()), seen.request_id)
+                if seen.charged is not None:
+                    headers += seen.charged.fields()
                 if self.server_timing:
                     headers.append((b"server-timing", _server_timing(seen, time.perf_counter() - started)))
                 # A new message: the one given may be a constant of whoever answers.

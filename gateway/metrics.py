@@ -9,8 +9,8 @@ other means names an empty one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,8 +46,40 @@ def count_deprecated(used: Iterable[tuple[str, str]]) -> None:
             _deprecated[each]()
 
 
-def metrics_routes(deprecated: Iterable[str] = ()) -> list[BaseRoute]:
-    """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted.
+class BudgetMeter:
+    """Counts what the budgets charge, where anything is counted (services/budget/budget.py)."""
+
+    def __init__(self) -> None:
+        self.counters: Mapping[tuple[str, str], Any] = {}
+
+    def charged(self, face: str, points: int) -> None:
+        """Points were charged."""
+        if self.counters:
+            self.counters["charged", face].inc(points)
+
+    def refused(self, face: str) -> None:
+        """A request was refused."""
+        if self.counters:
+            self.counters["refused", face].inc()
+
+    def local(self, face: str) -> None:
+        """A worker decided without Redis."""
+        if self.counters:
+            self.counters["local", face].inc()
+
+
+BUDGET_METER: Final = BudgetMeter()
+
+_BUDGET_COUNTERS: Final = {
+    "charged": ("gateway_budget_points_total", "Points charged to the callers' budgets."),
+    "refused": ("gateway_budget_refusals_total", "Requests refused because a budget was used up or too small."),
+    "local": ("gateway_budget_local_total", "Charges that a worker decided by itself, since Redis did not answer."),
+}
+
+
+def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> list[BaseRoute]:
+    """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted, and what they are
+    charged where there are budgets.
 
     `deprecated` are the names of all members whose use is counted.
 
@@ -84,6 +116,13 @@ def metrics_routes(deprecated: Iterable[str] = ()) -> list[BaseRoute]:
             registry=None if together else registry,
         )
         _deprecated.update({(face, each): uses.labels(face, each).inc for face in FACES for each in members})
+    if budgets:
+        BUDGET_METER.counters = {
+            (what, face): counter.labels(face)
+            for what, (name, words) in _BUDGET_COUNTERS.items()
+            for counter in [prometheus_client.Counter(name, words, ["face"], registry=None if together else registry)]
+            for face in FACES
+        }
 
     # Not a coroutine function: it runs in a thread, since it reads the files of all workers.
     def metrics(request: Request) -> Response:

@@ -28,11 +28,10 @@ from services.catalogue.problems import INTERNAL_ERROR, Problem
 
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
 
-EXPOSED_HEADERS: Final = (
-    "X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate", "Idempotency-Replayed",
-)  # fmt: skip
+EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate")
 EXPOSED_IF_SENT: Final = ("ETag",)
 """What pages of other origins may read of the answers that have it."""
+BUDGET_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "X-Request-Cost")
 
 error_log = structlog.get_logger("gateway.errors")
 
@@ -50,21 +49,27 @@ def middleware_stack(
     exposed_headers: Sequence[str] = (),
     compression: bool = False,
     server_timing: bool = False,
+    budgets: bool = False,
     write: ProblemWriter = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
     `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …),
     `exposed_headers` what the faces add to the header fields that pages may read. With `compression`, larger answers
-    are compressed; with `server_timing`, answers say what they took. `write` shows the problems found here; it is given
-    the scope, so that a face can answer in its own form.
+    are compressed; with `server_timing`, answers say what they took; with `budgets`, what they cost. `write` shows the
+    problems found here; it is given the scope, so that a face can answer in its own form.
     """
     cors = Middleware(
         Cors,
         allow_origins=list(cors_origins),
         allow_methods=["GET", "HEAD", "QUERY", "POST", "PATCH", "PUT", "DELETE"],
         allow_headers=["*"],
-        expose_headers=[*EXPOSED_HEADERS, *exposed_headers, *(["Server-Timing"] if server_timing else [])],
+        expose_headers=[
+            *EXPOSED_HEADERS,
+            *exposed_headers,
+            *(BUDGET_HEADERS if budgets else []),
+            *(["Server-Timing"] if server_timing else []),
+        ],
         max_age=600,
         exposed_if_sent=EXPOSED_IF_SENT,
     )

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from gateway.metrics import BUDGET_METER
 from gateway.settings import Settings
 from services.audit.recording import Audit
 from services.auth.authentication import KEY_PREFIX, Authenticator
@@ -21,6 +22,9 @@ from services.auth.revocations import Revocations, heard_revocations
 from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
+from services.budget.buckets import SharedBuckets
+from services.budget.budget import Budget
+from services.budget.policies import BudgetConfig
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
 from services.documents.config import Accepted, DocumentsConfig
@@ -68,6 +72,7 @@ async def open_gateway(
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database), kept_answers(settings),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
+        Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
@@ -104,6 +109,14 @@ def documents_config(settings: Settings) -> DocumentsConfig:
         document_bytes=settings.PERSISTED_DOCUMENT_BYTES, documents=settings.PERSISTED_DOCUMENTS,
         total_bytes=settings.PERSISTED_BYTES, seconds=settings.PERSISTED_HOURS * 3600,
         writes=settings.PERSISTED_WRITES,
+    )  # fmt: skip
+
+
+def budget_config(settings: Settings) -> BudgetConfig:
+    """What the settings say about budgets."""
+    return BudgetConfig(
+        settings.BUDGET_PER_MINUTE, settings.BUDGET_ANONYMOUS_PER_MINUTE, settings.BUDGET_BURST_SECONDS,
+        settings.BUDGET_LEASE_SECONDS,
     )  # fmt: skip
 
 

@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     REMEMBERED_TOKENS: PositiveInt = 10_000
     LOGIN_ATTEMPTS_PER_ACCOUNT: str = "10/5 minutes"
     LOGIN_ATTEMPTS_PER_ADDRESS: str = "60/5 minutes"
+    BUDGET_PER_MINUTE: NonNegativeInt = 120_000
+    BUDGET_ANONYMOUS_PER_MINUTE: NonNegativeInt = 12_000
+    BUDGET_BURST_SECONDS: int = Field(default=60, ge=1, le=86_400)
+    BUDGET_LEASE_SECONDS: float = Field(default=2.0, ge=0, le=60)
+    GRAPHQL_COST_EXTENSION: bool = False
     PASSWORD_HASH_TIME_COST: PositiveInt = ARGON2_TIME_COST
     PASSWORD_HASH_MEMORY_KIB: int = Field(default=ARGON2_MEMORY_KIB, ge=64)
 
@@ -209,6 +214,11 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether this is a production gateway: nothing embedded, generated or for show."""
         return self.ENVIRONMENT == "production"
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether anybody has a budget of points."""
+        return bool(self.BUDGET_PER_MINUTE or self.BUDGET_ANONYMOUS_PER_MINUTE)
 
     @property
     def log_format(self) -> Literal["console", "json"]:

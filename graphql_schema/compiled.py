@@ -23,8 +23,8 @@ from graphql_schema.documents import Documents
 from graphql_schema.fields import condition_names
 from graphql_schema.inputs import ABSENT, Coerce, UnfitError, Variables
 from graphql_schema.planner import Planner
-from graphql_schema.plans import MutationPlan, ReadPlan
-from graphql_schema.running import Caller, Outcome, bound, mutate, read
+from graphql_schema.plans import MutationPlan, ReadPlan, slots_of
+from graphql_schema.running import Caller, Outcome, bound, fixed_cost, mutate, read
 from services.catalogue import Catalogue, Operation, Problem
 from services.execution import Gateway
 from services.storage.shapes import Bound
@@ -58,6 +58,8 @@ class _Variant:
     plan: ReadPlan | MutationPlan
     size: int
     fixed: Sequence[Bound | None] = ()
+    cost: int | None = None
+    """Where it does not depend on the inputs of a call."""
 
 
 @dataclass(slots=True)
@@ -150,9 +152,27 @@ class CompiledOperations:
                 return None
             if isinstance(variant.plan, MutationPlan):
                 return await mutate(variant.plan, gateway, caller, variables)
-            return await read(variant.plan, variant.fixed, gateway, caller.actor, variables, at_once=at_once)
+            return await read(
+                variant.plan, variant.fixed, gateway, caller, variables, cost=variant.cost, at_once=at_once
+            )
         except (UnfitError, Problem):
             return None
+
+    def check_inputs(
+        self, document: DocumentNode, operation: OperationDefinitionNode, given: Mapping[str, Any], gateway: Gateway
+    ) -> None:
+        """Judge the arguments of lists, as far as they are known here, without running anything.
+
+        Raises `validation_failed` naming the argument at fault.
+        """
+        try:
+            variables = _coerced([self._variable(each) for each in operation.variable_definitions or ()], given)
+            conditions = {name: variables.get(name) is True for name in condition_names(document, operation)}
+            plan, _ = self._planner.plan(document, operation, conditions)
+            for slot in slots_of(plan):
+                bound(slot, variables, gateway)
+        except (NotCompiledError, UnfitError, RecursionError):
+            return
 
     def _variant(self, operation: CompiledOperation, variables: Variables, gateway: Gateway) -> _Variant | None:
         values = _conditions(operation, variables) if operation.conditions else ()
@@ -172,7 +192,8 @@ class CompiledOperations:
             plan, size = self._planner.plan(*self._parsed(operation), conditions)
             if isinstance(plan, MutationPlan):
                 return _Variant(plan, size)
-            return _Variant(plan, size, [bound(slot, {}, gateway) if slot.fixed else None for slot in plan.slots])
+            fixed = [bound(slot, {}, gateway) if slot.fixed else None for slot in plan.slots]
+            return _Variant(plan, size, fixed, fixed_cost(plan, fixed))
         except (NotCompiledError, UnfitError, Problem, RecursionError):
             return None
 

@@ -61,6 +61,15 @@ def check_complexity(
         raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
 
 
+def document_rows(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> int:
+    """The most rows that the operation could ask for: fields of one name are not merged, no condition is looked at."""
+    root = schema.get_root_type(operation.operation)
+    assert root is not None
+    return _Scale(schema, document, operation, variables).rows(operation.selection_set, root)
+
+
 def size_variables(operation: OperationDefinitionNode, document: DocumentNode) -> tuple[str, ...]:
     """The variables of an operation that say how much is asked for: those of `first`, `last` and `ids`."""
     finder = _SizeVariables()

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from graphql_schema.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.complexity import check_complexity
 from graphql_schema.context import Context
+from graphql_schema.costs import Prices
 from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
@@ -21,6 +22,7 @@ from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_requ
 from graphql_schema.idempotency import may_have_key
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
+from graphql_schema.paying import check_allowed, dry_answer, till_of, with_cost
 from graphql_schema.published import PublishedDocuments
 from graphql_schema.references import Origin, found_document, names_a_document
 from graphql_schema.running import Caller, Outcome
@@ -31,14 +33,17 @@ from graphql_schema.values import called_operations, input_problem, literal_erro
 from graphql_schema.websocket import GraphQLSocket
 from services import observation
 from services.auth.authentication import Authenticator
+from services.budget.till import OverdrawnError, PricedError
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
 from services.catalogue.problems import (
     BAD_REQUEST,
     INVALID_TOKEN,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
+    QUOTA_EXCEEDED,
     VALIDATION_FAILED,
 )
+from services.execution import Gateway
 
 
 class GraphQLEndpoint:
@@ -58,11 +63,13 @@ class GraphQLEndpoint:
         plan_on_sight: int,
         page: Callable[[Request], Response | None],
         transports: Transports,
+        tell_cost: bool = False,
     ) -> None:
         self._schema, self._catalogue, self._page, self._transports = schema, catalogue, page, transports
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions)
         self._deprecated = DeprecatedUses(self._core, catalogue, self._documents)
+        self._prices, self._tell_cost = Prices(self._core, catalogue), tell_cost
         self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
         self.published = PublishedDocuments(self._core, catalogue, self._documents, self.answer)
 
@@ -105,8 +112,17 @@ class GraphQLEndpoint:
 
     async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
         """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
+        asked.wants_cost |= self._tell_cost
+        answer = await self._answer_to(asking, asked, typed)
+        return with_cost(answer, asking.till) if asked.wants_cost else answer
+
+    async def _answer_to(self, asking: Origin, asked: GraphQLRequest, typed: bool) -> Answer:
         try:
             outcome = await self.execute(asking, asked)
+        except PricedError as found:
+            return dry_answer(found.till, typed)
+        except OverdrawnError as error:
+            return _refusal(error.problem, typed, error.problem.type.status)
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
@@ -137,24 +153,40 @@ class GraphQLEndpoint:
     async def results(self, asking: Asking, asked: GraphQLRequest) -> AsyncGenerator[Outcome]:
         """What comes of a request, for transports that can take several results: those of a subscription, one by one.
 
-        Raises as `execute`, before the first.
+        Raises RefusedError and Problems, before the first.
         """
-        yield await self.execute(asking, asked)
+        asked.wants_cost |= self._tell_cost
+        try:
+            outcome = await self.execute(asking, asked)
+        except PricedError as found:
+            outcome = Outcome({"data": {}})
+            asked.wants_cost, asking.till = True, found.till
+        except OverdrawnError as error:
+            raise error.problem from None
+        if asked.wants_cost and asking.till is not None:
+            outcome.body["extensions"] = {**outcome.body.get("extensions", {}), **asking.till.told()}
+        yield outcome
 
     async def execute(self, asking: Origin, asked: GraphQLRequest) -> Outcome:
-        """The one result of a query or a mutation. Raises RefusedError, and Problems of the whole request."""
+        """The one result of a query or a mutation.
+
+        Raises RefusedError, Problems of the whole request, and as `Till.pay`.
+        """
         await found_document(asking, asked, self._documents)
         outcome = await self._run_compiled(asking, asked)
-        if outcome is not None:
-            return outcome
-        observation.note_path("general")
-        context = await self._context(asking, asked)
-        return await self._run(asked, context)
+        if outcome is None:
+            observation.note_path("general")
+            context = await self._context(asking, asked)
+            outcome = await self._run(asked, context)
+        if self._deprecated:
+            self._deprecated.note(asked.query, asked.operation_name, asked.variables)
+        return outcome
 
     async def _run_compiled(self, asking: Origin, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
         gateway, keyed = asking.gateway, asking.is_post and may_have_key(asking.headers, asked.query)
-        if gateway.reader is None and not keyed:
+        # A dry run ends on the general path, which judges without doing anything.
+        if asked.dry or (gateway.reader is None and not keyed):
             return None
         operation = self._compiled.find(asked.query, asked.operation_name)
         at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
@@ -171,7 +203,8 @@ class GraphQLEndpoint:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
         key = asking.idempotency_key if keyed and not operation.is_query else None
-        caller = Caller(await authenticate(), asking.client, authenticate, key)
+        actor = await authenticate()
+        caller = Caller(actor, asking.client, authenticate, key, till_of(asking, asked, actor))
         asking.changing = not operation.is_query
         return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
@@ -205,8 +238,24 @@ class GraphQLEndpoint:
         context = Context(gateway, actor, asking.client, document, authenticate, key)
         await self._check_values(context, called, prepared, operation, asked)
         check_complexity(self._core, document, operation, asked.variables)
+        till = till_of(asking, asked, actor)
+        if till is not None:
+            priced = self._prices.price(document, operation, asked.variables)
+            if till.dry:
+                check_allowed(priced, actor)
+                self._check_inputs(document, operation, asked, gateway)
+            await till.pay(priced.cost)
         asking.changing = operation.operation is not OperationType.QUERY
         return context
+
+    def _check_inputs(
+        self, document: DocumentNode, operation: OperationDefinitionNode, asked: GraphQLRequest, gateway: Gateway
+    ) -> None:
+        """What the operations would refuse of their inputs, where nothing is to be run."""
+        problem = input_problem(self._catalogue, operation, asked.variables)
+        if problem is not None:
+            raise problem
+        self._compiled.check_inputs(document, operation, asked.variables, gateway)
 
     async def _run(self, asked: GraphQLRequest, context: Context) -> Outcome:
         result: Any = await self._schema.execute(
@@ -247,8 +296,11 @@ class GraphQLEndpoint:
 
 
 def _is_of_http(problem: Problem) -> bool:
-    """Whether HTTP refuses too, whatever the client accepts: a credential that is worth nothing, say."""
-    return problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
+    """Whether HTTP refuses too, whatever the client accepts: a credential that is worth nothing, say.
+
+    And a budget that is used up: what waits and tries again (proxies, clients' retries) looks at the status.
+    """
+    return problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED)
 
 
 def _runnable(prepared: Prepared, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:

@@ -30,6 +30,8 @@ class Collector:
 
     def __init__(self, document: DocumentNode, conditions: Mapping[str, bool]) -> None:
         self._conditions = conditions
+        self.visited = 0
+        """How many selections were looked at, in all."""
         self.fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
@@ -47,6 +49,7 @@ class Collector:
         return found
 
     def _collect(self, selected: SelectionSetNode, kinds: frozenset[str], found: Fields, visited: set[str]) -> None:
+        self.visited += len(selected.selections)
         for node in selected.selections:
             if not self._wanted(node.directives or ()):
                 continue

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 from graphql_schema.negotiation import Form, check_media_type
 from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
+from services.budget.till import DRY_RUN, Till, is_dry_run
 from services.catalogue import Client, Problem
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX
 from services.documents.known import Reference
@@ -34,6 +35,8 @@ class Asking:
     headers: Mapping[bytes, bytes]
     place: int | None = None
     """In a batch."""
+    till: Till | None = None
+    """Where it pays, once it is known who does."""
     changing: bool = False
     """Whether something may be changed from now on, so that it must not be broken off."""
 
@@ -66,16 +69,20 @@ class Asking:
         return key if key is None or self.place is None else f"{key}\n{self.place}"
 
     @property
+    def address(self) -> str:
+        """The network address that it comes from."""
+        address = self.scope.get("client")
+        return address[0] if address else ""
+
+    @property
     def presented(self) -> Presented:
         """What the request says of its caller."""
-        address = self.scope.get("client")
-        return Presented.of(self.scope["headers"], address[0] if address else "")
+        return Presented.of(self.scope["headers"], self.address)
 
     @property
     def client(self) -> Client:
         """The program on the other side."""
-        address = self.scope.get("client")
-        return Client(address[0] if address else "", self.headers.get(b"user-agent", b"").decode("latin-1"))
+        return Client(self.address, self.headers.get(b"user-agent", b"").decode("latin-1"))
 
 
 @dataclass(slots=True)
@@ -87,6 +94,10 @@ class GraphQLRequest:
     operation_name: str | None
     extensions: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
+    wants_cost: bool = False
+    """Whether the answer shall tell its price."""
+    dry: bool = False
+    """Whether it shall tell the price only."""
 
 
 @dataclass(slots=True)
@@ -123,6 +134,15 @@ async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> G
 
     Raises `bad_request`, `unsupported_media_type`, and `too_complex` for a batch that is too long.
     """
+    asked = await _read_parameters(asking, receive, batch)
+    if is_dry_run(asking.headers.get(DRY_RUN)):
+        for each in [asked] if isinstance(asked, GraphQLRequest) else asked:
+            if isinstance(each, GraphQLRequest):
+                each.dry = True
+    return asked
+
+
+async def _read_parameters(asking: Asking, receive: Receive, batch: int) -> GraphQLRequest | Batch:
     if not asking.is_post:
         return _of_query_string(asking.scope["query_string"])
     check_media_type(asking.headers.get(b"content-type", b""))
@@ -200,7 +220,8 @@ def parameters_of(found: Any) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
     if not isinstance(extensions, (dict, type(None))):
         raise Problem(BAD_REQUEST, "`extensions` must be an object.")
-    return GraphQLRequest(query, variables or {}, name or None, extensions or {}, reference)
+    wants_cost = extensions is not None and extensions.get("cost") is True
+    return GraphQLRequest(query, variables or {}, name or None, extensions or {}, reference, wants_cost)
 
 
 def is_deep(value: Any) -> bool:

@@ -30,6 +30,7 @@ from graphql_schema.plans import Locations, MutationPlan, MutationStep, ReadPlan
 from graphql_schema.schema import MAX_NODES
 from services.batching import ROWS
 from services.catalogue import Catalogue, Kind, Operation, Query, Relation, Resource, ResultModel, Selection
+from services.catalogue.costs import NODE_WEIGHT
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
 from services.catalogue.selections import (
@@ -116,6 +117,11 @@ class _DocumentPlan:
             nodes=[root.slot for root in roots if isinstance(root, NodesRoot)],
             rows=[root.key for root in roots if isinstance(root, RowRoot)],
             noted=",".join(shown),
+            weight=sum(
+                (each.cost if each is not None else NODE_WEIGHT)
+                for each, root in zip(called, roots, strict=True)
+                if not isinstance(root, Constant)
+            ),
         )  # fmt: skip
 
     def mutation(self, operation: OperationDefinitionNode) -> MutationPlan:

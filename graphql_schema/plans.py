@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,8 @@ class ReadPlan:
     nodes: Sequence[int]
     rows: Sequence[str]
     noted: str
+    weight: int
+    """Of the operations it calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,10 @@ class MutationPlan:
     """The fields of a mutation, one after the other; constants beside them."""
 
     steps: Sequence[MutationStep | Constant]
+
+
+def slots_of(plan: ReadPlan | MutationPlan) -> Iterable[Slot]:
+    """The slots of a plan, those of the rows that a mutation has written aside."""
+    if isinstance(plan, ReadPlan):
+        return plan.slots
+    return [slot for step in plan.steps if isinstance(step, MutationStep) for slot in step.slots]

@@ -29,6 +29,7 @@ from graphql_schema.references import Origin
 from graphql_schema.values import called_operations, named_errors, variable_places
 from services.auth.authentication import Authenticator
 from services.authorization import authorize
+from services.budget.till import Till
 from services.catalogue import Catalogue, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_DOCUMENT, VALIDATION_FAILED
 from services.documents.publishing import (
@@ -65,6 +66,12 @@ class _Direct:
     changing: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     idempotency_key: str | None = None
+    till: Till | None = None
+
+    @property
+    def address(self) -> str:
+        """The network address that it comes from."""
+        return self.caller.client.address
 
     @property
     def gateway(self) -> Any:

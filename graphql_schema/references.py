@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql_schema.documents import Documents
 from services.auth.authentication import Authenticator, Presented
+from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
 from services.documents.known import Bringer, KnownDocuments, Reference
@@ -33,6 +34,11 @@ class Origin(Protocol):
     """Where a request comes from, whatever it came by. `changing`: whether it may change something from now on."""
 
     changing: bool
+    till: Till | None
+
+    @property
+    def address(self) -> str:
+        """The network address that it comes from."""
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:

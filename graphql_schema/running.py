@@ -20,7 +20,10 @@ from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
 from services.authorization import may_read
+from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem, ResultModel
+from services.catalogue.batches import OPERATIONS
+from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
@@ -49,6 +52,8 @@ class Caller:
     authenticate: Callable[[], Awaitable[Actor]]
     idempotency_key: str | None = None
     """The header's."""
+    till: Till | None = None
+    """Where all of the operation is paid for."""
 
 
 @dataclass(slots=True)
@@ -61,21 +66,37 @@ class _Prepared:
     asked: bytes = b""
     problem: Problem | None = None
 
+    def cost(self) -> int:
+        """The price of the step."""
+        step, write = self.step, self.write
+        if isinstance(step, Constant):
+            return 0
+        given = write.data.get(OPERATIONS) if step.operation.entries and isinstance(write.data, Mapping) else None
+        entries = len(given) if isinstance(given, Sequence) else None
+        return write_cost(step.operation, write.shown, write.inputs, entries)
+
 
 def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
     """A slot's input, ready to be read with. Raises `validation_failed` and UnfitError."""
     return bind_input(slot.make(variables), slot.resource, gateway.cursors)
 
 
-async def read(
-    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, actor: Actor, variables: Variables, *,
-    at_once: bool,
-) -> Outcome | None:  # fmt: skip
-    """Answer a query; `fixed` are the inputs that are always the same, `at_once` as of the Reader.
+def fixed_cost(plan: ReadPlan, fixed: Sequence[Bound | None]) -> int | None:
+    """What a query costs, if that does not depend on the inputs of a call."""
+    rows = query_cost(plan.query)
+    return None if any(fixed[slot] is None for slot in rows.slots) else plan.weight + rows.points(fixed)
 
-    Raises `validation_failed` and UnfitError.
+
+async def read(
+    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, caller: Caller, variables: Variables, *,
+    cost: int | None, at_once: bool,
+) -> Outcome | None:  # fmt: skip
+    """Answer a query; `fixed` are the inputs that are always the same, `cost` what it costs if that is, too.
+
+    `at_once` as of the Reader. Raises `validation_failed`, UnfitError, and as `Till.pay`.
     """
     assert gateway.reader is not None
+    actor = caller.actor
     slots = [
         each if each is not None else bound(slot, variables, gateway)
         for each, slot in zip(fixed, plan.slots, strict=True)
@@ -85,6 +106,8 @@ async def read(
     if plan.nodes and not all(may_read(slots[slot].resources, actor) for slot in plan.nodes):
         return None
     observation.note(plan.noted, str(actor))
+    if caller.till is not None:
+        await caller.till.pay(plan.weight + query_cost(plan.query).points(slots) if cost is None else cost)
     try:
         data = await gateway.reader.read(plan.query, slots, actor, at_once=at_once)
     except NotCompiledError:
@@ -118,10 +141,12 @@ def _failed(plan: ReadPlan, error: Exception) -> Outcome:
 
 
 async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> Outcome | None:
-    """Do what a mutation says. Raises UnfitError before anything is done."""
+    """Do what a mutation says. Raises UnfitError, and as `Till.pay`, before anything is done."""
     prepared = _prepared(plan, gateway, caller, variables)
     if prepared is None:
         return None
+    if caller.till is not None:
+        await caller.till.pay(sum(each.cost() for each in prepared))
     observation.note_path("compiled")
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []

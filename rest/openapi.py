@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rest import oauth2
+from rest.openapi_budget import ABOUT_BUDGETS, BUDGET_HEADERS, with_budget_headers
 from rest.openapi_conditional import ETAG, HEADERS, PARAMETERS, RESPONSES, conditions, not_modified
 from rest.openapi_parameters import id_parameter, idempotency_key, parameters_of, search_schema
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
@@ -25,6 +26,7 @@ from services.catalogue.problems import (
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     PROBLEM_TYPES,
+    QUOTA_EXCEEDED,
     TOO_COMPLEX,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -53,14 +55,14 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
     examples = {each: f"#/components/examples/{each.code}" for each in PROBLEM_TYPES.values()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": _ABOUT},
+        "info": {"title": title, "version": version, "description": f"{_ABOUT}\n{ABOUT_BUDGETS}"},
         "servers": [{"url": "/"}],
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
             "schemas": {**schemas(catalogue), **_search_schemas(catalogue)},
             "parameters": {**PARAMETERS, **_parameters(catalogue)},
-            "headers": HEADERS,
+            "headers": {**HEADERS, **BUDGET_HEADERS},
             "responses": RESPONSES,
             "examples": {
                 each.code: {"summary": each.title, "value": problem_example(each)}
@@ -89,11 +91,13 @@ def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
         "summary": description.split(".")[0].split(":")[0],
         "description": description,
         "parameters": parameters,
-        "responses": {
-            **_successes(route),
-            **not_modified(route),
-            **failures([*problems, *malformed], has_body=route.method in ("POST", "PATCH")),
-        },
+        "responses": with_budget_headers(
+            {
+                **_successes(route),
+                **not_modified(route),
+                **failures([*problems, *malformed], has_body=route.method in ("POST", "PATCH")),
+            }
+        ),
         **({"deprecated": True} if route.operation is not None and route.operation.deprecated is not None else {}),
         "security": [] if open_to_all else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}],
     }
@@ -207,7 +211,7 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, NOT_ACCEPTABLE, INTERNAL_ERROR, UNAVAILABLE}:
+    for problem in {*problems, *more, NOT_ACCEPTABLE, QUOTA_EXCEEDED, INTERNAL_ERROR, UNAVAILABLE}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):

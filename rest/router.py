@@ -19,6 +19,7 @@ from rest.deprecation import watched
 from rest.idempotency import answer_again, idempotency_of
 from rest.links import page_links
 from rest.negotiation import Preference, negotiated
+from rest.paying import priced, till_of
 from rest.problems import problem_response
 from rest.query import parameters, refuse_rest
 from rest.reading import KEY, Parsed, Queries
@@ -27,6 +28,7 @@ from rest.searching import ACCEPT_QUERY, check_media_type
 from rest.writing import written
 from services import authorization
 from services.auth.authentication import Authenticator, Presented
+from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
@@ -98,10 +100,16 @@ def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoin
         preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
-        if route.operation is not None and not route.operation.is_read:
-            return await _write(route, queries, request, gateway, actor, prefix, preference)
-        assert queries is not None
-        return await _read(route, queries, request, gateway, actor)
+        till = till_of(route, request, gateway, actor)
+        try:
+            if route.operation is not None and not route.operation.is_read:
+                return await _write(route, queries, request, gateway, actor, till, prefix, preference)
+            assert queries is not None
+            return await _read(route, queries, request, gateway, actor, till)
+        except PricedError as found:
+            return priced(found.till)
+        except OverdrawnError as error:
+            raise error.problem from None
 
     return watched(route, endpoint)
 
@@ -119,12 +127,14 @@ async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
     return actor
 
 
-async def _read(route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor) -> Response:
+async def _read(
+    route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor, till: Till | None
+) -> Response:
     query, inputs = await _asked(route, queries, request)
     if route.relation is not None or not route.is_list:
         inputs = (_key(route, request), *inputs)
     expected = expected_of(request.scope["headers"])
-    found = (await gateway.read(query, inputs, actor))[KEY]
+    found = (await gateway.read(query, inputs, actor, till))[KEY]
     if found is not None and route.relation is not None:
         found = found[KEY]
     if found is None:
@@ -154,8 +164,8 @@ async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed
 
 
 async def _write(
-    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, prefix: str,
-    preference: Preference | None,
+    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, till: Till | None,
+    prefix: str, preference: Preference | None,
 ) -> Response:  # fmt: skip
     operation = route.operation
     assert operation is not None
@@ -170,7 +180,7 @@ async def _write(
         return written(route, request, prefix, result, preference)
 
     write = Write(key, data, query, inputs, expected, idempotency_of(request, shaped, preference))
-    result = await gateway.write(operation, actor, write, _client(request))
+    result = await gateway.write(operation, actor, write, _client(request), till)
     return answer_again(result) if isinstance(result, Answered) else shaped(result)
 
 

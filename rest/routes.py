@@ -30,6 +30,8 @@ class RestRoute:
     relation: Relation | None = None
     is_search: bool = False
     """Whether the arguments of a list come as a JSON body."""
+    weight: int = 1
+    """The operation's cost; below one row, that of getting the row."""
 
     @property
     def resource(self) -> Resource[Any] | None:
@@ -72,12 +74,20 @@ class RestRoute:
 
 
 def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
-    """Every derived route, fixed paths before those with a parameter; what is declared wins over a search."""
-    found = [RestRoute(METHODS[o.kind], f"/{o.address}", operation=o) for o in catalogue.operations.values()]
+    """Every derived route, fixed paths before those with a parameter."""
+    found = [
+        RestRoute(METHODS[o.kind], f"/{o.address}", operation=o, weight=o.cost) for o in catalogue.operations.values()
+    ]
     for resource in catalogue.resources.values():
-        if catalogue.get_of(resource) is not None:
+        getter = catalogue.get_of(resource)
+        if getter is not None:
             found += [
-                RestRoute("GET", f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}", relation=relation)
+                RestRoute(
+                    "GET",
+                    f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}",
+                    relation=relation,
+                    weight=getter.cost,
+                )
                 for relation in resource.relations.values()
                 if relation.many
             ]

@@ -20,10 +20,12 @@ from services import observation
 from services.audit.recording import Attempt, Audit
 from services.authorization import authorize, authorize_query, authorize_read
 from services.batching import run_batch
+from services.budget.till import Till
 from services.catalogue.actors import Actor, Client
 from services.catalogue.batches import Batch, EntryOutcome, parse_batch
 from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.catalogue import Catalogue
+from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
@@ -42,6 +44,7 @@ from services.storage.general import answer
 from services.storage.reader import Answer, NotCompiledError, Reader
 from services.storage.records import Records
 from services.storage.rows import check_placed, check_references, load_for, references
+from services.storage.shapes import bind
 
 NIL: Final = UUID(int=0)
 """Stands for a key that is not known yet."""
@@ -106,10 +109,18 @@ class Gateway:
         assert isinstance(found, kind)
         return found
 
-    async def read(self, query: Query, inputs: Sequence[Input], actor: Actor) -> Answer:
-        """Answer a query. Raises `unauthenticated`, `insufficient_scope`, `too_complex`, `validation_failed`."""
+    async def read(
+        self, query: Query, inputs: Sequence[Input], actor: Actor, till: Till | None = None
+    ) -> Answer:  # fmt: skip
+        """Answer a query, once it is paid for. Raises `unauthenticated`, `insufficient_scope`, `too_complex`,
+        `validation_failed`, and as `Till.pay`.
+        """
         authorize_query(query, actor)
         check_size(query, inputs)
+        if till is not None:
+            if till.dry:
+                bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will
+            await till.pay(till.weight + query_cost(query).points(inputs))
         if self.reader is not None:
             slots = None
             with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
@@ -145,21 +156,27 @@ class Gateway:
         return record
 
     async def write(
-        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None
+        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None, till: Till | None = None
     ) -> Result | Shown | Answered:
-        """Call an operation that changes something.
+        """Call an operation that changes something, once it is paid for.
 
         Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
-        was shaped of it. Raises the operation's Problems.
+        was shaped of it. Raises the operation's Problems, and as `Till.pay`.
         """
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
         if write.shown is not None and operation.kind is not Kind.BATCH:
             check_size(write.shown, (NIL, *write.inputs))
         given = write.data or b"{}"
+        data: InputModel | Batch
         if operation.kind is Kind.BATCH:
-            return await self._call(operation, actor, write, parse_batch(operation, given), client)
-        return await self._call(operation, actor, write, parse_input(operation.input or NoInput, given), client)
+            data = parse_batch(operation, given)
+        else:
+            data = parse_input(operation.input or NoInput, given)
+        if till is not None:
+            entries = len(data.entries) if isinstance(data, Batch) else None
+            await till.pay(write_cost(operation, write.shown, write.inputs, entries))
+        return await self._call(operation, actor, write, data, client)
 
     async def admit(
         self, operation: Operation, actor: Actor, client: Client | None = None, related: Iterable[Resource[Any]] = ()

@@ -10,13 +10,21 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 ReadPath: TypeAlias = Literal["compiled", "general"]
 """The two ways of a read: a compiled plan, or the resolvers."""
 
 MAX_NOTED: Final = 200
 """Characters of operations' names, beyond which no more are listed."""
+
+
+class Charged(Protocol):
+    """What a request was charged (services/budget/budget.py)."""
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The header fields that tell of it, names in lower case."""
+        ...
 
 
 @dataclass(slots=True)
@@ -33,6 +41,7 @@ class Observation:
     path: ReadPath | None = None
     deprecated: tuple[tuple[str, str], ...] = ()
     """What was used though it is deprecated: the face and the member, each once."""
+    charged: Charged | None = None
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -103,3 +112,10 @@ def note_deprecated(face: str, members: Iterable[str]) -> None:
     if observation is not None:
         used = (*observation.deprecated, *((face, each) for each in members))
         observation.deprecated = tuple(dict.fromkeys(used))
+
+
+def note_charge(charged: Charged) -> None:
+    """Say what the request was charged, or refused for."""
+    observation = current()
+    if observation is not None:
+        observation.charged = charged

@@ -48,6 +48,8 @@ def explain(
         for route in rest_routes(catalogue):
             if route.relation is not None and not route.is_search:
                 console.print(f"relation: {route.method} {settings.API_V1_STR}{route.path}")
+        weights = [f"{each.name} {each.cost}" for each in catalogue.operations.values() if each.cost != 1]
+        console.print(f"cost: 1 point each, but {', '.join(weights)}; and what is asked for (docs/budget.md)")
         for seam in catalogue.seams:
             console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
         return
@@ -99,7 +101,7 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         ("policy", _policy(operation)),
         ("problems", ", ".join(f"{each.code} ({each.status})" for each in operation.problems) or "none"),
         ("events", ", ".join(operation.emits) or "none"),
-        ("cost", str(operation.cost)),
+        ("cost", _cost(operation)),
         ("SQL", _statements(operation)),
     ]
     resource = operation.resource
@@ -108,6 +110,13 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         found.insert(8, ("sorts", ", ".join(resource.sorts)))
         found.insert(9, ("search", ", ".join(resource.search) or "none"))
     return found
+
+
+def _cost(operation: Operation) -> str:
+    points = f"{operation.cost} point{'s' if operation.cost != 1 else ''}"
+    if not isinstance(operation.result, Resource) or operation.scope is None:
+        return points
+    return f"{points}, and what is asked for {'in the list' if operation.kind is Kind.LIST else 'below the row'}"
 
 
 def _statements(operation: Operation) -> str:

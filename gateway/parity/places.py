@@ -26,6 +26,7 @@ _NEEDED: Final[dict[str, Any]] = {
     # Nothing may run out or be held up while it lasts, and hashing is not what is to be proved.
     "ACCESS_TOKEN_EXPIRE_MINUTES": 100_000, "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000/minute",
     "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000/minute", "PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64,
+    "BUDGET_PER_MINUTE": 0, "BUDGET_ANONYMOUS_PER_MINUTE": 0,
     "LOG_LEVEL": "ERROR", "SECRET_KEY": "signs what lives as long as the proof",
 }  # fmt: skip
 

@@ -27,6 +27,9 @@ from services.workspaces.operations import open_workspace, personal_slug
 
 log = structlog.get_logger(__name__)
 
+HASHING = 50
+"""Points of one password hash: it takes about as long as fifty small requests."""
+
 _CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
 login_form = Seam(
@@ -45,7 +48,7 @@ async def _end(call: Call, session: Session) -> None:
 delete_session = sessions.delete(before=_end)
 
 
-@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3)
+@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3, cost=HASHING)
 async def create_user(call: Call, data: UserRegister) -> User:
     """Sign up: make an account, and a personal workspace for it."""
     await call.part(SignInThrottle).address(call.client.address)
@@ -66,7 +69,14 @@ async def register(call: Call, data: UserRegister) -> User:
     return user
 
 
-@procedure("auth/login", scope=None, problems=[INVALID_CREDENTIALS, *_CROWDED], emits="session.created", statements=4)
+@procedure(
+    "auth/login",
+    scope=None,
+    problems=[INVALID_CREDENTIALS, *_CROWDED],
+    emits="session.created",
+    statements=4,
+    cost=HASHING,
+)
 async def login(call: Call, data: LoginInput) -> TokenPair:
     """Sign in with user name or e-mail address and password."""
     scopes = _granted(call, data.scope)
@@ -132,6 +142,7 @@ async def logout_all(call: Call) -> None:
     problems=_CROWDED,
     emits="user.password_changed",
     statements=4,
+    cost=2 * HASHING,
 )
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
     """Change the password. All other sessions of the user end."""

@@ -23,6 +23,8 @@ class Actor:
     key_id: UUID | None = None
     workspace_id: UUID | None = None
     """The workspace that the credential is bound to, if it is bound to one."""
+    budget: int | None = None
+    """Points a minute that the credential has of its own, within its user's, if it has."""
 
     @property
     def is_anonymous(self) -> bool:

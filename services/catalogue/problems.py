@@ -301,6 +301,14 @@ TOO_MANY_REQUESTS: Final = ProblemType(
     "Too many attempts.",
     "Wait for the number of seconds in `retry_after` (also the header `Retry-After`) and try again.",
 )
+QUOTA_EXCEEDED: Final = ProblemType(
+    "quota_exceeded",
+    429,
+    "The budget is used up.",
+    "The request costs more points (`cost`) than the caller's budget has left (`left`), so nothing of it was done. The "
+    "budget refills all the time: wait for the number of seconds in `retry_after` (also the header `Retry-After`), or "
+    "ask for less at once. `policy` names the budget, as the headers `RateLimit-Policy` and `RateLimit` do.",
+)
 INTERNAL_ERROR: Final = ProblemType(
     "internal_error",
     500,

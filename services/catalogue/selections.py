@@ -191,6 +191,8 @@ class Query:
     """Whatever rows are read of through relations, as they come."""
     resources: tuple[Resource[Any], ...] = field(init=False)
     """The resources of the roots, nodes aside, and these."""
+    cost: Any = field(init=False, default=None)
+    """What `query_cost` of costs.py has found."""
 
     def __post_init__(self) -> None:
         parts = tuple(_parts(self.roots))

@@ -33,10 +33,13 @@ class ApiKey(Base):
     rotated_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    budget_per_minute: Mapped[int | None]
+    """Points, of its user's."""
 
     __table_args__ = (
         UniqueConstraint("secret_hash", info={"public": _RANDOM}),
         UniqueConstraint("previous_hash", info={"public": _RANDOM}),
         CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
+        CheckConstraint("budget_per_minute > 0", "budget", info={"fields": ["budget_per_minute"]}),
         CheckConstraint("(previous_hash is null) = (previous_until is null)", "previous"),
     )

@@ -11,6 +11,7 @@ from services.auth.config import AuthConfig
 from services.auth.operations import end_session
 from services.auth.revocations import Revocations
 from services.auth.tokens import Tokens
+from services.budget.budget import Budget
 from services.catalogue import Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
 from services.keys.introspection import introspected
@@ -45,11 +46,12 @@ async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
     """Make an API key that acts as the caller, with scopes that the caller has. Its secret is shown this once."""
     _check_scopes(call, data.scopes)
     _check_future(call, data.expires_at)
+    _check_budget(call, data.budget_per_minute)
     secret = new_secret()
     key = ApiKey(
         id=new_key(), user_id=call.user_id, workspace_id=data.workspace_id, name=data.name, hint=hint_of(secret),
         scopes=sorted(set(data.scopes)), networks=data.networks, secret_hash=hash_of(secret), created_at=call.now,
-        expires_at=data.expires_at,
+        expires_at=data.expires_at, budget_per_minute=data.budget_per_minute,
     )  # fmt: skip
     call.session.add(key)
     await check_placed(call, api_keys, key)
@@ -108,6 +110,12 @@ def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
 def _check_future(call: Call, expires_at: datetime | None) -> None:
     if expires_at is not None and expires_at <= call.now:
         raise Problem.field("expires_at", "range", "This is over already.")
+
+
+def _check_budget(call: Call, per_minute: int | None) -> None:
+    most = call.part(Budget).config.per_minute
+    if per_minute is not None and most and per_minute > most:
+        raise Problem.field("budget_per_minute", "range", f"Nobody has more than {most} points a minute.")
 
 
 def _make_known(call: Call, key: ApiKey) -> None:

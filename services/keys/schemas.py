@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from services.catalogue import Identifier, InputModel, Instant, ReadModel, ResultModel
+from services.catalogue import Identifier, InputModel, Instant, Int32, ReadModel, ResultModel
+from services.catalogue.scalars import INT32
 from services.users.schemas import UserID
 from services.workspaces.schemas import WorkspaceID
 
@@ -44,6 +45,14 @@ Networks = Annotated[
     ),
 ]  # fmt: skip
 ExpiresAt = Annotated[Instant, Field(description="When it ends by itself.", examples=["2035-01-31T12:00:00Z"])]
+BudgetPerMinute = Annotated[
+    int,
+    Field(
+        ge=1, le=INT32[1], examples=[6000],
+        description="Points it may spend in a minute, out of its maker's budget and not more than that; as many as its "
+        "maker if left out.",
+    ),
+]  # fmt: skip
 GivenToken = Annotated[
     SecretStr, Field(max_length=4_096, description="An access token, a refresh token or an API key.")
 ]
@@ -69,6 +78,9 @@ class ApiKeyRead(ReadModel):
     previous_until: Instant | None = Field(description="Until when the secret before the last rotation is good.")
     last_used_at: Instant | None = Field(description="When it was last used, to half a minute.")
     expires_at: Instant | None = Field(description="When it ends by itself.")
+    budget_per_minute: Int32 | None = Field(
+        description="Points it may spend in a minute, out of its user's budget; null: as many as its user."
+    )
 
 
 class ApiKeyCreate(InputModel):
@@ -81,6 +93,7 @@ class ApiKeyCreate(InputModel):
     )
     expires_at: ExpiresAt | None = None
     networks: Networks = Field(default=[])
+    budget_per_minute: BudgetPerMinute | None = None
 
 
 class ApiKeyRotate(InputModel):

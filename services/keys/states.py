@@ -47,7 +47,7 @@ class ApiKeys:
         key: ApiKey = row[0]
         actor = Actor(
             key.user_id, None, frozenset(key.scopes) & self.scopes, row.is_superuser and key.workspace_id is None,
-            key.id, key.workspace_id,
+            key.id, key.workspace_id, key.budget_per_minute,
         )  # fmt: skip
         until = _seconds([key.expires_at, None if row.is_current else key.previous_until])
         standings = (self.memory.standing(key.id), self.memory.standing(key.user_id))

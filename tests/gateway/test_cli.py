@@ -73,6 +73,7 @@ def test_explain_lists_every_operation_and_every_seam(no_servers: dict[str, str]
     archive = "archive_item POST /api/v1/items/{id}/archive mutation archiveItem items:write"
     assert rows["archive_item"].split() == archive.split()
     assert rows["login"].endswith("open to everybody")
+    assert "create_user 50, login 50, change_password 100" in rows["cost:"]
     assert [line for line in lines if line.startswith("rest: POST /auth/login is written by hand: ")]
 
 

@@ -55,6 +55,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "PASSWORD_HASH_TIME_COST": str(settings.PASSWORD_HASH_TIME_COST),
         "PASSWORD_HASH_MEMORY_KIB": str(settings.PASSWORD_HASH_MEMORY_KIB),
         "LOGIN_ATTEMPTS_PER_ACCOUNT": settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
+        "BUDGET_PER_MINUTE": str(settings.BUDGET_PER_MINUTE),
+        "BUDGET_ANONYMOUS_PER_MINUTE": str(settings.BUDGET_ANONYMOUS_PER_MINUTE),
         "LOGIN_ATTEMPTS_PER_ADDRESS": settings.LOGIN_ATTEMPTS_PER_ADDRESS,
     }
     return {**kept, **values}

@@ -1,0 +1,32 @@
+"""REST at the till: who pays for a request, and how a dry run is answered."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rest.routes import RestRoute
+from services.budget.budget import Budget
+from services.budget.till import DRY_RUN, Till, is_dry_run
+from services.catalogue import Actor
+from services.execution import Gateway
+
+
+def till_of(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Till | None:
+    """Where a request pays; None where nobody has a budget. Raises as `is_dry_run`."""
+    budget = gateway.part(Budget)
+    dry = False
+    for name, value in request.scope["headers"]:
+        if name == DRY_RUN:
+            dry = is_dry_run(value)
+            break  # the first of several fields of one name counts
+    if not budget.is_on and not dry:
+        return None
+    client = request.scope.get("client")
+    return Till(budget, "rest", actor, client[0] if client else "", route.weight, dry)
+
+
+def priced(till: Till) -> Response:
+    """The answer to a dry run."""
+    return Response(orjson.dumps(till.told()), 200, None, "application/json")

@@ -1,0 +1,274 @@
+"""One budget of points for each caller, whichever face or worker is asked.
+
+A caller is a user, an API key that has a budget of its own (and draws on its user's as well, so that no number of keys
+is more than one user), or, where nobody is signed in, a network address. Their buckets are in Redis. A worker takes
+points of a bucket before it spends them, the price of the request at hand and a lease for those to come, so what all
+workers spend together is never more than the bucket has given. docs/budget.md says what that means for a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import ceil
+from time import monotonic
+from typing import Final, Protocol
+
+import structlog
+
+from services import observation
+from services.auth.throttle import network_of
+from services.budget.buckets import LocalBucket, SharedBuckets
+from services.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
+from services.catalogue.actors import Actor
+from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
+from services.storage.breaker import RedisSilentError
+
+log = structlog.get_logger(__name__)
+
+_HEARSAY_SECONDS: Final = 1.0
+"""For how long a worker refuses on its own, once Redis has refused as much."""
+
+_network = lru_cache(maxsize=4096)(network_of)
+
+
+class Meter(Protocol):
+    """Who counts what is charged, for the operator."""
+
+    def charged(self, face: str, points: int) -> None:
+        """Points were charged."""
+        ...
+
+    def refused(self, face: str) -> None:
+        """A request was refused."""
+        ...
+
+    def local(self, face: str) -> None:
+        """A worker decided without Redis."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """What a worker knows of one bucket: points that it may spend until then, and what was left behind."""
+
+    known_by: Hashable
+    key: str
+    policy: BudgetPolicy
+    points: int = 0
+    until: float = 0.0
+    left: float = 0.0
+    left_at: float | None = None
+    refused: int = 0
+    """The least price that Redis has refused, and until when that counts."""
+    refused_until: float = 0.0
+    local: LocalBucket | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def remaining(self) -> int:
+        """Points left, as far as it is known here."""
+        left = int(self.points + self.left if self.local is None else self.local.points)
+        return max(0, left)
+
+    def left_in_bucket(self, now: float) -> float:
+        """What should be left in the shared bucket by now; all of it if it was never asked."""
+        if self.left_at is None:
+            return self.policy.quota
+        return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
+
+    def give_back(self, points: int) -> None:
+        """Points that were paid for nothing."""
+        if self.local is not None:
+            self.local.points += points
+        else:
+            self.points += points
+
+
+@dataclass(slots=True)
+class Charge:
+    """What a request was charged, and the buckets it was charged to, the narrowest first. `wait`: it was refused."""
+
+    points: int
+    accounts: tuple[Account, ...]
+    wait: int = 0
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `X-Request-Cost`."""
+        cost = (b"x-request-cost", b"%d" % self.points)
+        if len(self.accounts) == 1:
+            (account,) = self.accounts
+            return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
+        policies = b", ".join([each.policy.shown for each in self.accounts])
+        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in self.accounts])
+        return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
+
+    def told(self) -> dict[str, int]:
+        """The narrowest budget: its limit, what is left of it, and the seconds until it is full again."""
+        account = min(self.accounts, key=lambda each: each.remaining)
+        left = account.remaining
+        return {"limit": account.policy.quota, "left": left, "reset": self.wait or account.policy.reset(left)}
+
+
+@dataclass(slots=True)
+class Budget:
+    """Charges callers. `clock` is monotonic, in seconds."""
+
+    config: BudgetConfig
+    buckets: SharedBuckets
+    meter: Meter | None = None
+    clock: Callable[[], float] = monotonic
+    _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
+    _local: bool = field(init=False, default=False)
+    _workers: int = field(init=False, default=1)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody has a budget."""
+        return bool(self.config.per_minute or self.config.anonymous_per_minute)
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def charge_lease(self, actor: Actor, price: int, face: str) -> Charge | None:
+        """Charge a user whose lease covers the price, which is the usual case; None where it is another."""
+        account = self._accounts.get(actor.user_id)
+        if account is None or actor.budget is not None or account.points < price or self.clock() >= account.until:
+            return None
+        account.points -= price
+        charge = Charge(price, (account,))
+        observation.note_charge(charge)
+        if self.meter is not None:
+            self.meter.charged(face, price)
+        return charge
+
+    async def charge(self, actor: Actor, address: str, price: int, face: str) -> Charge | None:
+        """Charge a caller, of this network address, before anything is done for them; None if they have no budget.
+
+        Noted for the answer's header fields. Raises `quota_exceeded` when there is not enough left, and `too_complex`
+        when there never will be.
+        """
+        accounts = self._accounts_of(actor, address)
+        if not accounts:
+            return None
+        charge = Charge(price, accounts)
+        observation.note_charge(charge)
+        paid: list[Account] = []
+        for account in accounts:
+            try:
+                await self._pay(account, price, face)
+            except Problem as problem:
+                for each in paid:
+                    each.give_back(price)
+                charge.points, charge.wait = 0, problem.retry_after or 0
+                if self.meter is not None:
+                    self.meter.refused(face)
+                raise
+            paid.append(account)
+        if self.meter is not None:
+            self.meter.charged(face, price)
+        return charge
+
+    def _accounts_of(self, actor: Actor, address: str) -> tuple[Account, ...]:
+        config = self.config
+        if actor.user_id is None:
+            if not config.anonymous_per_minute:
+                return ()
+            network = _network(address)
+            return (self._account(network, f"net:{network}", "anonymous", config.anonymous_per_minute),)
+        users: tuple[Account, ...] = ()
+        if config.per_minute:
+            users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", config.per_minute),)
+        if actor.budget is None or actor.key_id is None:
+            return users
+        own = min(actor.budget, config.per_minute or actor.budget)
+        return (self._account(actor.key_id, f"key:{actor.key_id.hex}", "key", own), *users)
+
+    def _account(self, known_by: Hashable, key: str, name: str, per_minute: int) -> Account:
+        found = self._accounts.get(known_by)
+        if found is None:
+            policy = budget_policy(name, per_minute, self.config.burst_seconds)
+            found = self._accounts[known_by] = Account(known_by, key, policy)
+            if len(self._accounts) > self.config.remembered:
+                self._accounts.popitem(last=False)
+        return found
+
+    async def _pay(self, account: Account, price: int, face: str) -> None:
+        """Pay from a lease, or by asking for another. Raises as `charge`."""
+        if account.points >= price and self.clock() < account.until:
+            account.points -= price
+            return
+        if price > account.policy.quota:
+            quota = account.policy.quota
+            raise Problem(
+                TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
+                limit=quota,
+            )  # fmt: skip
+        if account.local is not None and account.lock.locked():
+            # Somebody waits for Redis, which was silent: others need not.
+            self._pay_locally(account, price, face)
+            return
+        async with account.lock:
+            now = self.clock()
+            if account.points >= price and now < account.until:
+                account.points -= price
+            elif now < account.refused_until and price >= account.refused:
+                raise _exceeded(account, price, (price - account.left_in_bucket(now)) / account.policy.rate)
+            else:
+                await self._take(account, price, now, face)
+
+    async def _take(self, account: Account, price: int, now: float, face: str) -> None:
+        back, account.points = account.points, 0
+        try:
+            lease = self.config.lease_seconds > 0
+            taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
+        except RedisSilentError:
+            # What was offered back may have arrived, so it is not spent here.
+            self._note_local(True)
+            self._pay_locally(account, price, face)
+            return
+        self._note_local(False)
+        if account.known_by in self._accounts:
+            # Those whose bucket was asked last are forgotten last.
+            self._accounts.move_to_end(account.known_by)
+        self._workers, account.local = taken.workers, None
+        account.left, account.left_at = taken.left, now
+        if taken.paid:
+            # Well within the time for which the bucket keeps book of it.
+            account.points = taken.leased
+            account.until = now + min(self.config.lease_seconds, account.policy.window / 2)
+            return
+        wait = (price - taken.left) / account.policy.rate
+        account.refused, account.refused_until = price, now + min(wait, _HEARSAY_SECONDS)
+        raise _exceeded(account, price, wait)
+
+    def _pay_locally(self, account: Account, price: int, face: str) -> None:
+        now, policy = self.clock(), account.policy
+        if self.meter is not None:
+            self.meter.local(face)
+        if account.local is None:
+            workers, left = self._workers, account.left_in_bucket(now)
+            account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
+        wait = account.local.take(price, now)
+        if wait:
+            raise _exceeded(account, price, wait)
+
+    def _note_local(self, local: bool) -> None:
+        if local is not self._local:
+            self._local = local
+            if local:
+                log.warning("budget_local", consequence="each worker counts its share of the budgets by itself")
+            else:
+                log.info("budget_shared_again")
+
+
+def _exceeded(account: Account, price: int, wait: float) -> Problem:
+    seconds, left = max(1, ceil(wait)), account.remaining
+    return Problem(
+        QUOTA_EXCEEDED,
+        f"This costs {price:,} points, of which {left:,} are left. Try again in {seconds} seconds.",
+        retry_after=seconds, cost=price, left=left, policy=account.policy.name,
+    )  # fmt: skip
