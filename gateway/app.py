@@ -52,9 +52,10 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     middleware = middleware_stack(
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
-        server_timing=not settings.is_production, write=write_problem,
+        server_timing=not settings.is_production, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS,
+        limits=settings.limits, write=write_problem,
     )  # fmt: skip
-    rest = RestRouter(catalogue, settings.API_V1_STR)
+    rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     app = Application(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
@@ -84,7 +85,8 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(
-        build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
+        build_schema(catalogue, suggestions=suggestions, limits=settings.limits), catalogue, suggestions=suggestions,
+        page=page, limits=settings.limits,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT,
     )  # fmt: skip
 
@@ -103,7 +105,7 @@ def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue) -> No
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
             app.openapi_schema = openapi_document(
-                catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=prefix
+                catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=prefix, limits=settings.limits
             )
         return app.openapi_schema
 

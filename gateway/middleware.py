@@ -2,7 +2,7 @@
 
 `middleware_stack` gives them in their order. From the outside in: the frame (request id, observation, headers, access
 line), so that everything below can name the request, every answer has the headers, and the line the final status; CORS;
-the net for unexpected exceptions; then what amends or refuses a request before it reaches a face.
+the deadline; the net for unexpected exceptions; then what amends or refuses a request before it reaches a face.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.access_log import logged_path
 from gateway.bodies import BodyGuard
 from gateway.cors import Cors
+from gateway.deadline import RequestDeadline
 from gateway.frame import RequestFrame
 from rest.problems import problem_response
 from services import observation
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.problems import INTERNAL_ERROR, Problem
 
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
@@ -43,6 +45,8 @@ def middleware_stack(
     slash_prefixes: Sequence[str],
     cors_origins: Sequence[str] = (),
     server_timing: bool = False,
+    timeout_seconds: float | None = None,
+    limits: Limits = DEFAULTS,
     write: ProblemWriter = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
@@ -62,9 +66,10 @@ def middleware_stack(
     return [
         Middleware(RequestFrame, server_timing=server_timing),
         *([cors] if cors_origins else []),
+        *([Middleware(RequestDeadline, seconds=timeout_seconds, write=write)] if timeout_seconds else []),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
-        Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write),
+        Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits),
     ]
 
 

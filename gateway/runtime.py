@@ -23,6 +23,7 @@ from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
+from services.concurrency import Concurrency
 from services.execution import Gateway
 from services.keys.states import ApiKeys
 from services.storage.breaker import Breaker
@@ -43,7 +44,10 @@ async def open_gateway(
     database = database or Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
     prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
     reads = reads or ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
-    reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT)
+    limits = settings.limits
+    reader = Reader(
+        reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.page_size
+    )
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
@@ -59,12 +63,12 @@ async def open_gateway(
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database),
+        Audit(catalogue, database), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
     ]  # fmt: skip
     try:
         async with heard_revocations(redis, memory):
             named = {type(part): part for part in parts}
-            yield Gateway(catalogue, database, cursors, reader if settings.COMPILED_READS else None, named)
+            yield Gateway(catalogue, database, cursors, reader if settings.COMPILED_READS else None, limits, named)
     finally:
         await revocations.close()
         await redis.aclose()

@@ -19,11 +19,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import SettingsError
+from gateway.limits import LimitSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 
 __all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
@@ -69,7 +70,7 @@ def _split_list(value: object) -> object:
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Every setting of the gateway; the only reader of the environment and of `.env`."""
 
     model_config = SettingsConfigDict(
@@ -109,7 +110,6 @@ class Settings(BaseSettings):
 
     BACKEND_CORS_ORIGINS: TextList = []
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
-    MAX_BODY_BYTES: PositiveInt = 1_048_576
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False

@@ -33,12 +33,8 @@ from graphql import (
 )
 
 from services.catalogue import Problem
-from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_ROWS
+from services.catalogue.limits import DEFAULTS, MAX_ROWS, Limits
 from services.catalogue.problems import TOO_COMPLEX
-
-MAX_QUERIES: Final = 50
-MAX_MUTATIONS: Final = 20
-"""Fields at the top of a document."""
 
 _SIZES: Final = ("first", "ids")
 """Arguments that say how much is asked for."""
@@ -48,16 +44,17 @@ _CONNECTION_PARTS: Final = ("Connection", "Edge")
 
 
 def check_complexity(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> None:
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any],
+    limits: Limits = DEFAULTS,
+) -> None:  # fmt: skip
     """Raises `too_complex` when the operation has too many fields at the top, or could ask for too many rows."""
-    scale = _Scale(schema, document, operation, variables)
-    most = MAX_MUTATIONS if operation.operation is OperationType.MUTATION else MAX_QUERIES
+    scale = _Scale(schema, document, operation, variables, limits)
+    most = limits.mutation_fields if operation.operation is OperationType.MUTATION else limits.query_fields
     if scale.fields(operation.selection_set) > most:
         raise Problem(TOO_COMPLEX, f"There are at most {most} fields at the top of this operation.")
-    root = schema.get_root_type(operation.operation)
-    if root is not None and scale.rows(operation.selection_set, root) > MAX_ROWS:
-        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
+    root, rows = schema.get_root_type(operation.operation), min(limits.rows, MAX_ROWS)
+    if root is not None and scale.rows(operation.selection_set, root) > rows:
+        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {rows:,} rows.")
 
 
 def size_variables(operation: OperationDefinitionNode, document: DocumentNode) -> tuple[str, ...]:
@@ -94,8 +91,9 @@ class _Scale:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
+        limits: Limits = DEFAULTS,
     ) -> None:
-        self.schema, self.variables = schema, variables
+        self.schema, self.variables, self.limits = schema, variables, limits
         self.defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
         self.fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
@@ -151,7 +149,8 @@ class _Scale:
         given = {each.name.value: each.value for each in node.arguments or ()}
         if kind.name.endswith("Connection") and not _is_row(kind):
             value = self._value(given.get("first"))
-            return min(max(value, 1), MAX_LIMIT) if isinstance(value, int) else DEFAULT_LIMIT
+            usual, most = self.limits.usual_page, self.limits.page_size
+            return min(max(value, 1), most) if isinstance(value, int) else usual
         if "ids" in given:
             listed = given["ids"]
             value = listed.values if isinstance(listed, ListValueNode) else self._value(listed)

@@ -22,7 +22,17 @@ from graphql_schema.values import called_operations, input_problem, literal_erro
 from services import observation
 from services.auth.authentication import Authenticator
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
-from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, VALIDATION_FAILED
+from services.catalogue.limits import Limits
+from services.catalogue.problems import (
+    BAD_REQUEST,
+    INVALID_TOKEN,
+    METHOD_NOT_ALLOWED,
+    TOO_MANY_REQUESTS,
+    VALIDATION_FAILED,
+)
+
+_BY_HTTP = (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS)
+"""What is refused by HTTP too, whatever the client accepts: a credential that is worth nothing, say."""
 
 
 class GraphQLEndpoint:
@@ -41,11 +51,14 @@ class GraphQLEndpoint:
         plans: int,
         plan_on_sight: int,
         page: Callable[[Request], Response | None],
+        limits: Limits,
     ) -> None:
-        self._schema, self._catalogue, self._page = schema, catalogue, page
+        self._schema, self._catalogue, self._page, self._limits = schema, catalogue, page, limits
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
-        self._documents = Documents(self._core, suggestions=suggestions)
-        self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
+        self._documents = Documents(self._core, suggestions=suggestions, limits=limits)
+        self._compiled = CompiledOperations(
+            self._core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and POST."""
@@ -74,13 +87,13 @@ class GraphQLEndpoint:
                 return Answer(outcome.body, typed, 200, outcome.headers)
             observation.note_path("general")
             context = await self._context(asking, asked)
+            with asking.slot(context.actor):
+                return await self._run(asked, context, typed)
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except Problem as problem:
-            # A credential that is worth nothing is refused by HTTP too, whatever the client accepts.
-            by_http = typed or problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED)
+            by_http = typed or problem.type in _BY_HTTP
             return _refusal(problem, typed, problem.type.status if by_http else 200)
-        return await self._run(asked, context, typed)
 
     async def _run_compiled(self, asking: Asking, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
@@ -99,7 +112,8 @@ class GraphQLEndpoint:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
         caller = Caller(await authenticate(), asking.client, authenticate)
-        return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
+        with asking.slot(caller.actor):
+            return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
     def _compile(self, asked: GraphQLRequest) -> CompiledOperation | None:
         prepared = self._documents.prepare(asked.query)
@@ -125,7 +139,7 @@ class GraphQLEndpoint:
 
         context = Context(gateway, actor, asking.client, document, authenticate)
         await self._check_values(context, called, prepared, operation, asked)
-        check_complexity(self._core, document, operation, asked.variables)
+        check_complexity(self._core, document, operation, asked.variables, self._limits)
         return context
 
     async def _run(self, asked: GraphQLRequest, context: Context, typed: bool) -> Answer:
@@ -156,7 +170,7 @@ class GraphQLEndpoint:
         Who may not call an operation is told that instead, as on the other face.
         """
         assert prepared.document is not None
-        errors = variable_errors(self._core, prepared.document, operation, asked.variables)
+        errors = variable_errors(self._core, prepared.document, operation, asked.variables, self._limits)
         if prepared.values:
             errors += literal_errors(self._core, prepared.document, prepared.values, asked.variables)
         if errors:

@@ -14,6 +14,7 @@ from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
 from services.authorization import authorize_read
 from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue.limits import Limits
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType
@@ -34,8 +35,8 @@ strawberry.interface(Node, description="Something with an identifier, which `nod
 class Types:
     """Makes the types once, and wraps records in them."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+        self.catalogue, self.limits = catalogue, limits
         self._classes = {each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()}
         self._connections: dict[Resource[Any], Any] = {}
         self._results: dict[type[ResultModel], Any] = {}
@@ -89,7 +90,11 @@ class Types:
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
             authorize_read(target, info.context.actor)
-            arguments, loaders, key = read_arguments(target, values), info.context.loaders, node.record["id"]
+            arguments, loaders, key = (
+                read_arguments(target, values, self.limits),
+                info.context.loaders,
+                node.record["id"],
+            )
             try:
                 page = await loaders.page(relation, key, arguments)
             except Problem as problem:
@@ -99,7 +104,7 @@ class Types:
 
         return field(
             relation.name, nullable(self._connections[target]), f"The {words}, a page at a time.", many,
-            list_parameters(target),
+            list_parameters(target, self.limits),
         )  # fmt: skip
 
 

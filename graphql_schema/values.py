@@ -39,6 +39,7 @@ from graphql import (
 from graphql_schema.fields import parts_of
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Problem
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, fields_of, parse_input
 from services.catalogue.naming import camel
 from services.catalogue.problems import MAX_ERRORS, FieldError
@@ -46,18 +47,17 @@ from services.catalogue.scalars import FieldType
 
 Path = tuple[str | int, ...]
 
-MAX_OBJECTS = 1_000
-"""Input objects in the variables of a request: making them costs more than refusing them."""
-
 _NO_CHOICE: Mapping[str, Any] = {}
 """Stands for a name that is no member of an enum: no enum takes an object."""
 
 
 def variable_errors(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> list[FieldError]:
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any],
+    limits: Limits = DEFAULTS,
+) -> list[FieldError]:  # fmt: skip
     """What is wrong with the values of an operation's variables, at the arguments that they are used in."""
-    places, budget = _Places(), count(1)
+    # Making input objects costs more than refusing them.
+    places, budget = _Places(), iter(range(limits.input_objects))
     visit(operation, places)
     found: list[FieldError] = []
     for definition in operation.variable_definitions or ():
@@ -69,7 +69,7 @@ def variable_errors(
             try:
                 found += islice(_faults(variables.get(name), kind, path, budget), MAX_ERRORS - len(found))
             except _TooManyError:
-                return [FieldError(path, "length", f"This should hold at most {MAX_OBJECTS} objects.")]
+                return [FieldError(path, "length", f"This should hold at most {limits.input_objects} objects.")]
     return found or _null_errors(schema, document, operation, variables)
 
 
@@ -117,7 +117,7 @@ def _faults(value: Any, kind: Any, path: Path, budget: Iterator[int]) -> Iterato
         for index, each in enumerate(value if isinstance(value, list) else [value]):
             yield from _faults(each, kind.of_type, (*path, index), budget)
     elif is_input_object_type(kind):
-        if next(budget) > MAX_OBJECTS:
+        if next(budget, None) is None:
             raise _TooManyError
         yield from _object_faults(value, kind, path, budget)
     elif is_leaf_type(kind):

@@ -12,9 +12,11 @@ from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Resource
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import camel, pascal
 from services.catalogue.problems import (
     BAD_REQUEST,
+    DEADLINE_EXCEEDED,
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_TOKEN,
@@ -22,9 +24,11 @@ from services.catalogue.problems import (
     PAYLOAD_TOO_LARGE,
     PROBLEM_TYPES,
     TOO_COMPLEX,
+    TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
+    URI_TOO_LONG,
     VALIDATION_FAILED,
     ProblemType,
 )
@@ -32,11 +36,13 @@ from services.catalogue.problems import (
 _JSON: Final = "application/json"
 
 
-def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: str) -> dict[str, Any]:
+def openapi_document(
+    catalogue: Catalogue, *, title: str, version: str, prefix: str, limits: Limits = DEFAULTS
+) -> dict[str, Any]:
     """The document, ready for JSON. `prefix` is where the API is mounted (`/api/v1`)."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in sorted(rest_routes(catalogue), key=lambda route: route.path):
-        paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(catalogue, route)
+        paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(route, limits)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,7 +55,7 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "paths": dict(paths),
         "components": {
             "schemas": schemas(catalogue),
-            "parameters": _parameters(catalogue),
+            "parameters": _parameters(catalogue, limits),
             "examples": {
                 each.code: {"summary": each.title, "value": problem_example(each)} for each in PROBLEM_TYPES.values()
             },
@@ -58,11 +64,11 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
     }
 
 
-def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
+def _operation(route: RestRoute, limits: Limits) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
     if route.resource is not None and route.shows_selection:
-        named = parameters_of(route.resource, is_list=route.is_list)
+        named = parameters_of(route.resource, limits, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     found: dict[str, Any] = {
         "operationId": camel(name),
@@ -148,9 +154,10 @@ def _success(route: RestRoute) -> dict[str, Any]:
 
 def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, Any]:
     """Responses by status; the codes that share one are examples of it."""
-    more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
+    more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, TOO_COMPLEX, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
+    always = (URI_TOO_LONG, TOO_MANY_REQUESTS, INTERNAL_ERROR, UNAVAILABLE, DEADLINE_EXCEEDED)
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, INTERNAL_ERROR, UNAVAILABLE}:
+    for problem in {*problems, *more, *always}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):
@@ -168,11 +175,11 @@ def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, A
     return found
 
 
-def _parameters(catalogue: Catalogue) -> dict[str, Any]:
+def _parameters(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for route in rest_routes(catalogue):
         if route.resource is not None and route.shows_selection:
-            found |= parameters_of(route.resource, is_list=route.is_list)
+            found |= parameters_of(route.resource, limits, is_list=route.is_list)
     return dict(sorted(found.items()))
 
 

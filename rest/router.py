@@ -21,8 +21,10 @@ from rest.routes import RestRoute, rest_routes
 from services import authorization
 from services.auth.authentication import Authenticator, Presented
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem, ResultModel
+from services.catalogue.limits import DEFAULTS, Limits, check_values
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
+from services.concurrency import Concurrency
 from services.execution import NIL, Gateway, Shown, Write
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -38,12 +40,12 @@ class RestRouter:
     the same once more, by method and path, as applications that need no framework.
     """
 
-    def __init__(self, catalogue: Catalogue, prefix: str) -> None:
+    def __init__(self, catalogue: Catalogue, prefix: str, limits: Limits = DEFAULTS) -> None:
         self.routes: list[Route] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         for path, routes in groupby(ordered, key=lambda route: route.path):
-            endpoints = {route.method: _endpoint(route, prefix) for route in routes}
+            endpoints = {route.method: _endpoint(route, prefix, limits) for route in routes}
             methods = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
             self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=methods))
             self.direct |= {(method, prefix + path): _application(each) for method, each in endpoints.items()}
@@ -67,16 +69,17 @@ def _application(endpoint: Endpoint) -> ASGIApp:
     return application
 
 
-def _endpoint(route: RestRoute, prefix: str) -> Endpoint:
-    queries = Queries(route) if route.resource is not None else None
+def _endpoint(route: RestRoute, prefix: str, limits: Limits) -> Endpoint:
+    queries = Queries(route, limits) if route.resource is not None else None
 
     async def endpoint(request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
         actor = await _actor(route, request, gateway)
-        if route.operation is not None and not route.operation.is_read:
-            return await _write(route, queries, request, gateway, actor, prefix)
-        assert queries is not None
-        return await _read(route, queries, request, gateway, actor)
+        with gateway.part(Concurrency).slot(actor, request.client.host if request.client else ""):
+            if route.operation is not None and not route.operation.is_read:
+                return await _write(route, queries, request, gateway, actor, prefix)
+            assert queries is not None
+            return await _read(route, queries, request, gateway, actor)
 
     return endpoint
 
@@ -114,9 +117,9 @@ async def _write(
     assert operation is not None
     query_string = request.scope["query_string"]
     if queries is None:
-        refuse_rest(parameters(query_string))
+        refuse_rest(parameters(query_string, gateway.limits))
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
-    key, data = _key(route, request), await _body(operation, request)
+    key, data = _key(route, request), await _body(operation, request, gateway.limits)
     result = await gateway.write(operation, actor, Write(key, data, query, inputs), _client(request))
     if isinstance(result, ResultModel):
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, _JSON)
@@ -140,8 +143,8 @@ def _client(request: Request) -> Client:
     return Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-async def _body(operation: Operation, request: Request) -> bytes | None:
-    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type`."""
+async def _body(operation: Operation, request: Request, limits: Limits) -> bytes | None:
+    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type` and `too_complex`."""
     if operation.kind is Kind.DELETE:
         return None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -149,6 +152,7 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
         return await oauth2.form_body(request, operation.name)
     body = await request.body()
     accepted = (_JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (_JSON,)
+    check_values(body, limits)
     if body and media_type not in accepted:
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.")
     return body

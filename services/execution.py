@@ -14,13 +14,14 @@ from uuid import UUID
 
 import structlog
 
-from services import observation
+from services import deadline, observation
 from services.audit.recording import Attempt, Audit
 from services.authorization import authorize, authorize_query, authorize_read
 from services.catalogue.actors import Actor, Client
 from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
 from services.catalogue.operations import Operation
@@ -77,6 +78,7 @@ class Gateway:
     database: Database
     cursors: CursorCodec
     reader: Reader | None = None
+    limits: Limits = DEFAULTS
     parts: Mapping[type, Any] = field(default_factory=dict)
 
     @property
@@ -93,7 +95,7 @@ class Gateway:
     async def read(self, query: Query, inputs: Sequence[Input], actor: Actor) -> Answer:
         """Answer a query. Raises `unauthenticated`, `insufficient_scope`, `too_complex`, `validation_failed`."""
         authorize_query(query, actor)
-        check_size(query, inputs)
+        check_size(query, inputs, self.limits.rows)
         if self.reader is not None:
             slots = None
             with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
@@ -138,9 +140,10 @@ class Gateway:
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
         if write.shown is not None:
-            check_size(write.shown, (NIL, *write.inputs))
+            check_size(write.shown, (NIL, *write.inputs), self.limits.rows)
         data = parse_input(operation.input or NoInput, write.data or b"{}")
-        return await self._call(operation, actor, write, data, client)
+        async with deadline.remaining():
+            return await self._call(operation, actor, write, data, client)
 
     async def admit(
         self, operation: Operation, actor: Actor, client: Client | None = None, related: Iterable[Resource[Any]] = ()
@@ -200,9 +203,11 @@ class Gateway:
                 yield call
             except Problem as problem:
                 if problem.keep:
+                    await deadline.hold()
                     await session.commit()
                     await self._follow_up(call)
                 raise
+            await deadline.hold()
             await session.commit()
         await self._follow_up(call)
 

@@ -11,7 +11,7 @@ from sqlalchemy import NullPool, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from services import observation
+from services import deadline, observation
 from services.storage.base import Base
 from services.storage.constraints import (
     DRIVER_ERRORS,
@@ -90,7 +90,7 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session of its own for one sequence of reads; never shared between tasks."""
         with self._problems():
-            async with self._read() as session:
+            async with deadline.remaining(), self._read() as session:
                 await self._live(session)
                 yield session
 
