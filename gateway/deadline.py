@@ -25,23 +25,27 @@ class RequestDeadline:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        deadline, started = Deadline(self.seconds), False
+        deadline, started, late = Deadline(self.seconds), False, False
 
         def watch(message: Message) -> Awaitable[None]:
-            nonlocal started
+            nonlocal started, late
             if not started:
                 if not deadline.hold():
-                    return asyncio.sleep(0)  # too late: the cancellation on its way arrives here
+                    late = True
+                    return asyncio.sleep(0)  # the cancellation on its way arrives here
                 started = True
             return send(message)
 
         try:
             async with deadline:
                 await self.app(scope, receive, watch)
-        except DeadlineError as problem:
-            if started:
-                raise
-            response = self.write(scope, problem)
-            # There may be a body that nobody has read, or the rest of one.
-            response.headers["Connection"] = "close"
-            await response(scope, receive, send)
+        except DeadlineError:
+            late = True
+        if late and not started:
+            await self._give_up(scope, receive, send)
+
+    async def _give_up(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = self.write(scope, DeadlineError(self.seconds))
+        # There may be a body that nobody has read, or the rest of one.
+        response.headers["Connection"] = "close"
+        await response(scope, receive, send)

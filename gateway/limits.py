@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, Limits
@@ -19,7 +19,7 @@ class LimitSettings(BaseSettings):
 
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     MAX_BODY_VALUES: PositiveInt = DEFAULTS.body_values
-    REQUEST_TIMEOUT_SECONDS: PositiveInt = 25
+    REQUEST_TIMEOUT_SECONDS: PositiveFloat = 25
     MAX_CONCURRENT_REQUESTS: PositiveInt = 100
 
     MAX_PAGE_SIZE: int = Field(default=DEFAULTS.page_size, ge=1, le=MAX_PAGE)
