@@ -81,7 +81,10 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
     def page(request: Request) -> Response | None:
         if not prefers_html(request.headers.get("accept", "")):
             return None
-        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, request.scope.get("root_path", ""))
+        base = request.scope.get("root_path", "")
+        return graphiql_page(
+            settings.PROJECT_NAME, settings.API_V1_STR, base, introspection=settings.GRAPHQL_INTROSPECTION
+        )
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(

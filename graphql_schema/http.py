@@ -98,7 +98,7 @@ _TYPED: Final = GRAPHQL_JSON + b"; charset=utf-8"
 async def read_request(asking: Asking, receive: Receive) -> GraphQLRequest:
     """The parameters of a request.
 
-    Raises `bad_request`, `unsupported_media_type`, and for what is too large `uri_too_long`, `payload_too_large` or
+    Raises `bad_request`, `unsupported_media_type`, `payload_too_large`, and of an address `uri_too_long` and
     `too_complex`.
     """
     limits = asking.gateway.limits

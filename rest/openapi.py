@@ -154,8 +154,8 @@ def _success(route: RestRoute) -> dict[str, Any]:
 
 def _failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, Any]:
     """Responses by status; the codes that share one are examples of it."""
-    more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, TOO_COMPLEX, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
-    always = (URI_TOO_LONG, TOO_MANY_REQUESTS, INTERNAL_ERROR, UNAVAILABLE, DEADLINE_EXCEEDED)
+    more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
+    always = (URI_TOO_LONG, TOO_COMPLEX, TOO_MANY_REQUESTS, INTERNAL_ERROR, UNAVAILABLE, DEADLINE_EXCEEDED)
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
     for problem in {*problems, *more, *always}:
         by_status[problem.status].append(problem)

@@ -144,7 +144,7 @@ def _client(request: Request) -> Client:
 
 
 async def _body(operation: Operation, request: Request, limits: Limits) -> bytes | None:
-    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type` and `too_complex`."""
+    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type` and `bad_request`."""
     if operation.kind is Kind.DELETE:
         return None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

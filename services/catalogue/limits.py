@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from services.catalogue.problems import TOO_COMPLEX, URI_TOO_LONG, Problem
+from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX, URI_TOO_LONG, Problem
 
 MAX_ROWS: Final = 20_000
 """Rows of one answer that nobody can allow more than: they are held in memory, and written as one body."""
@@ -77,14 +77,14 @@ DEFAULTS: Final = Limits()
 
 
 def check_values(body: bytes, limits: Limits) -> None:
-    """Raises `too_complex` for a JSON body of too many values, before it is parsed.
+    """Raises `bad_request` for a JSON body of too many values, before it is parsed.
 
     Commas and opening brackets are counted, wherever they stand: in texts too, of which no honest one has that many.
     """
     most = limits.body_values
     # Two bytes are the least that a value takes.
     if len(body) > most and body.count(b",") + body.count(b"[") + body.count(b"{") > most:
-        raise Problem(TOO_COMPLEX, f"The body may hold at most {most:,} values (commas and opening brackets).")
+        raise Problem(BAD_REQUEST, f"The body may hold at most {most:,} values (commas and opening brackets).")
 
 
 def check_query_string(text: bytes, limits: Limits) -> None:
