@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.catalogue.problems import Problem
-from services.deadline import Deadline, DeadlineError
+from services.deadline import Deadline, DeadlineError, Timers
 
 
 class RequestDeadline:
@@ -20,12 +20,13 @@ class RequestDeadline:
 
     def __init__(self, app: ASGIApp, seconds: float, write: Callable[[Scope, Problem], Response]) -> None:
         self.app, self.seconds, self.write = app, seconds, write
+        self._timers = Timers(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        deadline, started, late = Deadline(self.seconds), False, False
+        deadline, started, late = Deadline(self.seconds, timers=self._timers), False, False
 
         def watch(message: Message) -> Awaitable[None]:
             nonlocal started, late
@@ -37,7 +38,7 @@ class RequestDeadline:
             return send(message)
 
         try:
-            async with deadline:
+            with deadline:
                 await self.app(scope, receive, watch)
         except DeadlineError:
             late = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from types import TracebackType
 from typing import Final
-from uuid import UUID
 
 from services.auth.throttle import network_of
 from services.catalogue.actors import Actor
@@ -24,14 +23,16 @@ class Concurrency:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._running: dict[UUID | str, int] = {}
+        self._running: dict[int | str, int] = {}
 
     def slot(self, actor: Actor, address: str) -> _Slot:
         """A place for one request, for the length of the block.
 
         Entering it raises `too_many_requests` when the caller has as many going on as may be.
         """
-        return _Slot(self._running, self._most, actor.key_id or actor.user_id or _network(address))
+        key = actor.key_id or actor.user_id
+        # A UUID's own hash is worked out in Python.
+        return _Slot(self._running, self._most, _network(address) if key is None else key.int)
 
 
 class _Slot:
@@ -39,7 +40,7 @@ class _Slot:
 
     __slots__ = ("_caller", "_most", "_running")
 
-    def __init__(self, running: dict[UUID | str, int], most: int, caller: UUID | str) -> None:
+    def __init__(self, running: dict[int | str, int], most: int, caller: int | str) -> None:
         self._running, self._most, self._caller = running, most, caller
 
     def __enter__(self) -> None:

@@ -142,7 +142,7 @@ class Gateway:
         if write.shown is not None:
             check_size(write.shown, (NIL, *write.inputs), self.limits.rows)
         data = parse_input(operation.input or NoInput, write.data or b"{}")
-        async with deadline.remaining():
+        with deadline.remaining():
             return await self._call(operation, actor, write, data, client)
 
     async def admit(

@@ -117,9 +117,9 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session of its own for one sequence of reads; never shared between tasks."""
-        with self._problems():
+        with self._problems(), deadline.remaining():
             session = self._read()
-            async with deadline.remaining(), _ended(session):
+            async with _ended(session):
                 await self._live(session)
                 yield session
 

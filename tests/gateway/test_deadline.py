@@ -55,21 +55,21 @@ class Clock:
     """Every deadline that is entered while it exists."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        entered, self.deadlines = Deadline.__aenter__, list[Deadline]()
+        entered, self.deadlines = Deadline.__enter__, list[Deadline]()
 
-        async def noted(deadline: Deadline) -> Deadline:
+        def noted(deadline: Deadline) -> Deadline:
             self.deadlines.append(deadline)
-            return await entered(deadline)
+            return entered(deadline)
 
-        monkeypatch.setattr(Deadline, "__aenter__", noted)
+        monkeypatch.setattr(Deadline, "__enter__", noted)
 
     def strike(self) -> None:
         """Time is up, for everybody."""
         now = asyncio.get_running_loop().time()
         for each in self.deadlines:
             each.when = now
-            if not (each.held or each._timeout.expired() or each._timeout.when() is None):
-                each._timeout.reschedule(now)
+            if not (each.held or each.expired or each._task.done()):
+                each.expire()
 
 
 @pytest.fixture
@@ -254,9 +254,9 @@ async def test_commit_is_not_begun_when_time_is_up() -> None:
     reached: list[str] = []
 
     async def work() -> None:
-        async with Deadline(60) as deadline:
+        with Deadline(60) as deadline:
             # Time runs out while nothing is awaited: the cancellation is under way, and can only arrive at an await.
-            deadline._timeout._on_timeout()  # type: ignore[attr-defined]
+            deadline.expire()
             await hold()
             reached.append("commit")
 
@@ -267,13 +267,12 @@ async def test_commit_is_not_begun_when_time_is_up() -> None:
 
 async def test_what_follows_a_commit_is_not_cut_short_but_what_is_begun_then_is() -> None:
     reached: list[str] = []
-    async with Deadline(0.03):
+    with Deadline(0.03):
         await hold()
         await asyncio.sleep(0.06)
         reached.append("answer")
-        with pytest.raises(Problem) as raised:
-            async with remaining():
-                reached.append("more")
+        with pytest.raises(Problem) as raised, remaining():
+            reached.append("more")
     assert reached == ["answer"]
     assert raised.value.type.code == "deadline_exceeded"
 
@@ -281,13 +280,13 @@ async def test_what_follows_a_commit_is_not_cut_short_but_what_is_begun_then_is(
 async def test_task_of_its_own_has_the_same_deadline() -> None:
     async def other() -> str:
         try:
-            async with remaining():
+            with remaining():
                 await asyncio.Event().wait()
         except DeadlineError:
             return "given up"
         return "done"
 
-    async with Deadline(0.02) as deadline:
+    with Deadline(0.02) as deadline:
         task = asyncio.create_task(other())
         deadline.hold()  # the request itself goes on
         assert await task == "given up"
@@ -295,7 +294,7 @@ async def test_task_of_its_own_has_the_same_deadline() -> None:
 
 async def test_cancellation_from_elsewhere_is_not_taken_for_a_deadline() -> None:
     async def work() -> None:
-        async with Deadline(5):
+        with Deadline(5):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
@@ -307,9 +306,8 @@ async def test_cancellation_from_elsewhere_is_not_taken_for_a_deadline() -> None
 
 async def test_place_of_a_hash_is_taken_until_its_thread_is_done(hasty: Running) -> None:
     passwords, go_on = hasty.gateway.part(Passwords), threading.Event()
-    with pytest.raises(DeadlineError):
-        async with Deadline(0.02):
-            await passwords._work(lambda: go_on.wait(5))
+    with pytest.raises(DeadlineError), Deadline(0.02):
+        await passwords._work(lambda: go_on.wait(5))
     assert passwords.limiter.borrowed_tokens == 1
     go_on.set()
     async with asyncio.timeout(5):
@@ -322,7 +320,7 @@ async def test_redis_that_was_given_up_answers_others_rightly(hasty: Running) ->
     redis = hasty.gateway.part(Redis)
 
     async def wait() -> None:
-        async with Deadline(0.02):
+        with Deadline(0.02):
             await redis.blpop([f"nothing {NAME}"], 1)
 
     left = await asyncio.gather(*(wait() for _ in range(20)), return_exceptions=True)

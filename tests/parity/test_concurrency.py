@@ -78,7 +78,7 @@ async def test_one_more_than_allowed_is_told_to_wait(
             assert answer.members["retry_after"] == 1
             assert answer.members["detail"] == "At most 2 requests of one caller are answered at the same time."
         assert (await here.call("me", other)).problem is None
-        assert counted(narrow) == {somebody.key: MOST}
+        assert counted(narrow) == {somebody.key.int: MOST}
     assert [(await each).problem for each in held] == [None] * MOST
     assert counted(narrow) == {}
     assert (await here.ok("list_items", somebody))["data"] == []
