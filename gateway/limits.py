@@ -19,6 +19,7 @@ class LimitSettings(BaseSettings):
 
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     MAX_BODY_VALUES: PositiveInt = DEFAULTS.body_values
+    MAX_HEADER_BYTES: PositiveInt = 65_536
     REQUEST_TIMEOUT_SECONDS: PositiveFloat = 25
     MAX_CONCURRENT_REQUESTS: PositiveInt = 100
 

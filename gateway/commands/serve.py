@@ -23,6 +23,8 @@ from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PROTOCOL = "gateway.protocol:BoundedProtocol"
+"""By name: workers are made by uvicorn, and a name is what comes through to them."""
 
 
 def serve(
@@ -51,14 +53,15 @@ def serve(
                 os.environ[WORKERS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="gateway-metrics-"))
             uvicorn.run(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
-                access_log=False, server_header=False, loop=_if_installed("uvloop"), http=_if_installed("httptools"),
+                access_log=False, server_header=False, loop=_if_installed("uvloop"),
+                http=PROTOCOL if find_spec("httptools") else "auto",
                 forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS,
                 timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
             )  # fmt: skip
 
 
 def _if_installed(name: str) -> str:
-    """The loop or the parser that uvicorn shall use; not every platform has uvloop (Windows has none)."""
+    """The loop that uvicorn shall use; not every platform has uvloop (Windows has none)."""
     return name if find_spec(name) else "auto"
 
 

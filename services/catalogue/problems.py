@@ -230,6 +230,12 @@ TOO_MANY_REQUESTS: Final = ProblemType(
     "More attempts, or requests at the same time, than one caller may have. Wait for the number of seconds in "
     "`retry_after` (also the header `Retry-After`) and try again.",
 )
+HEADERS_TOO_LARGE: Final = ProblemType(
+    "headers_too_large",
+    431,
+    "The header fields are too large.",
+    "Request line and header fields exceed the setting MAX_HEADER_BYTES. The connection is closed.",
+)
 INTERNAL_ERROR: Final = ProblemType(
     "internal_error",
     500,
