@@ -25,13 +25,14 @@ from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
 from services.catalogue.limits import Limits
 from services.catalogue.problems import (
     BAD_REQUEST,
+    DEADLINE_EXCEEDED,
     INVALID_TOKEN,
     METHOD_NOT_ALLOWED,
     TOO_MANY_REQUESTS,
     VALIDATION_FAILED,
 )
 
-_BY_HTTP = (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS)
+_BY_HTTP = (BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS)
 """What is refused by HTTP too, whatever the client accepts: a credential that is worth nothing, say."""
 
 
