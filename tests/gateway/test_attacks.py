@@ -6,6 +6,7 @@ bound was set on, a known piece of work says by how much.
 
 from __future__ import annotations
 
+import gc
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -164,7 +165,6 @@ QUERIES: dict[str, tuple[bytes, int, str]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
 def slowness() -> float:
     """How much slower this machine is, at the moment, than the one that the bound was set on; 1 at least."""
     return max(1.0, min(spent_parsing() for _ in range(5)) / KNOWN_SECONDS)
@@ -176,14 +176,19 @@ def spent_parsing() -> float:
     return time.thread_time() - started
 
 
-async def refused(send: Callable[[], Awaitable[Reply]], slowness: float) -> Reply:
+async def refused(send: Callable[[], Awaitable[Reply]]) -> Reply:
     """The answer, when it has cost what it may."""
     spent: list[float] = []
-    while len(spent) < 5 and min(spent, default=1) >= CPU_SECONDS:
-        started = time.thread_time()
-        await send()
-        spent.append(time.thread_time() - started)
-    assert min(spent) < CPU_SECONDS * slowness, spent
+    # What the collector takes depends on what else there is in the process: here, all that the tests have left.
+    gc.disable()
+    try:
+        while len(spent) < 5 and min(spent, default=1) >= CPU_SECONDS:
+            started = time.thread_time()
+            await send()
+            spent.append(time.thread_time() - started)
+        assert min(spent) < CPU_SECONDS or min(spent) < CPU_SECONDS * slowness(), spent
+    finally:
+        gc.enable()
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
@@ -196,10 +201,10 @@ async def refused(send: Callable[[], Awaitable[Reply]], slowness: float) -> Repl
 
 @pytest.mark.parametrize(("document", "code", "words"), DOCUMENTS.values(), ids=DOCUMENTS)
 async def test_document_made_to_cost_much_is_refused_for_little(
-    app: Any, ada: Account, slowness: float, document: str, code: str, words: str
+    app: Any, ada: Account, document: str, code: str, words: str
 ) -> None:
     headers, content = {"Content-Type": "application/json", **ada.headers}, orjson.dumps({"query": document})
-    reply = await refused(lambda: request(app, "POST", "/graphql", headers=headers, content=content), slowness)
+    reply = await refused(lambda: request(app, "POST", "/graphql", headers=headers, content=content))
     problem = reply.json()["errors"][0]["extensions"]
     assert (problem["code"], "data" in reply.json()) == (code, False)
     assert words in problem["detail"]
@@ -208,36 +213,34 @@ async def test_document_made_to_cost_much_is_refused_for_little(
 
 @pytest.mark.parametrize(("content", "status", "code", "words"), BODIES.values(), ids=BODIES)
 async def test_body_made_to_cost_much_is_refused_for_little(
-    app: Any, ada: Account, slowness: float, content: bytes, status: int, code: str, words: str
+    app: Any, ada: Account, content: bytes, status: int, code: str, words: str
 ) -> None:
     headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **ada.headers}
-    reply = await refused(lambda: request(app, "POST", "/graphql", headers=headers, content=content), slowness)
+    reply = await refused(lambda: request(app, "POST", "/graphql", headers=headers, content=content))
     problem = reply.json()["errors"][0]["extensions"]
     assert (reply.status, problem["code"]) == (status, code)
     assert words in problem["detail"]
 
 
 @pytest.mark.parametrize("content", [BODIES[each][0] for each in ("lists in lists", "empty objects", "keys")])
-async def test_same_bodies_are_refused_on_rest(app: Any, ada: Account, slowness: float, content: bytes) -> None:
+async def test_same_bodies_are_refused_on_rest(app: Any, ada: Account, content: bytes) -> None:
     headers = {"Content-Type": "application/json", **ada.headers}
-    reply = await refused(lambda: request(app, "POST", "/api/v1/items", headers=headers, content=content), slowness)
+    reply = await refused(lambda: request(app, "POST", "/api/v1/items", headers=headers, content=content))
     assert (reply.status, reply.json()["code"]) == (400, "bad_request")
 
 
 @pytest.mark.parametrize(("query", "status", "code"), QUERIES.values(), ids=QUERIES)
 async def test_query_string_made_to_cost_much_is_refused_for_little(
-    app: Any, ada: Account, slowness: float, query: bytes, status: int, code: str
+    app: Any, ada: Account, query: bytes, status: int, code: str
 ) -> None:
-    reply = await refused(lambda: request(app, "GET", "/api/v1/items", query=query, headers=ada.headers), slowness)
+    reply = await refused(lambda: request(app, "GET", "/api/v1/items", query=query, headers=ada.headers))
     assert (reply.status, reply.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/", "/api/v1/items", "/docs"])
-async def test_query_string_is_refused_before_any_framework_takes_it_apart(
-    app: Any, path: str, slowness: float
-) -> None:
+async def test_query_string_is_refused_before_any_framework_takes_it_apart(app: Any, path: str) -> None:
     query = b"&".join(b"a%d=1" % n for n in range(100_000))
-    reply = await refused(lambda: request(app, "GET", path, query=query, headers={}), slowness)
+    reply = await refused(lambda: request(app, "GET", path, query=query, headers={}))
     problem = reply.json() if path != "/graphql" else reply.json()["errors"][0]["extensions"]
     assert (reply.status, problem["code"]) == (414, "uri_too_long")
 
