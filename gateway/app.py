@@ -61,9 +61,10 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
-        budgets=settings.has_budgets, write=write_problem,
+        budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
+        write=write_problem,
     )  # fmt: skip
-    rest = RestRouter(catalogue, settings.API_V1_STR)
+    rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
     app = Application(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
@@ -103,11 +104,15 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
         if not prefers_html(request.headers.get("accept", "")):
             return None
         base, documents = request.scope.get("root_path", ""), settings.GRAPHQL_DOCUMENTS
-        return graphiql_page(settings.PROJECT_NAME, settings.API_V1_STR, base, documents=documents)
+        return graphiql_page(
+            settings.PROJECT_NAME, settings.API_V1_STR, base, documents=documents,
+            introspection=settings.GRAPHQL_INTROSPECTION,
+        )  # fmt: skip
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(
-        build_schema(catalogue, suggestions=suggestions), catalogue, suggestions=suggestions, page=page,
+        build_schema(catalogue, suggestions=suggestions, limits=settings.limits), catalogue, suggestions=suggestions,
+        page=page, limits=settings.limits,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
         tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip
@@ -115,8 +120,9 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
 
 def _transports(settings: Settings) -> Transports:
     limits = SocketLimits(
-        settings.GRAPHQL_WS_INIT_SECONDS, settings.GRAPHQL_WS_OPERATIONS, settings.GRAPHQL_WS_MESSAGE_BYTES
-    )
+        settings.GRAPHQL_WS_INIT_SECONDS, settings.GRAPHQL_WS_OPERATIONS, settings.GRAPHQL_WS_MESSAGE_BYTES,
+        settings.REQUEST_TIMEOUT_SECONDS,
+    )  # fmt: skip
     public = urlsplit(settings.PUBLIC_URL)
     own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
     origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS])
@@ -137,7 +143,7 @@ def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue, publi
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
             app.openapi_schema = openapi_document(
-                catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=prefix
+                catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=prefix, limits=settings.limits
             )
         return app.openapi_schema
 

@@ -1,4 +1,4 @@
-"""What a request body may be, before anybody reads it: not too long and not compressed.
+"""What a request may be, before anybody reads it: no query string and no body too long, no body compressed.
 
 FastAPI's own `max_body_size` is not used: where the application answers without reading the body, it sends its 413 as
 plain text, past every exception handler, and both faces promise a Problem.
@@ -13,6 +13,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.catalogue.limits import DEFAULTS, Limits, check_query_string
 from services.catalogue.problems import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem
 
 LINGER_SECONDS: Final = 1.0
@@ -22,11 +23,16 @@ _TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-
 
 
 class BodyGuard:
-    """Refuses bodies above `max_body_bytes` (413; counted, so chunked ones too) and encoded ones (415)."""
+    """Refuses bodies above `max_body_bytes` (413; counted, so chunked ones too) and encoded ones (415).
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response]) -> None:
+    Query strings that `limits` don't allow are refused as well, before any framework takes them apart.
+    """
+
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response], limits: Limits = DEFAULTS
+    ) -> None:
         self.app = app
-        self.max_body_bytes = max_body_bytes
+        self.max_body_bytes, self.limits = max_body_bytes, limits
         self.write = write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,7 +40,7 @@ class BodyGuard:
             await self.app(scope, receive, send)
             return
         declared = {name: value for name, value in scope["headers"] if name in _TELLING}
-        if problem := self._problem(declared):
+        if problem := self._problem(scope, declared):
             await self._refuse(problem, scope, _Body(receive, self.max_body_bytes), send)
         elif _bounded(scope, declared):
             await self.app(scope, receive, send)
@@ -59,8 +65,14 @@ class BodyGuard:
         if body.exceeded and not started:
             await self._refuse(body.too_large(), scope, body, send)
 
-    def _problem(self, declared: Mapping[bytes, bytes]) -> Problem | None:
-        """The problem that the headers alone give away."""
+    def _problem(self, scope: Scope, declared: Mapping[bytes, bytes]) -> Problem | None:
+        """The problem that address and headers alone give away."""
+        query_string = scope.get("query_string")
+        if query_string:
+            try:
+                check_query_string(query_string, self.limits)
+            except Problem as problem:
+                return problem
         length = declared.get(b"content-length", b"")
         if length.isdigit() and (len(length) > 18 or int(length) > self.max_body_bytes):
             return _too_large(self.max_body_bytes)

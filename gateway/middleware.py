@@ -2,7 +2,8 @@
 
 `middleware_stack` gives them in their order. From the outside in: the frame (request id, observation, headers, access
 line), so that everything below can name the request, every answer has the headers, and the line the final status and
-size; CORS; compression; the net for unexpected exceptions; then what amends or refuses a request on its way to a face.
+size; CORS; compression; the deadline; the net for unexpected exceptions; then what amends or refuses a request on its
+way to a face.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from gateway.access_log import logged_path
 from gateway.bodies import BodyGuard
 from gateway.compression import Compression
 from gateway.cors import Cors
+from gateway.deadline import RequestDeadline
 from gateway.frame import RequestFrame
 from rest.problems import problem_response
 from services import observation
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.problems import INTERNAL_ERROR, Problem
 
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
@@ -50,6 +53,8 @@ def middleware_stack(
     compression: bool = False,
     server_timing: bool = False,
     budgets: bool = False,
+    timeout_seconds: float | None = None,
+    limits: Limits = DEFAULTS,
     write: ProblemWriter = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
@@ -77,9 +82,10 @@ def middleware_stack(
         Middleware(RequestFrame, server_timing=server_timing),
         *([cors] if cors_origins else []),
         *([Middleware(Compression, write=write)] if compression else []),
+        *([Middleware(RequestDeadline, seconds=timeout_seconds, write=write)] if timeout_seconds else []),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
-        Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write),
+        Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits),
     ]
 
 

@@ -27,6 +27,7 @@ from services.budget.budget import Budget
 from services.budget.policies import BudgetConfig
 from services.catalogue import Catalogue
 from services.catalogue.cursors import CursorCodec
+from services.concurrency import Concurrency
 from services.documents.config import Accepted, DocumentsConfig
 from services.documents.known import KnownDocuments
 from services.documents.persisted import PersistedDocuments
@@ -52,7 +53,10 @@ async def open_gateway(
     database = database or Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
     prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
     reads = reads or ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
-    reader = Reader(reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT)
+    limits = settings.limits
+    reader = Reader(
+        reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.page_size
+    )
     # One try and a short wait: without Redis, PostgreSQL answers, and soon.
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
@@ -70,7 +74,7 @@ async def open_gateway(
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database), kept_answers(settings),
+        Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
@@ -78,7 +82,7 @@ async def open_gateway(
         async with heard_revocations(redis, memory):
             named = {type(part): part for part in parts}
             yield Gateway(
-                catalogue, database, cursors, reader if settings.COMPILED_READS else None, named,
+                catalogue, database, cursors, reader if settings.COMPILED_READS else None, limits, named,
                 requires_versions=settings.REQUIRE_PRECONDITIONS,
             )  # fmt: skip
     finally:

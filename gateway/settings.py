@@ -21,11 +21,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import SettingsError
+from gateway.limits import LimitSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from services.documents.config import Accepted
 
@@ -73,7 +74,7 @@ def _split_list(value: object) -> object:
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Every setting of the gateway; the only reader of the environment and of `.env`."""
 
     model_config = SettingsConfigDict(
@@ -124,7 +125,6 @@ class Settings(BaseSettings):
 
     BACKEND_CORS_ORIGINS: TextList = []
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
-    MAX_BODY_BYTES: PositiveInt = 1_048_576
     REQUIRE_PRECONDITIONS: bool = False
     GRAPHQL_BATCH: NonNegativeInt = 0
     GRAPHQL_WS_INIT_SECONDS: PositiveFloat = 3

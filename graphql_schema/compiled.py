@@ -26,6 +26,7 @@ from graphql_schema.planner import Planner
 from graphql_schema.plans import MutationPlan, ReadPlan, slots_of
 from graphql_schema.running import Caller, Outcome, bound, fixed_cost, mutate, read
 from services.catalogue import Catalogue, Operation, Problem
+from services.catalogue.limits import DEFAULTS, Limits
 from services.execution import Gateway
 from services.storage.shapes import Bound
 from services.storage.statement import NotCompiledError
@@ -85,9 +86,11 @@ class CompiledOperations:
     """Plans and runs operations. `size`: how many are remembered; `sight`: when a document is planned."""
 
     def __init__(
-        self, schema: GraphQLSchema, catalogue: Catalogue, documents: Documents, *, size: int, sight: int
-    ) -> None:
-        self._schema, self._planner, self._documents = schema, Planner(schema, catalogue), documents
+        self, schema: GraphQLSchema, catalogue: Catalogue, documents: Documents, *, size: int, sight: int,
+        limits: Limits = DEFAULTS,
+    ) -> None:  # fmt: skip
+        self._schema, self._planner, self._documents = schema, Planner(schema, catalogue, limits), documents
+        self._limits = limits
         self._remembered: LRUCache[tuple[str, str | None], CompiledOperation | None] = LRUCache(size, getsizeof=_weight)
         self._variants: LRUCache[tuple[str, str | None, Values], _Variant | None] = LRUCache(size, getsizeof=_size)
         self._seen: LRUCache[int, int] = LRUCache(8 * size)
@@ -125,7 +128,7 @@ class CompiledOperations:
         try:
             sizes = size_variables(operation, document)
             if not sizes:
-                check_complexity(self._schema, document, operation, {})
+                check_complexity(self._schema, document, operation, {}, self._limits)
             variables = [self._variable(each) for each in operation.variable_definitions or ()]
             names = {each.name for each in variables}
             return CompiledOperation(
@@ -146,7 +149,7 @@ class CompiledOperations:
         try:
             variables = _coerced(operation.variables, given)
             if operation.sizes:
-                check_complexity(self._schema, *self._parsed(operation), given)
+                check_complexity(self._schema, *self._parsed(operation), given, self._limits)
             variant = self._variant(operation, variables, gateway)
             if variant is None:
                 return None

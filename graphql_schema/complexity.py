@@ -33,12 +33,8 @@ from graphql import (
 )
 
 from services.catalogue import Problem
-from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_ROWS
+from services.catalogue.limits import DEFAULTS, MAX_ROWS, Limits
 from services.catalogue.problems import TOO_COMPLEX
-
-MAX_QUERIES: Final = 50
-MAX_MUTATIONS: Final = 20
-"""Fields at the top of a document."""
 
 _PAGES: Final = ("first", "last")
 _SIZES: Final = (*_PAGES, "ids")
@@ -49,16 +45,17 @@ _CONNECTION_PARTS: Final = ("Connection", "Edge")
 
 
 def check_complexity(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> None:
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any],
+    limits: Limits = DEFAULTS,
+) -> None:  # fmt: skip
     """Raises `too_complex` when the operation has too many fields at the top, or could ask for too many rows."""
-    scale = _Scale(schema, document, operation, variables)
-    most = MAX_MUTATIONS if operation.operation is OperationType.MUTATION else MAX_QUERIES
+    scale = _Scale(schema, document, operation, variables, limits)
+    most = limits.mutation_fields if operation.operation is OperationType.MUTATION else limits.query_fields
     if scale.fields(operation.selection_set) > most:
         raise Problem(TOO_COMPLEX, f"There are at most {most} fields at the top of this operation.")
-    root = schema.get_root_type(operation.operation)
-    if root is not None and scale.rows(operation.selection_set, root) > MAX_ROWS:
-        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
+    root, rows = schema.get_root_type(operation.operation), min(limits.rows, MAX_ROWS)
+    if root is not None and scale.rows(operation.selection_set, root) > rows:
+        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {rows:,} rows.")
 
 
 def document_rows(
@@ -104,8 +101,9 @@ class _Scale:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
+        limits: Limits = DEFAULTS,
     ) -> None:
-        self.schema, self.variables = schema, variables
+        self.schema, self.variables, self.limits = schema, variables, limits
         self.defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
         self.fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
@@ -161,7 +159,7 @@ class _Scale:
         given = {each.name.value: each.value for each in node.arguments or ()}
         if kind.name.endswith("Connection") and not _is_row(kind):
             sizes = [value for value in (self._value(given.get(each)) for each in _PAGES) if isinstance(value, int)]
-            return min(max(1, *sizes), MAX_LIMIT) if sizes else DEFAULT_LIMIT
+            return min(max(1, *sizes), self.limits.page_size) if sizes else self.limits.usual_page
         if "ids" in given:
             listed = given["ids"]
             value = listed.values if isinstance(listed, ListValueNode) else self._value(listed)

@@ -13,18 +13,22 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
     SelectionSetNode,
     ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
     validate,
 )
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 
+from graphql_schema.screening import bounded_text, introspection_sizes, overlapping_rule, screen
 from services.catalogue import Problem
-from services.catalogue.problems import INVALID_DOCUMENT
+from services.catalogue.limits import DEFAULTS, Limits
+from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
 
-MAX_TOKENS: Final = 2_000
+MAX_TOKENS: Final = DEFAULTS.tokens
 MAX_ERRORS: Final = 10
 REMEMBERED: Final = 256_000
 """Characters of all documents remembered. A parsed document takes some 200 times its text."""
@@ -39,7 +43,11 @@ class NonEmptySelectionsRule(ASTValidationRule):
             self.report_error(GraphQLError("A selection must have at least one field.", node))
 
 
-_STRUCTURE: Final = [NonEmptySelectionsRule, *(rule for rule in specified_rules if rule is not ValuesOfCorrectTypeRule)]
+def _structure(limits: Limits) -> list[Any]:
+    """The rules about a document's structure, of which those about its values are kept apart."""
+    replaced = (ValuesOfCorrectTypeRule, OverlappingFieldsCanBeMergedRule)
+    others = [rule for rule in specified_rules if rule not in replaced]
+    return [NonEmptySelectionsRule, *others, overlapping_rule(limits)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +74,48 @@ class Prepared:
 class Documents:
     """Prepares documents for one schema."""
 
-    def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
-        self._schema, self._suggestions = schema, suggestions
+    def __init__(self, schema: GraphQLSchema, *, suggestions: bool, limits: Limits = DEFAULTS) -> None:
+        self._schema, self._suggestions, self._limits = schema, suggestions, limits
+        self._structure, self._sizes = _structure(limits), introspection_sizes(schema)
         self._remembered: LRUCache[str, Prepared] = LRUCache(REMEMBERED, getsizeof=lambda each: each.size)
+        # What is not valid is looked at twice: on the way to a plan, and to say what is wrong with it.
+        self._refused: tuple[str, Prepared] | None = None
 
     def prepare(self, text: str) -> Prepared:
-        """Parse and validate a document. What is not valid is not remembered."""
+        """Parse and validate a document. What is not valid is not remembered.
+
+        Raises `too_complex` for a document that is too large in any way, and `invalid_document` where introspection is
+        not allowed.
+        """
         found = self._remembered.get(text)
-        if found is None:
-            found = self._prepare(text)
-            if not found.structure and not found.values and found.size <= REMEMBERED:
-                self._remembered[text] = found
+        if found is not None:
+            return found
+        refused, self._refused = self._refused, None
+        if refused is not None and refused[0] is text:
+            return refused[1]
+        found = self._prepare(text)
+        if found.structure or found.values:
+            self._refused = text, found
+        elif found.size <= REMEMBERED:
+            self._remembered[text] = found
         return found
 
     def _prepare(self, text: str) -> Prepared:
+        # From the cheapest to the dearest: characters, tokens, one walk, the rules.
         try:
-            document = parse(text, max_tokens=MAX_TOKENS)
+            document = parse(bounded_text(text, self._limits), max_tokens=self._limits.tokens)
         except GraphQLError as error:
             return Prepared(None, len(text), structure=(error,))
-        structure = self._validate(document, _STRUCTURE)
+        screen(document, self._limits, self._sizes)
+        structure = self._validate(document, self._structure)
         values = () if structure else self._validate(document, [ValuesOfCorrectTypeRule])
         return Prepared(document, len(text), structure, values)
 
     def _validate(self, document: DocumentNode, rules: Any) -> tuple[GraphQLError, ...]:
         found = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)
+        if len(found) == 1 and isinstance(found[0], ValidationAbortedError):
+            most = self._limits.field_comparisons
+            raise Problem(TOO_COMPLEX, f"Fields of one name come together more often than {most:,} comparisons allow.")
         return tuple(found)
 
 

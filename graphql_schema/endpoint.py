@@ -24,7 +24,7 @@ from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
 from graphql_schema.paying import check_allowed, dry_answer, till_of, with_cost
 from graphql_schema.published import PublishedDocuments
-from graphql_schema.references import Origin, found_document, names_a_document
+from graphql_schema.references import Origin, found_document, names_a_document, slot_of
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.sse import EventStream
@@ -35,15 +35,26 @@ from services import observation
 from services.auth.authentication import Authenticator
 from services.budget.till import OverdrawnError, PricedError
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
+from services.catalogue.limits import Limits
 from services.catalogue.problems import (
     BAD_REQUEST,
+    DEADLINE_EXCEEDED,
     INVALID_TOKEN,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
     QUOTA_EXCEEDED,
+    TOO_MANY_REQUESTS,
     VALIDATION_FAILED,
 )
 from services.execution import Gateway
+
+_BY_HTTP = (
+    BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
+)  # fmt: skip
+"""What is refused by HTTP too, whatever the client accepts: a credential that is worth nothing, say.
+
+And a budget that is used up: what waits and tries again (proxies, clients' retries) looks at the status.
+"""
 
 
 class GraphQLEndpoint:
@@ -63,14 +74,18 @@ class GraphQLEndpoint:
         plan_on_sight: int,
         page: Callable[[Request], Response | None],
         transports: Transports,
+        limits: Limits,
         tell_cost: bool = False,
     ) -> None:
         self._schema, self._catalogue, self._page, self._transports = schema, catalogue, page, transports
+        self._limits = limits
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
-        self._documents = Documents(self._core, suggestions=suggestions)
+        self._documents = Documents(self._core, suggestions=suggestions, limits=limits)
         self._deprecated = DeprecatedUses(self._core, catalogue, self._documents)
         self._prices, self._tell_cost = Prices(self._core, catalogue), tell_cost
-        self._compiled = CompiledOperations(self._core, catalogue, self._documents, size=plans, sight=plan_on_sight)
+        self._compiled = CompiledOperations(
+            self._core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits
+        )
         self.published = PublishedDocuments(self._core, catalogue, self._documents, self.answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -177,7 +192,8 @@ class GraphQLEndpoint:
         if outcome is None:
             observation.note_path("general")
             context = await self._context(asking, asked)
-            outcome = await self._run(asked, context)
+            with slot_of(asking, context.actor):
+                outcome = await self._run(asked, context)
         if self._deprecated:
             self._deprecated.note(asked.query, asked.operation_name, asked.variables)
         return outcome
@@ -206,7 +222,8 @@ class GraphQLEndpoint:
         actor = await authenticate()
         caller = Caller(actor, asking.client, authenticate, key, till_of(asking, asked, actor))
         asking.changing = not operation.is_query
-        return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
+        with slot_of(asking, actor):
+            return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
     def _compile(self, asked: GraphQLRequest, *, once: bool = False) -> CompiledOperation | None:
         """The operation of a valid document; `once`: of a mutation, without remembering it."""
@@ -237,7 +254,7 @@ class GraphQLEndpoint:
         key = asking.idempotency_key if operation.operation is OperationType.MUTATION else None
         context = Context(gateway, actor, asking.client, document, authenticate, key)
         await self._check_values(context, called, prepared, operation, asked)
-        check_complexity(self._core, document, operation, asked.variables)
+        check_complexity(self._core, document, operation, asked.variables, self._limits)
         till = till_of(asking, asked, actor)
         if till is not None:
             priced = self._prices.price(document, operation, asked.variables)
@@ -285,7 +302,7 @@ class GraphQLEndpoint:
         Who may not call an operation is told that instead, as on the other face.
         """
         assert prepared.document is not None
-        errors = variable_errors(self._core, prepared.document, operation, asked.variables)
+        errors = variable_errors(self._core, prepared.document, operation, asked.variables, self._limits)
         if prepared.values:
             errors += literal_errors(self._core, prepared.document, prepared.values, asked.variables)
         if errors:
@@ -296,11 +313,7 @@ class GraphQLEndpoint:
 
 
 def _is_of_http(problem: Problem) -> bool:
-    """Whether HTTP refuses too, whatever the client accepts: a credential that is worth nothing, say.
-
-    And a budget that is used up: what waits and tries again (proxies, clients' retries) looks at the status.
-    """
-    return problem.type in (BAD_REQUEST, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED)
+    return problem.type in _BY_HTTP
 
 
 def _runnable(prepared: Prepared, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:

@@ -16,13 +16,11 @@ from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
 from services.budget.till import DRY_RUN, Till, is_dry_run
 from services.catalogue import Client, Problem
-from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX
+from services.catalogue.limits import Limits, check_query_string, check_values
+from services.catalogue.problems import BAD_REQUEST, PAYLOAD_TOO_LARGE, TOO_COMPLEX
 from services.documents.known import Reference
 from services.execution import Gateway
 from services.idempotency.keys import key_of_headers
-
-MAX_DEPTH: Final = 50
-"""Levels of lists and objects in `variables`."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -132,7 +130,8 @@ Batch = Sequence[GraphQLRequest | Problem]
 async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> GraphQLRequest | Batch:
     """The parameters of a request; `batch` is how many may come in one.
 
-    Raises `bad_request`, `unsupported_media_type`, and `too_complex` for a batch that is too long.
+    Raises `bad_request`, `unsupported_media_type`, `payload_too_large`, `too_complex` for a batch that is too long, and
+    of an address `uri_too_long` and `too_complex`.
     """
     asked = await _read_parameters(asking, receive, batch)
     if is_dry_run(asking.headers.get(DRY_RUN)):
@@ -143,16 +142,18 @@ async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> G
 
 
 async def _read_parameters(asking: Asking, receive: Receive, batch: int) -> GraphQLRequest | Batch:
+    limits = asking.gateway.limits
     if not asking.is_post:
-        return _of_query_string(asking.scope["query_string"])
+        return _of_query_string(asking.scope["query_string"], limits)
     check_media_type(asking.headers.get(b"content-type", b""))
-    found = _json(await _body(receive))
+    body = await _body(receive)
+    found = _json(body, limits)
     if isinstance(found, list):
-        return _batch(found, batch)
-    return parameters_of(found)
+        return _batch(found, batch, len(body), limits)
+    return parameters_of(found, len(body), limits)
 
 
-def _batch(found: Sequence[Any], most: int) -> Batch:
+def _batch(found: Sequence[Any], most: int, size: int, limits: Limits) -> Batch:
     if not most:
         raise Problem(BAD_REQUEST, "The body must be a JSON object: batches are switched off.")
     if not found:
@@ -162,7 +163,7 @@ def _batch(found: Sequence[Any], most: int) -> Batch:
     read: list[GraphQLRequest | Problem] = []
     for each in found:
         try:
-            read.append(parameters_of(each))
+            read.append(parameters_of(each, size, limits))
         except Problem as problem:
             read.append(problem)
     return read
@@ -182,27 +183,32 @@ async def _body(receive: Receive) -> bytes:
     raise ClientDisconnect
 
 
-def _of_query_string(query_string: bytes) -> GraphQLRequest:
+def _of_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
+    check_query_string(query_string, limits)
     given = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
     variables, extensions = given.get("variables"), given.get("extensions")
     return parameters_of({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
-        "variables": _json(variables.encode()) if variables else None,
-        "extensions": _json(extensions.encode()) if extensions else None,
+        "variables": _json(variables.encode(), limits) if variables else None,
+        "extensions": _json(extensions.encode(), limits) if extensions else None,
         **{name: given[name] for name in NAMES if name in given},
-    })  # fmt: skip
+    }, len(query_string), limits)  # fmt: skip
 
 
-def _json(text: bytes) -> Any:
+def _json(text: bytes, limits: Limits) -> Any:
+    check_values(text, limits)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
 
 
-def parameters_of(found: Any) -> GraphQLRequest:
-    """A request from its parameters as they came, whatever they came by. Raises `bad_request`."""
+def parameters_of(found: Any, size: int, limits: Limits) -> GraphQLRequest:
+    """A request from its parameters as they came, whatever they came by, in so many bytes.
+
+    Raises `bad_request` and `payload_too_large`.
+    """
     if not isinstance(found, dict):
         raise Problem(BAD_REQUEST, "A request must be a JSON object.")
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
@@ -214,8 +220,12 @@ def parameters_of(found: Any) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
         raise Problem(BAD_REQUEST, "`variables` must be an object.")
-    if variables and is_deep(variables):
-        raise Problem(BAD_REQUEST, f"`variables` may nest at most {MAX_DEPTH} deep.")
+    if variables:
+        most = limits.variables_bytes
+        if size > most and len(orjson.dumps(variables)) > most:
+            raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {most:,} bytes.")
+        if is_deep(variables, limits.variables_depth):
+            raise Problem(BAD_REQUEST, f"`variables` may nest at most {limits.variables_depth} deep.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
     if not isinstance(extensions, (dict, type(None))):
@@ -224,10 +234,10 @@ def parameters_of(found: Any) -> GraphQLRequest:
     return GraphQLRequest(query, variables or {}, name or None, extensions or {}, reference, wants_cost)
 
 
-def is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than variables may be."""
+def is_deep(value: Any, most: int) -> bool:
+    """Whether lists and objects are nested more than so many deep."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(most + 1):
         level = [
             inner
             for each in level

@@ -24,7 +24,8 @@ from graphql_schema.building import (
 )
 from services.catalogue import ListArguments, Page, Problem, Resource
 from services.catalogue.deprecation import deprecations_of
-from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, list_arguments
+from services.catalogue.limits import DEFAULTS, Limits
+from services.catalogue.lists import list_arguments
 from services.catalogue.naming import camel, pascal
 from services.catalogue.scalars import FieldType, Operator
 
@@ -96,12 +97,14 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
     )
 
 
-def list_parameters(resource: Resource[Any]) -> tuple[Argument, ...]:
+def list_parameters(resource: Resource[Any], limits: Limits) -> tuple[Argument, ...]:
     """The arguments of a list of the resource."""
     found = [
-        Argument("first", int, f"How many at most, from the start: 1 to {MAX_LIMIT}, {DEFAULT_LIMIT} if left out."),
+        Argument(
+            "first", int, f"How many at most, from the start: 1 to {limits.page_size}, {limits.usual_page} if left out."
+        ),
         Argument("after", str, "A cursor: only what is behind it."),
-        Argument("last", int, f"How many at most, from the end (as `before` alone means it): 1 to {MAX_LIMIT}."),
+        Argument("last", int, f"How many at most, from the end (as `before` alone means it): 1 to {limits.page_size}."),
         Argument("before", str, "A cursor: only what is before it."),
         Argument("filter", filter_type(resource), "Which rows to list."),
         Argument("order_by", list_of(order_type(resource)), "How to sort; newest first if left out."),
@@ -111,12 +114,12 @@ def list_parameters(resource: Resource[Any]) -> tuple[Argument, ...]:
     return tuple(found)
 
 
-def read_arguments(resource: Resource[Any], values: dict[str, Any]) -> ListArguments:
+def read_arguments(resource: Resource[Any], values: dict[str, Any], limits: Limits) -> ListArguments:
     """The services' list arguments of a field's arguments. Raises `validation_failed` naming the argument at fault."""
-    return list_arguments_of(resource, {name: plain(value) for name, value in values.items()})
+    return list_arguments_of(resource, {name: plain(value) for name, value in values.items()}, limits)
 
 
-def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any]) -> ListArguments:
+def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any], limits: Limits = DEFAULTS) -> ListArguments:
     """The same of arguments that are plain data."""
     order = values.get("order_by") or []
     data = {
@@ -129,7 +132,7 @@ def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any]) -> Lis
         "q": values.get("search"),
     }
     try:
-        return list_arguments(resource, data)
+        return list_arguments(resource, data, limits)
     except Problem as problem:
         raise renamed(problem) from None
 

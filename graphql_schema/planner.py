@@ -20,17 +20,16 @@ from graphql import (
 from pydantic_core import PydanticCustomError
 
 from graphql_schema.batches import FIELD_ERROR, PROBLEM, ROW, Member, Members, result_name
-from graphql_schema.complexity import MAX_MUTATIONS, MAX_QUERIES
 from graphql_schema.fields import Collector, Fields
 from graphql_schema.idempotency import asked_of
 from graphql_schema.inputs import Coercers, Getter, UnfitError, Variables, gathered, is_constant
 from graphql_schema.lists import list_arguments_of
 from graphql_schema.naming import field_name
 from graphql_schema.plans import Locations, MutationPlan, MutationStep, ReadPlan, Slot
-from graphql_schema.schema import MAX_NODES
 from services.batching import ROWS
 from services.catalogue import Catalogue, Kind, Operation, Query, Relation, Resource, ResultModel, Selection
 from services.catalogue.costs import NODE_WEIGHT
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
 from services.catalogue.selections import (
@@ -70,8 +69,8 @@ _PAGE_INFO: Final = {
 class Planner:
     """Plans the operations of one schema."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue) -> None:
-        self.schema, self.catalogue, self.coercers = schema, catalogue, Coercers()
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits = DEFAULTS) -> None:
+        self.schema, self.catalogue, self.limits, self.coercers = schema, catalogue, limits, Coercers()
         self.operations = {field_name(each): each for each in catalogue.operations.values()}
         self.fields = {each: {camel(name): name for name in each.fields} for each in catalogue.resources.values()}
         self.relations = {
@@ -104,7 +103,7 @@ class _DocumentPlan:
 
     def read(self, operation: OperationDefinitionNode) -> ReadPlan:
         fields = self.collector.of([operation.selection_set], frozenset({"Query"}))
-        if len(fields) > MAX_QUERIES:
+        if len(fields) > self.planner.limits.query_fields:
             raise NotCompiledError("too many fields")
         roots = tuple(self._root(key, nodes) for key, nodes in fields.items())
         query = Query(roots)
@@ -126,7 +125,7 @@ class _DocumentPlan:
 
     def mutation(self, operation: OperationDefinitionNode) -> MutationPlan:
         fields = self.collector.of([operation.selection_set], frozenset({"Mutation"}))
-        if len(fields) > MAX_MUTATIONS:
+        if len(fields) > self.planner.limits.mutation_fields:
             raise NotCompiledError("too many fields")
         steps: list[MutationStep | Constant] = []
         for key, nodes in fields.items():
@@ -152,11 +151,11 @@ class _DocumentPlan:
 
     def _nodes(self, key: str, nodes: list[FieldNode], *, many: bool) -> NodesRoot:
         getter = self._arguments(nodes[0], "Query")
-        catalogue, name = self.planner.catalogue, "ids" if many else "id"
+        catalogue, name, most = self.planner.catalogue, "ids" if many else "id", self.planner.limits.nodes
 
         def make(variables: Variables) -> Input:
             given = getter(variables)[name]
-            if many and len(given) > MAX_NODES:
+            if many and len(given) > most:
                 raise UnfitError
             return [catalogue.locate(each) for each in (given if many else [given])]
 
@@ -331,9 +330,11 @@ class _DocumentPlan:
         return len(self.slots) - 1
 
     def _list_slot(self, resource: Resource[Any], node: FieldNode, type_name: str) -> int:
-        getter = self._arguments(node, type_name)
+        getter, limits = self._arguments(node, type_name), self.planner.limits
         return self._slot(
-            Slot(lambda variables: list_arguments_of(resource, getter(variables)), is_constant(getter), resource)
+            Slot(
+                lambda variables: list_arguments_of(resource, getter(variables), limits), is_constant(getter), resource
+            )
         )
 
     def _key_slot(self, resource: Resource[Any], node: FieldNode) -> int:

@@ -23,7 +23,7 @@ from graphql import (
 
 from graphql_schema.documents import Documents
 from graphql_schema.errors import document_problem, field_path
-from graphql_schema.http import MAX_DEPTH, Answer, GraphQLRequest, is_deep
+from graphql_schema.http import Answer, GraphQLRequest, is_deep
 from graphql_schema.json_schema import answer_schema, leaf_schema
 from graphql_schema.references import Origin
 from graphql_schema.values import called_operations, named_errors, variable_places
@@ -144,10 +144,11 @@ class PublishedDocuments:
         prepared = self.documents.prepare(document.text)
         if prepared.structure or prepared.values or prepared.document is None:
             raise Problem(INVALID_DOCUMENT, "The document does not fit the schema any more.")
-        if is_deep(variables):
-            raise Problem(BAD_REQUEST, f"A parameter may nest at most {MAX_DEPTH} deep.")
+        limits = caller.gateway.limits
+        if is_deep(variables, limits.variables_depth):
+            raise Problem(BAD_REQUEST, f"A parameter may nest at most {limits.variables_depth} deep.")
         operation = prepared.operation(None)
-        errors = named_errors(self.schema, operation, variables)
+        errors = named_errors(self.schema, operation, variables, limits)
         if errors:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)

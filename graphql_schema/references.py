@@ -7,6 +7,7 @@ By Apollo's `extensions.persistedQuery` (a SHA-256 hash, with which the text may
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql_schema.documents import Documents
@@ -14,6 +15,7 @@ from services.auth.authentication import Authenticator, Presented
 from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
+from services.concurrency import Concurrency
 from services.documents.known import Bringer, KnownDocuments, Reference
 from services.execution import Gateway
 
@@ -63,6 +65,11 @@ class Origin(Protocol):
     @property
     def is_post(self) -> bool:
         """Whether it may change something."""
+
+
+def slot_of(origin: Origin, actor: Actor) -> AbstractContextManager[None]:
+    """A request's place among those of one caller; entering it may raise `too_many_requests`."""
+    return origin.gateway.part(Concurrency).slot(actor, origin.address)
 
 
 def names_a_document(parameters: Container[str]) -> bool:

@@ -31,13 +31,14 @@ from graphql_schema.types import Node, Types
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, description_of, fields_of, parse_input, parse_value
 from services.catalogue.naming import pascal, snake
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 from services.execution import Write
 
-MAX_NODES = 100
+MAX_NODES = DEFAULTS.nodes
 _ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
 
 
@@ -48,14 +49,14 @@ class GatewaySchema(strawberry.Schema):
         """Nothing: see graphql_schema/errors.py."""
 
 
-def build_schema(catalogue: Catalogue, *, suggestions: bool = True) -> GatewaySchema:
+def build_schema(catalogue: Catalogue, *, suggestions: bool = True, limits: Limits = DEFAULTS) -> GatewaySchema:
     """The schema of a catalogue. `suggestions`: whether errors may name similar fields."""
-    return _Builder(catalogue).schema(suggestions)
+    return _Builder(catalogue, limits).schema(suggestions)
 
 
 class _Builder:
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue, self.types = catalogue, Types(catalogue)
+    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+        self.catalogue, self.types, self.limits = catalogue, Types(catalogue, limits), limits
         self._inputs: dict[str, Any] = {}
 
     def schema(self, suggestions: bool) -> GatewaySchema:
@@ -100,7 +101,7 @@ class _Builder:
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
         async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
             authorization.authorize(operation, info.context.actor)
-            arguments = read_arguments(resource, values)
+            arguments = read_arguments(resource, values, self.limits)
             try:
                 page = await info.context.gateway.page(operation, info.context.actor, arguments)
             except Problem as problem:
@@ -111,7 +112,7 @@ class _Builder:
 
         result = nullable(self.types.connection(resource))
         return field(
-            _python_name(operation), result, operation.description, listed, list_parameters(resource),
+            _python_name(operation), result, operation.description, listed, list_parameters(resource, self.limits),
             deprecated=_why(operation),
         )  # fmt: skip
 
@@ -182,8 +183,8 @@ class _Builder:
     def _nodes(self) -> StrawberryField:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            if len(values["ids"]) > MAX_NODES:
-                raise Problem.field("ids", "length", f"At most {MAX_NODES} can be found at once.")
+            if len(values["ids"]) > self.limits.nodes:
+                raise Problem.field("ids", "length", f"At most {self.limits.nodes} can be found at once.")
             waiting = (self._load(info, each, ("ids", index)) for index, each in enumerate(values["ids"]))
             return await asyncio.gather(*waiting)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from starlette.types import Scope
 
 from graphql_schema.origins import Origins
+from services.deadline import Deadline
+
+T = TypeVar("T")
 
 
 class Line(Protocol):
@@ -21,11 +24,13 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """What one WebSocket may do: be silent at first, have operations at once, send messages of a size."""
+    """What one WebSocket may do: be silent at first, have operations at once, send messages of a size, and for how long
+    each operation may think about its next result."""
 
     init_seconds: float = 3
     operations: int = 20
     message_bytes: int = 1_048_576
+    operation_seconds: float = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,13 @@ class Transports:
     origins: Origins = field(default_factory=Origins)
     batch: int = 0
     socket: SocketLimits = field(default_factory=SocketLimits)
+
+
+async def in_time(results: AsyncGenerator[T], seconds: float) -> AsyncGenerator[T]:
+    """The same results, each of which may take so long. Raises DeadlineError for one that takes longer."""
+    while True:
+        with Deadline(seconds):
+            result = await anext(results, None)
+        if result is None:
+            return
+        yield result

@@ -15,6 +15,7 @@ from graphql_schema.lists import ConnectionValue, connection_type, list_paramete
 from services.authorization import authorize_read
 from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.limits import Limits
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import pascal, words
 from services.catalogue.scalars import FieldType
@@ -36,8 +37,8 @@ strawberry.interface(Node, description="Something with an identifier, which `nod
 class Types:
     """Makes the types once, and wraps records in them."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+        self.catalogue, self.limits = catalogue, limits
         self._classes = {each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()}
         self._connections: dict[Resource[Any], Any] = {}
         self._results: dict[type[ResultModel], Any] = {}
@@ -91,7 +92,11 @@ class Types:
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
             authorize_read(target, info.context.actor)
-            arguments, loaders, key = read_arguments(target, values), info.context.loaders, node.record["id"]
+            arguments, loaders, key = (
+                read_arguments(target, values, self.limits),
+                info.context.loaders,
+                node.record["id"],
+            )
             try:
                 page = await loaders.page(relation, key, arguments)
             except Problem as problem:
@@ -101,7 +106,7 @@ class Types:
 
         return field(
             relation.name, nullable(self._connections[target]), f"The {what}, a page at a time.", many,
-            list_parameters(target),
+            list_parameters(target, self.limits),
         )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from pydantic import BaseModel
 from graphql_schema.fields import parts_of
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Problem
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, fields_of, parse_input
 from services.catalogue.naming import camel
 from services.catalogue.problems import MAX_ERRORS, FieldError
@@ -48,28 +49,26 @@ from services.catalogue.scalars import FieldType
 
 Path = tuple[str | int, ...]
 
-MAX_OBJECTS = 2_000
-"""Input objects in the variables of a request: making them costs more than refusing them."""
-
 _NO_CHOICE: Mapping[str, Any] = {}
 """Stands for a name that is no member of an enum: no enum takes an object."""
 
 
 def variable_errors(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> list[FieldError]:
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any],
+    limits: Limits = DEFAULTS,
+) -> list[FieldError]:  # fmt: skip
     """What is wrong with the values of an operation's variables, at the arguments that they are used in."""
     places = _Places()
     visit(operation, places)
-    found = _value_errors(schema, operation, variables, lambda name: places.found.get(name, (name,)))
+    found = _value_errors(schema, operation, variables, limits, lambda name: places.found.get(name, (name,)))
     return found or _null_errors(schema, document, operation, variables)
 
 
 def named_errors(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits
 ) -> list[FieldError]:
     """As `variable_errors`, at the variables' own names."""
-    return _value_errors(schema, operation, variables, lambda name: (name,))
+    return _value_errors(schema, operation, variables, limits, lambda name: (name,))
 
 
 def variable_places(document: DocumentNode) -> dict[Path, set[str]]:
@@ -80,10 +79,11 @@ def variable_places(document: DocumentNode) -> dict[Path, set[str]]:
 
 
 def _value_errors(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any],
+    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits,
     place: Callable[[str], Path],
 ) -> list[FieldError]:  # fmt: skip
-    budget = count(1)
+    # Making input objects costs more than refusing them.
+    budget = iter(range(limits.input_objects))
     found: list[FieldError] = []
     for definition in operation.variable_definitions or ():
         name, kind = definition.variable.name.value, type_from_ast(schema, definition.type)
@@ -94,7 +94,7 @@ def _value_errors(
             try:
                 found += islice(_faults(variables.get(name), kind, path, budget), MAX_ERRORS - len(found))
             except _TooManyError:
-                return [FieldError(path, "length", f"This should hold at most {MAX_OBJECTS} objects.")]
+                return [FieldError(path, "length", f"This should hold at most {limits.input_objects} objects.")]
     return found
 
 
@@ -142,7 +142,7 @@ def _faults(value: Any, kind: Any, path: Path, budget: Iterator[int]) -> Iterato
         for index, each in enumerate(value if isinstance(value, list) else [value]):
             yield from _faults(each, kind.of_type, (*path, index), budget)
     elif is_input_object_type(kind):
-        if next(budget) > MAX_OBJECTS:
+        if next(budget, None) is None:
             raise _TooManyError
         yield from _object_faults(value, kind, path, budget)
     elif is_leaf_type(kind):

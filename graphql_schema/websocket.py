@@ -38,7 +38,7 @@ from graphql_schema.transport_ws import (
     parse_message,
     shortened,
 )
-from graphql_schema.transports import Line, Transports
+from graphql_schema.transports import Line, Transports, in_time
 from services.auth.authentication import Authenticator
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, TOO_MANY_REQUESTS
@@ -165,7 +165,8 @@ class GraphQLSocket:
         if name in self._active:
             raise CloseError(4409, f"Subscriber for {shortened(name)} already exists")
         try:
-            asked = parameters_of(message.get("payload"))
+            most, limits = self._limits.message_bytes, self._scope["app"].state.gateway.limits
+            asked = parameters_of(message.get("payload"), most, limits)
         except Problem as problem:
             raise invalid(problem.detail) from None
         operation = self._active[name] = _Operation(name, self._asking(), asked)
@@ -188,7 +189,7 @@ class GraphQLSocket:
         with self._transports.framed(self._scope) as line:
             try:
                 async with aclosing(self._results(operation.asking, operation.asked)) as results:
-                    async for outcome in results:
+                    async for outcome in in_time(results, self._limits.operation_seconds):
                         await self._tell(operation, {"type": "next", "payload": outcome.body}, line)
                 await self._tell(operation, {"type": "complete"}, line)
                 line.status = 200

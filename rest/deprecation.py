@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rest.problems import problem_response
-from rest.query import BRACKETED, MAX_INCLUDE_DEPTH, Parameters, parameters
+from rest.query import BRACKETED, Parameters, parameters
 from rest.routes import RestRoute
 from rest.searching import body_parameters
 from services import observation
@@ -26,6 +26,8 @@ from services.catalogue.deprecation import deprecations_of
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 FACE = "rest"
+_DEEPEST = 10
+"""Relations of relations: more no gateway includes (MAX_INCLUDE_DEPTH)."""
 
 
 def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
@@ -76,7 +78,7 @@ def _can_use(route: RestRoute) -> bool:
 def _within_reach(resource: Resource[Any]) -> set[Resource[Any]]:
     """The resources whose fields can be asked for."""
     found, edge = {resource}, {resource}
-    for _ in range(MAX_INCLUDE_DEPTH):
+    while edge:
         edge = {relation.target for each in edge for relation in each.relations.values()} - found
         found |= edge
     return found
@@ -116,7 +118,7 @@ def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Ite
     for path in given.get("fields", "").split(","):
         *steps, name = path.split(".")
         owner: Resource[Any] | None = resource
-        for step in steps[:MAX_INCLUDE_DEPTH]:
+        for step in steps[:_DEEPEST]:
             relation = owner.relations.get(step) if owner is not None else None
             owner = relation.target if relation is not None else None
         if owner is not None:

@@ -16,9 +16,11 @@ from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Resource
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import camel, pascal, words
 from services.catalogue.problems import (
     BAD_REQUEST,
+    DEADLINE_EXCEEDED,
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_TOKEN,
@@ -28,9 +30,11 @@ from services.catalogue.problems import (
     PROBLEM_TYPES,
     QUOTA_EXCEEDED,
     TOO_COMPLEX,
+    TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
+    URI_TOO_LONG,
     VALIDATION_FAILED,
     ProblemType,
 )
@@ -46,11 +50,13 @@ be searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-E
 """
 
 
-def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: str) -> dict[str, Any]:
+def openapi_document(
+    catalogue: Catalogue, *, title: str, version: str, prefix: str, limits: Limits = DEFAULTS
+) -> dict[str, Any]:
     """The document, ready for JSON. `prefix` is where the API is mounted (`/api/v1`)."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in sorted(rest_routes(catalogue), key=lambda route: route.path):
-        paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(catalogue, route)
+        paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(route, limits)
     shown = json.dumps(paths)
     examples = {each: f"#/components/examples/{each.code}" for each in PROBLEM_TYPES.values()}
     return {
@@ -60,8 +66,8 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
-            "schemas": {**schemas(catalogue), **_search_schemas(catalogue)},
-            "parameters": {**PARAMETERS, **_parameters(catalogue)},
+            "schemas": {**schemas(catalogue), **_search_schemas(catalogue, limits)},
+            "parameters": {**PARAMETERS, **_parameters(catalogue, limits)},
             "headers": {**HEADERS, **BUDGET_HEADERS},
             "responses": RESPONSES,
             "examples": {
@@ -74,13 +80,13 @@ def openapi_document(catalogue: Catalogue, *, title: str, version: str, prefix: 
     }
 
 
-def _operation(catalogue: Catalogue, route: RestRoute) -> dict[str, Any]:
+def _operation(route: RestRoute, limits: Limits) -> dict[str, Any]:
     name, description, problems, scopes, open_to_all = _about(route)
     parameters = [id_parameter(_source(route))] if "{id}" in route.path else []
     if route.is_write:
         parameters.append({"$ref": f"#/components/parameters/{HEADER}"})
     if route.resource is not None and route.shows_selection and not route.is_search:
-        named = parameters_of(route.resource, is_list=route.is_list)
+        named = parameters_of(route.resource, limits, is_list=route.is_list)
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in named]
     conditional = conditions(route)
     parameters += conditional
@@ -210,8 +216,12 @@ def _shown(route: RestRoute) -> dict[str, Any]:
 def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, Any]:
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
+    always = (
+        NOT_ACCEPTABLE, URI_TOO_LONG, TOO_COMPLEX, QUOTA_EXCEEDED, TOO_MANY_REQUESTS, INTERNAL_ERROR, UNAVAILABLE,
+        DEADLINE_EXCEEDED,
+    )  # fmt: skip
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
-    for problem in {*problems, *more, NOT_ACCEPTABLE, QUOTA_EXCEEDED, INTERNAL_ERROR, UNAVAILABLE}:
+    for problem in {*problems, *more, *always}:
         by_status[problem.status].append(problem)
     found = {}
     for status, kinds in sorted(by_status.items()):
@@ -229,11 +239,11 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
     return found
 
 
-def _parameters(catalogue: Catalogue) -> dict[str, Any]:
+def _parameters(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
     found: dict[str, Any] = {HEADER: idempotency_key()}
     for route in rest_routes(catalogue):
         if route.resource is not None and route.shows_selection and not route.is_search:
-            found |= parameters_of(route.resource, is_list=route.is_list)
+            found |= parameters_of(route.resource, limits, is_list=route.is_list)
     return dict(sorted(found.items()))
 
 
@@ -242,9 +252,9 @@ def _search_name(route: RestRoute) -> str:
     return f"{pascal(route.resource.name)}Search"
 
 
-def _search_schemas(catalogue: Catalogue) -> dict[str, Any]:
+def _search_schemas(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
     searches = [route for route in rest_routes(catalogue) if route.is_search]
-    return {_search_name(each): search_schema(each.resource) for each in searches if each.resource is not None}
+    return {_search_name(each): search_schema(each.resource, limits) for each in searches if each.resource is not None}
 
 
 def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:

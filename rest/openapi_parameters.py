@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from rest.query import MAX_INCLUDE_DEPTH
 from rest.searching import MEMBERS
 from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
 from services.catalogue.deprecation import deprecations_of
-from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH, MAX_SKIP
+from services.catalogue.limits import Limits
+from services.catalogue.lists import MAX_SEARCH
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType, Operator
 from services.idempotency.keys import FORM, HEADER
@@ -56,15 +56,15 @@ def idempotency_key() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def parameters_of(resource: Resource[Any], *, is_list: bool) -> dict[str, dict[str, Any]]:
+def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> dict[str, dict[str, Any]]:
     """The query parameters of a representation or a list of the resource, by their names among the components."""
-    found = [*(_list_parameters(resource) if is_list else []), *_selection_parameters(resource)]
+    found = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
     return {f"{resource.name}.{each['name'].replace('[', '.').rstrip(']')}": each for each in found}
 
 
-def search_schema(resource: Resource[Any]) -> dict[str, Any]:
+def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     """The body of a search: what the query parameters of the resource's lists say, as one object."""
-    given = {each["name"]: each for each in parameters_of(resource, is_list=True).values()}
+    given = {each["name"]: each for each in parameters_of(resource, limits, is_list=True).values()}
     return {
         "type": "object",
         "title": f"{pascal(resource.name)}Search",
@@ -81,13 +81,13 @@ def _member(parameter: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "type": [schema["type"], "null"], "description": words}
 
 
-def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
+def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     sorts = [name for field in (*resource.sorts, "id") for name in (field, f"-{field}")]
     found = [
-        _query("limit", "How many at most.", _integer(1, MAX_LIMIT, DEFAULT_LIMIT)),
+        _query("limit", "How many at most.", _integer(1, limits.page_size, limits.usual_page)),
         _query("after", "A cursor: the page behind it.", _CURSOR),
         _query("before", "A cursor: the page before it; beside `after`, where the pages end.", _CURSOR),
-        _query("skip", "How many to pass over; for paging by hand.", _integer(0, MAX_SKIP, 0)),
+        _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.skip, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
         _listed("sort", f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}.", sorts),
         {
@@ -105,9 +105,9 @@ def _list_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _selection_parameters(resource: Resource[Any]) -> list[dict[str, Any]]:
+def _selection_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     relations = _quoted(resource.relations) or "none"
-    deep = f"Dots lead to relations of relations, {MAX_INCLUDE_DEPTH} deep."
+    deep = f"Dots lead to relations of relations, {limits.include_depth} deep."
     text = {"type": "array", "items": {"type": "string"}}
     return [
         {**_query("include", f"Relations to include: {relations}. {deep}", text), "style": "form", "explode": False},

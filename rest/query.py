@@ -17,12 +17,12 @@ import orjson
 from rest.representation import listing
 from services.catalogue import Problem, Resource, Selection
 from services.catalogue.cursors import Order
+from services.catalogue.limits import DEFAULTS, Limits, check_query_string
 from services.catalogue.lists import ListArguments, list_arguments
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
 from services.catalogue.selections import Input, Many, One, Value
 
-MAX_INCLUDES: Final = 20
-MAX_INCLUDE_DEPTH: Final = 3
+MAX_INCLUDES: Final = DEFAULTS.includes
 
 BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
 _INTEGER: Final = re.compile(r"-?[0-9]+")
@@ -34,11 +34,13 @@ _BOOLEANS: Final = {"true": True, "false": False}
 Parameters = dict[str, str]
 
 
-def parameters(query_string: bytes) -> Parameters:
+def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
     """Query parameters, each at most once.
 
-    Raises `bad_request` when they are not UTF-8, `validation_failed` naming one that comes twice.
+    Raises `uri_too_long` and `too_complex` when there are too many, `bad_request` when they are not UTF-8,
+    `validation_failed` naming one that comes twice.
     """
+    check_query_string(query_string, limits)
     found: Parameters = {}
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
@@ -51,7 +53,9 @@ def parameters(query_string: bytes) -> Parameters:
     return found
 
 
-def parse_selection(resource: Resource[Any], given: Parameters) -> tuple[Selection, list[Input]]:
+def parse_selection(
+    resource: Resource[Any], given: Parameters, limits: Limits = DEFAULTS
+) -> tuple[Selection, list[Input]]:
     """Take `include` and `fields` out of the parameters; the inputs are those of slots from 1 on.
 
     Raises `validation_failed` naming the one at fault.
@@ -59,17 +63,17 @@ def parse_selection(resource: Resource[Any], given: Parameters) -> tuple[Selecti
     include, fields = given.pop("include", None), given.pop("fields", None)
     tree: dict[str, Any] = {}
     paths = include.split(",") if include else []
-    if len(paths) > MAX_INCLUDES:
-        raise Problem.field("include", "length", f"At most {MAX_INCLUDES} relations can be included.")
+    if len(paths) > limits.includes:
+        raise Problem.field("include", "length", f"At most {limits.includes} relations can be included.")
     for index, path in enumerate(paths):
-        _plant(tree, resource, path, index)
+        _plant(tree, resource, path, index, limits.include_depth)
     wanted: dict[str, set[str]] = {}
     for index, path in enumerate(fields.split(",") if fields else []):
         parent, _, name = path.rpartition(".")
         _check_field(tree, resource, parent, name, index)
         wanted.setdefault(parent, set()).add(name)
     inputs: list[Input] = []
-    return _selection(resource, tree, wanted, "", inputs), inputs
+    return _selection(resource, tree, wanted, "", inputs, limits), inputs
 
 
 def parse_count(given: Parameters) -> bool:
@@ -77,7 +81,7 @@ def parse_count(given: Parameters) -> bool:
     return _boolean(("count",), given.pop("count")) if "count" in given else False
 
 
-def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
+def parse_list(resource: Resource[Any], given: Parameters, limits: Limits = DEFAULTS) -> ListArguments:
     """Take the parameters of a list out of the given ones. Raises `validation_failed` naming the one at fault."""
     data: dict[str, Any] = {name: given.pop(name) for name in _LIST_PARAMETERS if name in given}
     for name in ("limit", "skip"):
@@ -87,7 +91,7 @@ def parse_list(resource: Resource[Any], given: Parameters) -> ListArguments:
     if "sort" in data:
         data["sort"] = data["sort"].split(",")
     data["filter"] = _filter(resource, data.get("filter"), given)
-    return list_arguments(resource, data)
+    return list_arguments(resource, data, limits)
 
 
 def refuse_rest(given: Parameters) -> None:
@@ -148,10 +152,10 @@ def _boolean(path: tuple[str | int, ...], text: str) -> bool:
     return _BOOLEANS[text]
 
 
-def _plant(tree: dict[str, Any], resource: Resource[Any], path: str, index: int) -> None:
+def _plant(tree: dict[str, Any], resource: Resource[Any], path: str, index: int, most: int) -> None:
     steps = path.split(".")
-    if len(steps) > MAX_INCLUDE_DEPTH:
-        raise Problem.field(("include", index), "length", f"Relations can be included {MAX_INCLUDE_DEPTH} deep.")
+    if len(steps) > most:
+        raise Problem.field(("include", index), "length", f"Relations can be included {most} deep.")
     for step in steps:
         relation = resource.relations.get(step)
         if relation is None:
@@ -169,8 +173,9 @@ def _check_field(tree: dict[str, Any], resource: Resource[Any], parent: str, nam
 
 
 def _selection(
-    resource: Resource[Any], tree: dict[str, Any], wanted: dict[str, set[str]], prefix: str, inputs: list[Input]
-) -> Selection:
+    resource: Resource[Any], tree: dict[str, Any], wanted: dict[str, set[str]], prefix: str, inputs: list[Input],
+    limits: Limits,
+) -> Selection:  # fmt: skip
     chosen = wanted.get(prefix)
     members: list[Value | One | Many] = [
         Value(name, name) for name in resource.fields if chosen is None or name in chosen
@@ -178,9 +183,10 @@ def _selection(
     for name, below in tree.items():
         relation = resource.relations[name]
         if relation.many:
-            inputs.append(ListArguments((Order("id", descending=True),)))
+            inputs.append(ListArguments((Order("id", descending=True),), limits.usual_page))
         slot = len(inputs)
-        selection = _selection(relation.target, below, wanted, f"{prefix}.{name}" if prefix else name, inputs)
+        path = f"{prefix}.{name}" if prefix else name
+        selection = _selection(relation.target, below, wanted, path, inputs, limits)
         if relation.many:
             members.append(Many(name, relation, slot, listing(selection, count=False)))
         else:

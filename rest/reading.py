@@ -12,6 +12,7 @@ from rest.routes import RestRoute
 from rest.searching import body_parameters
 from services.batching import ROWS
 from services.catalogue import Query, Selection
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.selections import Input, ListRoot, Many, NodesRoot, RowRoot, Tag, Value
 
 REMEMBERED: Final = 500
@@ -31,8 +32,8 @@ TAG: Final = "@etag"
 class Queries:
     """The queries of one route. What was asked for before gives the same query, which is planned already."""
 
-    def __init__(self, route: RestRoute) -> None:
-        self._route = route
+    def __init__(self, route: RestRoute, limits: Limits = DEFAULTS) -> None:
+        self._route, self._limits = route, limits
         self._parsed: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
         self._searches: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
         self._queries: LRUCache[tuple[str | None, str | None, bool], Query] = LRUCache(REMEMBERED)
@@ -40,11 +41,11 @@ class Queries:
     def parse(self, query_string: bytes) -> Parsed:
         """The query of a query string, and its inputs but for the key in the path, which comes first.
 
-        Raises `bad_request`, or `validation_failed` naming the parameter at fault.
+        Raises what `parameters` does, or `validation_failed` naming the parameter at fault.
         """
         found = self._parsed.get(query_string)
         if found is None:
-            found = self._parse(parameters(query_string))
+            found = self._parse(parameters(query_string, self._limits))
             if len(query_string) <= LONGEST:
                 self._parsed[query_string] = found
         return found
@@ -68,11 +69,11 @@ class Queries:
             refuse_rest(given)
             return self._query((None, None, False), Selection(tuple(Value(f, f) for f in resource.fields)), 1), ()
         asked = given.get("include"), given.get("fields")
-        selection, inputs = parse_selection(resource, given)
+        selection, inputs = parse_selection(resource, given, self._limits)
         if not route.is_list:
             refuse_rest(given)
             return self._query((*asked, False), selection, 0), tuple(inputs)
-        count, arguments = parse_count(given), parse_list(resource, given)
+        count, arguments = parse_count(given), parse_list(resource, given, self._limits)
         refuse_rest(given)
         query = self._query((*asked, count), selection, 1 + len(inputs))
         return query, (*inputs, arguments) if route.relation is not None else (arguments, *inputs)

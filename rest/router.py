@@ -30,8 +30,10 @@ from services import authorization
 from services.auth.authentication import Authenticator, Presented
 from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
+from services.catalogue.limits import DEFAULTS, Limits, check_values
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
+from services.concurrency import Concurrency
 from services.execution import NIL, Gateway, Write
 from services.idempotency.once import Answered
 
@@ -48,11 +50,12 @@ class RestRouter:
     say which bodies a path takes.
     """
 
-    def __init__(self, catalogue: Catalogue, prefix: str) -> None:
+    def __init__(self, catalogue: Catalogue, prefix: str, limits: Limits = DEFAULTS) -> None:
         self.routes: list[Route] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         self.accepts: dict[str, dict[str, str]] = {}
         self._shared: dict[int, Queries] = {}
+        self._limits = limits
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         for path, routes in groupby(ordered, key=lambda route: route.path):
             here = list(routes)
@@ -74,7 +77,7 @@ class RestRouter:
         """What remembers the queries of a route: one for a list and its searches, which ask the same."""
         if route.resource is None:
             return None
-        return self._shared.setdefault(id(route.relation or route.operation), Queries(route))
+        return self._shared.setdefault(id(route.relation or route.operation), Queries(route, self._limits))
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
@@ -102,10 +105,11 @@ def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoin
         actor = await _actor(route, request, gateway)
         till = till_of(route, request, gateway, actor)
         try:
-            if route.operation is not None and not route.operation.is_read:
-                return await _write(route, queries, request, gateway, actor, till, prefix, preference)
-            assert queries is not None
-            return await _read(route, queries, request, gateway, actor, till)
+            with gateway.part(Concurrency).slot(actor, request.client.host if request.client else ""):
+                if route.operation is not None and not route.operation.is_read:
+                    return await _write(route, queries, request, gateway, actor, till, prefix, preference)
+                assert queries is not None
+                return await _read(route, queries, request, gateway, actor, till)
         except PricedError as found:
             return priced(found.till)
         except OverdrawnError as error:
@@ -158,6 +162,7 @@ async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed
         return queries.parse(query_string)
     refuse_rest(parameters(query_string))
     body = await request.body()
+    check_values(body, request.app.state.gateway.limits)
     if body or route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
         check_media_type(request.headers.get("content-type", ""), f"accept_{route.method.lower()}")
     return queries.search(body)
@@ -171,10 +176,10 @@ async def _write(
     assert operation is not None
     query_string = request.scope["query_string"]
     if queries is None:
-        refuse_rest(parameters(query_string))
+        refuse_rest(parameters(query_string, gateway.limits))
     query, inputs = queries.parse(query_string) if queries is not None else (None, ())
     expected = expected_of(request.scope["headers"])
-    key, data = _key(route, request), await _body(operation, request)
+    key, data = _key(route, request), await _body(operation, request, gateway.limits)
 
     def shaped(result: Any) -> Response:
         return written(route, request, prefix, result, preference)
@@ -194,8 +199,8 @@ def _client(request: Request) -> Client:
     return Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-async def _body(operation: Operation, request: Request) -> bytes | None:
-    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type`."""
+async def _body(operation: Operation, request: Request, limits: Limits) -> bytes | None:
+    """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type` and `bad_request`."""
     if operation.kind is Kind.DELETE:
         return None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -203,6 +208,7 @@ async def _body(operation: Operation, request: Request) -> bytes | None:
         return await oauth2.form_body(request, operation.name)
     body = await request.body()
     accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)  # a form has been read already
+    check_values(body, limits)
     if body and media_type not in accepted:
         member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
         members: dict[str, Any] = {member: ", ".join(_media_types(operation))}

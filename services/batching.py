@@ -37,7 +37,7 @@ async def run_batch(
     it was refused is undone, and the others stand. `unavailable` ends any batch.
     """
     if write.shown is not None:
-        check_size(write.shown, ([(operation.resource, None)] * len(batch.entries), *write.inputs))  # type: ignore[list-item]
+        check_size(write.shown, ([(operation.resource, None)] * len(batch.entries), *write.inputs), gateway.limits.rows)  # type: ignore[list-item]
     await check_version(operation, None, write.expected, partial(gateway.read_within, call), required=False)
     outcomes: list[EntryOutcome] = []
     for index, entry in enumerate(batch.entries):

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from services import observation
+from services import deadline, observation
 from services.audit.recording import Attempt, Audit
 from services.authorization import authorize, authorize_query, authorize_read
 from services.batching import run_batch
@@ -27,6 +27,7 @@ from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
 from services.catalogue.operations import Kind, Operation
@@ -95,6 +96,7 @@ class Gateway:
     database: Database
     cursors: CursorCodec
     reader: Reader | None = None
+    limits: Limits = DEFAULTS
     parts: Mapping[type, Any] = field(default_factory=dict)
     requires_versions: bool = False
 
@@ -116,7 +118,7 @@ class Gateway:
         `validation_failed`, and as `Till.pay`.
         """
         authorize_query(query, actor)
-        check_size(query, inputs)
+        check_size(query, inputs, self.limits.rows)
         if till is not None:
             if till.dry:
                 bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will
@@ -166,7 +168,7 @@ class Gateway:
         # What a write shows of its own row needs no scope but the write's.
         await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
         if write.shown is not None and operation.kind is not Kind.BATCH:
-            check_size(write.shown, (NIL, *write.inputs))
+            check_size(write.shown, (NIL, *write.inputs), self.limits.rows)
         given = write.data or b"{}"
         data: InputModel | Batch
         if operation.kind is Kind.BATCH:
@@ -176,7 +178,8 @@ class Gateway:
         if till is not None:
             entries = len(data.entries) if isinstance(data, Batch) else None
             await till.pay(write_cost(operation, write.shown, write.inputs, entries))
-        return await self._call(operation, actor, write, data, client)
+        with deadline.remaining():
+            return await self._call(operation, actor, write, data, client)
 
     async def admit(
         self, operation: Operation, actor: Actor, client: Client | None = None, related: Iterable[Resource[Any]] = ()
@@ -239,9 +242,11 @@ class Gateway:
                 yield call
             except Problem as problem:
                 if problem.keep:
+                    await deadline.hold()
                     await session.commit()
                     await self._follow_up(call)
                 raise
+            await deadline.hold()
             await session.commit()
         await self._follow_up(call)
 

@@ -26,9 +26,13 @@ def export(what: Annotated[Contract, typer.Argument(help="The contract of which 
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
     if what is Contract.GRAPHQL:
-        typer.echo(build_schema(catalogue).as_str())
+        typer.echo(build_schema(catalogue, limits=settings.limits).as_str())
         return
     document = openapi_document(
-        catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=settings.API_V1_STR
+        catalogue,
+        title=settings.PROJECT_NAME,
+        version=settings.VERSION,
+        prefix=settings.API_V1_STR,
+        limits=settings.limits,
     )
     typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))

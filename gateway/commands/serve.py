@@ -23,6 +23,10 @@ from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PROTOCOL = "gateway.protocol:BoundedProtocol"
+"""By name: workers are made by uvicorn, and a name is what comes through to them."""
+WORKER_SECONDS = 60
+"""How long a worker may be silent before it is replaced: so long may it take to start, on a machine that is busy."""
 
 
 def serve(
@@ -51,7 +55,8 @@ def serve(
                 os.environ[WORKERS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="gateway-metrics-"))
             uvicorn.run(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
-                access_log=False, server_header=False, loop=_if_installed("uvloop"), http=_if_installed("httptools"),
+                access_log=False, server_header=False, loop=_if_installed("uvloop"),
+                http=PROTOCOL if find_spec("httptools") else "auto", timeout_worker_healthcheck=WORKER_SECONDS,
                 ws="gateway.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
                 forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS,
                 timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
@@ -59,7 +64,7 @@ def serve(
 
 
 def _if_installed(name: str) -> str:
-    """The loop or the parser that uvicorn shall use; not every platform has uvloop (Windows has none)."""
+    """The loop that uvicorn shall use; not every platform has uvloop (Windows has none)."""
     return name if find_spec(name) else "auto"
 
 

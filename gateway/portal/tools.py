@@ -34,22 +34,26 @@ def redoc_page(project_name: str, openapi_url: str, base: str = "") -> Response:
     return page(f"{project_name} · ReDoc", body, base=base, head=head, policy=tool_policy(workers=True))
 
 
-def graphiql_page(project_name: str, api_prefix: str, base: str = "", *, documents: str = "any") -> Response:
+def graphiql_page(
+    project_name: str, api_prefix: str, base: str = "", *, documents: str = "any", introspection: bool = True
+) -> Response:
     """GraphiQL, to be answered by the GraphQL endpoint itself to a GET that accepts text/html.
 
     `documents` is which are run (GRAPHQL_DOCUMENTS): where that is not any, the page says so.
 
     The page sends its operations to the address it was loaded from. Where npm has not installed GraphiQL, it comes
-    from the upstream CDN, with integrity hashes, and the page says so.
+    from the upstream CDN, with integrity hashes, and the page says so; as it does where there is no introspection.
     """
     installed = all(file.name in assets() for file in GRAPHIQL)
     links, scripts = _installed(base) if installed else _from_cdn()
+    notices = [] if installed else [render("graphiql_notice.html")]
+    if documents != "any":
+        notices.append(render("graphiql_documents.html", documents=documents))
+    if not introspection:
+        notices.append(render("graphiql_introspection.html"))
     body = render(
         "graphiql.html",
-        notice=Html(
-            ("" if installed else render("graphiql_notice.html"))
-            + ("" if documents == "any" else render("graphiql_documents.html", documents=documents))
-        ),
+        notice=Html("".join(notices)),
         query=text("example.graphql", api=api_prefix),
         scripts=scripts,
         start=asset_url("graphiql.js", base),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -11,6 +14,8 @@ from passlib.context import CryptContext
 from services.auth.config import AuthConfig
 from services.catalogue import Problem
 from services.catalogue.problems import UNAVAILABLE
+
+T = TypeVar("T")
 
 _AT_ONCE = 2
 """Hashes computed at the same time: each takes a core and 64 MiB."""
@@ -38,7 +43,7 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """A hash to store. Raises `unavailable` when too many are waiting."""
         self._refuse_crowd()
-        return await anyio.to_thread.run_sync(self.context.hash, password, limiter=self.limiter)
+        return await self._work(lambda: str(self.context.hash(password)))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether the password is right, and a new hash if the stored one should be replaced.
@@ -47,7 +52,20 @@ class Passwords:
         are waiting.
         """
         self._refuse_crowd()
-        return await anyio.to_thread.run_sync(self._verify, password, stored, limiter=self.limiter)
+        return await self._work(lambda: self._verify(password, stored))
+
+    async def _work(self, function: Callable[[], T]) -> T:
+        """Run it in a thread. Who gives up waiting leaves its place taken until the thread is done."""
+        place = object()
+        await self.limiter.acquire_on_behalf_of(place)
+
+        async def work() -> T:
+            try:
+                return await anyio.to_thread.run_sync(function)
+            finally:
+                self.limiter.release_on_behalf_of(place)
+
+        return await asyncio.shield(asyncio.create_task(work()))
 
     def _refuse_crowd(self) -> None:
         if self.limiter.statistics().tasks_waiting >= _WAITING:

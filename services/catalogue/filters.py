@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import parse_value
 from services.catalogue.problems import Problem
 from services.catalogue.scalars import Operator
@@ -17,9 +18,6 @@ from services.catalogue.scalars import Operator
 if TYPE_CHECKING:
     from services.catalogue.resources import Resource
 
-MAX_DEPTH: Final = 5
-MAX_CONDITIONS: Final = 50
-MAX_VALUES: Final = 100
 MAX_TEXT: Final = 500
 
 Path = tuple[str | int, ...]
@@ -58,12 +56,9 @@ class Not:
 Filter = Condition | AllOf | AnyOf | Not
 
 
-def parse_filter(resource: Resource[Any], data: Any, path: Path = ("filter",)) -> Filter:
+def parse_filter(resource: Resource[Any], data: Any, path: Path = ("filter",), *, limits: Limits = DEFAULTS) -> Filter:
     """Check and type a filter. Raises `validation_failed` naming the entry at fault."""
-    found = _parse(resource, data, path, 1)
-    if sum(1 for _ in conditions(found)) > MAX_CONDITIONS:
-        raise Problem.field(path, "length", f"A filter has at most {MAX_CONDITIONS} conditions.")
-    return found
+    return _Parser(resource, limits).parse(data, path)
 
 
 def conditions(tree: Filter) -> Iterator[Condition]:
@@ -78,47 +73,60 @@ def conditions(tree: Filter) -> Iterator[Condition]:
             yield from conditions(part)
 
 
-def _parse(resource: Resource[Any], data: Any, path: Path, depth: int) -> Filter:
-    if not isinstance(data, Mapping):
-        raise Problem.field(path, "type", "This must be an object.")
-    if depth > MAX_DEPTH:
-        raise Problem.field(path, "length", f"A filter nests at most {MAX_DEPTH} deep.")
-    parts: list[Filter] = []
-    for name, value in data.items():
-        here = (*path, name)
-        if name in ("and", "or"):
-            _check_list(value, MAX_CONDITIONS, here)
-            inner = tuple(_parse(resource, each, (*here, index), depth + 1) for index, each in enumerate(value))
-            parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
-        elif name == "not":
-            parts.append(Not(_parse(resource, value, here, depth + 1)))
-        elif name in resource.filters:
-            parts.extend(_conditions(resource, name, value, here))
-        else:
-            raise Problem.field(here, "unknown", "There is no such filter.")
-    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+class _Parser:
+    """One filter being parsed: no condition beyond the last one allowed is looked at."""
 
+    def __init__(self, resource: Resource[Any], limits: Limits) -> None:
+        self.resource, self.limits = resource, limits
+        self._left = limits.filter_conditions
 
-def _conditions(resource: Resource[Any], name: str, value: Any, path: Path) -> Iterator[Condition]:
-    asked = value if isinstance(value, Mapping) else {"eq": value}
-    allowed = resource.fields[name].operators
-    for operator, operand in asked.items():
-        here = (*path, operator) if asked is value else path
-        if operator not in allowed:
-            raise Problem.field(here, "unknown", "This field has no such operator.")
-        kind = Operator(operator)
-        yield Condition(name, kind, _operand(resource, name, kind, operand, here))
+    def parse(self, data: Any, path: Path) -> Filter:
+        """The whole. Raises `validation_failed`."""
+        return self._parse(data, path, 1)
 
+    def _parse(self, data: Any, path: Path, depth: int) -> Filter:
+        if not isinstance(data, Mapping):
+            raise Problem.field(path, "type", "This must be an object.")
+        if depth > self.limits.filter_depth:
+            raise Problem.field(path, "length", f"A filter nests at most {self.limits.filter_depth} deep.")
+        parts: list[Filter] = []
+        for name, value in data.items():
+            here = (*path, name)
+            if name in ("and", "or"):
+                _check_list(value, self.limits.filter_conditions, here)
+                inner = tuple(self._parse(each, (*here, index), depth + 1) for index, each in enumerate(value))
+                parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
+            elif name == "not":
+                parts.append(Not(self._parse(value, here, depth + 1)))
+            elif name in self.resource.filters:
+                parts.extend(self._conditions(name, value, here))
+            else:
+                raise Problem.field(here, "unknown", "There is no such filter.")
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-def _operand(resource: Resource[Any], name: str, operator: Operator, value: Any, path: Path) -> Any:
-    if operator is Operator.IS_NULL:
-        if not isinstance(value, bool):
-            raise Problem.field(path, "type", "This must be true or false.")
-        return value
-    if operator in (Operator.IN, Operator.NOT_IN):
-        _check_list(value, MAX_VALUES, path)
-        return tuple(_value(resource, name, each, (*path, index)) for index, each in enumerate(value))
-    return _value(resource, name, value, path)
+    def _conditions(self, name: str, value: Any, path: Path) -> Iterator[Condition]:
+        asked = value if isinstance(value, Mapping) else {"eq": value}
+        allowed = self.resource.fields[name].operators
+        for operator, operand in asked.items():
+            here = (*path, operator) if asked is value else path
+            if operator not in allowed:
+                raise Problem.field(here, "unknown", "This field has no such operator.")
+            self._left -= 1
+            if self._left < 0:
+                most = self.limits.filter_conditions
+                raise Problem.field(path[:1], "length", f"A filter has at most {most} conditions.")
+            kind = Operator(operator)
+            yield Condition(name, kind, self._operand(name, kind, operand, here))
+
+    def _operand(self, name: str, operator: Operator, value: Any, path: Path) -> Any:
+        if operator is Operator.IS_NULL:
+            if not isinstance(value, bool):
+                raise Problem.field(path, "type", "This must be true or false.")
+            return value
+        if operator in (Operator.IN, Operator.NOT_IN):
+            _check_list(value, self.limits.filter_values, path)
+            return tuple(_value(self.resource, name, each, (*path, index)) for index, each in enumerate(value))
+        return _value(self.resource, name, value, path)
 
 
 def _check_list(value: Any, most: int, path: Path) -> None:

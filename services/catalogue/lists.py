@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.catalogue.cursors import Order
 from services.catalogue.filters import Filter, parse_filter
+from services.catalogue.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
 from services.catalogue.models import refuse_nul
 from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
 
 if TYPE_CHECKING:
     from services.catalogue.resources import Resource
 
-DEFAULT_LIMIT: Final = 20
-MAX_LIMIT: Final = 100
-MAX_ROWS: Final = 20_000
-"""Rows that one answer may have to hold, were every list in it full."""
-MAX_SKIP: Final = 10_000
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_ROWS", "ListArguments", "Page", "Record", "list_arguments"]
+
+DEFAULT_LIMIT: Final = USUAL_PAGE
+MAX_LIMIT: Final = DEFAULTS.page_size
 MAX_SORTS: Final = 5
 MAX_SEARCH: Final = 200
 
@@ -71,7 +71,7 @@ class Page:
     has_previous: bool
 
 
-def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArguments:
+def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Limits = DEFAULTS) -> ListArguments:
     """Check the arguments of a list, which both faces hand over in the same plain form.
 
     `data` may hold `after`, `before`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`), `q`,
@@ -80,17 +80,17 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any]) -> ListArgu
     """
     order = _order(resource, data.get("sort") or [])
     after, before = data.get("after"), data.get("before")
-    skip = _integer(data, "skip", 0, 0, MAX_SKIP)
+    skip = _integer(data, "skip", 0, 0, limits.skip)
     if skip and (after is not None or before is not None):
         name = "after" if after is not None else "before"
         raise Problem.field("skip", "conflict", f"A list is paged by `{name}` or by `skip`, not by both.")
     size = _size_name(data)
     return ListArguments(
         order=order,
-        limit=_integer(data, size, DEFAULT_LIMIT, 1, MAX_LIMIT),
+        limit=_integer(data, size, limits.usual_page, 1, limits.page_size),
         after=after,
         skip=skip,
-        filter=parse_filter(resource, data["filter"]) if data.get("filter") is not None else None,
+        filter=parse_filter(resource, data["filter"], limits=limits) if data.get("filter") is not None else None,
         search=_search(resource, data.get("q")),
         before=before,
         backward=size == "last" or (size == "limit" and before is not None and after is None),

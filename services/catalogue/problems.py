@@ -251,7 +251,14 @@ PAYLOAD_TOO_LARGE: Final = ProblemType(
     "payload_too_large",
     413,
     "The request body is too large.",
-    "The body exceeds the setting MAX_BODY_BYTES.",
+    "The body exceeds the setting MAX_BODY_BYTES, or a part of it one of its own; `detail` says which.",
+)
+URI_TOO_LONG: Final = ProblemType(
+    "uri_too_long",
+    414,
+    "The address is too long.",
+    "The query string exceeds the setting MAX_QUERY_STRING_BYTES. Send a GraphQL document by POST, or ask for less at "
+    "once.",
 )
 UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     "unsupported_media_type",
@@ -285,8 +292,9 @@ TOO_COMPLEX: Final = ProblemType(
     "too_complex",
     422,
     "The request asks for too much at once.",
-    "The lists asked for, one within the other, could hold more rows than one answer may, or there are too many fields "
-    "at the top. Ask for smaller pages, fewer levels, or in several requests.",
+    "The lists asked for, one within the other, could hold more rows than one answer may, or the request has more "
+    "parts, levels or values than it may; `detail` names the limit. Ask for smaller pages, fewer levels, or in several "
+    "requests.",
 )
 PRECONDITION_REQUIRED: Final = ProblemType(
     "precondition_required",
@@ -299,7 +307,14 @@ TOO_MANY_REQUESTS: Final = ProblemType(
     "too_many_requests",
     429,
     "Too many attempts.",
-    "Wait for the number of seconds in `retry_after` (also the header `Retry-After`) and try again.",
+    "More attempts, or requests at the same time, than one caller may have. Wait for the number of seconds in "
+    "`retry_after` (also the header `Retry-After`) and try again.",
+)
+HEADERS_TOO_LARGE: Final = ProblemType(
+    "headers_too_large",
+    431,
+    "The header fields are too large.",
+    "Request line and header fields exceed the setting MAX_HEADER_BYTES. The connection is closed.",
 )
 QUOTA_EXCEEDED: Final = ProblemType(
     "quota_exceeded",
@@ -320,4 +335,11 @@ UNAVAILABLE: Final = ProblemType(
     503,
     "The service is not available at the moment.",
     "A part the gateway depends on does not answer. Try again later.",
+)
+DEADLINE_EXCEEDED: Final = ProblemType(
+    "deadline_exceeded",
+    504,
+    "This took too long.",
+    "The request was not done within the setting REQUEST_TIMEOUT_SECONDS, and has been given up: nothing was changed, "
+    "unless another part of the same answer says so. Ask for less at once, or try again later.",
 )

@@ -13,7 +13,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services.catalogue.lists import MAX_ROWS, ListArguments
+from services.catalogue.limits import MAX_ROWS
+from services.catalogue.lists import ListArguments
 from services.catalogue.policies import Rule
 from services.catalogue.problems import TOO_COMPLEX, Problem
 
@@ -223,10 +224,11 @@ def facts_of(listing: Listing) -> set[About]:
     return found
 
 
-def check_size(query: Query, inputs: Sequence[Input]) -> None:
+def check_size(query: Query, inputs: Sequence[Input], most: int = MAX_ROWS) -> None:
     """Raises `too_complex` when the query could ask for more rows than one answer may hold, were every list full."""
-    if sum(_root_size(each, inputs) for each in query.roots) > MAX_ROWS:
-        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {MAX_ROWS:,} rows.")
+    most = min(most, MAX_ROWS)
+    if sum(_root_size(each, inputs) for each in query.roots) > most:
+        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {most:,} rows.")
 
 
 def _root_size(root: Root, inputs: Sequence[Input]) -> int:

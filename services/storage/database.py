@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from sqlalchemy import NullPool, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from services import observation
+from services import deadline, observation
 from services.storage.base import Base
 from services.storage.constraints import (
     DRIVER_ERRORS,
@@ -49,6 +50,33 @@ def count_statement(*_: Any) -> None:
 
 def _note_use(connection: Any, record: Any) -> None:
     record.info["used"] = monotonic()
+
+
+@asynccontextmanager
+async def _ended(session: AsyncSession) -> AsyncIterator[None]:
+    """At the end of the block the session is rolled back and closed, whoever cancels."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        # What becomes of a connection whose statement was cancelled must not hide that somebody has given up.
+        try:
+            await _end(session)
+        except Exception:  # noqa: BLE001 - whatever it is, the connection is not used again
+            with suppress(Exception):
+                await session.invalidate()
+        raise
+    except BaseException:
+        await _end(session)
+        raise
+    await _end(session)
+
+
+async def _end(session: AsyncSession) -> None:
+    if session.in_transaction():
+        async with session:
+            pass
+    else:
+        session.sync_session.close()  # nothing is left that would have to be waited for
 
 
 class Database:
@@ -89,8 +117,9 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session of its own for one sequence of reads; never shared between tasks."""
-        with self._problems():
-            async with self._read() as session:
+        with self._problems(), deadline.remaining():
+            session = self._read()
+            async with _ended(session):
                 await self._live(session)
                 yield session
 
@@ -99,15 +128,9 @@ class Database:
         """A session in a transaction that is rolled back unless the holder commits."""
         with self._problems():
             session = self._write()
-            try:
+            async with _ended(session):
                 await session.connection()  # whoever goes past SQLAlchemy finds it there
                 yield session
-            finally:
-                if session.in_transaction():
-                    async with session:
-                        pass  # rolled back and closed, whoever cancels
-                else:
-                    session.sync_session.close()  # nothing is left that would have to be waited for
 
     async def _live(self, session: AsyncSession) -> None:
         """See to it that the session's connection lives: what reads is not made to begin again halfway."""

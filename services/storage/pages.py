@@ -46,7 +46,7 @@ from sqlalchemy.types import TypeEngine
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import Order
 from services.catalogue.filters import AllOf, Condition, Filter
-from services.catalogue.lists import MAX_LIMIT, ListArguments
+from services.catalogue.lists import ListArguments
 from services.catalogue.policies import Rule, Within
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
@@ -70,10 +70,10 @@ looking through all rows for hardly any is worse than looking through too many o
 
 
 class Pages:
-    """Makes the pages of one statement. Columns are called like the fields."""
+    """Makes the pages of one statement, of `page_size` rows at most. Columns are called like the fields."""
 
-    def __init__(self, actor: Actor, slots: Sequence[Bound]) -> None:
-        self.actor, self.slots = actor, slots
+    def __init__(self, actor: Actor, slots: Sequence[Bound], page_size: int) -> None:
+        self.actor, self.slots, self.page_size = actor, slots, page_size
         self._sets: dict[Callable[[], Select[Any]], CTE] = {}
 
     def top(
@@ -192,7 +192,7 @@ class Pages:
 
     def _bounded(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int) -> Subquery:
         """Rows in their order, as many as any page may have."""
-        bound = self._number(slot, "reach_next") if self._arguments(slot).skip else MAX_LIMIT + 1
+        bound = self._number(slot, "reach_next") if self._arguments(slot).skip else self.page_size + 1
         return rows.order_by(*order).limit(bound).subquery("bounded")
 
     def _limited(self, rows: Select[Any], slot: int, *, more: bool) -> Select[Any]:

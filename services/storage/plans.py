@@ -11,6 +11,7 @@ from cachetools import LRUCache
 
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.lists import MAX_LIMIT
 from services.catalogue.selections import Query
 from services.storage.assembly import Assembly, assembly
 from services.storage.shapes import Bound
@@ -51,11 +52,11 @@ class Plans:
     """Makes plans and remembers the last `size` of them that were used.
 
     One is made when it is asked for the `sight`th time: a query whose filters come in ever other shapes would fill the
-    memory, and take the time of others, with plans that nobody uses again.
+    memory, and take the time of others, with plans that nobody uses again. No page has more rows than `page_size`.
     """
 
-    def __init__(self, cursors: CursorCodec, size: int, *, sight: int = 1) -> None:
-        self._cursors, self._sight = cursors, sight
+    def __init__(self, cursors: CursorCodec, size: int, *, sight: int = 1, page_size: int = MAX_LIMIT) -> None:
+        self._cursors, self._sight, self._page_size = cursors, sight, page_size
         self._remembered: LRUCache[Hashable, Plan | None] = LRUCache(size, getsizeof=_weight)
         self._seen: LRUCache[int, int] = LRUCache(8 * size)
 
@@ -97,7 +98,7 @@ class Plans:
         """A plan. The actor matters only in whether it is an admin. Raises NotCompiledError."""
         # Nobody's values get into the text, were it by mistake.
         kind = Actor(is_admin=actor.is_admin)
-        statement = build(query, slots, kind)
+        statement = build(query, slots, kind, self._page_size)
         assemble, source = assembly(statement.roots, statement.places, self._cursors)
         prepared = statement.prepared
         if prepared is None:

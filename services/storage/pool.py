@@ -50,6 +50,7 @@ class ReadPool:
         self._waiting: deque[tuple[float, asyncio.Future[asyncpg.Connection | None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._settling: set[asyncio.Task[None]] = set()
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
         """The first row of a statement. Raises `unavailable` when the database is, or the statement takes too long."""
@@ -69,9 +70,13 @@ class ReadPool:
             raise Problem(UNAVAILABLE, retry_after=1) from error
 
     async def _fetch(self, connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        cancelled = False
         try:
             row: Sequence[Any] | None = await connection.fetchrow(text, *values)
             return row
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
         except TimeoutError:
             connection.terminate()  # nobody knows whether the answer still comes
             raise
@@ -81,7 +86,7 @@ class ReadPool:
                 raise _LostError from error
             raise
         finally:
-            self._release(connection)
+            self._settle(connection) if cancelled else self._release(connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
@@ -89,8 +94,13 @@ class ReadPool:
         found, _ = await self._acquire()
         try:
             yield found
-        finally:
+        except asyncio.CancelledError:
+            self._settle(found)
+            raise
+        except BaseException:
             self._release(found)
+            raise
+        self._release(found)
 
     async def probe(self) -> None:
         """Ask whether the database answers, however busy the pool is."""
@@ -105,6 +115,7 @@ class ReadPool:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        await asyncio.gather(*self._settling, return_exceptions=True)
         while self._idle:
             await self._idle.pop().close(timeout=CONNECT_SECONDS)
 
@@ -172,6 +183,22 @@ class ReadPool:
                 waiting.set_result(connection)
             else:
                 self._idle.append(connection)
+
+    def _settle(self, connection: asyncpg.Connection) -> None:
+        """Give a connection back whose statement was cancelled, once PostgreSQL has let go of it."""
+        task = asyncio.get_running_loop().create_task(self._settled(connection))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settled(self, connection: asyncpg.Connection) -> None:
+        try:
+            # asyncpg has asked for the statement to be cancelled, and waits for that to be over before it sends this.
+            await connection.execute("select 1", timeout=CONNECT_SECONDS)
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            self._release(connection)
 
     def _drop_idle(self) -> None:
         while self._idle:

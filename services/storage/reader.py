@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.lists import MAX_LIMIT
 from services.catalogue.selections import Input, Query
 from services.storage.plans import Plan, Plans
 from services.storage.pool import ReadPool
@@ -44,10 +45,13 @@ Answer = dict[str, Any]
 
 
 class Reader:
-    """Answers queries, through connections of its own. `plans` and `sight`: see Plans."""
+    """Answers queries, through connections of its own. `plans`, `sight` and `page_size`: see Plans."""
 
-    def __init__(self, pool: ReadPool, cursors: CursorCodec, *, plans: int, sight: int = 1) -> None:
-        self.pool, self.cursors, self.plans = pool, cursors, Plans(cursors, plans, sight=sight)
+    def __init__(
+        self, pool: ReadPool, cursors: CursorCodec, *, plans: int, sight: int = 1, page_size: int = MAX_LIMIT
+    ) -> None:
+        self.pool, self.cursors = pool, cursors
+        self.plans = Plans(cursors, plans, sight=sight, page_size=page_size)
 
     def bind(self, query: Query, inputs: Sequence[Input]) -> list[Bound]:
         """A query's inputs, ready to be read with. Raises `validation_failed` for a cursor of another list."""

@@ -93,16 +93,16 @@ class Statement:
     roots: Sequence[tuple[str, RootLayout]]
 
 
-def build(query: Query, slots: Sequence[Bound], actor: Actor) -> Statement:
+def build(query: Query, slots: Sequence[Bound], actor: Actor, page_size: int) -> Statement:
     """The statement that reads a query for actors like this one. Raises NotCompiledError for what is too large."""
     if len(query.parts) > MAX_PARTS:
         raise NotCompiledError("too many relations")
-    return _Builder(slots, actor).build(query)
+    return _Builder(slots, actor, page_size).build(query)
 
 
 class _Builder:
-    def __init__(self, slots: Sequence[Bound], actor: Actor) -> None:
-        self.slots, self.actor, self.pages = slots, actor, Pages(actor, slots)
+    def __init__(self, slots: Sequence[Bound], actor: Actor, page_size: int) -> None:
+        self.slots, self.actor, self.pages = slots, actor, Pages(actor, slots, page_size)
         self.numbers = Numbers()
         self._found: dict[int, ColumnElement[Any]] = {}
         """The columns of the last row, by their place."""
