@@ -11,6 +11,8 @@ from typing import Any, Final
 from rest import oauth2
 from rest.openapi_budget import ABOUT_BUDGETS, BUDGET_HEADERS, with_budget_headers
 from rest.openapi_conditional import ETAG, HEADERS, PARAMETERS, RESPONSES, conditions, not_modified
+from rest.openapi_filters import filter_name, filter_schema
+from rest.openapi_links import links_of
 from rest.openapi_parameters import id_parameter, idempotency_key, parameters_of, search_schema
 from rest.openapi_schemas import SCHEMA, input_example, problem_example, schemas
 from rest.problems import PROBLEM_MEDIA_TYPE
@@ -55,8 +57,12 @@ def openapi_document(
 ) -> dict[str, Any]:
     """The document, ready for JSON. `prefix` is where the API is mounted (`/api/v1`)."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for route in sorted(rest_routes(catalogue), key=lambda route: route.path):
-        paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(route, limits)
+    routes = sorted(rest_routes(catalogue), key=lambda route: route.path)
+    for route in routes:
+        described = paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(route, limits)
+        links = links_of(route, routes)
+        if links:
+            described["responses"][str(route.status)]["links"] = links
     shown = json.dumps(paths)
     examples = {each: f"#/components/examples/{each.code}" for each in PROBLEM_TYPES.values()}
     return {
@@ -253,8 +259,12 @@ def _search_name(route: RestRoute) -> str:
 
 
 def _search_schemas(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
-    searches = [route for route in rest_routes(catalogue) if route.is_search]
-    return {_search_name(each): search_schema(each.resource, limits) for each in searches if each.resource is not None}
+    searched = {route.resource: _search_name(route) for route in rest_routes(catalogue) if route.is_search}
+    found: dict[str, Any] = {}
+    for resource, name in searched.items():
+        if resource is not None:
+            found |= {name: search_schema(resource, limits), filter_name(resource): filter_schema(resource, limits)}
+    return found
 
 
 def _security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:

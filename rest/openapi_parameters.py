@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from rest.openapi_filters import SCHEMA, filter_name, operand_schema
 from rest.searching import MEMBERS
 from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import Limits
-from services.catalogue.lists import MAX_SEARCH
+from services.catalogue.lists import MAX_SEARCH, MAX_SORTS
 from services.catalogue.naming import pascal
 from services.catalogue.scalars import FieldType, Operator
 from services.idempotency.keys import FORM, HEADER
 
+_PATH: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+_BY_COMMAS: Final = {"style": "form", "explode": False}
 _CURSOR: Final = {"type": "string", "maxLength": MAX_CURSOR}
 _WORDS: Final = {
     Operator.EQ: "is",
@@ -78,6 +81,8 @@ def _member(parameter: dict[str, Any]) -> dict[str, Any]:
     """A query parameter as a member of an object."""
     schema = parameter.get("schema") or parameter["content"]["application/json"]["schema"]
     words = parameter["description"].replace(" as JSON,", "")
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}], "description": words}
     return {**schema, "type": [schema["type"], "null"], "description": words}
 
 
@@ -92,7 +97,7 @@ def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, 
         _listed("sort", f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}.", sorts),
         {
             "name": "filter", "in": "query", "description": "A filter as JSON, with `and`, `or` and `not`.",
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {"application/json": {"schema": {"$ref": f"{SCHEMA}{filter_name(resource)}"}}},
         },
     ]  # fmt: skip
     if resource.search:
@@ -101,45 +106,34 @@ def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, 
     deprecated = deprecations_of(resource.read)
     for name in resource.filters:
         kind, mark = resource.fields[name], {"deprecated": True} if name in deprecated else {}
-        found += [{**_filter(name, kind, operator), **mark} for operator in kind.operators]
+        found += [{**_filter(name, kind, operator, limits), **mark} for operator in kind.operators]
     return found
 
 
 def _selection_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     relations = _quoted(resource.relations) or "none"
     deep = f"Dots lead to relations of relations, {limits.include_depth} deep."
-    text = {"type": "array", "items": {"type": "string"}}
+    text = {"type": "array", "items": {"type": "string", "pattern": _PATH}}
+    several = {**text, "maxItems": limits.includes}
     return [
-        {**_query("include", f"Relations to include: {relations}. {deep}", text), "style": "form", "explode": False},
+        {**_query("include", f"Relations to include: {relations}. {deep}", several), **_BY_COMMAS},
         {
             **_query("fields", "Fields to show, `relation.field` for an included relation's; all if left out.", text),
-            "style": "form", "explode": False,
+            **_BY_COMMAS,
         },
-    ]  # fmt: skip
+    ]
 
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _filter(name: str, kind: FieldType, operator: Operator) -> dict[str, Any]:
+def _filter(name: str, kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
     parameter = name if operator is Operator.EQ else f"{name}[{operator.value}]"
-    words = f"`{name}` {_WORDS[operator]}."
-    if operator is Operator.IS_NULL:
-        return _query(parameter, words, {"type": "boolean"})
-    if operator in (Operator.IN, Operator.NOT_IN):
-        many = {"type": "array", "items": _value(kind)}
-        return {**_query(parameter, words, many), "style": "form", "explode": False}
-    return _query(parameter, words, _value(kind))
-
-
-def _value(kind: FieldType) -> dict[str, Any]:
-    if kind.identifier is not None:
-        return kind.identifier.schema
-    if kind.enum is not None:
-        return {"type": "string", "enum": [member.value for member in kind.enum]}
-    assert kind.scalar is not None
-    return dict(kind.scalar.schema)
+    schema = operand_schema(kind, operator, limits)
+    found = _query(parameter, f"`{name}` {_WORDS[operator]}.", schema)
+    # A parameter without a value is a list of one empty text.
+    return {**found, "schema": {**schema, "minItems": 1}, **_BY_COMMAS} if schema["type"] == "array" else found
 
 
 def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -147,8 +141,8 @@ def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any
 
 
 def _listed(name: str, description: str, values: list[str]) -> dict[str, Any]:
-    schema = {"type": "array", "items": {"type": "string", "enum": values}}
-    return {**_query(name, description, schema), "style": "form", "explode": False}
+    schema = {"type": "array", "items": {"type": "string", "enum": values}, "minItems": 1, "maxItems": MAX_SORTS}
+    return {**_query(name, description, schema), **_BY_COMMAS}
 
 
 def _integer(least: int, most: int, default: int) -> dict[str, Any]:

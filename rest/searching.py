@@ -90,7 +90,7 @@ def _object(name: str, value: Any) -> str:
 
 
 MEMBERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
-    "limit": _integer, "after": _text, "skip": _integer, "sort": _texts, "filter": _object, "q": _text,
+    "limit": _integer, "after": _text, "before": _text, "skip": _integer, "sort": _texts, "filter": _object, "q": _text,
     "count": _boolean, "fields": _texts, "include": _texts,
 }  # fmt: skip
 """What a search may hold, with what makes a query parameter of it."""

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from tests.conformance.contract import tried
+from tests.conformance.linters import DOCUMENT, SCHEMA, graphql_eslint, redocly
+
 HERE: Final = Path(__file__).parent
 TIMEOUT_SECONDS: Final = 120
 
@@ -90,8 +93,23 @@ async def _graphql_sse(target: Target) -> Verdict:
     return Verdict.of_checks(await node("graphql_sse.mjs", f"{target.url}/graphql", target.token))
 
 
+async def _graphql_eslint(target: Target) -> Verdict:
+    return Verdict(1, [f"{rule}: {words}" for rule, words in await graphql_eslint(SCHEMA)])
+
+
+async def _redocly(target: Target) -> Verdict:
+    return Verdict(1, [f"{rule}: {words}" for rule, words in await redocly(DOCUMENT)])
+
+
+async def _schemathesis(target: Target) -> Verdict:
+    return Verdict(*await tried(target.url))
+
+
 AUDITS: Final = (
     Audit("graphql-http serverAudits", _graphql_http, "graphql-http"),
     Audit("graphql-ws client", _graphql_ws, "graphql-ws"),
     Audit("graphql-sse client", _graphql_sse, "graphql-sse"),
+    Audit("graphql-eslint, all presets", _graphql_eslint, "@graphql-eslint/eslint-plugin"),
+    Audit("redocly, recommended-strict", _redocly, "@redocly/cli"),
+    Audit("schemathesis, all checks", _schemathesis),
 )

@@ -1,0 +1,47 @@
+"""What others' linters say of the kept contracts: programs from npm, which are told to reach nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+SCHEMA: Final = HERE.parents[1] / "graphql_schema" / "schema.graphql"
+DOCUMENT: Final = HERE.parents[1] / "rest" / "openapi.json"
+_QUIET: Final = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+TIMEOUT_SECONDS: Final = 120
+
+
+async def graphql_eslint(schema: Path) -> list[tuple[str, str]]:
+    """What @graphql-eslint finds in an SDL (eslint.config.mjs): the rule, and what it says."""
+    config = HERE / "eslint.config.mjs"
+    (file,) = await _said("eslint", "--config", str(config), "--format", "json", schema.name, folder=schema.parent)
+    return [(str(each["ruleId"]).removeprefix("@graphql-eslint/"), each["message"]) for each in file["messages"]]
+
+
+async def redocly(document: Path) -> list[tuple[str, str]]:
+    """What @redocly/cli finds in an OpenAPI document (redocly.yaml): the rule, and what it says."""
+    config = HERE / "redocly.yaml"
+    found = await _said("redocly", "lint", "--config", str(config), "--format", "json", str(document), folder=HERE)
+    assert found["totals"]["ignored"] == 0
+    return [(each["ruleId"], each["message"]) for each in found["problems"]]
+
+
+async def _said(program: str, *arguments: str, folder: Path) -> Any:
+    process = await asyncio.create_subprocess_exec(
+        HERE / "node_modules" / ".bin" / program, *arguments, cwd=folder, env={**os.environ, **_QUIET},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode not in (0, 1):
+        raise RuntimeError(f"{program}: {err.decode()[-2000:]}")
+    return json.loads(out)
