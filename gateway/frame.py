@@ -119,6 +119,8 @@ class OperationFrame:
     def __exit__(self, *error: Any) -> None:
         self._observing.__exit__(*error)
         count_request(self._seen.path)
+        if self._seen.deprecated:
+            count_deprecated(self._seen.deprecated)
         seconds = time.perf_counter() - self._started
         write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
 
