@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 METHOD: Final = "OPTIONS"
 
@@ -25,13 +26,24 @@ def options_routes(
         if isinstance(each, Route) and each.methods and is_answered(each.path):
             methods.setdefault(each.path, {METHOD}).update(each.methods)
     return [
-        Route(path, _endpoint({"Allow": ", ".join(sorted(found)), **accepts.get(path, {})}), methods=[METHOD])
+        OptionsRoute(path, {"Allow": ", ".join(sorted(found)), **accepts.get(path, {})})
         for path, found in methods.items()
     ]
 
 
-def _endpoint(headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    async def options(request: Request) -> Response:
-        return Response(status_code=204, headers=headers)
+class OptionsRoute(BaseRoute):
+    """OPTIONS at one path, answered with header fields alone. It does nothing, so it is none of the path's `Route`s."""
 
-    return options
+    def __init__(self, path: str, headers: Mapping[str, str]) -> None:
+        async def options(request: Request) -> Response:
+            return Response(status_code=204, headers=headers)
+
+        self._route = Route(path, options, methods=[METHOD])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it is OPTIONS at the path."""
+        return self._route.matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 204."""
+        await self._route.handle(scope, receive, send)

@@ -36,8 +36,8 @@ from services.catalogue import Problem
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, Limits
 from services.catalogue.problems import TOO_COMPLEX
 
-_PAGES: Final = ("first", "last")
-_SIZES: Final = (*_PAGES, "ids")
+PAGE_SIZES: Final = ("first", "last")
+_SIZES: Final = (*PAGE_SIZES, "ids")
 """Arguments that say how much is asked for."""
 
 _CONNECTION_PARTS: Final = ("Connection", "Edge")
@@ -158,7 +158,7 @@ class _Scale:
         """How many rows the field could have: a page of a connection, the identifiers of `nodes`, otherwise one."""
         given = {each.name.value: each.value for each in node.arguments or ()}
         if kind.name.endswith("Connection") and not _is_row(kind):
-            sizes = [value for value in (self._value(given.get(each)) for each in _PAGES) if isinstance(value, int)]
+            sizes = [value for value in (self._value(given.get(each)) for each in PAGE_SIZES) if isinstance(value, int)]
             return min(max(1, *sizes), self.limits.page_size) if sizes else self.limits.usual_page
         if "ids" in given:
             listed = given["ids"]

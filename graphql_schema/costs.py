@@ -27,13 +27,13 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from graphql_schema.complexity import document_rows
+from graphql_schema.complexity import PAGE_SIZES, document_rows
 from graphql_schema.fields import Collector, Fields, condition_names
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Resource
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, hop_points
-from services.catalogue.lists import DEFAULT_LIMIT, MAX_LIMIT
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import pascal
 from services.storage.statement import NotCompiledError
 
@@ -59,8 +59,8 @@ class Priced:
 class Prices:
     """Prices the documents of one schema."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue) -> None:
-        self.schema = schema
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits = DEFAULTS) -> None:
+        self.schema, self.limits = schema, limits
         self.operations = {field_name(each): each for each in catalogue.operations.values()}
         kinds: dict[str, Any] = {
             pascal(each.name): schema.get_type(pascal(each.name)) for each in catalogue.resources.values()
@@ -201,10 +201,12 @@ class _Walk:
         return fields
 
     def _limit(self, node: FieldNode) -> int:
-        value = self._argument(node, "first")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # as GraphQL's Int takes it
-        return min(max(value, 1), MAX_LIMIT) if isinstance(value, int) else DEFAULT_LIMIT
+        limits, given = self.prices.limits, (self._argument(node, name) for name in PAGE_SIZES)
+        # As GraphQL's Int takes it, which a number without a fraction is.
+        sizes = [
+            int(value) for value in given if isinstance(value, int) or (isinstance(value, float) and value % 1 == 0)
+        ]
+        return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
     def _identifiers(self, node: FieldNode) -> int:
         value = self._argument(node, "ids")

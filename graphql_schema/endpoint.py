@@ -82,7 +82,7 @@ class GraphQLEndpoint:
         self._core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(self._core, suggestions=suggestions, limits=limits)
         self._deprecated = DeprecatedUses(self._core, catalogue, self._documents)
-        self._prices, self._tell_cost = Prices(self._core, catalogue), tell_cost
+        self._prices, self._tell_cost = Prices(self._core, catalogue, limits), tell_cost
         self._compiled = CompiledOperations(
             self._core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits
         )

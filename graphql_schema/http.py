@@ -31,12 +31,12 @@ class Asking:
 
     scope: Scope
     headers: Mapping[bytes, bytes]
+    changing: bool = False
+    """Whether something may be changed from now on, so that it must not be broken off."""
     place: int | None = None
     """In a batch."""
     till: Till | None = None
     """Where it pays, once it is known who does."""
-    changing: bool = False
-    """Whether something may be changed from now on, so that it must not be broken off."""
 
     @classmethod
     def of(cls, scope: Scope) -> Asking:

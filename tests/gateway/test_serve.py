@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from gateway.commands import serve
+from gateway.commands.serve import PROTOCOL
 from gateway.settings import Settings
 from tests.support.programs import gateway_command, run, started
 from tests.support.server import free_port
@@ -88,7 +89,7 @@ def test_port_that_is_taken_is_refused(servers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("installed", "loop", "http"),
-    [(["uvloop", "httptools"], "uvloop", "httptools"), (["httptools"], "auto", "httptools"), ([], "auto", "auto")],
+    [(["uvloop", "httptools"], "uvloop", PROTOCOL), (["httptools"], "auto", PROTOCOL), ([], "auto", "auto")],
 )
 def test_uvicorn_is_told_the_loop_and_the_parser_that_are_installed(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch, installed: list[str], loop: str, http: str

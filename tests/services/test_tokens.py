@@ -29,7 +29,7 @@ CLAIMS = {
     "sid": f"ses_{SESSION.hex}",
     "jti": new_key().hex,
     "iat": int(NOW.timestamp()),
-    "exp": int(NOW.timestamp()) + 600,
+    "exp": int(NOW.timestamp()) + 3600,
     "use": "access",
     "scope": "items:read items:write",
     "gen": 3,
