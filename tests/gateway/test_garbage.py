@@ -16,6 +16,7 @@ from tests.support.factories import make_comment, make_item
 
 WARM = 3
 MEASURED = 10
+TRIES = 5
 
 Sending = Callable[[FastAPI, Account], Awaitable[Reply]]
 
@@ -50,10 +51,13 @@ async def test_warm_read_leaves_no_cyclic_garbage(
         assert (await SENT[kind](app, ada)).status == 200
     gc.collect()
     gc.disable()
+    left: list[int] = []
     try:
-        for _ in range(MEASURED):
-            await SENT[kind](app, ada)
-        # What else the process does in the meantime (a ping to Redis) may leave a little, but not at every request.
-        assert gc.collect() < MEASURED
+        # What else the process does in the meantime (a ping to Redis) may leave some, but not at every request.
+        while len(left) < TRIES and min(left, default=MEASURED) >= MEASURED:
+            for _ in range(MEASURED):
+                await SENT[kind](app, ada)
+            left.append(gc.collect())
+        assert min(left) < MEASURED, left
     finally:
         gc.enable()
