@@ -124,8 +124,8 @@ class _Answer:
             return self._compressed(start, message)
         if message["type"] != "http.response.start":
             return self._send(message)
-        if message["status"] == 304 and self._tags:
-            return self._send({**message, "headers": [self._as_presented(each) for each in message["headers"]]})
+        if message["status"] == 304:
+            return self._send({**message, "headers": [*map(self._as_presented, message["headers"]), _VARY]})
         if not _is_text(message, self._least):
             return self._send(message)
         if self._coding is None:

@@ -55,7 +55,10 @@ def batch_members(operation: Operation, input_of: Callable[[Operation], Any]) ->
     assert operation.resource is not None
     model: Any = operation.input.model_fields[OPERATIONS].annotation
     entry: Any = model.__args__[0]
-    verbs = [Argument(verb, input_of(each), description_of(entry, verb)) for verb, each in operation.entries.items()]
+    verbs = [
+        Argument(verb, input_of(each), description_of(entry, verb), deprecated=each.why_deprecated)
+        for verb, each in operation.entries.items()
+    ]
     kind = input_type(f"{pascal(operation.name)}Operation", " ".join(entry.__doc__.split()), verbs)
     return [
         Argument("atomic", bool, description_of(operation.input, "atomic")),

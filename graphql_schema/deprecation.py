@@ -146,6 +146,9 @@ def _names(catalogue: Catalogue) -> Iterator[tuple[tuple[str, str], str]]:
             yield ("Query" if operation.is_read else "Mutation", field_name(operation)), operation.name
         for name in deprecations_of(operation.input) if operation.input is not None else ():
             yield (f"{pascal(operation.name)}Input", camel(name)), f"{operation.name}.{name}"
+        for verb, entry in operation.entries.items():
+            if entry.deprecated is not None:
+                yield (f"{pascal(operation.name)}Operation", verb), entry.name
     for resource in catalogue.resources.values():
         kind = pascal(resource.name)
         for name in deprecations_of(resource.read):

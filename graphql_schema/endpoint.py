@@ -147,15 +147,18 @@ class GraphQLEndpoint:
     async def _answer_all(self, asking: Asking, batch: Batch, typed: bool) -> Answer:
         """The answers to a batch, one after the other: what one has done, the next one sees."""
         contents: list[Any] = []
-        headers: dict[str, str] = {}
+        headers: list[dict[str, str]] = []
         for place, each in enumerate(batch):
             if isinstance(each, Problem):
                 answer = _refusal(each, typed, 200)
             else:
                 answer = await self.answer(replace(asking, place=place), each, typed=typed)
             contents.append(answer.content)
-            headers |= answer.headers
-        return Answer(contents, typed, 200, headers)
+            headers.append(dict(answer.headers))
+        # What is said of the whole, such as that it was replayed, is true of each.
+        first, *rest = headers or [{}]
+        common = {name: value for name, value in first.items() if all(each.get(name) == value for each in rest)}
+        return Answer(contents, typed, 200, common)
 
     async def _stream(self, asking: Asking, asked: GraphQLRequest, receive: Receive, send: Send) -> Answer | None:
         """Answer with events. What HTTP itself refuses is answered without."""

@@ -222,10 +222,10 @@ def parameters_of(found: Any, size: int, limits: Limits) -> GraphQLRequest:
         raise Problem(BAD_REQUEST, "`variables` must be an object.")
     if variables:
         most = limits.variables_bytes
-        if size > most and len(orjson.dumps(variables)) > most:
-            raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {most:,} bytes.")
         if is_deep(variables, limits.variables_depth):
             raise Problem(BAD_REQUEST, f"`variables` may nest at most {limits.variables_depth} deep.")
+        if size > most and len(orjson.dumps(variables)) > most:
+            raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {most:,} bytes.")
     if not isinstance(name, (str, type(None))):
         raise Problem(BAD_REQUEST, "`operationName` must be a string.")
     if not isinstance(extensions, (dict, type(None))):

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql_schema.documents import Documents
+from graphql_schema.origins import is_preflighted
 from services.auth.authentication import Authenticator, Presented
 from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem
@@ -133,5 +134,6 @@ async def found_document(asking: Origin, asked: GraphQLRequest, documents: Docum
         prepared = documents.prepare(text)
         return prepared.document is not None and not prepared.structure and not prepared.values
 
-    bringer = Bringer(authenticate, asking.presented.address)
+    may_change = asking.is_post or is_preflighted(asking.headers)
+    bringer = Bringer(authenticate, asking.presented.address, may_change)
     asked.query = await known.find(asked.query, asked.reference, bringer, is_valid)

@@ -95,7 +95,7 @@ class _Builder:
             operation.description,
             get,
             arguments,
-            deprecated=_why(operation),
+            deprecated=operation.why_deprecated,
         )
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
@@ -113,7 +113,7 @@ class _Builder:
         result = nullable(self.types.connection(resource))
         return field(
             _python_name(operation), result, operation.description, listed, list_parameters(resource, self.limits),
-            deprecated=_why(operation),
+            deprecated=operation.why_deprecated,
         )  # fmt: skip
 
     def _mutation(self, operation: Operation) -> StrawberryField:
@@ -137,7 +137,7 @@ class _Builder:
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
         return field(
             operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments,
-            deprecated=_why(operation),
+            deprecated=operation.why_deprecated,
         )  # fmt: skip
 
     def _input(self, operation: Operation) -> Any:
@@ -206,11 +206,6 @@ def _root(name: str, description: str, fields: list[StrawberryField]) -> type:
 
 def _python_name(operation: Operation) -> str:
     return operation.name.removeprefix({Kind.LIST: "list_", Kind.GET: "get_"}[operation.kind])
-
-
-def _why(operation: Operation) -> str | None:
-    """Why an operation should not be called any more."""
-    return operation.deprecated.reason if operation.deprecated is not None else None
 
 
 def _id_argument(resource: Resource[Any]) -> Argument:

@@ -6,13 +6,18 @@ from typing import Any, Final
 
 import orjson
 
+from graphql_schema.http import is_deep
 from services.auth.authentication import API_KEY, AUTHORIZATION
+from services.catalogue import Problem
+from services.catalogue.limits import Limits, check_values
 
 PROTOCOL: Final = "graphql-transport-ws"
 TYPES: Final = ("connection_init", "ping", "pong", "subscribe", "complete")
 CREDENTIALS: Final = (AUTHORIZATION, API_KEY)
 MAX_ID: Final = 200
 """Characters of an operation's id."""
+DEEPEST: Final = 200
+"""Lists and objects within each other in a message."""
 
 GOING_AWAY: Final = (1001, "Going away")
 TOO_BIG: Final = (1009, "Message too big")
@@ -33,7 +38,7 @@ class CloseError(Exception):
         self.code, self.reason = code, reason
 
 
-def parse_message(text: str | None, most: int) -> dict[str, Any]:
+def parse_message(text: str | None, most: int, limits: Limits) -> dict[str, Any]:
     """A message of at most so many bytes. Raises CloseError for what is none; `text` is None for a binary frame."""
     if text is None:
         raise invalid("messages are text")
@@ -41,9 +46,14 @@ def parse_message(text: str | None, most: int) -> dict[str, Any]:
     if len(data) > most:
         raise CloseError(*TOO_BIG)
     try:
+        check_values(data, limits)
         found = orjson.loads(data)
+    except Problem as problem:
+        raise invalid(problem.detail) from None
     except orjson.JSONDecodeError:
         raise invalid("not JSON") from None
+    if is_deep(found, DEEPEST):
+        raise invalid("nested too deeply")
     if not isinstance(found, dict) or found.get("type") not in TYPES:
         raise invalid("no message of this protocol")
     if not isinstance(found.get("payload"), (dict, type(None))):

@@ -125,13 +125,14 @@ class GraphQLSocket:
 
     async def _read(self) -> tuple[int, str] | None:
         """Handle messages, until the socket has to be closed: how. None when the client has closed it."""
+        limits = self._scope["app"].state.gateway.limits
         try:
             while True:
                 message = await self._receive()
                 if message["type"] != "websocket.receive":
                     self._ended = True
                     return None
-                found = parse_message(message.get("text"), self._limits.message_bytes)
+                found = parse_message(message.get("text"), self._limits.message_bytes, limits)
                 await self._handlers[found["type"]](found)
         except CloseError as close:
             return close.code, close.reason

@@ -10,8 +10,11 @@ from services.catalogue import Operation
 from services.catalogue.batches import EntryOutcome
 
 
-def outcome_members(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
-    """`{"status", "id", "etag", "data"}` of what is done, the first two of what is gone, or `{"status", "problem"}`."""
+def outcome_members(operation: Operation, outcome: EntryOutcome, *, with_row: bool = True) -> dict[str, Any]:
+    """`{"status", "id", "etag", "data"}` of what is done, the first two of what is gone, or `{"status", "problem"}`.
+
+    Without the row, there is no `data`.
+    """
     found: dict[str, Any] = {"status": outcome.status}
     if outcome.key is not None:
         assert operation.resource is not None
@@ -20,5 +23,5 @@ def outcome_members(operation: Operation, outcome: EntryOutcome) -> dict[str, An
         found["problem"] = problem_members(outcome.problem)
     elif outcome.row is not None:
         row = dict(outcome.row)
-        found |= {"etag": row.pop(TAG), "data": row}
+        found |= {"etag": row.pop(TAG)} | ({"data": row} if with_row else {})
     return found

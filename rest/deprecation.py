@@ -6,21 +6,25 @@ sent. A whole representation has its deprecated fields too, but nobody asked for
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rest.negotiation import media_type
+from rest.oauth2 import FORM
 from rest.problems import problem_response
 from rest.query import BRACKETED, Parameters, parameters
 from rest.routes import RestRoute
 from rest.searching import body_parameters
 from services import observation
-from services.catalogue import Deprecation, Problem, Resource
+from services.catalogue import Deprecation, Operation, Problem, Resource
+from services.catalogue.batches import OPERATIONS
 from services.catalogue.deprecation import deprecations_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -36,7 +40,8 @@ def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
         return endpoint
 
     async def watching(request: Request) -> Response:
-        used = dict(_used(route, request.scope["query_string"], await request.body()))
+        kind = media_type(request.headers.get("content-type", ""))
+        used = dict(_used(route, request.scope["query_string"], await request.body(), kind))
         if used:
             observation.note_deprecated(FACE, used)
         try:
@@ -70,8 +75,9 @@ def _midnight(day: date) -> datetime:
 
 def _can_use(route: RestRoute) -> bool:
     operation = route.operation
-    if operation is not None and (operation.deprecated or (operation.input and deprecations_of(operation.input))):
-        return True
+    for each in (operation, *operation.entries.values()) if operation is not None else ():
+        if each.deprecated or (each.input and deprecations_of(each.input)):
+            return True
     return route.resource is not None and any(deprecations_of(each.read) for each in _within_reach(route.resource))
 
 
@@ -84,15 +90,10 @@ def _within_reach(resource: Resource[Any]) -> set[Resource[Any]]:
     return found
 
 
-def _used(route: RestRoute, query_string: bytes, body: bytes) -> Iterator[tuple[str, Deprecation]]:
+def _used(route: RestRoute, query_string: bytes, body: bytes, kind: str) -> Iterator[tuple[str, Deprecation]]:
     operation, resource = route.operation, route.resource
-    if operation is not None and operation.deprecated is not None:
-        yield operation.name, operation.deprecated
-    if operation is not None and operation.input is not None:
-        sent = _members(body)
-        for name, each in deprecations_of(operation.input).items():
-            if name in sent:
-                yield f"{operation.name}.{name}", each
+    if operation is not None:
+        yield from _called(operation, dict(parse_qsl(body.decode("latin-1"))) if kind == FORM else _members(body))
     if resource is None:
         return
     try:
@@ -103,6 +104,20 @@ def _used(route: RestRoute, query_string: bytes, body: bytes) -> Iterator[tuple[
         found = deprecations_of(owner.read).get(name)
         if found is not None:
             yield f"{owner.name}.{name}", found
+
+
+def _called(operation: Operation, sent: Mapping[str, Any]) -> Iterator[tuple[str, Deprecation]]:
+    """What is deprecated of an operation that is called with these members; of a batch, that of its entries too."""
+    if operation.deprecated is not None:
+        yield operation.name, operation.deprecated
+    for name, each in deprecations_of(operation.input).items() if operation.input is not None else ():
+        if name in sent:
+            yield f"{operation.name}.{name}", each
+    entries = sent.get(OPERATIONS) if operation.entries else None
+    for entry in entries if isinstance(entries, list) else ():
+        for verb, inner in operation.entries.items():
+            if isinstance(entry, dict) and verb in entry:
+                yield from _called(inner, entry[verb] if isinstance(entry[verb], dict) else {})
 
 
 def _members(body: bytes) -> dict[str, Any]:

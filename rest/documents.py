@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rest.negotiation import negotiated
 from rest.problems import PROBLEM_MEDIA_TYPE, problem_response
 from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
@@ -41,6 +42,7 @@ class DocumentRoutes:
 
     async def _get(self, request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
+        negotiated(request.scope["headers"])
         document = (await gateway.part(TrustedDocuments).current()).published.get(request.path_params["id"])
         if document is None:
             raise Problem(NOT_FOUND)
@@ -107,7 +109,9 @@ def _integer(text: str) -> Any:
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
         return text
-    return int(text[:_DIGITS])  # a longer one is out of range, and so is this
+    # Of a longer one the beginning is out of range, too.
+    value = int((digits.lstrip("0") or "0")[:_DIGITS])
+    return value if digits is text else -value
 
 
 def _number(text: str) -> Any:

@@ -27,6 +27,11 @@ _TOKENS: Final = re.compile(r'[^",;]+|"(?:[^"\\]|\\.)*"?|[,;]', re.DOTALL)
 _WEIGHT: Final = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 
 
+def media_type(content_type: str) -> str:
+    """The type of a body, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 class Preference(Enum):
     """What a write should answer with."""
 
@@ -73,12 +78,16 @@ def split(text: str, separator: str) -> list[str]:
 
 def preferred(status: int, headers: dict[str, str], body: bytes, preference: Preference | None) -> Response:
     """The answer of a write that shows a row, or nothing if that is preferred: 204, or 201 with its `Location`."""
-    headers = {**headers, "Vary": "Prefer"}
-    if preference is not None:
-        headers["Preference-Applied"] = f"return={preference.value}"
+    headers = {**headers, **preference_headers(preference)}
     if preference is Preference.MINIMAL:
         return Response(status_code=204 if status == 200 else status, headers=headers)
     return Response(body, status, headers, JSON)
+
+
+def preference_headers(preference: Preference | None) -> dict[str, str]:
+    """What the header says of a preference that an answer depends on."""
+    applied = {"Preference-Applied": f"return={preference.value}"} if preference is not None else {}
+    return {"Vary": "Prefer", **applied}
 
 
 def nothing(preference: Preference | None) -> Response:

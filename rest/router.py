@@ -18,7 +18,7 @@ from rest.conditional import JSON, expected_of, representation
 from rest.deprecation import watched
 from rest.idempotency import answer_again, idempotency_of
 from rest.links import page_links
-from rest.negotiation import Preference, negotiated
+from rest.negotiation import Preference, media_type, negotiated
 from rest.paying import priced, till_of
 from rest.problems import problem_response
 from rest.query import parameters, refuse_rest
@@ -203,13 +203,13 @@ async def _body(operation: Operation, request: Request, limits: Limits) -> bytes
     """The JSON body; an absent one counts as an empty object. Raises `unsupported_media_type` and `bad_request`."""
     if operation.kind is Kind.DELETE:
         return None
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if operation.name in oauth2.BY_FORM and media_type == oauth2.FORM:
+    kind = media_type(request.headers.get("content-type", ""))
+    if operation.name in oauth2.BY_FORM and kind == oauth2.FORM:
         return await oauth2.form_body(request, operation.name)
     body = await request.body()
     accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)  # a form has been read already
     check_values(body, limits)
-    if body and media_type not in accepted:
+    if body and kind not in accepted:
         member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
         members: dict[str, Any] = {member: ", ".join(_media_types(operation))}
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.", **members)

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import orjson
 
+from rest.negotiation import JSON, media_type
 from rest.query import Parameters
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED, FieldError
 
-JSON: Final = "application/json"
 ACCEPT_QUERY: Final = JSON
 """The value of `Accept-Query` (RFC 10008, section 3: a list of media ranges, here one token)."""
 MAX_ENTRIES: Final = 200
@@ -24,7 +24,7 @@ MAX_ENTRIES: Final = 200
 
 def check_media_type(content_type: str, accepting: str) -> None:
     """Raises `unsupported_media_type` for a search that is not said to be JSON; `accepting` is the member for it."""
-    if content_type.partition(";")[0].strip().lower() != JSON:
+    if media_type(content_type) != JSON:
         members: dict[str, Any] = {accepting: JSON}
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", **members)
 

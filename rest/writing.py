@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from rest.batches import outcome_members
 from rest.conditional import JSON, quoted
-from rest.negotiation import Preference, nothing, preferred
+from rest.negotiation import Preference, nothing, preference_headers, preferred
 from rest.reading import KEY, TAG
 from rest.routes import RestRoute
 from services.catalogue import ResultModel
@@ -24,8 +24,9 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
     if result is None:
         return nothing(preference)
     if route.operation is not None and route.operation.entries:
-        outcomes = [outcome_members(route.operation, each) for each in result]
-        return Response(orjson.dumps({"results": outcomes}), 200, None, JSON)
+        is_minimal = preference is Preference.MINIMAL
+        outcomes = [outcome_members(route.operation, each, with_row=not is_minimal) for each in result]
+        return Response(orjson.dumps({"results": outcomes}), 200, preference_headers(preference), JSON)
     assert isinstance(result, Shown)
     shown = result.answer[KEY]
     headers = {"ETag": quoted(shown.pop(TAG))}

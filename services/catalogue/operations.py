@@ -101,6 +101,11 @@ class Operation:
         return self.kind in READS
 
     @property
+    def why_deprecated(self) -> str | None:
+        """Why it should not be called any more."""
+        return self.deprecated.reason if self.deprecated is not None else None
+
+    @property
     def on_a_row(self) -> bool:
         """Whether the caller names one row by its identifier."""
         return self.kind in ON_A_ROW and self.where is None

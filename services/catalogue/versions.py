@@ -39,6 +39,8 @@ REMEMBERED: Final = 1_000
 _BYTES: Final = 15
 LENGTH: Final = 20
 """Characters of a tag: base64 of so many bytes, without padding."""
+_CODED: Final = ("-gzip", "-zstd")
+"""What REST adds to the tags of compressed answers."""
 
 Tags = frozenset[str] | Literal["*"]
 
@@ -77,9 +79,11 @@ class Expected:
 
     @classmethod
     def version(cls, tag: str | None) -> Expected | None:
-        """One version, or `*`; nothing where there is none."""
+        """One version, or `*`; nothing where there is none. It may be as a compressed answer of REST had it."""
         if tag is None:
             return None
+        if tag[LENGTH:] in _CODED:
+            tag = tag[:LENGTH]
         return cls(ANY if tag == ANY else frozenset({tag}))
 
     def check(self, current: str | None) -> None:

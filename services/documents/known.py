@@ -36,10 +36,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Bringer:
-    """Who sends a document: how to find out, and the network address. Only asked about what is new."""
+    """Who sends a document: how to find out, and the network address. Only asked about what is new.
+
+    `may_change`: whether the request is one that may have effects; by others, nothing is kept.
+    """
 
     authenticate: Callable[[], Awaitable[Actor]]
     address: str
+    may_change: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class KnownDocuments:
             return text
         if self.config.accepted is Accepted.TRUSTED:
             raise _untrusted()
-        if await self.persisted.find(digest) is None and is_valid(text):
+        if await self.persisted.find(digest) is None and is_valid(text) and bringer.may_change:
             await self._keep(digest, text, bringer)
         return text
 

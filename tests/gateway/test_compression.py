@@ -211,6 +211,7 @@ async def test_each_coding_has_an_entity_tag_of_its_own(accepted: str | None, ta
     assert (first.status, first.headers["etag"]) == (200, tag)
     again = await ask(tagged, accepted, **{"If-None-Match": tag})
     assert (again.status, again.headers["etag"], again.content) == (304, tag, b"")
+    assert again.headers["vary"] == first.headers["vary"] == "Accept-Encoding"
 
 
 async def test_entity_tag_of_another_coding_does_not_match() -> None:

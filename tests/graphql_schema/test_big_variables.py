@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from graphql import DocumentNode, GraphQLSchema, parse
 
 from graphql_schema import documents
 from graphql_schema.documents import REMEMBERED, Documents
+from graphql_schema.http import parameters_of
 from graphql_schema.schema import GatewaySchema, build_schema
 from services.catalogue import Problem
-from services.catalogue.problems import MAX_ERRORS, UNAVAILABLE
+from services.catalogue.limits import DEFAULTS
+from services.catalogue.problems import BAD_REQUEST, MAX_ERRORS, UNAVAILABLE
 from services.execution import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import Answer, GraphQLFace
@@ -195,3 +198,13 @@ def test_document_beyond_the_size_is_prepared_and_not_remembered(known: Document
 
 async def test_document_beyond_the_size_is_answered(graphql: GraphQLFace, ada: Account) -> None:
     assert await graphql.data("{ me { id } } #" + "x" * 300_000, actor=ada) == {"me": {"id": ada.id}}
+
+
+def test_depth_is_looked_at_before_size() -> None:
+    """What is deeper than JSON can be written is refused, not a failure."""
+    deep: dict[str, Any] = {}
+    for _ in range(2_000):
+        deep = {"a": deep}
+    with pytest.raises(Problem, match="nest at most") as caught:
+        parameters_of({"query": "{ me { id } }", "variables": deep}, 20_000, replace(DEFAULTS, variables_bytes=100))
+    assert caught.value.type is BAD_REQUEST

@@ -121,6 +121,14 @@ async def test_wrong_hash_is_a_bad_request_and_nothing_is_kept(
     assert [await is_kept(alone, each) for each in (text, other)] == [False, False]
 
 
+async def test_get_that_a_page_could_send_unasked_keeps_nothing(alone: Running) -> None:
+    text = "{ __typename } # " + uuid4().hex
+    for kept, headers in ((False, {}), (True, {"Apollo-Require-Preflight": "1"})):
+        query = in_query_string(persisted_query(text, send=True))
+        answer = await alone.client.get("/graphql", params=query, headers=headers)
+        assert (answer.json(), await is_kept(alone, text)) == ({"data": {"__typename": "Query"}}, kept)
+
+
 @pytest.mark.parametrize("version", [2, 0, "1", True, None])
 @pytest.mark.parametrize("whole", [True, False])
 async def test_other_versions_are_not_supported(alone: Running, ada: Account, version: Any, whole: bool) -> None:

@@ -162,6 +162,10 @@ async def test_ping_is_answered_at_any_time(app: FastAPI) -> None:
         assert await socket.receive() == {"type": "pong", "payload": {"at": [1, None]}}
 
 
+def nested(levels: int) -> list[Any]:
+    return [nested(levels - 1)] if levels else []
+
+
 MALFORMED: list[Any] = [
     "", "[]", "null", "{}", "1", '"x"', "true", "{", "nope", "[" * 10_000, "\x00", '{"type": "ping"} {}', b"", b"{}",
     b'{"type": "ping"}', b"\xff\xfe", {"type": None}, {"type": []}, {"type": {}}, {"type": "nope"}, {"type": "start"},
@@ -175,7 +179,8 @@ MALFORMED: list[Any] = [
     {"type": "subscribe", "id": "1", "payload": {"query": ME, "variables": []}},
     {"type": "subscribe", "id": "1", "payload": {"query": ME, "operationName": 1}},
     {"type": "subscribe", "id": "1", "payload": {"query": ME, "extensions": "x"}},
-    {"type": "complete"}, {"type": "complete", "id": {}},
+    {"type": "complete"}, {"type": "complete", "id": {}}, {"type": "ping", "payload": {"a": nested(250)}},
+    {"type": "ping", "payload": {"a": [{}] * 30_001}},
 ]  # fmt: skip
 
 

@@ -245,6 +245,14 @@ async def test_rest_shows_what_is_asked_for(rest: RestFace, ada: Account) -> Non
     assert result["data"] == {"title": "Wheel", "creator": {"username": ada.username}}
 
 
+async def test_rest_shows_no_rows_to_who_prefers_none(rest: RestFace, ada: Account) -> None:
+    body = b'{"atomic": false, "operations": [{"create": {"title": "Wheel"}}, {"create": {"title": ""}}]}'
+    answer = await rest.send("POST", "/items/batch", ada, content=body, headers={"Prefer": "return=minimal"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (200, "return=minimal")
+    done, refused = answer.json()["results"]
+    assert (list(done), refused["problem"]["code"]) == (["status", "id", "etag"], "validation_failed")
+
+
 async def test_graphql_shows_what_is_asked_for(graphql: GraphQLFace, ada: Account) -> None:
     document = """mutation($input: BatchItemsInput!) { batchItems(input: $input) { __typename results {
         kind: __typename status first: item { name: title creator { username } } second: item { status }

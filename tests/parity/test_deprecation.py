@@ -7,9 +7,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Annotated, Any, cast
 
 import httpx
 import pytest
@@ -18,10 +19,13 @@ from gateway import metrics
 from gateway.app import create_app
 from gateway.migrate import upgrade
 from gateway.settings import Settings
+from graphql_schema.deprecation import _names
 from graphql_schema.schema import build_schema
+from rest.deprecation import _called
 from rest.openapi import openapi_document
 from services.catalogue import Call, Catalogue, DeclarationError, Deprecation, InputModel
 from services.catalogue.deprecation import deprecated_members
+from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, client_from
 from tests.support.asgi import observed
@@ -257,6 +261,17 @@ def test_sdl_marks_what_is_deprecated(catalogue: Catalogue) -> None:
 
 def test_members_have_one_name_on_both_faces(catalogue: Catalogue) -> None:
     assert set(deprecated_members(catalogue)) == {REACH, FIELD, MEMBER}
+
+
+def test_entries_of_a_batch_are_uses_of_what_they_call(gateway: Gateway) -> None:
+    batch, why = gateway.catalogue.operations["batch_labels"], Deprecation(since=date(2026, 1, 1))
+    batch = replace(batch, entries={**batch.entries, "delete": replace(batch.entries["delete"], deprecated=why)})
+    entries = [{"create": {"name": "x"}}, {"delete": {"id": "lbl_1"}}, {"delete": None}, "delete", None]
+    assert set(_called(batch, {"operations": entries})) == {("delete_label", why)}
+    assert not set(_called(batch, {"operations": entries[:1]}))
+    assert not set(_called(batch, {"operations": {"delete": {}}}))
+    one = cast("Catalogue", SimpleNamespace(operations={"batch_labels": batch}, resources={}))
+    assert dict(_names(one)) == {("BatchLabelsOperation", "delete"): "delete_label"}
 
 
 def test_deprecation_that_ends_before_it_begins_is_a_wrong_declaration() -> None:

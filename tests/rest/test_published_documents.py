@@ -169,6 +169,19 @@ async def test_name_that_is_not_published_is_not_found(own: Running, ada: Accoun
     assert problem(await get(own, name, ada))[:2] == (404, "not_found")
 
 
+async def test_number_is_the_same_with_zeros_before_it(own: Running, ada: Account) -> None:
+    plain, padded = [await get(own, "Board", ada, first=each) for each in ("1", "0" * 20 + "1")]
+    assert (padded.status_code, padded.json()) == (200, plain.json())
+    for other in ("-1", "-" + "0" * 20 + "1", "9" * 30):
+        assert problem(await get(own, "Board", ada, first=other))[:2] == (422, "validation_failed")
+
+
+async def test_accept_counts(own: Running, ada: Account) -> None:
+    headers = {**ada.headers, "Accept": "text/html"}
+    answer = await own.client.get("/api/v1/documents/Board", headers=headers)
+    assert problem(answer)[:2] == (406, "not_acceptable")
+
+
 async def test_methods_are_those_of_a_read(own: Running, ada: Account) -> None:
     address = "/api/v1/documents/Board"
     head = await own.client.head(address, headers=ada.headers)

@@ -109,7 +109,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "exp is text": {"exp": "never"},
     "exp is null": {"exp": None},
     "iat is text": {"iat": "yesterday"},
-    "not yet valid": {"nbf": int(NOW.timestamp()) + 600},
+    "not yet valid": {"nbf": int(NOW.timestamp()) + 3600},
     "other audience": {"aud": "another-api"},
     "audience is null": {"aud": None},
     "no audience in list": {"aud": []},
