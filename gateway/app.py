@@ -33,6 +33,7 @@ from gateway.portal import graphiql_page, portal_routes
 from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
+from gateway.worker import working
 from graphql_schema.endpoint import GraphQLEndpoint
 from graphql_schema.origins import Origins
 from graphql_schema.schema import build_schema
@@ -173,6 +174,8 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
             if ready is not settings:
                 await asyncio.to_thread(upgrade, ready)
             app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
+            if ready.runs_jobs:
+                await stack.enter_async_context(working(app.state.gateway, ready))
             # Last, so that all that start-up has made is out of its sight.
             stack.enter_context(calm_collector())
             yield

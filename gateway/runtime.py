@@ -34,6 +34,8 @@ from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
 from services.idempotency.once import KeptAnswers
+from services.jobs.payloads import Payloads
+from services.jobs.upkeep import Upkeep
 from services.keys.states import ApiKeys
 from services.storage.breaker import Breaker
 from services.storage.database import Database
@@ -75,6 +77,7 @@ async def open_gateway(
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
+        payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
@@ -133,6 +136,11 @@ def kept_answers(settings: Settings) -> KeptAnswers:
     """Answers to writes with idempotency keys, encrypted with keys derived from the secret."""
     secret = blake2b(settings.secret_key.encode(), digest_size=32, person=b"idempotency").digest()
     return KeptAnswers(secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
+
+
+def payloads(settings: Settings) -> Payloads:
+    """What jobs are told, its secrets encrypted with a key derived from the secret."""
+    return Payloads(blake2b(settings.secret_key.encode(), digest_size=32, person=b"job payloads").digest())
 
 
 def redis_client(gateway: Gateway) -> Redis:

@@ -46,6 +46,8 @@ DEFAULT_MODULES = (
     "services.audit",
     "services.keys",
     "services.documents",
+    "services.idempotency",
+    "services.jobs",
     "services.items",
     "services.labels",
     "services.comments",
@@ -132,6 +134,10 @@ class Settings(LimitSettings):
     GRAPHQL_WS_MESSAGE_BYTES: PositiveInt = 1_048_576
     IDEMPOTENCY_HOURS: int = Field(default=24, ge=1, le=8760)
     COMPRESSION: bool = True
+    JOBS_IN_PROCESS: bool | None = None
+    JOBS_CONCURRENCY: int = Field(default=10, ge=2, le=1000)
+    JOBS_HEARTBEAT_SECONDS: int = Field(default=30, ge=1, le=3600)
+    JOBS_KEPT_DAYS: PositiveInt = 7
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False
@@ -219,6 +225,11 @@ class Settings(LimitSettings):
     def has_budgets(self) -> bool:
         """Whether anybody has a budget of points."""
         return bool(self.BUDGET_PER_MINUTE or self.BUDGET_ANONYMOUS_PER_MINUTE)
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether a process that serves runs jobs, too: as set, else in development alone."""
+        return self.ENVIRONMENT == "development" if self.JOBS_IN_PROCESS is None else self.JOBS_IN_PROCESS
 
     @property
     def log_format(self) -> Literal["console", "json"]:

@@ -1,0 +1,13 @@
+"""What is done by the clock, for jobs themselves."""
+
+from __future__ import annotations
+
+from services.catalogue.jobs import Work, job
+from services.jobs.upkeep import Upkeep, sweep
+
+
+@job("sweep_jobs", cron="7 * * * *")
+async def sweep_jobs(work: Work) -> None:
+    """Forget jobs that were done long ago."""
+    async with work.unit_of_work() as call:
+        await sweep(call.session, work.part(Upkeep).before(work.now))
