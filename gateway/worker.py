@@ -34,8 +34,6 @@ from services.jobs.running import Runner
 from services.jobs.upkeep import queue_lost
 from services.storage.database import SERVER_SETTINGS
 
-LOOK: Final = timedelta(seconds=30)
-"""How often is looked for jobs that nobody was told of."""
 REPAIR: Final = "* * * * *"
 CONNECTIONS: Final = 4
 FIRST_PAUSE: Final = 0.5
@@ -110,10 +108,12 @@ class Worker:
         manager.shutdown = self.stop
         for kind in self.gateway.catalogue.jobs.values():
             manager.register_executor(kind.name, _Executor(_PARAMETERS, self.runner))
+        heartbeat = timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS)
         await manager.run(
-            dequeue_timeout=LOOK, batch_size=max(self.concurrency // 2, 1),
+            # Nobody tells of a job whose worker has died: it is looked for.
+            dequeue_timeout=heartbeat, batch_size=max(self.concurrency // 2, 1),
             max_concurrent_tasks=max(self.concurrency, 2), shutdown_on_listener_failure=True,
-            heartbeat_timeout=timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS),
+            heartbeat_timeout=heartbeat,
         )  # fmt: skip
 
     async def _keep_time(self, pool: asyncpg.Pool) -> None:

