@@ -38,6 +38,7 @@ from graphql_schema.endpoint import GraphQLEndpoint
 from graphql_schema.origins import Origins
 from graphql_schema.schema import build_schema
 from graphql_schema.transports import SocketLimits, Transports
+from rest.files import file_routes, is_upload
 from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
         budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
-        write=write_problem,
+        is_upload=lambda scope: is_upload(scope, settings.API_V1_STR), write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
@@ -79,7 +80,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         }  # fmt: skip
         app.direct = {address: behind(middleware, each) for address, each in direct.items()}
     register_fault_handlers(app)
-    app.router.routes.extend([*rest.routes, *published.routes])
+    app.router.routes.extend([*rest.routes, *file_routes(catalogue, settings.API_V1_STR), *published.routes])
     _mount_openapi(app, settings, catalogue, published)
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))

@@ -29,15 +29,19 @@ class BodyGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response], limits: Limits = DEFAULTS
-    ) -> None:
+        self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response],
+        limits: Limits = DEFAULTS, spared: Callable[[Scope], bool] = lambda scope: False,
+    ) -> None:  # fmt: skip
         self.app = app
-        self.max_body_bytes, self.limits = max_body_bytes, limits
+        self.max_body_bytes, self.limits, self.spared = max_body_bytes, limits, spared
         self.write = write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if self.spared(scope):
+            await self._streamed(scope, receive, send)
             return
         declared = {name: value for name, value in scope["headers"] if name in _TELLING}
         if problem := self._problem(scope, declared):
@@ -46,6 +50,27 @@ class BodyGuard:
             await self.app(scope, receive, send)
         else:
             await self._counted(scope, _Body(receive, self.max_body_bytes), send)
+
+    async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What counts its body itself; a refusal before its end closes the connection, once the caller could see it."""
+        encoded = {name: value for name, value in scope["headers"] if name == b"content-encoding"}
+        body = _Body(receive, self.max_body_bytes)
+        if problem := self._problem(scope, encoded):
+            await self._refuse(problem, scope, body, send)
+            return
+
+        async def lingering(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400 and not body.ended:
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+                await send(message)
+            elif message["type"] == "http.response.body" and not message.get("more_body") and not body.ended:
+                await send({**message, "more_body": True})
+                await body.linger()
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await send(message)
+
+        await self.app(scope, body.passed, lingering)
 
     async def _counted(self, scope: Scope, body: _Body, send: Send) -> None:
         started = False
@@ -111,6 +136,15 @@ class _Body:
             self.exceeded = True
             raise self.too_large()
         return message
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been read."""
+        return self._ended
+
+    async def passed(self) -> Message:
+        """The next message, however many there are."""
+        return await self._next()
 
     async def linger(self) -> None:
         """Throw away a bounded part of the rest.

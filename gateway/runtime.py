@@ -33,6 +33,9 @@ from services.documents.known import KnownDocuments
 from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
+from services.files.config import FilesConfig
+from services.files.links import FileLinks
+from services.files.store import FileStore
 from services.idempotency.once import KeptAnswers
 from services.jobs.payloads import Payloads
 from services.jobs.upkeep import Upkeep
@@ -77,6 +80,7 @@ async def open_gateway(
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
+        files_config(settings), file_links(settings), FileStore(settings.files_url, settings.FILES_STORE),
         payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
@@ -141,6 +145,20 @@ def kept_answers(settings: Settings) -> KeptAnswers:
 def payloads(settings: Settings) -> Payloads:
     """What jobs are told, its secrets encrypted with a key derived from the secret."""
     return Payloads(blake2b(settings.secret_key.encode(), digest_size=32, person=b"job payloads").digest())
+
+
+def files_config(settings: Settings) -> FilesConfig:
+    """What the settings say about files."""
+    return FilesConfig(
+        settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
+        timedelta(seconds=settings.FILES_LINK_SECONDS), timedelta(hours=settings.FILES_PENDING_HOURS),
+    )  # fmt: skip
+
+
+def file_links(settings: Settings) -> FileLinks:
+    """Links to files, signed with a key derived from the secret, so that all workers understand each other's."""
+    key = blake2b(settings.secret_key.encode(), digest_size=32, person=b"file links").digest()
+    return FileLinks(key, f"{settings.PUBLIC_URL}{settings.API_V1_STR}")
 
 
 def redis_client(gateway: Gateway) -> Redis:

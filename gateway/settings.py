@@ -37,6 +37,7 @@ ARGON2_TIME_COST = 3
 ARGON2_MEMORY_KIB = 65536
 
 POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg"}
+FILES_SCHEMES = {"file", "s3", "gs", "az"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
 DEFAULT_MODULES = (
@@ -48,6 +49,7 @@ DEFAULT_MODULES = (
     "services.documents",
     "services.idempotency",
     "services.jobs",
+    "services.files",
     "services.items",
     "services.labels",
     "services.comments",
@@ -138,6 +140,13 @@ class Settings(LimitSettings):
     JOBS_CONCURRENCY: int = Field(default=10, ge=2, le=1000)
     JOBS_HEARTBEAT_SECONDS: int = Field(default=30, ge=1, le=3600)
     JOBS_KEPT_DAYS: PositiveInt = 7
+    FILES_URL: SecretStr | None = None
+    FILES_STORE: dict[str, str] = Field(default={}, repr=False)
+    MAX_FILE_BYTES: int = Field(default=1_000_000_000, ge=1, le=2**31 - 1)
+    FILES_QUOTA_BYTES: PositiveInt = 10_000_000_000
+    FILES_IDLE_SECONDS: float = Field(default=30, gt=0, le=600)
+    FILES_LINK_SECONDS: int = Field(default=900, ge=1, le=604_800)
+    FILES_PENDING_HOURS: int = Field(default=24, ge=1, le=720)
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False
@@ -171,6 +180,13 @@ class Settings(LimitSettings):
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and _parsed_database_url(value).drivername not in POSTGRES_SCHEMES:
             raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("FILES_URL")
+    @classmethod
+    def _store_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().partition("://")[0] not in FILES_SCHEMES:
+            raise ValueError("must start with file://, s3://, gs:// or az://")
         return value
 
     @field_validator("REDIS_URL")
@@ -260,6 +276,13 @@ class Settings(LimitSettings):
     def redis_url(self) -> str:
         """REDIS_URL as text; holds the password."""
         return _needed(self.REDIS_URL, "REDIS_URL").get_secret_value()
+
+    @property
+    def files_url(self) -> str:
+        """FILES_URL as text; a folder in DATA_DIR if it is not set."""
+        if self.FILES_URL is not None:
+            return self.FILES_URL.get_secret_value()
+        return (self.DATA_DIR.resolve() / "files").as_uri()
 
     @property
     def secret_key(self) -> str:

@@ -58,6 +58,7 @@ _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
     "accept_post": "Accept-Post",
     "accept_patch": "Accept-Patch",
     "accept_query": "Accept-Query",
+    "offset": "Upload-Offset",
 }
 """Members that are said in header fields too."""
 MAX_ERRORS: Final = 20
@@ -116,7 +117,7 @@ class Problem(Exception):
             found["WWW-Authenticate"] = self._challenge()
         for member, name in _MEMBERS_IN_HEADERS.items():
             if member in self.extra:
-                found[name] = self.extra[member]
+                found[name] = str(self.extra[member])
         return found
 
     def _challenge(self) -> str:
@@ -201,6 +202,13 @@ DOCUMENT_REFUSED: Final = ProblemType(
     "The gateway does not run every document it is sent (setting GRAPHQL_DOCUMENTS): with `persisted`, documents are "
     "named by their hash; with `trusted`, only those run that the operator has registered.",
 )
+INVALID_LINK: Final = ProblemType(
+    "invalid_link",
+    403,
+    "This link is not good.",
+    "A signed link to the bytes of a file is good until it expires, for one file, and either to send or to fetch. This "
+    "one has expired, or is not what was given out. Ask for another one.",
+)
 NOT_FOUND: Final = ProblemType(
     "not_found",
     404,
@@ -226,6 +234,13 @@ NOT_ACCEPTABLE: Final = ProblemType(
     "There is no such representation.",
     "What is here has none of the forms that `Accept` or `Accept-Encoding` allow. Nothing was done. Answers are "
     "`application/json`, problems `application/problem+json`, as they are or compressed with gzip or zstd.",
+)
+UPLOAD_STALLED: Final = ProblemType(
+    "upload_stalled",
+    408,
+    "The upload has stalled.",
+    "Nothing has come for longer than the setting FILES_IDLE_SECONDS. What has come is kept: ask with HEAD where to go "
+    "on, and send the rest with `Content-Range`.",
 )
 CONFLICT: Final = ProblemType(
     "conflict",
@@ -266,6 +281,13 @@ UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     "This media type is not supported here.",
     "Bodies are `application/json` (`application/merge-patch+json` too for PATCH), unless the operation says "
     "otherwise, and are not compressed.",
+)
+RANGE_NOT_SATISFIABLE: Final = ProblemType(
+    "range_not_satisfiable",
+    416,
+    "There is no such range.",
+    "The bytes asked for lie beyond the end of the file, or those that are sent do not go on where the ones before have "
+    "ended. `size` is that of the file, `offset` (also the header `Upload-Offset`) where an upload goes on.",
 )
 VALIDATION_FAILED: Final = ProblemType(
     "validation_failed",

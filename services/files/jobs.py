@@ -1,0 +1,59 @@
+"""What is done with the bytes of files after the answer, and by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import delete, select  # noqa: TID251 - a worker is no caller
+
+from services.catalogue import InputModel
+from services.catalogue.jobs import Work, job
+from services.files.config import FilesConfig
+from services.files.models import File, FileState
+from services.files.schemas import FileID
+from services.files.store import FileStore
+from services.jobs.queue import enqueue
+
+SWEPT: Final = 500
+"""Files that are forgotten at once."""
+ORPHANED_AFTER: Final = timedelta(days=1)
+"""How old bytes without a row are that are deleted: what a file is being made of is younger."""
+
+
+class GoneFile(InputModel):
+    """A file whose row is gone."""
+
+    file_id: FileID
+
+
+@job("delete_file_bytes", retries=10, timeout=300)
+async def delete_file_bytes(work: Work, data: GoneFile) -> None:
+    """Delete the bytes of a file whose row is gone."""
+    await work.part(FileStore).delete(data.file_id)
+
+
+@job("forget_pending_files", cron="23 * * * *", timeout=300)
+async def forget_pending_files(work: Work) -> None:
+    """Delete the rows of files that nobody has completed in time; their bytes go by jobs."""
+    before = work.now - work.part(FilesConfig).pending_lifetime
+    async with work.unit_of_work() as call:
+        late = select(File.id).where(File.state == FileState.PENDING, File.created_at < before)
+        late = late.limit(SWEPT).with_for_update(skip_locked=True)
+        keys = (await call.session.execute(late)).scalars().all()
+        await call.session.execute(delete(File).where(File.id.in_(keys)))
+        for key in keys:
+            await enqueue(call, delete_file_bytes, GoneFile.model_construct(file_id=key))
+
+
+@job("sweep_files", cron="41 3 * * *", timeout=3600)
+async def sweep_files(work: Work) -> None:
+    """Delete bytes of files that have no row, a day after they were written."""
+    store, before = work.part(FileStore), work.now - ORPHANED_AFTER
+    async for keys in store.old(before):
+        async with work.unit_of_work() as call:
+            known = set((await call.session.execute(select(File.id).where(File.id.in_(keys)))).scalars())
+        for key in keys - known:
+            await store.delete(key)
+    await asyncio.to_thread(store.remove_unfinished, before)
