@@ -80,15 +80,12 @@ def middleware_stack(
         max_age=600,
         exposed_if_sent=EXPOSED_IF_SENT,
     )
+    deadline = Middleware(RequestDeadline, seconds=timeout_seconds, write=write, spared=is_upload)
     return [
         Middleware(RequestFrame, server_timing=server_timing),
         *([cors] if cors_origins else []),
         *([Middleware(Compression, write=write)] if compression else []),
-        *(
-            [Middleware(RequestDeadline, seconds=timeout_seconds, write=write, spared=is_upload)]
-            if timeout_seconds
-            else []
-        ),
+        *([deadline] if timeout_seconds else []),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
         Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits, spared=is_upload),

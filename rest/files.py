@@ -136,7 +136,7 @@ def _get(request: Request, gateway: Gateway, row: File) -> Response:
         return Response(status_code=304, headers=headers)
     found = requested_range(request.headers, row.size, headers["ETag"])
     if found is None:
-        raise Problem(RANGE_NOT_SATISFIABLE, size=row.size)
+        raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}")
     return _streamed(request, gateway, row, found, headers)
 
 

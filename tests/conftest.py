@@ -96,14 +96,15 @@ def worker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def settings(worker: str) -> Iterator[Settings]:
+def settings(worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings with a database and a Redis database of the worker's own."""
     base, name = os.environ[_DATABASE], f"gateway_test_{worker}"
     asyncio.run(_execute(base, f"drop database if exists {name}", f"create database {name} template {TEMPLATE}"))
     number = 1 + int(worker.removeprefix("gw")) % 15 if worker.startswith("gw") else 0
     redis = os.environ[_REDIS]
     redis = f"{redis}?db={number}" if redis.startswith("unix") else f"{redis.rstrip('/')}/{number}"
-    yield make_settings(DATABASE_URL=with_database(base, name), REDIS_URL=redis)
+    files = tmp_path_factory.mktemp("files").as_uri()
+    yield make_settings(DATABASE_URL=with_database(base, name), REDIS_URL=redis, FILES_URL=files)
     asyncio.run(_execute(base, f"drop database {name} with (force)"))
 
 

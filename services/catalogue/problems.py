@@ -59,6 +59,7 @@ _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
     "accept_patch": "Accept-Patch",
     "accept_query": "Accept-Query",
     "offset": "Upload-Offset",
+    "content_range": "Content-Range",
 }
 """Members that are said in header fields too."""
 MAX_ERRORS: Final = 20
@@ -286,8 +287,8 @@ RANGE_NOT_SATISFIABLE: Final = ProblemType(
     "range_not_satisfiable",
     416,
     "There is no such range.",
-    "The bytes asked for lie beyond the end of the file, or those that are sent do not go on where the ones before have "
-    "ended. `size` is that of the file, `offset` (also the header `Upload-Offset`) where an upload goes on.",
+    "The bytes asked for lie beyond the end of the file, or those that are sent do not go on where the ones before "
+    "have ended. `content_range` says the size of the file, `offset` (also the header `Upload-Offset`) where an upload goes on.",
 )
 VALIDATION_FAILED: Final = ProblemType(
     "validation_failed",

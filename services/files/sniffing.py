@@ -70,7 +70,7 @@ def _plain(media_type: str) -> str:
 
 
 def _is_text(media_type: str) -> bool:
-    return media_type.startswith("text/") or media_type in _ACTIVE or media_type in ("application/json",)
+    return media_type.startswith("text/") or media_type in _ACTIVE or media_type == "application/json"
 
 
 def _another() -> Problem:

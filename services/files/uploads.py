@@ -224,7 +224,7 @@ def _check(row: File, sent: Sent) -> None:
     if sent.size is not None and sent.size != row.size:
         raise Problem.field("size", "conflict", f"The file was announced with {row.size} bytes.")
     if sent.start not in (0, row.received) or (sent.end is not None and sent.end > row.size):
-        raise Problem(RANGE_NOT_SATISFIABLE, size=row.size, offset=row.received)
+        raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}", offset=row.received)
 
 
 async def _release(unit_of_work: Opener, key: UUID, lease: UUID) -> None:
