@@ -288,7 +288,8 @@ RANGE_NOT_SATISFIABLE: Final = ProblemType(
     416,
     "There is no such range.",
     "The bytes asked for lie beyond the end of the file, or those that are sent do not go on where the ones before "
-    "have ended. `content_range` says the size of the file, `offset` (also the header `Upload-Offset`) where an upload goes on.",
+    "have ended. `content_range` says the size of the file, `offset` (also the header `Upload-Offset`) where an upload "
+    "goes on.",
 )
 VALIDATION_FAILED: Final = ProblemType(
     "validation_failed",

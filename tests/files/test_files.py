@@ -151,7 +151,8 @@ async def test_a_link_is_good_for_whoever_has_it(face: Face, ada: Account) -> No
     got = await face.client.get(url)
     assert (got.status_code, got.content) == (200, PNG)
     for bad in (
-        url.replace(row["id"], other["id"]), url[:-1] + ("0" if url[-1] != "0" else "1"), url.replace("expires=", "expires=9"),
+        url.replace(row["id"], other["id"]), url[:-1] + ("0" if url[-1] != "0" else "1"),
+        url.replace("expires=", "expires=9"),
         url.replace("expires=", "expires=-"), url.split("&")[0], url + "é",
     ):  # fmt: skip
         answer = await face.client.get(bad)

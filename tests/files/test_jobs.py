@@ -85,12 +85,12 @@ async def test_old_bytes_without_a_row_are_swept(rest: RestFace, gateway: Gatewa
     root = store.root
     assert root is not None
     unfinished = Path(root, key_of(young).hex, "000001#1")
-    unfinished.write_bytes(b"half")
+    unfinished.write_bytes(b"half")  # noqa: ASYNC240 - a few bytes
     age(gateway, young, unfinished.name)
     await run(gateway, sweep_files)
     assert [await chunks(gateway, each) for each in (row["id"], young, old)] == [1, 1, 0]
-    assert not unfinished.exists()
-    assert not Path(root, key_of(old).hex).exists()
+    assert not os.path.exists(unfinished)  # noqa: PTH110 - as below
+    assert not os.path.exists(root / key_of(old).hex)  # noqa: PTH110 - pathlib would be called blocking
     assert (await fetch(rest, ada, row["id"])).content == PNG
 
 

@@ -215,7 +215,8 @@ async def test_ranges_beyond_the_end_and_conditions(rest: RestFace, ada: Account
 @pytest.mark.parametrize(
     ("content", "media_type"),
     [
-        (b"<html></html>", "text/html"), (b"<svg xmlns='x'></svg>", "image/svg+xml"), (b"%PDF-1.7\n", "application/pdf"),
+        (b"<html></html>", "text/html"), (b"<svg xmlns='x'></svg>", "image/svg+xml"),
+        (b"%PDF-1.7\n", "application/pdf"),
         (b"alert(1)", "text/javascript"), (b"anything", "application/octet-stream"),
     ],
 )  # fmt: skip
@@ -242,17 +243,20 @@ async def test_one_step(rest: RestFace, gateway: Gateway, ada: Account) -> None:
     assert (await fetch(rest, ada, row["id"])).content == PNG
 
 
+HEAD = b"--b\r\nContent-Disposition: form-data; "
+END = b"\r\n--b--\r\n"
+WRONG = HEAD + b'name="sha256"\r\n\r\n' + b"0" * 64 + b"\r\n" + HEAD + b'name="file"; filename="a"\r\n\r\nabc' + END
+BEHIND = HEAD + b'name="file"; filename="a"\r\n\r\nabc\r\n' + HEAD + b'name="name"\r\n\r\nx' + END
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc', "bad_request"),
-        (b'--b\r\nContent-Disposition: form-data; name="file"; filename="../a"\r\n\r\nabc\r\n--b--\r\n', "validation_failed"),
-        (b'--b\r\nContent-Disposition: form-data; name="nonsense"\r\n\r\nabc\r\n--b--\r\n', "validation_failed"),
-        (b'--b\r\nContent-Disposition: form-data; name="sha256"\r\n\r\n' + b"0" * 64
-         + b'\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--b--\r\n', "validation_failed"),
-        (b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n'
-         b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--b--\r\n', "bad_request"),
-        (b"no form", "bad_request"), (b"", "bad_request"), (b"--b--\r\n", "validation_failed"),
+        (HEAD + b'name="file"; filename="a"\r\n\r\nabc', "bad_request"),
+        (HEAD + b'name="file"; filename="../a"\r\n\r\nabc' + END, "validation_failed"),
+        (HEAD + b'name="nonsense"\r\n\r\nabc' + END, "validation_failed"),
+        (WRONG, "validation_failed"), (BEHIND, "bad_request"), (b"no form", "bad_request"), (b"", "bad_request"),
+        (b"--b--\r\n", "validation_failed"),
     ],
 )  # fmt: skip
 async def test_bad_forms_leave_nothing(rest: RestFace, ada: Account, body: bytes, code: str) -> None:

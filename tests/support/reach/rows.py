@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from services.audit.models import Outcome
 from services.auth.authentication import KEY_PREFIX
+from services.files.models import FileState
 from services.items.models import ItemStatus
 from services.keys import secrets
 from services.keys.secrets import hash_of
@@ -32,7 +34,7 @@ PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
 
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "files", "items", "labels", "memberships", "sessions", "users", "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
@@ -127,6 +129,7 @@ _ITEMS: Final = {
 _LABELS: Final = {"s4": "shared", "s5": "shared", "a4": "alpha", "b4": "beta", "polga": "ofolga", "plou": "oflou"}
 _LABELLED: Final = (("s0", "s4"), ("s0", "s5"), ("s1", "s4"), ("a0", "a4"), ("a1", "a4"), ("b0", "b4"), ("b1", "b4"),
                     ("polga", "polga"), ("plou", "plou"))  # fmt: skip
+_FILED: Final = (("s0", "s6"), ("s0", "s7"), ("s1", "s6"), ("a0", "a6"), ("b1", "b6"), ("plou", "plou"))
 _COMMENTS: Final = (
     ("s0", "ed"), ("s0", "lou"), ("s0", "dora"), ("s1", "olga"), ("s2", "vic"), ("a0", "ed"), ("a0", "ann"),
     ("a1", "olga"), ("b0", "ben"), ("b1", "ed"), ("b1", "lou"), ("polga", "olga"), ("plou", "lou"),
@@ -236,6 +239,29 @@ def _audit_events() -> list[Marked]:
     return found
 
 
+# Workspace, and who has announced it; one of each is pending.
+_FILES: Final = {
+    "s6": ("shared", "ed"), "s7": ("shared", "lou"), "a6": ("alpha", "ann"), "b6": ("beta", "ben"),
+    "polga": ("ofolga", "olga"), "plou": ("oflou", "lou"),
+}  # fmt: skip
+
+
+def _files() -> list[Marked]:
+    found = []
+    for number, (name, (room, user)) in enumerate(_FILES.items()):
+        done = number % 3 != 2
+        values = {
+            "id": key(f"file {name}"), "workspace_id": key(room), "user_id": key(user),
+            "name": secret(room, "file", name), "size": number, "sha256": sha256(name.encode()).hexdigest(),
+            "media_type": f"text/{secret(room, 'file', name)}",
+            "state": FileState.COMPLETE if done else FileState.PENDING, "received": 0,
+            "checked_at": moment(number) if done else None, "lease": None, "leased_until": None,
+            "created_at": moment(number), "completed_at": moment(number) if done else None,
+        }  # fmt: skip
+        found.append(Marked(values, room))
+    return found
+
+
 MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "user": _users,
     "workspace": _workspaces,
@@ -245,11 +271,12 @@ MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "label": _labels,
     "comment": _comments,
     "api_key": _api_keys,
+    "file": _files,
     "audit_event": _audit_events,
 }
 """By the resource's name."""
 
-UNMARKED: Final = {("label", "color"), ("api_key", "hint")}
+UNMARKED: Final = {("label", "color"), ("api_key", "hint"), ("file", "sha256")}
 """Texts that have no room for a secret, by resource and field."""
 
 
@@ -259,5 +286,16 @@ def links() -> dict[str, list[Row]]:
         "item_labels": [
             {"item_id": key(item), "label_id": key(f"label {label}"), "workspace_id": key(_ITEMS[item][0])}
             for item, label in _LABELLED
-        ]
+        ],
+        "item_files": [
+            {"item_id": key(item), "file_id": key(f"file {file}"), "workspace_id": key(_ITEMS[item][0])}
+            for item, file in _FILED
+        ],
+        "comment_files": [
+            {
+                "comment_id": key(f"comment {number}"), "file_id": key(f"file {file}"),
+                "workspace_id": key(_FILES[file][0]),
+            }
+            for number, file in ((0, "s6"), (1, "s7"), (5, "a6"), (8, "b6"), (11, "polga"))
+        ],
     }
