@@ -18,9 +18,10 @@ from services.auth.authentication import KEY_PREFIX
 from services.auth.models import Session
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor
-from services.comments.models import Comment
+from services.comments.models import Comment, CommentFile
 from services.execution import Gateway
-from services.items.models import Item, ItemLabel, ItemStatus
+from services.files.models import File, FileState
+from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
 from services.keys import secrets
 from services.keys.models import ApiKey
 from services.keys.secrets import hash_of
@@ -49,7 +50,8 @@ DUES: Final = (
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "files", "items", "labels", "memberships", "sessions", "users",
+    "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
@@ -87,21 +89,39 @@ def moment(number: int) -> datetime:
     return START + timedelta(hours=number // 2, microseconds=number // 2 % 3 * 250_000)
 
 
+_OTHERS: Final = (File, ItemFile, CommentFile, Session, ApiKey, AuditEvent)
+
+
 async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent):
+        for model in (
+            User,
+            Workspace,
+            Membership,
+            Item,
+            Label,
+            ItemLabel,
+            Comment,
+            File,
+            ItemFile,
+            CommentFile,
+            *_OTHERS,
+        ):
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
 
 
 def _rows() -> dict[str, list[Row]]:
-    items, labels = _items(), _labels()
+    items, labels, files = _items(), _labels(), _files()
+    comments = _comments(items)
     return {
+        "files": files, "item_files": _filed("item_id", items, files),
+        "comment_files": _filed("comment_id", comments, files),
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
-        "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
+        "labels": labels, "item_labels": _links(items, labels), "comments": comments, "sessions": _sessions(),
         "api_keys": _api_keys(),
         "audit_events": _events(items),
     }  # fmt: skip
@@ -176,6 +196,29 @@ def _links(items: Sequence[Row], labels: Sequence[Row]) -> list[Row]:
         for i, item in enumerate(items)
         for j, label in enumerate(labels)
         if item["workspace_id"] == label["workspace_id"] and (i + j) % 3
+    ]
+
+
+def _files() -> list[Row]:
+    places = ["shared"] * 4 + ["second"] * 2 + ["of-ada"]
+    return [
+        {
+            "id": key(f"file {number}"), "workspace_id": key(place), "user_id": key("ada" if number % 2 else "bob"),
+            "name": f"{LABELS[number % len(LABELS)]}.png", "size": number % 3, "sha256": f"{number % 3}" * 64,
+            "media_type": "image/png" if number % 2 else "text/plain", "received": number % 3,
+            "checked_at": moment(number), "state": FileState.COMPLETE, "lease": None, "leased_until": None,
+            "created_at": moment(number), "completed_at": moment(number),
+        }
+        for number, place in enumerate(places)
+    ]  # fmt: skip
+
+
+def _filed(name: str, rows: Sequence[Row], files: Sequence[Row]) -> list[Row]:
+    return [
+        {name: row["id"], "file_id": file["id"], "workspace_id": row["workspace_id"]}
+        for i, row in enumerate(rows)
+        for j, file in enumerate(files)
+        if row["workspace_id"] == file["workspace_id"] and (i + j) % 3 == 0
     ]
 
 

@@ -52,6 +52,19 @@ WRITES: Final[Mapping[str, Written]] = {
     "detach_label": Written(
         ADA, lambda n: {"id": _item(n), "labelId": _id("lbl", "label 3")}, ("attach_label", {})
     ),
+    "attach_file": Written(
+        ADA, lambda n: {"id": _item(n), "fileId": _id("fil", "file 3")}, ("detach_file", {})
+    ),
+    "detach_file": Written(
+        ADA, lambda n: {"id": _item(n), "fileId": _id("fil", "file 3")}, ("attach_file", {})
+    ),
+    "attach_comment_file": Written(
+        ADA, lambda n: {"id": _id("cmt", "comment 1 0"), "fileId": _id("fil", "file 3")}, ("detach_comment_file", {})
+    ),
+    "detach_comment_file": Written(
+        ADA, lambda n: {"id": _id("cmt", "comment 1 0"), "fileId": _id("fil", "file 3")}, ("attach_comment_file", {})
+    ),
+    "complete_file": Written(ADA, lambda n: {"id": _id("fil", "file 1")}),
     "create_label": Written(BOB, lambda n: {"workspaceId": SHARED, "name": f"new {n}", "color": "#123456"}),
     "update_label": Written(BOB, lambda n: {"id": _id("lbl", "label 0"), "name": f"changed {n}"}),
     "create_comment": Written(BOB, lambda n: {"itemId": _item(n), "body": f"new {n}"}),

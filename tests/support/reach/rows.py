@@ -34,7 +34,8 @@ PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
 
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "files", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "files", "items", "labels", "memberships", "sessions", "users",
+    "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
@@ -293,7 +294,8 @@ def links() -> dict[str, list[Row]]:
         ],
         "comment_files": [
             {
-                "comment_id": key(f"comment {number}"), "file_id": key(f"file {file}"),
+                "comment_id": key(f"comment {number}"),
+                "file_id": key(f"file {file}"),
                 "workspace_id": key(_FILES[file][0]),
             }
             for number, file in ((0, "s6"), (1, "s7"), (5, "a6"), (8, "b6"), (11, "polga"))
