@@ -9,9 +9,10 @@ from sqlalchemy import insert
 
 from services.audit.models import AuditEvent, Outcome
 from services.auth.models import Session
-from services.comments.models import Comment
+from services.comments.models import Comment, CommentFile
 from services.execution import Gateway
-from services.items.models import Item, ItemLabel, ItemStatus
+from services.files.models import File, FileState
+from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
 from services.keys.models import ApiKey
 from services.labels.models import Label
 from services.users.models import User
@@ -45,6 +46,9 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         ]),
         (ItemLabel, [_link(number, number + step) for number in numbers for step in range(4)]),
         (Comment, [_comment(number, number + step) for number in numbers for step in range(4)]),
+        (File, [_file(number) for number in numbers]),
+        (ItemFile, [_attached("item_id", f"item {n}", n + step) for n in numbers for step in range(4)]),
+        (CommentFile, [_attached("comment_id", f"comment {n} {n}", n + step) for n in numbers for step in range(4)]),
         (Session, [_session(number) for number in numbers]),
         (ApiKey, [_api_key(number) for number in numbers]),
         (AuditEvent, [_event(number) for number in numbers]),
@@ -93,6 +97,18 @@ def _comment(item: int, author: int) -> Row:
         "item_id": key(f"item {item}"), "author_id": key(f"user {author % SIZE}"), "workspace_id": key("room 0"),
         "body": "brass", "id": key(f"comment {item} {author}"), "created_at": moment(item), **_changed(author),
     }  # fmt: skip
+
+
+def _file(number: int) -> Row:
+    return {
+        "user_id": key(f"user {number}"), "workspace_id": key("room 0"), "name": f"file {number}", "size": 0,
+        "sha256": "0" * 64, "media_type": "text/plain", "state": FileState.COMPLETE, "checked_at": moment(number),
+        "completed_at": moment(number), **_made("file", number),
+    }  # fmt: skip
+
+
+def _attached(name: str, to: str, file: int) -> Row:
+    return {name: key(to), "file_id": key(f"file {file % SIZE}"), "workspace_id": key("room 0")}
 
 
 def _api_key(number: int) -> Row:
