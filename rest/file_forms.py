@@ -38,7 +38,8 @@ async def received_form(
     request: Request, gateway: Gateway, actor: Actor, client: Client, prefix: str, till: Till | None
 ) -> Response:
     """Take in a file, all at once: announced, sent and completed, or nothing of it. Raises as these do."""
-    events = form_events(body_of(request), boundary_of(request.headers.get("content-type", "")))
+    body = body_of(request, gateway.part(FilesConfig).idle_seconds)
+    events = form_events(body, boundary_of(request.headers.get("content-type", "")))
     try:
         fields, first = await _fields(events)
         exact = "size" in fields

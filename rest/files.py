@@ -27,6 +27,7 @@ from services.catalogue.models import parse_value
 from services.catalogue.problems import CONFLICT, RANGE_NOT_SATISFIABLE
 from services.concurrency import Concurrency
 from services.execution import Gateway
+from services.files.config import FilesConfig
 from services.files.links import FileLinks, Use
 from services.files.models import File, FileState
 from services.files.operations import linked_file
@@ -114,9 +115,10 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     announced = row.size if sent.end is None else sent.end - sent.start
     if length.isdigit() and int(length) != announced:
         raise Problem.field("size", "range", f"The body has {length} bytes, where {announced} were announced.")
+    body = body_of(request, gateway.part(FilesConfig).idle_seconds)
     try:
         offset = await received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent, body_of(request)
+            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent, body
         )  # fmt: skip
     except InterruptedUploadError:
         raise ClientDisconnect from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from services.catalogue import Problem
-from services.catalogue.problems import BAD_REQUEST
+from services.catalogue.problems import BAD_REQUEST, UPLOAD_STALLED
 from services.files.uploads import InterruptedUploadError
 
 FORM: Final = "multipart/form-data"
@@ -35,14 +36,24 @@ Event = tuple[Part, bytes | None]
 """A part, and some of its bytes; None at its end."""
 
 
-async def body_of(request: Request) -> AsyncIterator[bytes]:
-    """The body of a request, part by part. Raises InterruptedUploadError when the caller leaves."""
-    try:
-        async for part in request.stream():
-            if part:
-                yield part
-    except ClientDisconnect:
-        raise InterruptedUploadError from None
+async def body_of(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The body of a request, part by part.
+
+    Raises InterruptedUploadError when the caller leaves, `upload_stalled` when they send nothing for so long.
+    """
+    parts = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                part = await anext(parts)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Problem(UPLOAD_STALLED) from None
+        except ClientDisconnect:
+            raise InterruptedUploadError from None
+        if part:
+            yield part
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -63,6 +74,8 @@ async def form_events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncItera
             parser.write(data)
             while reader.events:
                 yield reader.events.popleft()
+            if reader.ended:  # what comes behind is nothing to wait for
+                return
         parser.finalize()
     except FormParserError:
         raise Problem(BAD_REQUEST, "The body is not a well-formed form.") from None

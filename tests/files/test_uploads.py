@@ -22,6 +22,8 @@ from tests.support.faces import RestFace
 from tests.support.uploads import PNG, announced, fetch, make_file, pieces
 
 TEXT = bytes(range(32, 127)) * 3
+HEAD = b"--b\r\nContent-Disposition: form-data; "
+END = b"\r\n--b--\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +121,24 @@ async def test_a_stalled_upload_is_given_up_and_can_go_on(
     answer = await rest.client.put(made["upload_url"], content=stalled())
     assert (answer.status_code, answer.json()["code"]) == (408, "upload_stalled")
     assert await offset(rest, made["upload_url"]) == 120
+
+
+async def test_a_stalled_form_leaves_nothing(
+    rest: RestFace, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: Any = gateway.parts
+    monkeypatch.setitem(parts, FilesConfig, replace(gateway.part(FilesConfig), idle_seconds=0.05))
+    file = HEAD + b'name="file"; filename="a"\r\n\r\nabc'
+    for begun in (HEAD, HEAD + b'name="size"\r\n\r\n9\r\n' + file):
+
+        async def stalled(begun: bytes = begun) -> AsyncIterator[bytes]:
+            yield begun
+            await asyncio.Event().wait()
+
+        own = {**ada.headers, "Content-Type": "multipart/form-data; boundary=b"}
+        answer = await rest.client.post("/api/v1/files", content=stalled(), headers=own)
+        assert (answer.status_code, answer.json()["code"]) == (408, "upload_stalled")
+        assert (await rest.ok("list_files", ada))["data"] == []
 
 
 async def test_one_upload_at_a_time(rest: RestFace, ada: Account) -> None:
@@ -243,8 +263,6 @@ async def test_one_step(rest: RestFace, gateway: Gateway, ada: Account) -> None:
     assert (await fetch(rest, ada, row["id"])).content == PNG
 
 
-HEAD = b"--b\r\nContent-Disposition: form-data; "
-END = b"\r\n--b--\r\n"
 WRONG = HEAD + b'name="sha256"\r\n\r\n' + b"0" * 64 + b"\r\n" + HEAD + b'name="file"; filename="a"\r\n\r\nabc' + END
 BEHIND = HEAD + b'name="file"; filename="a"\r\n\r\nabc\r\n' + HEAD + b'name="name"\r\n\r\nx' + END
 

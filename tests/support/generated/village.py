@@ -96,19 +96,7 @@ async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (
-            User,
-            Workspace,
-            Membership,
-            Item,
-            Label,
-            ItemLabel,
-            Comment,
-            File,
-            ItemFile,
-            CommentFile,
-            *_OTHERS,
-        ):
+        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, *_OTHERS):
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
