@@ -80,16 +80,21 @@ def middleware_stack(
         max_age=600,
         exposed_if_sent=EXPOSED_IF_SENT,
     )
-    deadline = Middleware(RequestDeadline, seconds=timeout_seconds, write=write, spared=is_upload)
     return [
         Middleware(RequestFrame, server_timing=server_timing),
         *([cors] if cors_origins else []),
         *([Middleware(Compression, write=write)] if compression else []),
-        *([deadline] if timeout_seconds else []),
+        *_deadlines(timeout_seconds, write, is_upload),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
         Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits, spared=is_upload),
     ]
+
+
+def _deadlines(
+    seconds: float | None, write: ProblemWriter, spared: Callable[[Scope], bool]
+) -> list[Middleware]:  # fmt: skip
+    return [Middleware(RequestDeadline, seconds=seconds, write=write, spared=spared)] if seconds else []
 
 
 def behind(stack: Sequence[Middleware], app: ASGIApp) -> ASGIApp:

@@ -86,7 +86,7 @@ async def test_what_is_announced_wrongly_is_refused(
     face: Face, ada: Account, fields: dict[str, Any], errors: dict[str, str]
 ) -> None:
     answer = await face.call("create_file", ada, announced(PNG, **fields))
-    names = {{"mediaType": "media_type"}.get(name, name): code for name, code in answer.errors.items()}
+    names = {{"mediaType": "media_type"}.get(name, name): code for name, code in (answer.errors or {}).items()}
     assert (answer.problem, names) == ("validation_failed", errors)
     assert (await face.ok("list_files", ada))["data"] == []
 
@@ -140,7 +140,7 @@ async def test_only_complete_files_of_the_same_workspace_are_attached(face: Face
     for other in (pending, await make_file(face, eve), await make_file(face, ada, workspace_id=room["id"])):
         answer = await face.call("attach_file", ada, {"file_id": other["id"]}, id=item["id"])
         assert answer.problem == "validation_failed"
-        assert list(answer.errors.values()) == ["not_found"]
+        assert list((answer.errors or {}).values()) == ["not_found"]
     body = (await face.client.get(f"/api/v1/items/{item['id']}/files", headers=ada.headers)).json()
     assert body["data"] == []
 
