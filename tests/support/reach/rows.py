@@ -254,7 +254,7 @@ def _files() -> list[Marked]:
         values = {
             "id": key(f"file {name}"), "workspace_id": key(room), "user_id": key(user),
             "name": secret(room, "file", name), "size": number, "sha256": sha256(name.encode()).hexdigest(),
-            "media_type": f"text/{secret(room, 'file', name)}",
+            "media_type": secret(room, "file", name),
             "state": FileState.COMPLETE if done else FileState.PENDING, "received": 0,
             "checked_at": moment(number) if done else None, "lease": None, "leased_until": None,
             "created_at": moment(number), "completed_at": moment(number) if done else None,
