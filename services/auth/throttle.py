@@ -1,4 +1,7 @@
-"""Limits on attempts to sign in, per account and per address, in Redis; in the worker's memory while Redis is down."""
+"""Limits on attempts to sign in, and on mails that somebody has sent, per account and per address.
+
+Counted in Redis; in the worker's memory while Redis is down.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,8 @@ class SignInThrottle:
     _local: FixedWindowRateLimiter = field(init=False)
     _per_account: Sequence[RateLimitItem] = field(init=False)
     _per_address: Sequence[RateLimitItem] = field(init=False)
+    _per_sender: Sequence[RateLimitItem] = field(init=False)
+    _per_mailbox: Sequence[RateLimitItem] = field(init=False)
 
     def __post_init__(self) -> None:
         pool: Any = self.redis.connection_pool  # which `limits` takes, but does not say so
@@ -43,6 +48,8 @@ class SignInThrottle:
         self._local = FixedWindowRateLimiter(MemoryStorage())
         self._per_account = parse_many(self.config.attempts_per_account)
         self._per_address = parse_many(self.config.attempts_per_address)
+        self._per_sender = parse_many(self.config.mails_per_sender)
+        self._per_mailbox = parse_many(self.config.mails_per_address)
 
     async def address(self, address: str) -> None:
         """Count an attempt from a network address. Raises `too_many_requests` with the seconds to wait."""
@@ -51,6 +58,21 @@ class SignInThrottle:
     async def account(self, account: str) -> None:
         """Count an attempt at an account: its key, or the name given where there is none. Raises as `address`."""
         await self._hit(self._per_account, "account", _key(account))
+
+    async def mail(self, purpose: str, sender: str, email: str) -> None:
+        """Count a mail that somebody has sent for a purpose: `sender` is an account's key or what counts as
+        one network address, `email` whom it goes to, be there an account or not. Raises as `address`.
+        """
+        await self._hit(self._per_sender, f"{purpose} by", sender)
+        await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
+
+    async def may_tell(self, purpose: str, email: str) -> bool:
+        """Count a mail that tells somebody of something; whether they have not had too many."""
+        try:
+            await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
+        except Problem:
+            return False
+        return True
 
     async def succeeded(self, account: str) -> None:
         """Forget the account's attempts."""

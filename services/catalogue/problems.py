@@ -180,6 +180,14 @@ FORBIDDEN: Final = ProblemType(
     "You may not do this.",
     "The resource is readable, but this action on it is not allowed to the actor.",
 )
+EMAIL_UNVERIFIED: Final = ProblemType(
+    "email_unverified",
+    403,
+    "Verify your e-mail address first.",
+    "User name and password are right, but nobody has shown yet that the account's address is theirs, which they have "
+    "to here (setting EMAIL_VERIFICATION). Follow the link in the mail, or ask for another: `POST "
+    "/auth/resend-verification`, in GraphQL `resendVerification`.",
+)
 INSUFFICIENT_SCOPE: Final = ProblemType(
     "insufficient_scope",
     403,

@@ -1,0 +1,87 @@
+"""What can be done with invitations into a workspace."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has brought the leave
+
+from services.auth.throttle import SignInThrottle
+from services.catalogue import Call, Problem, new_key, procedure
+from services.catalogue.problems import CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS
+from services.invitations.models import Invitation
+from services.invitations.resource import invitations
+from services.invitations.schemas import InvitationAccept, InvitationCreate
+from services.jobs.queue import STATEMENTS, enqueue
+from services.mail.config import MailConfig
+from services.mail.jobs import Mail, deliver_mail
+from services.mail.messages import MailKind
+from services.mail.tokens import digest_of, new_token, spent
+from services.storage.rows import check_placed
+from services.users.models import User
+from services.workspaces.models import Membership, Workspace
+
+LIFETIME: Final = timedelta(days=7)
+ASKING: Final = 5
+"""Points of an invitation."""
+
+list_invitations, get_invitation = invitations.list(), invitations.get()
+delete_invitation = invitations.delete(description="Revoke an invitation: its link is worth nothing any more.")
+
+
+@invitations.create(problems=[TOO_MANY_REQUESTS], statements=3 + STATEMENTS, cost=ASKING)
+async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
+    """Invite somebody into a workspace by mail, for seven days. The answer is the same whether or not the address has
+    an account.
+    """
+    token, email = new_token(), func.lower(data.email)
+    same = (Invitation.workspace_id == data.workspace_id, func.lower(Invitation.email) == email)
+    row = Invitation(
+        id=new_key(), workspace_id=data.workspace_id, email=data.email, role=data.role, user_id=call.user_id,
+        digest=digest_of(token), created_at=call.now, expires_at=call.now + LIFETIME,
+    )  # fmt: skip
+    # One that is over is in nobody's way. Who may not make one here has it undone.
+    await call.session.execute(delete(Invitation).where(*same, Invitation.expires_at <= call.now))
+    call.session.add(row)
+    await check_placed(call, invitations, row)
+    await call.part(SignInThrottle).mail(MailKind.INVITATION, call.user_id.hex, data.email)
+    await _send(call, row, token)
+    return row
+
+
+async def _send(call: Call, row: Invitation, token: str) -> None:
+    about = select(Workspace.name, User.username).where(Workspace.id == row.workspace_id, User.id == row.user_id)
+    names = (await call.session.execute(about)).one()
+    facts = {"workspace": names.name, "inviter": names.username, "role": row.role.value, "hours": "7 days"}
+    mail = Mail(kind=MailKind.INVITATION, to=row.email, token=SecretStr(token), good_until=row.expires_at, facts=facts)
+    if call.part(MailConfig).is_on:
+        await enqueue(call, deliver_mail, mail)
+
+
+@procedure(
+    "invitations/accept", scope="memberships:write", problems=[CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS],
+    emits="membership.created", statements=4,
+)  # fmt: skip
+async def accept_invitation(call: Call, data: InvitationAccept) -> Membership:
+    """Become a member of the workspace that a mail invites into, with the token of its link.
+
+    Whoever has the mail may: people have more addresses than one.
+    """
+    if call.actor.workspace_id is not None:
+        raise Problem(FORBIDDEN, "A key that is bound to a workspace joins no other.")
+    await call.part(SignInThrottle).address(call.client.address)
+    live = (Invitation.digest == digest_of(data.token.get_secret_value()), Invitation.expires_at > call.now)
+    using = delete(Invitation).where(*live).returning(Invitation.workspace_id, Invitation.role)
+    found = (await call.session.execute(using)).one_or_none()
+    if found is None:
+        raise spent()
+    mine = (Membership.workspace_id == found.workspace_id, Membership.user_id == call.user_id)
+    if (await call.session.execute(select(Membership.id).where(*mine))).first():
+        raise Problem(CONFLICT, "You are a member of this workspace already.")
+    row = Membership(id=new_key(), workspace_id=found.workspace_id, user_id=call.user_id, role=found.role)
+    row.created_at = call.now
+    call.session.add(row)
+    call.trace.row = row
+    return row
