@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import limits
-from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, PositiveFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
@@ -44,13 +45,13 @@ class MailSettings(BaseSettings):
     @field_validator("MAIL_FROM")
     @classmethod
     def _sender(cls, value: str) -> str:
-        name, address = parseaddr(value)
+        # Not validate_email, which knows no localhost.
         try:
-            if not value.isprintable():
-                raise ValueError(name)
-            validate_email(address, check_deliverability=False, globally_deliverable=False)
-        except (EmailNotValidError, ValueError):
-            raise ValueError("is not an address such as Gateway <gateway@example.org>") from None
+            address = Address(addr_spec=parseaddr(value)[1])
+        except (ValueError, IndexError, HeaderParseError):
+            address = Address()
+        if not address.username or not address.domain or not value.isprintable():
+            raise ValueError("is not an address such as Gateway <gateway@example.org>")
         return value
 
     @field_validator("MAILS_PER_SENDER", "MAILS_PER_ADDRESS")

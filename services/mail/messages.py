@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from services.catalogue.jobs import HopelessError
@@ -60,7 +61,7 @@ def compose(
         message["From"] = _sender(sender)
         message["To"] = Address(addr_spec=ascii_domain(to))
         message["Subject"] = one_line("".join(text.blocks["subject"](text.new_context(shown))))
-    except (ValueError, EmailNotValidError, IndexError):
+    except (ValueError, HeaderParseError, IndexError):
         raise HopelessError("Its address cannot be written to.") from None
     message["Date"] = format_datetime(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
     message["Message-ID"] = f"<{key.hex}@{_sender(sender).domain or 'localhost'}>"
