@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import limits
+import structlog
 from pydantic import Field, PositiveFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
@@ -24,6 +25,8 @@ FOLDER: Final = "mail"
 """Below DATA_DIR: where mails are kept that nobody sends."""
 ACCOUNT_PATH: Final = "/account"
 DEFAULT_SENDER: Final = "Hybrid Gateway <gateway@localhost>"
+log = structlog.get_logger(__name__)
+
 URL: Final = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$"
 
 
@@ -105,3 +108,11 @@ def account_url(settings: Settings) -> str:
     if settings.PUBLIC_URL:
         return f"{settings.PUBLIC_URL}{ACCOUNT_PATH}"
     return "" if settings.is_production else f"http://127.0.0.1:8000{ACCOUNT_PATH}"
+
+
+def warn_of_mail(settings: Settings) -> None:
+    """Say at start-up what mails lack to be sent."""
+    if settings.is_production and not settings.SMTP_HOST:
+        log.warning("no_mail_server", consequence="mails wait as failed jobs", mend="set SMTP_HOST")
+    if settings.is_production and not account_url(settings):
+        log.warning("no_account_url", consequence="mails with links fail", mend="set PUBLIC_URL or ACCOUNT_URL")
