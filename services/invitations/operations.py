@@ -19,9 +19,11 @@ from services.mail.config import MailConfig
 from services.mail.jobs import Mail, deliver_mail
 from services.mail.messages import MailKind
 from services.mail.tokens import digest_of, new_token, spent
-from services.storage.rows import check_placed
+from services.storage.flushing import flush
+from services.storage.rows import load_for
 from services.users.models import User
-from services.workspaces.models import Membership, Workspace
+from services.workspaces.models import Membership
+from services.workspaces.resource import workspaces
 
 LIFETIME: Final = timedelta(days=7)
 ASKING: Final = 5
@@ -31,30 +33,31 @@ list_invitations, get_invitation = invitations.list(), invitations.get()
 delete_invitation = invitations.delete(description="Revoke an invitation: its link is worth nothing any more.")
 
 
-@invitations.create(problems=[TOO_MANY_REQUESTS], statements=3 + STATEMENTS, cost=ASKING)
+@invitations.create(problems=[TOO_MANY_REQUESTS], statements=4 + STATEMENTS, cost=ASKING)
 async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
     """Invite somebody into a workspace by mail, for seven days. The answer is the same whether or not the address has
     an account.
     """
+    # First of all: who is no owner must not learn by a conflict whom the owners have invited.
+    workspace = await load_for(call, workspaces, data.workspace_id, "update")
     token, email = new_token(), func.lower(data.email)
     same = (Invitation.workspace_id == data.workspace_id, func.lower(Invitation.email) == email)
     row = Invitation(
         id=new_key(), workspace_id=data.workspace_id, email=data.email, role=data.role, user_id=call.user_id,
         digest=digest_of(token), created_at=call.now, expires_at=call.now + LIFETIME,
     )  # fmt: skip
-    # One that is over is in nobody's way. Who may not make one here has it undone.
+    # One that is over is in nobody's way.
     await call.session.execute(delete(Invitation).where(*same, Invitation.expires_at <= call.now))
     call.session.add(row)
-    await check_placed(call, invitations, row)
+    await flush(call.session)
     await call.part(SignInThrottle).mail(MailKind.INVITATION, call.user_id.hex, data.email)
-    await _send(call, row, token)
+    await _send(call, row, workspace.name, token)
     return row
 
 
-async def _send(call: Call, row: Invitation, token: str) -> None:
-    about = select(Workspace.name, User.username).where(Workspace.id == row.workspace_id, User.id == row.user_id)
-    names = (await call.session.execute(about)).one()
-    facts = {"workspace": names.name, "inviter": names.username, "role": row.role.value, "hours": "7 days"}
+async def _send(call: Call, row: Invitation, workspace: str, token: str) -> None:
+    inviter = (await call.session.execute(select(User.username).where(User.id == row.user_id))).scalar_one()
+    facts = {"workspace": workspace, "inviter": inviter, "role": row.role.value, "hours": "7 days"}
     mail = Mail(kind=MailKind.INVITATION, to=row.email, token=SecretStr(token), good_until=row.expires_at, facts=facts)
     if call.part(MailConfig).is_on:
         await enqueue(call, deliver_mail, mail)

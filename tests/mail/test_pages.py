@@ -1,0 +1,143 @@
+"""The pages: mails that are kept, and where links in mails lead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from gateway.app import create_app
+from gateway.portal.account import PAGES
+from gateway.settings import Settings
+from services.catalogue import new_key
+from services.mail.folder import MailFolder
+from services.mail.messages import MailKind, compose
+from tests.conftest import make_settings
+from tests.mail.conftest import PostOffice, address, token_of, user_of
+from tests.support.accounts import Account
+from tests.support.browser import chromium, find_chromium
+from tests.support.server import LiveServer, live_gateway
+
+LINK = "http://127.0.0.1:8000/account/verify-email#token=abc"
+PRODUCTION = {
+    "ENVIRONMENT": "production", "SECRET_KEY": "c29tZSByYW5kb20gd29yZHMgZm9yIHRlc3Rz-8731", "REDIS_URL": "redis://x",
+    "DATABASE_URL": "postgresql://x/y", "PASSWORD_HASH_TIME_COST": 3, "PASSWORD_HASH_MEMORY_KIB": 65536,
+}  # fmt: skip
+
+
+def client_of(app: FastAPI) -> AsyncClient:
+    return AsyncClient(transport=ASGITransport(app), base_url="http://gateway.test")
+
+
+def kept(folder: Path, name: str = '<script>alert("x")</script>') -> str:
+    """Keep a mail; returns its name."""
+    key = new_key()
+    values = {"name": name, "hours": "24 hours"}
+    mail = compose(
+        MailKind.VERIFY_EMAIL, key=key, to="ada@example.com", sender="gateway@localhost", product="Gate <way>",
+        link=LINK, values=values,
+    )  # fmt: skip
+    MailFolder(folder / "mail").keep(key.hex, mail.as_bytes())
+    return key.hex
+
+
+async def test_mails_are_listed_and_shown_as_text_and_in_a_frame_without_scripts(tmp_path: Path) -> None:
+    async with client_of(create_app(make_settings(DATA_DIR=tmp_path))) as client:
+        assert "There are none yet" in (await client.get("/dev/mail")).text
+        first, second = kept(tmp_path), kept(tmp_path)
+        listed = (await client.get("/dev/mail")).text
+        assert re.findall(r'href="/dev/mail/([0-9a-f]+)"', listed) == [second, first]
+        assert "Verify your address for Gate &lt;way&gt;" in listed
+        shown = await client.get(f"/dev/mail/{first}")
+    assert shown.status_code == 200
+    assert (
+        '<iframe title="The mail as HTML" sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="' in shown.text
+    )
+    assert "<script" not in shown.text
+    assert "script-src" not in shown.headers["content-security-policy"]
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert f'<a href="{LINK}" rel="noreferrer">' in shown.text
+
+
+@pytest.mark.parametrize("name", ["x", "0" * 32, "..%2f..%2fsecret", "0" * 32 + ".eml", "%00"])
+async def test_mail_that_is_not_there_is_not_found(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    async with client_of(create_app(make_settings(DATA_DIR=tmp_path))) as client:
+        answer = await client.get(f"/dev/mail/{name}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("values", [PRODUCTION, {"SMTP_HOST": "mail.example.com"}])
+async def test_there_is_no_such_page_in_production_or_with_a_mail_server(tmp_path: Path, values: object) -> None:
+    assert isinstance(values, dict)
+    name = kept(tmp_path)
+    async with client_of(create_app(make_settings(DATA_DIR=tmp_path, **values))) as client:
+        for path in ("/dev/mail", f"/dev/mail/{name}"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_pages_do_nothing_by_being_opened_and_tell_nobody_of_the_link(
+    client: httpx.AsyncClient, ada: Account, post: PostOffice
+) -> None:
+    for name, page in PAGES.items():
+        answer = await client.get(f"/account/{name}")
+        assert answer.status_code == 200
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert f"<h1>{page.title}</h1>" in answer.text
+        assert "<button disabled>" in answer.text
+        (action,) = re.findall(r'action="(/api/v1/[\w/-]+)"', answer.text)
+        assert (await client.post(action, json={})).status_code in (401, 422)
+    assert (await client.get("/account/anything")).status_code == 404
+
+
+async def test_pages_are_there_for_what_there_is() -> None:
+    modules = ["services.users", "services.auth", "services.workspaces"]
+    async with client_of(create_app(make_settings(MODULES=modules))) as client:
+        for name in PAGES:
+            assert (await client.get(f"/account/{name}")).status_code == 404
+
+
+@pytest.fixture(scope="module")
+def site(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A gateway of one's own whose pages a browser opens, with its mails."""
+    folder = tmp_path_factory.mktemp("site")
+    with live_gateway(settings.model_copy(update={"DATA_DIR": folder})) as server:
+        yield server, folder
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="there is no chromium on this machine")
+async def test_newcomer_finds_the_mail_follows_it_and_chooses_a_new_password(
+    site: tuple[LiveServer, Path], ada: Account, post: PostOffice
+) -> None:
+    server, folder = site
+    own = PostOffice(post.gateway, folder / "mail")
+    runner, account_url = own.runner, f"{server.url}/account"
+    (job,) = await own.waiting("deliver_mail", address(ada))
+    await runner(account_url=account_url).run(job.id, job.ticket)
+    async with chromium() as browser:
+        mails = await browser.page(f"{server.url}/dev/mail")
+        link = await mails.run(f"document.querySelector('a[href$=\"{job.id.hex}\"]').href")
+        mail = await browser.page(link)
+        assert await mail.run("document.querySelector('iframe').contentDocument") is None
+        verify = await browser.page(await mail.run("document.querySelector('pre a').href"))
+        assert (await user_of(own.gateway, ada)).email_verified is False
+        await verify.click("#account button")
+        await verify.wait_for("document.getElementById('outcome').textContent === 'The address is verified.'")
+        assert "token" not in await verify.run("location.href")
+        assert (await user_of(own.gateway, ada)).email_verified is True
+        token = token_of(MailFolder(folder / "mail").mail(job.id.hex) or pytest.fail("it is gone"))
+        again = await browser.page(f"{account_url}/verify-email#token={token}")
+        await again.click("#account button")
+        await again.wait_for("document.getElementById('outcome').textContent.startsWith('This link is not good')")
+        empty = await browser.page(f"{account_url}/reset-password")
+        await empty.wait_for("document.getElementById('outcome').textContent.includes('not complete')")
+        for page in (mails, mail, verify, empty):
+            assert page.strangers(server.url) == []
+            assert page.errors == []
+            assert token not in " ".join(each.partition("#")[0] for each in page.requests)
+    assert token not in server.log.read_text()
