@@ -17,6 +17,7 @@ KNOWN: Final[dict[tuple[str, str], Known]] = {
     ("login", "scope"): lambda world: world.catalogue.scopes[0],
     ("refresh_token", "refresh_token"): lambda world: world.accounts["guest"].refresh_token,
     ("change_password", "current_password"): lambda world: PASSWORD,
+    ("change_email", "current_password"): lambda world: PASSWORD,
     ("introspect", "token"): lambda world: world.accounts["guest"].access_token,
     ("revoke", "token"): lambda world: world.accounts["guest"].access_token,
     ("create_membership", "username"): lambda world: world.accounts["newcomer"].username,

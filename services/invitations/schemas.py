@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import Field, SecretStr
 
-from services.catalogue import Identifier, InputModel, Instant, ReadModel
+from services.catalogue import Identifier, InputModel, Instant, ReadModel, ResultModel
 from services.users.schemas import Email, UserID
 from services.workspaces.models import Role
-from services.workspaces.schemas import WorkspaceID
+from services.workspaces.schemas import MembershipID, WorkspaceID
 
 InvitationID = Annotated[UUID, Identifier("inv")]
 
@@ -42,3 +42,11 @@ class InvitationAccept(InputModel):
         SecretStr,
         Field(min_length=1, max_length=200, description="What the link in the mail carries behind `#token=`."),
     ]
+
+
+class Joined(ResultModel):
+    """What accepting an invitation gives."""
+
+    membership_id: MembershipID = Field(description="The membership.")
+    workspace_id: WorkspaceID = Field(description="The workspace that the user is a member of now.")
+    role: Role = Field(description="What they may do there.")

@@ -21,6 +21,11 @@ OPEN_TO_ALL = {
     "login": "Its input is the credential.",
     "refresh_token": "Its input is the credential.",
     "revoke": "Its input is the credential.",
+    "verify_email": "Its input is the credential.",
+    "confirm_email": "Its input is the credential.",
+    "reset_password": "Its input is the credential.",
+    "resend_verification": "Whoever asks for it cannot sign in, perhaps; the answer is the same for every address.",
+    "forgot_password": "Whoever asks for it cannot sign in; the answer is the same for every address.",
 }
 """Operations that ask for nothing, and why."""
 FOR_ANY_USER = {

@@ -105,7 +105,10 @@ async def test_second_try_is_the_same_mail(post: PostOffice) -> None:
 @pytest.mark.parametrize(
     ("answers", "state", "error"),
     [
-        ({"to_recipient": f"550 No {TO} here"}, JobState.FAILED, "The mail server refuses the recipient for good (550)."),
+        (
+            {"to_recipient": f"550 No {TO} here"}, JobState.FAILED,
+            "The mail server refuses the recipient for good (550).",
+        ),
         ({"to_data": f"554 Spam for {TO}"}, JobState.FAILED, "The mail server refuses the mail for good (554)."),
         (
             {"to_recipient": f"450 {TO} is full"}, JobState.QUEUED,

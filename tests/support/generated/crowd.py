@@ -11,6 +11,7 @@ from services.audit.models import AuditEvent, Outcome
 from services.auth.models import Session
 from services.comments.models import Comment
 from services.execution import Gateway
+from services.invitations.models import Invitation
 from services.items.models import Item, ItemLabel, ItemStatus
 from services.keys.models import ApiKey
 from services.labels.models import Label
@@ -48,6 +49,7 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         (Session, [_session(number) for number in numbers]),
         (ApiKey, [_api_key(number) for number in numbers]),
         (AuditEvent, [_event(number) for number in numbers]),
+        (Invitation, [_invitation(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -109,6 +111,13 @@ def _event(number: int) -> Row:
         "operation": "update_item", "resource": "item", "resource_id": f"itm_{key(f'item {number}').hex}",
         "workspace_id": key("room 0"), "request_id": None, "address": None, "outcome": Outcome.DONE, "problem": None,
         "changed": ["title"], **_made("audit_event", number),
+    }  # fmt: skip
+
+
+def _invitation(number: int) -> Row:
+    return {
+        "workspace_id": key("room 0"), "user_id": key(f"user {number}"), "email": f"guest{number}@example.com",
+        "role": Role.VIEWER, "digest": str(number).encode(), "expires_at": FAR, **_made("invitation", number),
     }  # fmt: skip
 
 

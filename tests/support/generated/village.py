@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -20,6 +21,7 @@ from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor
 from services.comments.models import Comment
 from services.execution import Gateway
+from services.invitations.models import Invitation
 from services.items.models import Item, ItemLabel, ItemStatus
 from services.keys import secrets
 from services.keys.models import ApiKey
@@ -49,7 +51,11 @@ DUES: Final = (
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "invitations", "items", "labels", "memberships", "sessions", "users",
+    "workspaces",
+)  # fmt: skip
+MODELS: Final = (
+    User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent, Invitation,
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
@@ -91,7 +97,7 @@ async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent):
+        for model in MODELS:
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
@@ -104,6 +110,7 @@ def _rows() -> dict[str, list[Row]]:
         "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
         "api_keys": _api_keys(),
         "audit_events": _events(items),
+        "invitations": _invitations(),
     }  # fmt: skip
 
 
@@ -113,6 +120,7 @@ def _users() -> list[Row]:
             "id": key(name), "email": f"{name}@example.com", "username": name, "password_hash": "none",
             "full_name": None if number % 2 else f"{name.title()} of the Village", "is_active": name != "gone",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number + 1),
+            "email_verified_at": moment(number) if number % 3 else None,
         }
         for number, name in enumerate(PEOPLE)
     ]  # fmt: skip
@@ -239,6 +247,17 @@ def _events(items: Sequence[Row]) -> list[Row]:
             "problem": "forbidden" if number % 5 == 1 else None, "changed": ["title", "due_at"][: number % 3],
         }
         for number, item in enumerate(items)
+    ]  # fmt: skip
+
+
+def _invitations() -> list[Row]:
+    return [
+        {
+            "id": key(f"invitation {number}"), "workspace_id": key(room), "user_id": key(user),
+            "email": f"guest{number}@example.com", "role": list(Role)[number % 3], "digest": str(number).encode(),
+            "created_at": moment(number), "expires_at": moment(number * 2) if number % 2 else FAR,
+        }
+        for number, (room, user) in enumerate(product(ROOMS, ("ada", "bob", "gone")))
     ]  # fmt: skip
 
 

@@ -65,6 +65,9 @@ WRITES: Final[Mapping[str, Written]] = {
     "update_membership": Written(ADA, lambda n: {
         "id": _id("mbr", "shared bob"), "role": ("VIEWER", "EDITOR")[n % 2],
     }),
+    "create_invitation": Written(ADA, lambda n: {
+        "workspaceId": SHARED, "email": f"new{n}@example.com", "role": ("VIEWER", "EDITOR")[n % 2],
+    }),
     "create_user": Written("nobody", lambda n: {
         "email": f"new{n}@example.com", "username": f"new{n}", "password": "correct horse",
     }),

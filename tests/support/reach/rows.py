@@ -32,7 +32,8 @@ PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
 
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "invitations", "items", "labels", "memberships", "sessions", "users",
+    "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
@@ -83,8 +84,10 @@ def _users() -> list[Marked]:
             "full_name": None if name == "vic" else secret(group, "user", f"{name} in full"),
             "email": f"{secret(f'mail{name}', 'user', name)}@example.com", "is_active": name != "dora",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number),
+            "email_verified_at": moment(number) if number % 2 else None,
         }  # fmt: skip
-        found.append(Marked(values, group, {"email": f"mail{name}"}))
+        guarded = dict.fromkeys(("email", "email_verified"), f"mail{name}")
+        found.append(Marked(values, group, guarded, {"email_verified": bool(number % 2)}))
     return found
 
 
@@ -214,6 +217,19 @@ def _api_keys() -> list[Marked]:
     ]  # fmt: skip
 
 
+def _invitations() -> list[Marked]:
+    found = []
+    for number, (room, user) in enumerate((*((room, "ed") for room in MEMBERS), ("shared", "lou"))):
+        group = f"{room}owned"
+        values = {
+            "id": key(f"invitation {number}"), "workspace_id": key(room), "user_id": key(user),
+            "email": f"{secret(group, 'invitation', str(number))}@example.com", "role": list(Role)[number % 3],
+            "digest": str(number).encode(), "created_at": moment(number), "expires_at": FAR if number % 2 else START,
+        }  # fmt: skip
+        found.append(Marked(values, group))
+    return found
+
+
 def secret_of(group: str) -> str:
     """The secret of an API key of which there is one in the group."""
     body = key(group).hex
@@ -246,6 +262,7 @@ MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "comment": _comments,
     "api_key": _api_keys,
     "audit_event": _audit_events,
+    "invitation": _invitations,
 }
 """By the resource's name."""
 
