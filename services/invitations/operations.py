@@ -88,4 +88,4 @@ async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     )  # fmt: skip
     call.session.add(row)
     call.trace.row = row
-    return Joined(membership_id=row.id, workspace_id=row.workspace_id, role=row.role)
+    return Joined(membership_id=row.id, workspace_id=row.workspace_id)

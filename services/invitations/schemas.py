@@ -49,4 +49,3 @@ class Joined(ResultModel):
 
     membership_id: MembershipID = Field(description="The membership.")
     workspace_id: WorkspaceID = Field(description="The workspace that the user is a member of now.")
-    role: Role = Field(description="What they may do there.")
