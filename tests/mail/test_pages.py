@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
@@ -14,15 +20,20 @@ from gateway.app import create_app
 from gateway.portal.account import PAGES
 from gateway.settings import Settings
 from services.catalogue import new_key
+from services.execution import Gateway
 from services.mail.folder import MailFolder
 from services.mail.messages import MailKind, compose
 from tests.conftest import make_settings
 from tests.mail.conftest import PostOffice, address, token_of, user_of
-from tests.support.accounts import Account
-from tests.support.browser import chromium, find_chromium
-from tests.support.server import LiveServer, live_gateway
+from tests.support.accounts import Account, sign_in
+from tests.support.browser import Browser, chromium, find_chromium
+from tests.support.faces import RestFace
+from tests.support.factories import make_workspace
+from tests.support.server import free_port
 
 LINK = "http://127.0.0.1:8000/account/verify-email#token=abc"
+SHOTS = os.environ.get("SCREENSHOTS", "")
+"""A folder to put pictures of the pages into."""
 PRODUCTION = {
     "ENVIRONMENT": "production", "SECRET_KEY": "c29tZSByYW5kb20gd29yZHMgZm9yIHRlc3Rz-8731", "REDIS_URL": "redis://x",
     "DATABASE_URL": "postgresql://x/y", "PASSWORD_HASH_TIME_COST": 3, "PASSWORD_HASH_MEMORY_KIB": 65536,
@@ -100,42 +111,88 @@ async def test_pages_are_there_for_what_there_is() -> None:
             assert (await client.get(f"/account/{name}")).status_code == 404
 
 
-@pytest.fixture(scope="module")
-def site(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> object:
-    """A gateway of one's own whose pages a browser opens, with its mails."""
-    folder = tmp_path_factory.mktemp("site")
-    with live_gateway(settings.model_copy(update={"DATA_DIR": folder})) as server:
-        yield server, folder
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[str]:
+    """A gateway of these settings that a browser can open, in this loop; its address."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_config=None, access_log=False))
+    task = asyncio.create_task(server.serve())
+    async with asyncio.timeout(30):
+        while not server.started:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="there is no chromium on this machine")
-async def test_newcomer_finds_the_mail_follows_it_and_chooses_a_new_password(
-    site: tuple[LiveServer, Path], ada: Account, post: PostOffice
+async def test_newcomer_finds_the_mail_and_follows_it(
+    settings: Settings, ada: Account, post: PostOffice, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server, folder = site
-    own = PostOffice(post.gateway, folder / "mail")
-    runner, account_url = own.runner, f"{server.url}/account"
-    (job,) = await own.waiting("deliver_mail", address(ada))
-    await runner(account_url=account_url).run(job.id, job.ticket)
-    async with chromium() as browser:
-        mails = await browser.page(f"{server.url}/dev/mail")
-        link = await mails.run(f"document.querySelector('a[href$=\"{job.id.hex}\"]').href")
-        mail = await browser.page(link)
-        assert await mail.run("document.querySelector('iframe').contentDocument") is None
-        verify = await browser.page(await mail.run("document.querySelector('pre a').href"))
-        assert (await user_of(own.gateway, ada)).email_verified is False
-        await verify.click("#account button")
-        await verify.wait_for("document.getElementById('outcome').textContent === 'The address is verified.'")
-        assert "token" not in await verify.run("location.href")
-        assert (await user_of(own.gateway, ada)).email_verified is True
-        token = token_of(MailFolder(folder / "mail").mail(job.id.hex) or pytest.fail("it is gone"))
-        again = await browser.page(f"{account_url}/verify-email#token={token}")
-        await again.click("#account button")
-        await again.wait_for("document.getElementById('outcome').textContent.startsWith('This link is not good')")
-        empty = await browser.page(f"{account_url}/reset-password")
-        await empty.wait_for("document.getElementById('outcome').textContent.includes('not complete')")
-        for page in (mails, mail, verify, empty):
-            assert page.strangers(server.url) == []
-            assert page.errors == []
-            assert token not in " ".join(each.partition("#")[0] for each in page.requests)
-    assert token not in server.log.read_text()
+    (job,) = await post.waiting("deliver_mail", address(ada))
+    own = settings.model_copy(update={"DATA_DIR": tmp_path})
+    async with served(own) as url, chromium() as browser:
+        await post.runner(account_url=f"{url}/account").run(job.id, job.ticket)
+        mail = MailFolder(post.folder).mail(job.id.hex)
+        assert mail is not None
+        token = token_of(mail)
+        await _follow(browser, url, job.id.hex, token, post, ada)
+    said = capfd.readouterr().err
+    assert "verify_email" in said
+    assert token not in said
+
+
+async def _follow(browser: Browser, url: str, name: str, token: str, post: PostOffice, ada: Account) -> None:
+    mails = await browser.page(f"{url}/dev/mail")
+    mail = await browser.page(await mails.run(f"document.querySelector('a[href$=\"{name}\"]').href"))
+    assert await mail.run("document.querySelector('iframe').contentDocument") is None
+    verify = await browser.page(await mail.run("document.querySelector('pre a').href"))
+    assert (await user_of(post.gateway, ada)).email_verified is False
+    await verify.click("#account button")
+    await verify.wait_for("document.getElementById('outcome').textContent === 'The address is verified.'")
+    assert "token" not in await verify.run("location.href")
+    assert (await user_of(post.gateway, ada)).email_verified is True
+    again = await browser.page(f"{url}/account/verify-email#token={token}")
+    await again.click("#account button")
+    await again.wait_for("document.getElementById('outcome').textContent.startsWith('This link is not good')")
+    empty = await browser.page(f"{url}/account/reset-password")
+    await empty.wait_for("document.getElementById('outcome').textContent.includes('not complete')")
+    for page in (mails, mail, verify, empty):
+        assert page.strangers(url) == []
+        assert page.errors == []
+        assert token not in " ".join(each.partition("#")[0] for each in page.requests)
+    if SHOTS:
+        for picture, page in {"mails": mails, "mail": mail, "verified": verify, "again": again, "reset": empty}.items():
+            await page.screenshot(Path(SHOTS) / f"{picture}.png")
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="there is no chromium on this machine")
+async def test_invitation_and_new_password_are_followed_by_their_pages(
+    settings: Settings, client: httpx.AsyncClient, gateway: Gateway, ada: Account, eve: Account, post: PostOffice
+) -> None:
+    rest = RestFace(client, gateway.catalogue)
+    room = await make_workspace(rest, ada)
+    await rest.ok("create_invitation", ada, {"workspace_id": room["id"], "email": address(eve)})
+    await rest.ok("forgot_password", None, {"email": address(eve)})
+    mails = {str(each["Subject"]).partition(" ")[0]: token_of(each) for each in await post.mails(address(eve))}
+    invited, reset = mails[ada.username], mails["Choose"]
+    async with served(settings) as url, chromium() as browser:
+        page = await browser.page(f"{url}/account/reset-password#token={reset}")
+        await page.type("input[name=new_password]", "another horse")
+        await page.click("#account button")
+        await page.wait_for("document.getElementById('outcome').textContent.startsWith('The password is changed')")
+        page = await browser.page(f"{url}/account/accept-invitation#token={invited}")
+        await page.type("input[name=username]", eve.username)
+        await page.type("input[name=password]", "another horse")
+        await page.click("#account button")
+        await page.wait_for("document.getElementById('outcome').textContent.startsWith('You are a member')")
+        assert page.errors == []
+        if SHOTS:
+            await page.screenshot(Path(SHOTS) / "joined.png")
+    tokens = await sign_in(client, eve.username, "another horse")
+    again = replace(eve, tokens=tokens)
+    assert (await rest.ok("get_workspace", again, id=room["id"]))["id"] == room["id"]
+    # The page has signed out again.
+    assert len((await rest.ok("list_sessions", again))["data"]) == 1
