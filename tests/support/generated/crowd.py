@@ -12,6 +12,7 @@ from services.auth.models import Session
 from services.comments.models import Comment
 from services.execution import Gateway
 from services.items.models import Item, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys.models import ApiKey
 from services.labels.models import Label
 from services.users.models import User
@@ -48,6 +49,7 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         (Session, [_session(number) for number in numbers]),
         (ApiKey, [_api_key(number) for number in numbers]),
         (AuditEvent, [_event(number) for number in numbers]),
+        (Job, [_job(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -109,6 +111,14 @@ def _event(number: int) -> Row:
         "operation": "update_item", "resource": "item", "resource_id": f"itm_{key(f'item {number}').hex}",
         "workspace_id": key("room 0"), "request_id": None, "address": None, "outcome": Outcome.DONE, "problem": None,
         "changed": ["title"], **_made("audit_event", number),
+    }  # fmt: skip
+
+
+def _job(number: int) -> Row:
+    return {
+        "name": "toil", "state": JobState.SUCCEEDED, "payload": {}, "user_id": None, "attempts": 1, "error": None,
+        "once": None, "ticket": number, "run_at": moment(number), "started_at": None, "finished_at": None,
+        **_made("job", number),
     }  # fmt: skip
 
 

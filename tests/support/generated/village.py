@@ -21,6 +21,7 @@ from services.catalogue import ANONYMOUS, Actor
 from services.comments.models import Comment
 from services.execution import Gateway
 from services.items.models import Item, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys import secrets
 from services.keys.models import ApiKey
 from services.keys.secrets import hash_of
@@ -49,7 +50,7 @@ DUES: Final = (
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "items", "jobs", "labels", "memberships", "sessions", "users", "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
@@ -91,7 +92,7 @@ async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent):
+        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent, Job):
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
@@ -103,7 +104,7 @@ def _rows() -> dict[str, list[Row]]:
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
         "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
         "api_keys": _api_keys(),
-        "audit_events": _events(items),
+        "audit_events": _events(items), "jobs": _jobs(),
     }  # fmt: skip
 
 
@@ -200,6 +201,19 @@ def _sessions() -> list[Row]:
             "created_at": moment(number), "last_used_at": FAR, "expires_at": FAR,
         }
         for number, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _jobs() -> list[Row]:
+    return [
+        {
+            "id": key(f"job {number}"), "name": TITLES[number % len(TITLES)], "state": list(JobState)[number % 4],
+            "payload": {}, "user_id": key(PEOPLE[number % 3]) if number % 4 else None, "attempts": number,
+            "error": DESCRIPTIONS[number % len(DESCRIPTIONS)], "once": None, "ticket": number,
+            "created_at": moment(number), "run_at": moment(number * 3), "started_at": None,
+            "finished_at": moment(number) if number % 2 else None,
+        }
+        for number in range(9)
     ]  # fmt: skip
 
 
