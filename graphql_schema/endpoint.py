@@ -19,7 +19,7 @@ from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
 from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
-from graphql_schema.idempotency import may_have_key
+from graphql_schema.idempotency import asked_by_batch, has_key, may_have_key
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
 from graphql_schema.paying import check_allowed, dry_answer, till_of, with_cost
@@ -46,6 +46,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     VALIDATION_FAILED,
 )
+from services.documents.known import KnownDocuments
 from services.execution import Gateway
 
 _BY_HTTP = (
@@ -148,11 +149,12 @@ class GraphQLEndpoint:
         """The answers to a batch, one after the other: what one has done, the next one sees."""
         contents: list[Any] = []
         headers: list[dict[str, str]] = []
+        asked = await asked_by_batch(batch, asking.gateway.part(KnownDocuments)) if has_key(asking.headers) else b""
         for place, each in enumerate(batch):
             if isinstance(each, Problem):
                 answer = _refusal(each, typed, 200)
             else:
-                answer = await self.answer(replace(asking, place=place), each, typed=typed)
+                answer = await self.answer(replace(asking, place=place, batch=asked), each, typed=typed)
             contents.append(answer.content)
             headers.append(dict(answer.headers))
         # What is said of the whole, such as that it was replayed, is true of each.

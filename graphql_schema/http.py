@@ -11,6 +11,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from graphql_schema.idempotency import RequestKey
 from graphql_schema.negotiation import Form, check_media_type
 from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
@@ -35,6 +36,8 @@ class Asking:
     """Whether something may be changed from now on, so that it must not be broken off."""
     place: int | None = None
     """In a batch."""
+    batch: bytes = b""
+    """What stands for all that the batch asks, where it has an idempotency key."""
     till: Till | None = None
     """Where it pays, once it is known who does."""
 
@@ -59,12 +62,12 @@ class Asking:
         return bool(self.scope["method"] == "POST")
 
     @property
-    def idempotency_key(self) -> str | None:
+    def idempotency_key(self) -> RequestKey | None:
         """The header's; a socket's is none of its operations'. Raises `bad_request` naming it."""
         if self.scope["type"] == "websocket":
             return None
         key = key_of_headers(self.scope["headers"])
-        return key if key is None or self.place is None else f"{key}\n{self.place}"
+        return RequestKey(key, self.place, self.batch) if key is not None else None
 
     @property
     def address(self) -> str:

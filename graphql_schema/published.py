@@ -24,6 +24,7 @@ from graphql import (
 from graphql_schema.documents import Documents
 from graphql_schema.errors import document_problem, field_path
 from graphql_schema.http import Answer, GraphQLRequest, is_deep
+from graphql_schema.idempotency import RequestKey
 from graphql_schema.json_schema import answer_schema, leaf_schema
 from graphql_schema.references import Origin
 from graphql_schema.values import called_operations, named_errors, variable_places
@@ -65,7 +66,7 @@ class _Direct:
     is_post: bool = False
     changing: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
-    idempotency_key: str | None = None
+    idempotency_key: RequestKey | None = None
     till: Till | None = None
 
     @property

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql_schema.documents import Documents
+from graphql_schema.idempotency import RequestKey
 from graphql_schema.origins import is_preflighted
 from services.auth.authentication import Authenticator, Presented
 from services.budget.till import Till
@@ -48,7 +49,7 @@ class Origin(Protocol):
         """Its header fields, if it has any."""
 
     @property
-    def idempotency_key(self) -> str | None:
+    def idempotency_key(self) -> RequestKey | None:
         """The key that its writes are made once by. Raises `bad_request`."""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,6 +89,17 @@ class KnownDocuments:
         if kept is None:
             raise Problem(PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
         return kept
+
+    async def digest(self, text: str, reference: Reference | None) -> str:
+        """The SHA-256 of the document that is meant, whether it is known yet or not; of an unknown one whose
+        identifier is none, that.
+        """
+        if text or reference is None:
+            return digest_of(text)
+        found = None
+        with suppress(Problem):  # nothing is found while the database is gone
+            found = (await self.trusted.current()).by_id.get(reference.identifier)
+        return digest_of(found.text) if found is not None else reference.identifier.removeprefix(SHA256_PREFIX)
 
     async def _without_reference(self, text: str) -> str:
         if self.takes_any or text in (await self.trusted.current()).texts:
