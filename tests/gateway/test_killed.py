@@ -118,8 +118,8 @@ async def test_killed_between_two_writes_of_a_document_makes_the_second_when_it_
     async def made() -> list[int]:
         return [await rows(gateway, Item.__table__.c.title, each) for each in (first, second, third)]
 
+    headers = {**caller.headers, "Idempotency-Key": key, "X-Die": "commit"}
     with pytest.raises(httpx.TransportError):
-        headers = {**caller.headers, "Idempotency-Key": key, "X-Die": "commit"}
         await mortal.post("/graphql", json=asked(first, second), headers=headers)
     assert await made() == [1, 0, 0]
     for other in ((first,), (second,), (first, third), (third, second)):
