@@ -178,7 +178,7 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
     given: list[Any] = [None if isinstance(each, Constant) else each.data(variables) for each in plan.steps]
     header, whole, several = caller.idempotency_key, None, sum(each is not None for each in given) > 1
     if header is not None:
-        whole = header.whole(_asked(plan, given, variables))
+        whole = header.whole(_asked(plan, given, variables) if several else ())
     keyed = header is not None or any(each and _argument(each) is not None for each in given)
     found: list[_Prepared] = []
     for step, arguments in zip(plan.steps, given, strict=True):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -131,15 +132,16 @@ async def test_request_that_lost_its_lock_to_another_writes_nothing(
     graphql: GraphQLFace, rest: RestFace, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = f'input: {{username: "{ada.username}", password: "{ada.password}"}}'
-    field, key, inner = f"login({word}) {{ tokenPair {{ scope }} }}", unique("key"), []
+    field, key = f"login({word}) {{ tokenPair {{ scope }} }}", unique("key")
+    inner, calls = list[httpx.Response](), list[Any]()
     before = len((await rest.ok("list_sessions", ada))["data"])
     original = Passwords.verify
 
     async def verify(self: Passwords, *arguments: Any) -> Any:
         """The operation has given its connection back, and the lock with it."""
-        if not inner:
-            inner.append(None)
-            inner[0] = await post(graphql.client, asked(f"S: {field}", f"T: {field}"), None, key)
+        if not calls:
+            calls.append(arguments)
+            inner.append(await post(graphql.client, asked(f"S: {field}", f"T: {field}"), None, key))
         return await original(self, *arguments)
 
     monkeypatch.setattr(Passwords, "verify", verify)

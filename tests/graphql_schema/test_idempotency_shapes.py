@@ -144,9 +144,9 @@ async def test_documents_are_the_same_by_hash_by_identifier_and_as_text(app_of_b
     ]  # fmt: skip
     await register(app_of_batches, trusted)
     try:
-        for number, wrapped in enumerate([lambda each: each, lambda each: [COUNT, each]]):
-            answers = [await post(batching, wrapped(each), ada, f"k-{number}") for each in ways]
-            written = [each.json()[1] if number else each.json() for each in answers]
+        for batch in (False, True):
+            answers = [await post(batching, [COUNT, each] if batch else each, ada, f"k-{batch}") for each in ways]
+            written = [each.json()[1] if batch else each.json() for each in answers]
             assert (failed(answers[0]), written[1:]) == ([], written[:1] * 4)
     finally:
         await forget_all(app_of_batches)
