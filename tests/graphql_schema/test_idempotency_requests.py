@@ -11,10 +11,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from gateway.settings import Settings
 from services.auth.passwords import Passwords
 from services.execution import Gateway
+from services.idempotency.models import KeptAnswer
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import Running, client_from, running
 from tests.support.faces import GraphQLFace, RestFace
@@ -183,6 +185,25 @@ async def test_credentials_with_other_rights_get_nothing_of_the_answers(
     assert (failed(answer), answer.json()["data"]) == ([("A", REUSED), ("K", REUSED)], {"A": None, "K": None})
     theirs = await post(graphql.client, asked(A, B), eve, "k")
     assert (failed(theirs), is_replay(theirs)) == ([], False)
+
+
+async def test_nothing_of_a_request_of_several_writes_is_in_the_database(
+    graphql: GraphQLFace, gateway: Gateway, ada: Account
+) -> None:
+    make = 'K: createApiKey(input: {name: "Import", scopes: ["items:read"]}) { issuedKey { secret } }'
+    before = await _stored(gateway)
+    answer = await post(graphql.client, asked(A, make), ada, "my-own-key")
+    rows = await _stored(gateway) - before
+    assert sorted(len(sealed) > 0 for _, _, sealed in rows) == [False, True, True]
+    raw = b"".join(each for row in rows for each in row)
+    for word in (answer.json()["data"]["K"]["issuedKey"]["secret"], "Import", "my-own-key", ada.id, "createApiKey"):
+        assert word.encode() not in raw
+
+
+async def _stored(gateway: Gateway) -> set[tuple[bytes, bytes, bytes]]:
+    async with gateway.database.reading() as session:
+        found = await session.execute(select(KeptAnswer.id, KeptAnswer.fingerprint, KeptAnswer.answer))
+        return {(id, fingerprint, answer) for id, fingerprint, answer in found}
 
 
 @pytest.fixture(scope="module")
