@@ -90,21 +90,37 @@ class Account:
 
 @dataclass(slots=True)
 class Charge:
-    """What a request was charged, and the buckets it was charged to, the narrowest first. `wait`: it was refused."""
+    """What a request was charged, and the buckets it was charged to, the narrowest first. `wait`: it was refused.
+
+    `earlier` is what another entry of the same batch was charged.
+    """
 
     points: int
     accounts: tuple[Account, ...]
     wait: int = 0
+    earlier: Charge | None = None
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `X-Request-Cost`."""
-        cost = (b"x-request-cost", b"%d" % self.points)
-        if len(self.accounts) == 1:
-            (account,) = self.accounts
+        points, accounts = self.points, self.accounts
+        if self.earlier is not None:
+            points, accounts = self._together()
+        cost = (b"x-request-cost", b"%d" % points)
+        if len(accounts) == 1:
+            (account,) = accounts
             return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
-        policies = b", ".join([each.policy.shown for each in self.accounts])
-        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in self.accounts])
+        policies = b", ".join([each.policy.shown for each in accounts])
+        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in accounts])
         return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
+
+    def _together(self) -> tuple[int, tuple[Account, ...]]:
+        """The points of a whole batch, and all buckets that they came from."""
+        points, accounts, each = self.points, dict.fromkeys(self.accounts), self.earlier
+        while each is not None:
+            points += each.points
+            accounts |= dict.fromkeys(each.accounts)
+            each = each.earlier
+        return points, tuple(accounts)
 
     def told(self) -> dict[str, int]:
         """The narrowest budget: its limit, what is left of it, and the seconds until it is full again."""
