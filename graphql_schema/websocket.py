@@ -78,7 +78,7 @@ class GraphQLSocket:
         )
 
     async def serve(self) -> None:
-        """Accept the socket, or refuse it by HTTP for its origin or a dry run; answer until one of the two sides closes it."""
+        """Accept the socket, or refuse it by HTTP for its origin or a dry run; answer until either side closes it."""
         with self._transports.framed(self._scope) as line:
             line.status = await self._shake_hands()
         if line.status == 101 and not self._ended:

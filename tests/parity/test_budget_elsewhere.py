@@ -1,4 +1,4 @@
-"""The budget where requests come another way: published documents, batches of GraphQL, WebSockets, persisted queries."""
+"""The budget where requests come another way: published documents, GraphQL batches, WebSockets, persisted queries."""
 
 from __future__ import annotations
 
