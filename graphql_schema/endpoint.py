@@ -274,7 +274,7 @@ class GraphQLEndpoint:
         self, document: DocumentNode, operation: OperationDefinitionNode, asked: GraphQLRequest, gateway: Gateway
     ) -> None:
         """What the operations would refuse of their inputs, where nothing is to be run."""
-        problem = input_problem(self._catalogue, operation, asked.variables)
+        problem = input_problem(self._catalogue, operation, asked.variables, self._limits)
         if problem is not None:
             raise problem
         self._compiled.check_inputs(document, operation, asked.variables, gateway)
@@ -313,7 +313,7 @@ class GraphQLEndpoint:
         if errors:
             for each in called:
                 await context.gateway.admit(each, context.actor, context.client)
-            judged = input_problem(self._catalogue, operation, asked.variables)
+            judged = input_problem(self._catalogue, operation, asked.variables, self._limits)
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 
 

@@ -153,12 +153,13 @@ class PublishedDocuments:
         if errors:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)
-        answer = await self.answer(_Direct(caller), GraphQLRequest(document.text, variables, None), typed=True)
+        asked = GraphQLRequest(document.text, variables, None, dry=caller.dry)
+        answer = await self.answer(_Direct(caller), asked, typed=True)
         content = answer.content
         assert isinstance(content, Mapping)
         failed = content.get("errors")
         if not failed:
-            return Ran(content["data"], None, answer.headers)
+            return Ran(content["extensions" if caller.dry else "data"], None, answer.headers)
         return Ran(None, _problem(failed, prepared.document), answer.headers)
 
     async def _admit(self, operation: OperationDefinitionNode, caller: DocumentCaller) -> None:

@@ -136,5 +136,5 @@ async def found_document(asking: Origin, asked: GraphQLRequest, documents: Docum
         return prepared.document is not None and not prepared.structure and not prepared.values
 
     may_change = asking.is_post or is_preflighted(asking.headers)
-    bringer = Bringer(authenticate, asking.presented.address, may_change)
+    bringer = Bringer(authenticate, asking.presented.address, may_change, asked.dry)
     asked.query = await known.find(asked.query, asked.reference, bringer, is_valid)

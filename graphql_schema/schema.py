@@ -142,7 +142,10 @@ class _Builder:
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
-        members = batch_members(operation, self._input) if operation.entries else _input_members(operation)
+        if operation.entries:
+            members = batch_members(operation, self._input, self.limits.batch_entries)
+        else:
+            members = _input_members(operation)
         name = f"{pascal(operation.name)}Input"
         if members and name not in self._inputs:
             about = (operation.input.__doc__ if operation.input else None) or operation.description

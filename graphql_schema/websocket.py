@@ -32,6 +32,7 @@ from graphql_schema.transport_ws import (
     TYPES,
     UNAUTHORIZED,
     CloseError,
+    check_not_dry,
     credentials,
     invalid,
     operation_id,
@@ -77,7 +78,7 @@ class GraphQLSocket:
         )
 
     async def serve(self) -> None:
-        """Accept the socket, or refuse it by HTTP for its origin; answer until one of the two sides closes it."""
+        """Accept the socket, or refuse it by HTTP for its origin or a dry run; answer until either side closes it."""
         with self._transports.framed(self._scope) as line:
             line.status = await self._shake_hands()
         if line.status == 101 and not self._ended:
@@ -87,7 +88,9 @@ class GraphQLSocket:
         """Returns the status of the handshake: 101 where the WebSocket stands."""
         await self._receive()  # websocket.connect
         try:
-            check_origin(dict(reversed(self._scope["headers"])), self._transports.origins)
+            headers = dict(reversed(self._scope["headers"]))
+            check_origin(headers, self._transports.origins)
+            check_not_dry(headers)
         except Problem as problem:
             await self._refuse(problem)
             return problem.type.status

@@ -72,7 +72,7 @@ def openapi_document(
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
-            "schemas": {**schemas(catalogue), **_search_schemas(catalogue, limits)},
+            "schemas": {**schemas(catalogue, limits), **_search_schemas(catalogue, limits)},
             "parameters": {**PARAMETERS, **_parameters(catalogue, limits)},
             "headers": {**HEADERS, **BUDGET_HEADERS},
             "responses": RESPONSES,

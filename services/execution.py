@@ -172,7 +172,7 @@ class Gateway:
         given = write.data or b"{}"
         data: InputModel | Batch
         if operation.kind is Kind.BATCH:
-            data = parse_batch(operation, given)
+            data = parse_batch(operation, given, self.limits.batch_entries)
         else:
             data = parse_input(operation.input or NoInput, given)
         if till is not None:

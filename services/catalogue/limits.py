@@ -32,6 +32,8 @@ class Limits:
     """Entries of one `in` or `not in`."""
 
     # Of bodies, on both faces.
+    batch_entries: int = 500
+    """Entries of one batch; nobody can allow more, since all are written in one transaction."""
     body_values: int = 30_000
     """Values in a JSON body. An empty list is two bytes there, and 64 in memory."""
 

@@ -39,12 +39,13 @@ class Reference:
 class Bringer:
     """Who sends a document: how to find out, and the network address. Only asked about what is new.
 
-    `may_change`: whether the request is one that may have effects; by others, nothing is kept.
+    `may_change`: whether the request is one that may have effects; by others, nothing is kept. Nor is it by a dry run.
     """
 
     authenticate: Callable[[], Awaitable[Actor]]
     address: str
     may_change: bool = True
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,11 @@ class KnownDocuments:
             return text
         if self.config.accepted is Accepted.TRUSTED:
             raise _untrusted()
-        if await self.persisted.find(digest) is None and is_valid(text) and bringer.may_change:
-            await self._keep(digest, text, bringer)
+        if await self.persisted.find(digest) is None and is_valid(text):
+            if bringer.may_change:
+                await self._keep(digest, text, bringer)
+            elif not self.takes_any:  # whoever signs in by a header field may have effects
+                raise _unknown_to_strangers()
         return text
 
     async def _keep(self, digest: str, text: str, bringer: Bringer) -> None:
@@ -141,7 +145,9 @@ class KnownDocuments:
                 raise
             actor = ANONYMOUS  # what is open to everybody is open to whoever has an expired token, too
         if actor.is_anonymous and not self.takes_any:
-            raise Problem(UNAUTHENTICATED, "Only documents that are known already are run for everybody. Sign in.")
+            raise _unknown_to_strangers()
+        if bringer.dry:
+            return
         try:
             await self.persisted.keep(digest, text, actor, bringer.address)
         except Problem as problem:
@@ -152,6 +158,10 @@ class KnownDocuments:
 def is_digest(text: str) -> bool:
     """Whether it has the form of a SHA-256 in lower-case hexadecimal."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def _unknown_to_strangers() -> Problem:
+    return Problem(UNAUTHENTICATED, "Only documents that are known already are run for everybody. Sign in.")
 
 
 def _untrusted() -> Problem:

@@ -56,16 +56,19 @@ class PublishedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentCaller:
-    """Who asks for a document to be run, and what is behind the faces."""
+    """Who asks for a document to be run, and what is behind the faces. `dry`: only its price is asked."""
 
     gateway: Gateway
     presented: Presented
     client: Client
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of it: the document's data or, if anything went wrong, the members of a problem (RFC 9457)."""
+    """What came of it: the document's data (its price, if only that was asked) or, if anything went wrong, the members
+    of a problem (RFC 9457).
+    """
 
     data: Mapping[str, Any] | None
     problem: Mapping[str, Any] | None = None
