@@ -155,9 +155,13 @@ class _DocumentPlan:
 
         def make(variables: Variables) -> Input:
             given = getter(variables)[name]
-            if many and len(given) > most:
-                raise UnfitError
-            return [catalogue.locate(each) for each in (given if many else [given])]
+            if not many:
+                return [catalogue.locate(given)]
+            found = [catalogue.resource_of(each) for each in given[: most + 1]]
+            located = [each for each in found if each is not None]
+            if len(found) > most or len(located) < len(found):
+                raise UnfitError  # what is no identifier is an error in its own place
+            return located
 
         slot = self._slot(Slot(make, fixed=False))
         selections = tuple((each, self._selection(each, nodes)) for each in catalogue.resources.values())

@@ -229,13 +229,13 @@ async def test_parameters_that_are_refused_fail_their_operation_alone(
 
 
 async def test_too_large_variables_fail_their_operation_alone(settings: Settings) -> None:
-    async with running(settings.model_copy(update={"GRAPHQL_MAX_VARIABLES_BYTES": 100})) as own:
-        async with connected(own.app) as socket:
-            socket.send(subscribe("1", "{ __typename }", {"x": "y" * 100}))
-            answer = await socket.receive()
-            assert (answer["id"], answer["type"]) == ("1", "error")
-            assert answer["payload"][0]["extensions"]["code"] == "payload_too_large"
-            assert await socket.run("{ __typename }", {"x": "y" * 80}) == {"data": {"__typename": "Query"}}
+    narrow = settings.model_copy(update={"GRAPHQL_MAX_VARIABLES_BYTES": 100})
+    async with running(narrow) as own, connected(own.app) as socket:
+        socket.send(subscribe("1", "{ __typename }", {"x": "y" * 100}))
+        answer = await socket.receive()
+        assert (answer["id"], answer["type"]) == ("1", "error")
+        assert answer["payload"][0]["extensions"]["code"] == "payload_too_large"
+        assert await socket.run("{ __typename }", {"x": "y" * 80}) == {"data": {"__typename": "Query"}}
 
 
 async def test_message_that_is_malformed_too_closes_the_socket(app: FastAPI, ada: Account) -> None:
