@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from gateway.settings import Settings
 from graphql_schema.endpoint import GraphQLEndpoint
-from graphql_schema.planner import MAX_MEMBERS
+from graphql_schema.selections import MAX_MEMBERS
 from services.storage.plans import LONGEST
 from services.storage.statement import MAX_PARTS
 from tests.support.accounts import Account, sign_up
