@@ -85,8 +85,10 @@ def test_both_paths_answer_every_document_alike(pair: Pair, part: int) -> None:
 
 
 @pytest.mark.parametrize("caller", ["ada, owner", "nobody"])
-async def test_identifiers_that_are_none_are_errors_in_their_places_on_both_paths(pair: Pair, caller: str) -> None:
-    ids = [each for name in pair.material.resources for each in (pair.material.identifiers(name)[0], *NOT_IDENTIFIERS)]
+@pytest.mark.parametrize("known", [0, 1])
+async def test_identifiers_that_are_none_are_told_alike_on_both_paths(pair: Pair, caller: str, known: int) -> None:
+    types = pair.material.resources
+    ids = [each for name in types for each in (*pair.material.identifiers(name)[:known], *NOT_IDENTIFIERS)]
     asked = Asked("query($ids: [ID!]!) { me { id } nodes(ids: $ids) { __typename id } }", None, {"ids": ids})
     tally = Tally()
     assert await compare(pair, (pair.village.caller(caller), TYPED, asked), tally) is None

@@ -114,11 +114,16 @@ async def test_node_that_needs_another_scope_is_an_error_in_its_place(
     body = await graphql.run(NODES, {"ids": [unknown_id("lbl"), weak.id]}, weak)
     assert body["data"] == {"nodes": [None, {"id": weak.id}]}
     assert places(body) == [(["nodes", 0], "insufficient_scope", None)]
-    body = await graphql.run(NODES, {"ids": ["x", weak.id]})
-    assert body["data"] == {"nodes": [None, None]}
-    assert places(body) == [
-        (["nodes", 0], "validation_failed", "ids[0]"), (["nodes", 1], "unauthenticated", None)
-    ]  # fmt: skip
+
+
+async def test_nodes_are_one_error_where_nothing_can_be_found(graphql: GraphQLFace, ada: Account) -> None:
+    for actor, ids, found in (
+        (ada, ["x", "itm_1"], ("validation_failed", "ids[0]")),
+        (None, [ada.id, "x"], ("unauthenticated", None)),
+    ):
+        body = await graphql.run(NODES, {"ids": ids}, actor)
+        assert (body["data"], places(body)) == (None, [(["nodes"], *found)])
+    assert await graphql.data(NODES, {"ids": []}, ada) == {"nodes": []}
 
 
 async def test_at_most_100_nodes_are_found_at_once(graphql: GraphQLFace, ada: Account) -> None:

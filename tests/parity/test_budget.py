@@ -166,7 +166,8 @@ async def test_dry_run_prices_what_would_be_answered_with_an_error_in_its_place(
     answer = await graphql(here.client, ada, query, **dry)
     assert answer.json()["extensions"]["cost"] == 1 + 2
     beside = query.replace("nodes", 'items(after: "x") { totalCount } nodes')
-    assert problem(await graphql(here.client, ada, beside, **dry))["code"] == "validation_failed"
+    for refused in (beside, '{ nodes(ids: ["x", "y"]) { id } }'):
+        assert problem(await graphql(here.client, ada, refused, **dry))["code"] == "validation_failed"
 
 
 @pytest.mark.parametrize("face", FACES)
