@@ -25,7 +25,7 @@ from graphql_schema.documents import Documents
 from graphql_schema.errors import document_problem, field_path
 from graphql_schema.http import Answer, GraphQLRequest, is_deep
 from graphql_schema.idempotency import RequestKey
-from graphql_schema.json_schema import answer_schema, leaf_schema
+from graphql_schema.json_schema import answer_schema, json_value, leaf_schema
 from graphql_schema.references import Origin
 from graphql_schema.values import called_operations, named_errors, variable_places
 from services.auth.authentication import Authenticator
@@ -189,7 +189,16 @@ class PublishedDocuments:
         if schema is None:
             return f"${name}: {written}: a {named.name} cannot be written as a query parameter."
         form = ParameterKind.JSON if is_input_object_type(named) else _KINDS.get(named.name, ParameterKind.TEXT)
-        return Parameter(name, form, written, schema, many, required)
+        return Parameter(name, form, written, schema, many, required, _default(definition, kind))
+
+
+def _default(definition: VariableDefinitionNode, kind: Any) -> Any:
+    """What a variable is if it is left out; None where that is nothing, or holds nulls, for which a list's parameter
+    has no word."""
+    if definition.default_value is None:
+        return None
+    found = json_value(definition.default_value, kind)
+    return None if isinstance(found, list) and None in found else found
 
 
 def _only_query(document: DocumentNode) -> OperationDefinitionNode:

@@ -80,7 +80,7 @@ def names_a_document(parameters: Container[str]) -> bool:
 
 
 def reference_of(found: Mapping[str, Any]) -> Reference | None:
-    """What the parameters of a request name its document by, if anything.
+    """What the parameters of a request name its document by, if anything; `extensions` is an object, if it is there.
 
     Raises `bad_request` for what cannot be one, `PERSISTED_QUERY_NOT_SUPPORTED` for a version that is not 1.
     """
@@ -88,11 +88,8 @@ def reference_of(found: Mapping[str, Any]) -> Reference | None:
         return None
     extensions = found.get(EXTENSIONS)
     reference = None
-    if extensions is not None:
-        if not isinstance(extensions, dict):
-            raise Problem(BAD_REQUEST, "`extensions` must be an object.")
-        if extensions.get("persistedQuery") is not None:
-            reference = _persisted_query(extensions["persistedQuery"])
+    if extensions is not None and extensions.get("persistedQuery") is not None:
+        reference = _persisted_query(extensions["persistedQuery"])
     has_text = found.get("query") not in (None, "")
     for name in NAMES:
         if name in found and found[name] is not None:

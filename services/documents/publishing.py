@@ -30,7 +30,7 @@ class ParameterKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A variable of a document as a query parameter. `schema` is the JSON Schema of one value, `many` says whether
-    there may be several, `type` is the variable's type as the document has it.
+    there may be several, `type` is the variable's type as the document has it, `default` its value if it is left out.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Parameter:
     schema: Mapping[str, Any]
     many: bool = False
     required: bool = False
+    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -18,7 +17,7 @@ from services.documents.config import DocumentsConfig
 from services.documents.persisted import INDEX, TEXTS, PersistedDocuments
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
-from tests.support.documents import hash_of, persisted_query
+from tests.support.documents import fresh, hash_of, persisted_query
 from tests.support.remembered import warmed, with_redis
 
 
@@ -38,10 +37,6 @@ async def alone(settings: Settings, valkey: Valkey) -> AsyncIterator[Running]:
 @pytest.fixture
 async def ada(alone: Running) -> Account:
     return await sign_up(alone.client)
-
-
-def fresh() -> str:
-    return f"query Me{uuid4().hex} {{ me {{ id }} }}"
 
 
 async def outcome(worker: Running, text: str, account: Account, *, whole: bool = False) -> str:
