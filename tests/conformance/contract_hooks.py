@@ -64,11 +64,11 @@ def _has_query(case: Any) -> bool:
 def _is_beyond(problem: Mapping[str, Any], body: Any) -> bool:
     if problem["code"] in PROBLEMS:
         return True
-    errors = problem.get("errors", ())
+    errors, given = problem.get("errors", ()), body if isinstance(body, Mapping) else {}
     return bool(errors) and all(
         each["code"] in CODES
         or each["field"].startswith(FIELDS)
         or each["message"] in WORDS
-        or (each["field"] == "email" and str(body["email"]).lower().endswith(NO_MAIL))
+        or (each["field"] == "email" and str(given.get("email")).lower().endswith(NO_MAIL))
         for each in errors
     )
