@@ -52,6 +52,8 @@ DUES: Final = (
 READABLE: Final = (
     "api_keys", "audit_events", "comments", "items", "jobs", "labels", "memberships", "sessions", "users", "workspaces",
 )  # fmt: skip
+JOBS: Final = 9
+"""There are as many in all states; those after them have failed."""
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
@@ -207,13 +209,14 @@ def _sessions() -> list[Row]:
 def _jobs() -> list[Row]:
     return [
         {
-            "id": key(f"job {number}"), "name": TITLES[number % len(TITLES)], "state": list(JobState)[number % 4],
+            "id": key(f"job {number}"), "name": TITLES[number % len(TITLES)],
+            "state": list(JobState)[number % 4] if number < JOBS else JobState.FAILED,
             "payload": {}, "user_id": key(PEOPLE[number % 3]) if number % 4 else None, "attempts": number,
             "error": DESCRIPTIONS[number % len(DESCRIPTIONS)], "once": None, "ticket": number,
             "created_at": moment(number), "run_at": moment(number * 3), "started_at": None,
             "finished_at": moment(number) if number % 2 else None,
         }
-        for number in range(9)
+        for number in range(3 * JOBS)
     ]  # fmt: skip
 
 
