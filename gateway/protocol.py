@@ -10,15 +10,14 @@ import asyncio
 from functools import cache
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.settings import load_settings
 from rest.problems import problem_response
-from services.catalogue.problems import HEADERS_TOO_LARGE, Problem
+from services.catalogue.problems import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Problem
 
-_REFUSED: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
-)
+MOST_OF_AN_ADDRESS: Final = 65_535
+"""What httptools can count."""
 
 
 @cache
@@ -32,10 +31,14 @@ def bounds() -> tuple[int, float]:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses a head that is too long (431), give or take what is read at once; hangs up on one that is too slow."""
+    """Refuses a head that is too long (431), give or take what is read at once; hangs up on one that is too slow.
+
+    What cannot be parsed is refused as a Problem as well: 414 for an address that is too long, else 400.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.url = b""
         self._in_head, self._head_bytes = False, 0
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -56,6 +59,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and not self.transport.is_closing():
             self._await_head(len(data))
 
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn answers when httptools has given up."""
+        if len(self.url) > MOST_OF_AN_ADDRESS:
+            self._refuse(Problem(URI_TOO_LONG, f"An address has at most {MOST_OF_AN_ADDRESS:,} bytes."))
+        else:
+            self._refuse(Problem(BAD_REQUEST, "This is not HTTP/1.1."))
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
         self._stop_timer()
@@ -65,12 +75,16 @@ class BoundedProtocol(HttpToolsProtocol):
         most, seconds = bounds()
         self._head_bytes += received
         if self._head_bytes > most:
-            problem = Problem(HEADERS_TOO_LARGE, f"Request line and header fields have at most {most:,} bytes.")
-            body = bytes(problem_response(problem).body)
-            self.transport.write(_REFUSED + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            self.transport.close()
+            self._refuse(Problem(HEADERS_TOO_LARGE, f"Request line and header fields have at most {most:,} bytes."))
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(seconds, self.transport.close)
+
+    def _refuse(self, problem: Problem) -> None:
+        response = problem_response(problem)
+        fields = [*self.server_state.default_headers, *response.raw_headers, (b"Connection", b"close")]
+        head = b"".join(b"%s: %s\r\n" % (name.title(), value) for name, value in fields)
+        self.transport.write(STATUS_LINE[response.status_code] + head + b"\r\n" + bytes(response.body))
+        self.transport.close()
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

@@ -19,7 +19,7 @@ from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
 from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
-from graphql_schema.idempotency import may_have_key
+from graphql_schema.idempotency import asked_by_batch, has_key, may_have_key
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
 from graphql_schema.paying import check_allowed, dry_answer, till_of, with_cost
@@ -46,6 +46,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     VALIDATION_FAILED,
 )
+from services.documents.known import KnownDocuments
 from services.execution import Gateway
 
 _BY_HTTP = (
@@ -148,11 +149,12 @@ class GraphQLEndpoint:
         """The answers to a batch, one after the other: what one has done, the next one sees."""
         contents: list[Any] = []
         headers: list[dict[str, str]] = []
+        asked = await asked_by_batch(batch, asking.gateway.part(KnownDocuments)) if has_key(asking.headers) else b""
         for place, each in enumerate(batch):
             if isinstance(each, Problem):
                 answer = _refusal(each, typed, 200)
             else:
-                answer = await self.answer(replace(asking, place=place), each, typed=typed)
+                answer = await self.answer(replace(asking, place=place, batch=asked), each, typed=typed)
             contents.append(answer.content)
             headers.append(dict(answer.headers))
         # What is said of the whole, such as that it was replayed, is true of each.
@@ -272,7 +274,7 @@ class GraphQLEndpoint:
         self, document: DocumentNode, operation: OperationDefinitionNode, asked: GraphQLRequest, gateway: Gateway
     ) -> None:
         """What the operations would refuse of their inputs, where nothing is to be run."""
-        problem = input_problem(self._catalogue, operation, asked.variables)
+        problem = input_problem(self._catalogue, operation, asked.variables, self._limits)
         if problem is not None:
             raise problem
         self._compiled.check_inputs(document, operation, asked.variables, gateway)
@@ -311,7 +313,7 @@ class GraphQLEndpoint:
         if errors:
             for each in called:
                 await context.gateway.admit(each, context.actor, context.client)
-            judged = input_problem(self._catalogue, operation, asked.variables)
+            judged = input_problem(self._catalogue, operation, asked.variables, self._limits)
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 
 

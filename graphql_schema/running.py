@@ -15,7 +15,7 @@ import orjson
 
 from graphql_schema.batches import shown_outcome
 from graphql_schema.errors import error_at, internal_problem
-from graphql_schema.idempotency import key_of_field
+from graphql_schema.idempotency import AskedField, FieldKey, RequestKey, key_of_field
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
@@ -50,7 +50,7 @@ class Caller:
     actor: Actor
     client: Client
     authenticate: Callable[[], Awaitable[Actor]]
-    idempotency_key: str | None = None
+    idempotency_key: RequestKey | None = None
     """The header's."""
     till: Till | None = None
     """Where all of the operation is paid for."""
@@ -62,7 +62,7 @@ class _Prepared:
 
     step: MutationStep | Constant
     write: Write = field(default_factory=Write)
-    key: str | None = None
+    key: FieldKey | None = None
     asked: bytes = b""
     problem: Problem | None = None
 
@@ -176,8 +176,10 @@ async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables
 def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> list[_Prepared] | None:
     """What each step is called with. Where a step has a key, nothing goes down the general path any more."""
     given: list[Any] = [None if isinstance(each, Constant) else each.data(variables) for each in plan.steps]
-    several = sum(each is not None for each in given) > 1
-    keyed = caller.idempotency_key is not None or any(each and _argument(each) is not None for each in given)
+    header, whole, several = caller.idempotency_key, None, sum(each is not None for each in given) > 1
+    if header is not None:
+        whole = header.whole(_asked(plan, given, variables) if several else ())
+    keyed = header is not None or any(each and _argument(each) is not None for each in given)
     found: list[_Prepared] = []
     for step, arguments in zip(plan.steps, given, strict=True):
         if isinstance(step, Constant):
@@ -190,7 +192,7 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
             inputs = [slot.make(variables) for slot in step.slots]
             for slot, each in zip(step.slots, inputs, strict=True):
                 bind_input(each, slot.resource, gateway.cursors)
-            key = key_of_field(_argument(arguments), caller.idempotency_key, step.key if several else None)
+            key = key_of_field(_argument(arguments), header, whole, step.key if several else None)
         except Problem as problem:
             if not keyed:
                 return None
@@ -199,6 +201,15 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
         write = Write(None, dict(arguments.get("input") or {}), step.shown, tuple(inputs))
         found.append(_Prepared(step, write, key, b"" if key is None else step.asked.with_values(variables)))
     return found
+
+
+def _asked(plan: MutationPlan, given: Sequence[Any], variables: Variables) -> list[AskedField]:
+    """What a document asks, but for constants, which change nothing."""
+    return [
+        (step.key, step.operation.name, arguments, step.asked.with_values(variables).decode())
+        for step, arguments in zip(plan.steps, given, strict=True)
+        if not isinstance(step, Constant)
+    ]
 
 
 def _argument(arguments: Mapping[str, Any]) -> Any:
@@ -224,7 +235,7 @@ async def _step(
     def shape(result: Any) -> bytes:
         return orjson.dumps(_payload(step, write.key, result))
 
-    once = replace(write, idempotency=Idempotency(prepared.key, prepared.asked, shape))
+    once = replace(write, idempotency=Idempotency(prepared.key.text, prepared.asked, shape, prepared.key.whole))
     answered = await gateway.write(operation, actor, once, client)
     assert isinstance(answered, Answered)
     return orjson.Fragment(answered.content), answered.replayed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -142,7 +143,10 @@ class _Builder:
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
-        members = batch_members(operation, self._input) if operation.entries else _input_members(operation)
+        if operation.entries:
+            members = batch_members(operation, self._input, self.limits.batch_entries)
+        else:
+            members = _input_members(operation)
         name = f"{pascal(operation.name)}Input"
         if members and name not in self._inputs:
             about = (operation.input.__doc__ if operation.input else None) or operation.description
@@ -174,7 +178,7 @@ class _Builder:
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            return await self._load(info, values["id"], ("id",))
+            return await self._loaded(info, *self._located(info, values["id"], ("id",)))
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
         words = "Find anything by its identifier; null if it is not there or not readable."
@@ -185,17 +189,36 @@ class _Builder:
             observation.note("node", str(info.context.actor))
             if len(values["ids"]) > self.limits.nodes:
                 raise Problem.field("ids", "length", f"At most {self.limits.nodes} can be found at once.")
-            waiting = (self._load(info, each, ("ids", index)) for index, each in enumerate(values["ids"]))
-            return await asyncio.gather(*waiting)
+            located = [self._located_or_problem(info, each, index) for index, each in enumerate(values["ids"])]
+            problems = [each for each in located if isinstance(each, Problem)]
+            if problems and len(problems) == len(located):
+                raise problems[0]  # there is nothing beside it to be kept
+            return await asyncio.gather(*(self._loaded_or_problem(info, each) for each in located))
 
         argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
-        words = "Find several by their identifiers, in the same order; null for what is not there or not readable."
+        words = (
+            "Find several by their identifiers, in the same order; null for what is not there or not readable. Among "
+            "others, what is no identifier here is null too, with an error in its place."
+        )
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
-    async def _load(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> Any:
+    def _located(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> tuple[Resource[Any], UUID]:
         resource, key = self.catalogue.locate(identifier, path)
         authorization.authorize_read(resource, info.context.actor)
+        return resource, key
+
+    def _located_or_problem(self, info: Info, identifier: str, index: int) -> tuple[Resource[Any], UUID] | Problem:
+        try:
+            return self._located(info, identifier, ("ids", index))
+        except Problem as problem:
+            return problem
+
+    async def _loaded(self, info: Info, resource: Resource[Any], key: UUID) -> Any:
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))
+
+    async def _loaded_or_problem(self, info: Info, located: tuple[Resource[Any], UUID] | Problem) -> Any:
+        """One of several: graphql-core makes an error of a Problem that takes its place."""
+        return located if isinstance(located, Problem) else await self._loaded(info, *located)
 
 
 def _root(name: str, description: str, fields: list[StrawberryField]) -> type:

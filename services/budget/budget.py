@@ -8,29 +8,26 @@ workers spend together is never more than the bucket has given. docs/budget.md s
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
 from time import monotonic
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 
 from services import observation
 from services.auth.throttle import network_of
+from services.budget.accounts import Account, Charge
 from services.budget.buckets import LocalBucket, SharedBuckets
-from services.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
+from services.budget.policies import BudgetConfig, budget_policy
 from services.catalogue.actors import Actor
 from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.storage.breaker import RedisSilentError
 
 log = structlog.get_logger(__name__)
-
-_HEARSAY_SECONDS: Final = 1.0
-"""For how long a worker refuses on its own, once Redis has refused as much."""
 
 _network = lru_cache(maxsize=4096)(network_of)
 
@@ -51,68 +48,6 @@ class Meter(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Account:
-    """What a worker knows of one bucket: points that it may spend until then, and what was left behind."""
-
-    known_by: Hashable
-    key: str
-    policy: BudgetPolicy
-    points: int = 0
-    until: float = 0.0
-    left: float = 0.0
-    left_at: float | None = None
-    refused: int = 0
-    """The least price that Redis has refused, and until when that counts."""
-    refused_until: float = 0.0
-    local: LocalBucket | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def remaining(self) -> int:
-        """Points left, as far as it is known here."""
-        left = int(self.points + self.left if self.local is None else self.local.points)
-        return max(0, left)
-
-    def left_in_bucket(self, now: float) -> float:
-        """What should be left in the shared bucket by now; all of it if it was never asked."""
-        if self.left_at is None:
-            return self.policy.quota
-        return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
-
-    def give_back(self, points: int) -> None:
-        """Points that were paid for nothing."""
-        if self.local is not None:
-            self.local.points += points
-        else:
-            self.points += points
-
-
-@dataclass(slots=True)
-class Charge:
-    """What a request was charged, and the buckets it was charged to, the narrowest first. `wait`: it was refused."""
-
-    points: int
-    accounts: tuple[Account, ...]
-    wait: int = 0
-
-    def fields(self) -> list[tuple[bytes, bytes]]:
-        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `X-Request-Cost`."""
-        cost = (b"x-request-cost", b"%d" % self.points)
-        if len(self.accounts) == 1:
-            (account,) = self.accounts
-            return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
-        policies = b", ".join([each.policy.shown for each in self.accounts])
-        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in self.accounts])
-        return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
-
-    def told(self) -> dict[str, int]:
-        """The narrowest budget: its limit, what is left of it, and the seconds until it is full again."""
-        account = min(self.accounts, key=lambda each: each.remaining)
-        left = account.remaining
-        return {"limit": account.policy.quota, "left": left, "reset": self.wait or account.policy.reset(left)}
-
-
 @dataclass(slots=True)
 class Budget:
     """Charges callers. `clock` is monotonic, in seconds."""
@@ -124,6 +59,9 @@ class Budget:
     _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
     _local: bool = field(init=False, default=False)
     _workers: int = field(init=False, default=1)
+
+    def __post_init__(self) -> None:
+        self.buckets.lease_seconds = self.config.lease_seconds
 
     @property
     def is_on(self) -> bool:
@@ -157,17 +95,19 @@ class Budget:
         charge = Charge(price, accounts)
         observation.note_charge(charge)
         paid: list[Account] = []
-        for account in accounts:
-            try:
+        try:
+            _check_payable(accounts, price)
+            self._refuse_known(accounts[1:], price)
+            for account in accounts:
                 await self._pay(account, price, face)
-            except Problem as problem:
-                for each in paid:
-                    each.give_back(price)
-                charge.points, charge.wait = 0, problem.retry_after or 0
-                if self.meter is not None:
-                    self.meter.refused(face)
-                raise
-            paid.append(account)
+                paid.append(account)
+        except Problem as problem:
+            charge.points, charge.wait = 0, problem.retry_after or 0
+            for each in paid:
+                await self._give_back(each, price)
+            if self.meter is not None:
+                self.meter.refused(face)
+            raise
         if self.meter is not None:
             self.meter.charged(face, price)
         return charge
@@ -201,12 +141,6 @@ class Budget:
         if account.points >= price and self.clock() < account.until:
             account.points -= price
             return
-        if price > account.policy.quota:
-            quota = account.policy.quota
-            raise Problem(
-                TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
-                limit=quota,
-            )  # fmt: skip
         if account.local is not None and account.lock.locked():
             # Somebody waits for Redis, which was silent: others need not.
             self._pay_locally(account, price, face)
@@ -215,13 +149,27 @@ class Budget:
             now = self.clock()
             if account.points >= price and now < account.until:
                 account.points -= price
-            elif now < account.refused_until and price >= account.refused:
-                raise _exceeded(account, price, (price - account.left_in_bucket(now)) / account.policy.rate)
             else:
+                self._refuse_known((account,), price)
                 await self._take(account, price, now, face)
 
+    def _refuse_known(self, accounts: Sequence[Account], price: int) -> None:
+        """Refuse what Redis has refused a moment ago. Raises `quota_exceeded`."""
+        now = self.clock()
+        for each in accounts:
+            if now < each.refused_until and price >= each.refused and each.points < price:
+                raise _exceeded(each, price, each.wait(price, now))
+
+    async def _give_back(self, account: Account, points: int) -> None:
+        surplus = account.give_back(points)
+        if surplus:
+            try:
+                await self.buckets.put_back(account.key, surplus)
+            except RedisSilentError:
+                self._note_local(True)
+
     async def _take(self, account: Account, price: int, now: float, face: str) -> None:
-        back, account.points = account.points, 0
+        back, account.points, account.leased = account.points, 0, 0
         try:
             lease = self.config.lease_seconds > 0
             taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
@@ -237,13 +185,11 @@ class Budget:
         self._workers, account.local = taken.workers, None
         account.left, account.left_at = taken.left, now
         if taken.paid:
-            # Well within the time for which the bucket keeps book of it.
-            account.points = taken.leased
-            account.until = now + min(self.config.lease_seconds, account.policy.window / 2)
+            account.points = account.leased = taken.leased
+            account.until = now + self.buckets.usable(account.policy)
             return
-        wait = (price - taken.left) / account.policy.rate
-        account.refused, account.refused_until = price, now + min(wait, _HEARSAY_SECONDS)
-        raise _exceeded(account, price, wait)
+        account.note_refusal(price, taken, now)
+        raise _exceeded(account, price, taken.wait)
 
     def _pay_locally(self, account: Account, price: int, face: str) -> None:
         now, policy = self.clock(), account.policy
@@ -263,6 +209,16 @@ class Budget:
                 log.warning("budget_local", consequence="each worker counts its share of the budgets by itself")
             else:
                 log.info("budget_shared_again")
+
+
+def _check_payable(accounts: Sequence[Account], price: int) -> None:
+    """Raises `too_complex` for what is no matter of waiting."""
+    quota = min(each.policy.quota for each in accounts)
+    if price > quota:
+        raise Problem(
+            TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
+            limit=quota,
+        )  # fmt: skip
 
 
 def _exceeded(account: Account, price: int, wait: float) -> Problem:

@@ -138,8 +138,8 @@ BAD_REQUEST: Final = ProblemType(
     "bad_request",
     400,
     "The request could not be read.",
-    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object. Or a header field "
-    "is not what its standard says.",
+    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object. Or a header field, "
+    "or the whole request, is not what its standard says.",
 )
 INVALID_DOCUMENT: Final = ProblemType(
     "invalid_document",
@@ -265,8 +265,8 @@ URI_TOO_LONG: Final = ProblemType(
     "uri_too_long",
     414,
     "The address is too long.",
-    "The query string exceeds the setting MAX_QUERY_STRING_BYTES. Send a GraphQL document by POST, or ask for less at "
-    "once.",
+    "The query string exceeds the setting MAX_QUERY_STRING_BYTES, or the whole address 65,535 bytes. Send a GraphQL "
+    "document by POST, or ask for less at once.",
 )
 UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     "unsupported_media_type",

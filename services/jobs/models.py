@@ -13,7 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.storage.base import Base, Key, enum_column, utc_now
 
-
 NOT_DONE: Final = text("state in ('queued', 'running')")
 
 

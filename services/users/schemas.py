@@ -33,7 +33,11 @@ Email = Annotated[
     str,
     StringConstraints(max_length=254),
     AfterValidator(_address),
-    Field(description="E-mail address.", examples=["ada@example.com"], json_schema_extra={"format": "email"}),
+    Field(
+        description="E-mail address; not at a name that is reserved, such as `.test` and `.local`.",
+        examples=["ada@example.com"],
+        json_schema_extra={"format": "email"},
+    ),
 ]
 Username = Annotated[
     str,

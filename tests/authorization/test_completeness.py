@@ -114,5 +114,5 @@ def test_whatever_is_unique_beyond_a_workspace_may_be_known_to_exist(catalogue: 
     assert [str(each.name) for each in beyond if not each.info.get("public")] == []
     assert {tuple(column.name for column in each.columns) for each in beyond} == {
         ("email",), ("username",), ("slug",), ("personal_user_id",), ("secret_hash",), ("previous_hash",),
-        ("digest",),
+        ("digest",), ("once",),
     }  # fmt: skip

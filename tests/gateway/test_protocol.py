@@ -71,6 +71,39 @@ async def test_head_without_an_end_is_refused_when_it_is_too_long(start: bytes) 
     assert "1,000 bytes" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"GET /?q=" + b"x" * 65_532 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b"414 ", "uri_too_long"),
+        (b"GET / HTTP/1.1\r\na b: c\r\n\r\n", b"400 ", "bad_request"),
+        (b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n", b"400 ", "bad_request"),
+        (b"\x16\x03\x01\x02\x00", b"400 ", "bad_request"),
+    ],
+    ids=["address", "name of a header", "length of a body", "TLS"],
+)
+async def test_what_cannot_be_parsed_is_refused_as_a_problem(sent: bytes, status: bytes, code: str) -> None:
+    protocol, transport = connected()
+    protocol.server_state.default_headers = [(b"date", b"Tue, 24 Nov 2026 12:00:00 GMT")]
+    protocol.data_received(sent)
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    start, *fields = head.split(b"\r\n")
+    assert start.startswith(b"HTTP/1.1 " + status)
+    assert sorted(fields) == [
+        b"Connection: close", f"Content-Length: {len(body)}".encode(), b"Content-Type: application/problem+json",
+        b"Date: Tue, 24 Nov 2026 12:00:00 GMT",
+    ]  # fmt: skip
+    assert (orjson.loads(body)["code"], orjson.loads(body)["status"]) == (code, int(status[:3]))
+    assert transport.closed
+
+
+async def test_longest_address_that_can_be_counted_is_answered() -> None:
+    protocol, transport = connected()
+    protocol.data_received(b"GET /?q=" + b"x" * 65_531 + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+    async with asyncio.timeout(5):
+        while b" 204 " not in transport.written:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0)
+
+
 async def test_head_that_does_not_come_to_its_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocols, "bounds", lambda: (MOST, 0.01))
     protocol, transport = connected()

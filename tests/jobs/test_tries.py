@@ -19,7 +19,7 @@ from tests.support.databases import run_sql
 from tests.support.toil.jobs import Secret, Toil, hurry, toil, whisper
 
 
-async def until_running(yard: Yard, key: UUID | None) -> None:
+async def until_running(yard: Yard, key: UUID) -> None:
     """Wait until a job is begun."""
     async with asyncio.timeout(30):
         while (await yard.job(key)).state is not JobState.RUNNING:  # noqa: ASYNC110 - PostgreSQL tells nobody
@@ -127,11 +127,11 @@ async def test_payload_that_does_not_fit_any_more_is_said_so(yard: Yard) -> None
 
 
 async def test_one_job_of_a_name_at_a_time(yard: Yard) -> None:
-    asked = [yard.ask(toil, Toil(name="work"), once="work") for _ in range(5)]
+    asked = [yard.ask_once(toil, Toil(name="work"), "work") for _ in range(5)]
     (key,) = [each for each in await asyncio.gather(*asked) if each is not None]
-    assert await yard.ask(toil, Toil(name="work"), once="work") is None
+    assert await yard.ask_once(toil, Toil(name="work"), "work") is None
     assert (await yard.run(key)).state is JobState.SUCCEEDED
-    assert await yard.ask(toil, Toil(name="work"), once="work") is not None
+    assert await yard.ask_once(toil, Toil(name="work"), "work") is not None
     assert len(await yard.rows("jobs")) == 2
 
 

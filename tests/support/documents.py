@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
@@ -13,6 +14,11 @@ from services.documents.trusted import TrustedDocuments
 from tests.support.apps import Running
 
 ME = "query Me { me { id } }"
+
+
+def fresh() -> str:
+    """A document that nobody has sent yet."""
+    return f"query Me{uuid4().hex} {{ me {{ id }} }}"
 
 
 def hash_of(text: str) -> str:

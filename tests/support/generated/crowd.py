@@ -13,6 +13,7 @@ from services.comments.models import Comment
 from services.execution import Gateway
 from services.invitations.models import Invitation
 from services.items.models import Item, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys.models import ApiKey
 from services.labels.models import Label
 from services.users.models import User
@@ -50,6 +51,7 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         (ApiKey, [_api_key(number) for number in numbers]),
         (AuditEvent, [_event(number) for number in numbers]),
         (Invitation, [_invitation(number) for number in numbers]),
+        (Job, [_job(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -118,6 +120,14 @@ def _invitation(number: int) -> Row:
     return {
         "workspace_id": key("room 0"), "user_id": key(f"user {number}"), "email": f"guest{number}@example.com",
         "role": Role.VIEWER, "digest": str(number).encode(), "expires_at": FAR, **_made("invitation", number),
+    }  # fmt: skip
+
+
+def _job(number: int) -> Row:
+    return {
+        "name": "toil", "state": JobState.SUCCEEDED, "payload": {}, "user_id": None, "attempts": 1, "error": None,
+        "once": None, "ticket": number, "run_at": moment(number), "started_at": None, "finished_at": None,
+        **_made("job", number),
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from services.comments.models import Comment
 from services.execution import Gateway
 from services.invitations.models import Invitation
 from services.items.models import Item, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys import secrets
 from services.keys.models import ApiKey
 from services.keys.secrets import hash_of
@@ -51,12 +52,14 @@ DUES: Final = (
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "invitations", "items", "labels", "memberships", "sessions", "users",
-    "workspaces",
+    "api_keys", "audit_events", "comments", "invitations", "items", "jobs", "labels", "memberships", "sessions",
+    "users", "workspaces",
 )  # fmt: skip
 MODELS: Final = (
-    User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent, Invitation,
+    User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent, Invitation, Job,
 )  # fmt: skip
+JOBS: Final = 9
+"""There are as many in all states; those after them have failed."""
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
@@ -109,8 +112,7 @@ def _rows() -> dict[str, list[Row]]:
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
         "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
         "api_keys": _api_keys(),
-        "audit_events": _events(items),
-        "invitations": _invitations(),
+        "audit_events": _events(items), "invitations": _invitations(), "jobs": _jobs(),
     }  # fmt: skip
 
 
@@ -208,6 +210,20 @@ def _sessions() -> list[Row]:
             "created_at": moment(number), "last_used_at": FAR, "expires_at": FAR,
         }
         for number, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _jobs() -> list[Row]:
+    return [
+        {
+            "id": key(f"job {number}"), "name": TITLES[number % len(TITLES)],
+            "state": list(JobState)[number % 4] if number < JOBS else JobState.FAILED,
+            "payload": {}, "user_id": key(PEOPLE[number % 3]) if number % 4 else None, "attempts": number,
+            "error": DESCRIPTIONS[number % len(DESCRIPTIONS)], "once": None, "ticket": number,
+            "created_at": moment(number), "run_at": moment(number * 3), "started_at": None,
+            "finished_at": moment(number) if number % 2 else None,
+        }
+        for number in range(3 * JOBS)
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from services.audit.models import Outcome
 from services.auth.authentication import KEY_PREFIX
 from services.items.models import ItemStatus
+from services.jobs.models import JobState
 from services.keys import secrets
 from services.keys.secrets import hash_of
 from services.workspaces.models import Role
@@ -32,8 +33,8 @@ PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
 
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "invitations", "items", "labels", "memberships", "sessions", "users",
-    "workspaces",
+    "api_keys", "audit_events", "comments", "invitations", "items", "jobs", "labels", "memberships", "sessions",
+    "users", "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
@@ -252,6 +253,20 @@ def _audit_events() -> list[Marked]:
     return found
 
 
+def _jobs() -> list[Marked]:
+    found = []
+    for number, user in enumerate(("olga", "ed", None)):
+        values: Row = {
+            "id": key(f"job {number}"), "state": list(JobState)[number], "payload": {}, "user_id": key(user or "root"),
+            "attempts": number, "once": None, "ticket": number, "created_at": moment(number), "run_at": moment(number),
+            "started_at": None, "finished_at": None, **{
+                each: secret("admins", "job", f"{number}") for each in ("name", "error")
+            },
+        }  # fmt: skip
+        found.append(Marked(values, "admins"))
+    return found
+
+
 MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "user": _users,
     "workspace": _workspaces,
@@ -263,6 +278,7 @@ MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "api_key": _api_keys,
     "audit_event": _audit_events,
     "invitation": _invitations,
+    "job": _jobs,
 }
 """By the resource's name."""
 
