@@ -32,7 +32,7 @@ class Mail(InputModel):
     facts: dict[str, str] = {}
 
 
-@job("deliver_mail", retries=20, timeout=120)
+@job("deliver_mail", retries=26, timeout=120)
 async def deliver_mail(work: Work, data: Mail) -> None:
     """Send a mail, unless its link is worth nothing by now."""
     if data.good_until is not None and data.good_until <= work.now:
