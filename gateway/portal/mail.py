@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
 from html import escape
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -57,9 +58,22 @@ def _in_thread(answer: Callable[[Request, str], Response]) -> Callable[[Request]
     """An endpoint that reads files."""
 
     async def endpoint(request: Request) -> Response:
+        if not _is_near(request):
+            return problem_response(Problem(NOT_FOUND))
         return await run_in_threadpool(answer, request, request.scope.get("root_path", "").rstrip("/"))
 
     return endpoint
+
+
+def _is_near(request: Request) -> bool:
+    """Whether it comes from this machine or its private network.
+
+    Who has forgotten to set ENVIRONMENT in production must not hand everybody the links that mails hold.
+    """
+    try:
+        return request.client is not None and ip_address(request.client.host.partition("%")[0]).is_private
+    except ValueError:
+        return False
 
 
 def _row(base: str, name: str, mail: EmailMessage) -> Html:

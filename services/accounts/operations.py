@@ -16,7 +16,7 @@ from services.accounts.schemas import AddressInput, ChangeEmailInput, MailedToke
 from services.auth.models import Session
 from services.auth.operations import HASHING, check_password, end_sessions
 from services.auth.passwords import Passwords
-from services.auth.throttle import SignInThrottle, network_of
+from services.auth.throttle import SignInThrottle
 from services.catalogue import Actor, Call, procedure
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.jobs.queue import STATEMENTS, enqueue
@@ -58,8 +58,10 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
     The answer is the same whether the address has an account or not.
     """
     await check_password(call, data.current_password.get_secret_value())
-    await call.part(SignInThrottle).mail(Purpose.CONFIRM_EMAIL, call.user_id.hex, data.new_email)
+    throttle, by = call.part(SignInThrottle), call.user_id.hex
+    await throttle.mail(Purpose.CONFIRM_EMAIL, data.new_email, address=call.client.address, account=by)
     user = (await call.session.execute(select(User).where(User.id == call.user_id))).scalar_one()
+    call.trace.row, call.trace.changed = user, ()
     await send_link(call, Purpose.CONFIRM_EMAIL, user, data.new_email)
 
 
@@ -117,7 +119,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
 async def _ask(call: Call, purpose: Purpose, data: AddressInput) -> None:
     throttle = call.part(SignInThrottle)
     await throttle.address(call.client.address)
-    await throttle.mail(purpose, network_of(call.client.address), data.email)
+    await throttle.mail(purpose, data.email, address=call.client.address)
     await enqueue(call, mail_link, Asked(purpose=purpose, email=SecretStr(data.email)))
 
 

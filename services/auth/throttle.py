@@ -50,11 +50,12 @@ class SignInThrottle:
         """Count an attempt at an account: its key, or the name given where there is none. Raises as `address`."""
         await self._hit(self._per_account, "account", _key(account))
 
-    async def mail(self, purpose: str, sender: str, email: str) -> None:
-        """Count a mail that somebody has sent for a purpose: `sender` is an account's key or what counts as
-        one network address, `email` whom it goes to, be there an account or not. Raises as `address`.
+    async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
+        """Count a mail for a purpose to `email`, be there an account or not, that somebody at a network address has
+        sent, as an account's key if they are signed in. Raises as `address`.
         """
-        await self._hit(self._per_sender, f"{purpose} by", sender)
+        for sender in filter(None, (network_of(address), account)):
+            await self._hit(self._per_sender, f"{purpose} by", sender)
         await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def may_tell(self, purpose: str, email: str) -> bool:

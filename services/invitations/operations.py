@@ -50,7 +50,8 @@ async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
     await call.session.execute(delete(Invitation).where(*same, Invitation.expires_at <= call.now))
     call.session.add(row)
     await flush(call.session)
-    await call.part(SignInThrottle).mail(MailKind.INVITATION, call.user_id.hex, data.email)
+    throttle, by = call.part(SignInThrottle), call.user_id.hex
+    await throttle.mail(MailKind.INVITATION, data.email, address=call.client.address, account=by)
     await _send(call, row, workspace.name, token)
     return row
 

@@ -26,6 +26,7 @@ from services.mail.messages import MailKind, compose
 from tests.conftest import make_settings
 from tests.mail.conftest import PostOffice, address, token_of, user_of
 from tests.support.accounts import Account, sign_in
+from tests.support.apps import client_from
 from tests.support.browser import Browser, chromium, find_chromium
 from tests.support.faces import RestFace
 from tests.support.factories import make_workspace
@@ -78,6 +79,14 @@ async def test_mail_that_is_not_there_is_not_found(tmp_path: Path, name: str) ->
     async with client_of(create_app(make_settings(DATA_DIR=tmp_path))) as client:
         answer = await client.get(f"/dev/mail/{name}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_mails_are_shown_to_nobody_far_away(tmp_path: Path) -> None:
+    name, app = kept(tmp_path), create_app(make_settings(DATA_DIR=tmp_path))
+    for where, status in (("11.0.0.7", 404), ("2a00:1450::1", 404), ("nonsense", 404), ("10.0.0.3", 200)):
+        async with client_from(app, where) as client:
+            for path in ("/dev/mail", f"/dev/mail/{name}"):
+                assert (await client.get(path)).status_code == status, where
 
 
 @pytest.mark.parametrize("values", [PRODUCTION, {"SMTP_HOST": "mail.example.com"}])
