@@ -25,6 +25,10 @@ KNOWN: Final[dict[tuple[str, str], Known]] = {
 """What neither a type nor an example can tell, by operation and field: credentials, and a user who is named."""
 
 
+NOT_FOR_ALL: Final = frozenset({("update_user", "email")})
+"""Fields that only admins may send: they are left out of what is valid for everybody."""
+
+
 def fields(operation: Operation) -> tuple[Field, ...]:
     """The fields of an operation's input."""
     return input_fields(operation.input) if operation.input is not None else ()
@@ -39,6 +43,8 @@ def filled(
     """
     found = {}
     for field in only if only is not None else fields(operation):
+        if (operation.name, field.name) in NOT_FOR_ALL:
+            continue
         known = KNOWN.get((operation.name, field.name))
         try:
             value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))

@@ -31,6 +31,7 @@ from gateway.parity.world import (
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Resource
+from services.catalogue.problems import FORBIDDEN
 from services.execution import Gateway, Write
 from services.storage.base import utc_now
 from services.users.models import User
@@ -148,6 +149,8 @@ class _Maker:
                     data = filled(self.world, operation, role, place, some)
                     made = await self._write(operation.name, self.world.accounts[role].actor, data)
                 except Problem as error:
+                    if error.type is FORBIDDEN and target == EDITORS:
+                        break  # what only owners make: then there is none of theirs
                     fault = f"{operation.name} as {role}: {error}"
                 else:
                     await self._keep(resource.name, target, made["id"] if isinstance(made, dict) else made.id)
