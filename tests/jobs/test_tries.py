@@ -151,6 +151,23 @@ async def test_what_pgqueuer_has_lost_is_queued_again(yard: Yard) -> None:
         assert (await yard.run(each)).state is JobState.SUCCEEDED
 
 
+async def test_jobs_that_were_done_long_ago_are_forgotten_with_what_was_noted_of_them(yard: Yard) -> None:
+    old, young, failed = [await yard.ask(toil, Toil(name=name)) for name in ("old", "young", "failed")]
+    await yard.run(old)
+    await yard.run(young)
+    past = "now() - interval '8 days'"
+    await run_sql(yard.url, f"update jobs set finished_at = {past} where id = '{old}'")  # noqa: S608
+    await run_sql(yard.url, f"update jobs set state = 'failed', finished_at = {past} where id = '{failed}'")  # noqa: S608
+    await run_sql(yard.url, f"update pgqueuer_log set created = {past} where id <= 2")  # noqa: S608
+    many = f"select {past}, n, 'queued', 0, 'toil' from generate_series(1, 2500) n"  # noqa: S608
+    await run_sql(yard.url, f"insert into pgqueuer_log (created, job_id, status, priority, entrypoint) {many}")
+    kind = yard.gateway.catalogue.jobs["sweep_jobs"]
+    assert (await yard.run(await yard.ask(kind))).state is JobState.SUCCEEDED
+    assert {row[0] for row in await run_sql(yard.url, "select id from jobs where name = 'toil'")} == {young, failed}
+    assert await run_sql(yard.url, f"select count(*) from pgqueuer_log where created <= {past}") == [(0,)]  # noqa: S608
+    assert await run_sql(yard.url, "select count(*) from pgqueuer_log") == [(2,)]
+
+
 def test_delays_grow_twofold_up_to_an_hour_and_differ() -> None:
     for attempt, longest in ((1, 2), (2, 4), (5, 32), (12, 3600), (1000, 3600)):
         found = {delay_after(attempt).total_seconds() for _ in range(50)}
