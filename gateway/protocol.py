@@ -69,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = self._in_body = self._stepped = False
         self._bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._refusal: bytes | None = None
+        self._refusal: Problem | None = None
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -108,7 +108,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The last byte of an answer."""
         super().on_response_complete()
         if self._refusal is not None and self.cycle.response_complete and not self.transport.is_closing():
-            self._hang_up(self._refusal)
+            self._hang_up()
 
     def data_received(self, data: bytes) -> None:
         """Whatever comes."""
@@ -123,10 +123,8 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._refuse(_problem_of(error))
         except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
+            if self._should_upgrade():  # others are not heeded, as HTTP allows; uvicorn logs a warning for each
                 self.handle_websocket_upgrade()
-            else:
-                self._unsupported_upgrade_warning()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
@@ -156,15 +154,22 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Hang up with a Problem, once all that came before is answered."""
         self._stop_timer()
-        self._refusal = self._refusal_of(problem)
+        self._refusal = problem
         if self._in_body and not self.cycle.response_complete:
-            self.cycle.give_up = self._give_up
+            self.cycle.give_up = self._hang_up
             self.cycle.message_event.set()
         elif self.cycle is None or self.cycle.response_complete:
-            self._hang_up(self._refusal)
+            self._hang_up()
 
-    def _refusal_of(self, problem: Problem) -> bytes:
-        """The answer, which is logged as any other."""
+    def _hang_up(self) -> None:
+        """Write the refusal and close. A request whose own answer has begun, though its body turned out to be
+        unreadable, gets no second one."""
+        if self._refusal is not None and not (self._in_body and self.cycle.response_started):
+            self.transport.write(self._answer(self._refusal))
+        self.transport.close()
+
+    def _answer(self, problem: Problem) -> bytes:
+        """The bytes of an answer, which is logged as any other."""
         # Where there is an address, the method before it is known.
         method = self.parser.get_method().decode() if self.url else "-"
         seen = Observation(request_id_of(self.headers or ()))
@@ -176,16 +181,6 @@ class BoundedProtocol(HttpToolsProtocol):
         scope = {"method": method, "path": "", "raw_path": self.url.partition(b"?")[0]}
         write_access_line(scope, seen, response.status_code, len(body), 0)
         return STATUS_LINE[response.status_code] + head + b"\r\n" + body
-
-    def _give_up(self) -> None:
-        """An application has asked for more of a body that is broken off: the refusal is the answer to its request."""
-        self._hang_up(b"" if self.cycle.response_started else self._refusal)
-
-    def _hang_up(self, refusal: bytes | None) -> None:
-        """A request that is answered already, though its body turned out to be unreadable, gets no second answer."""
-        if refusal and not (self._in_body and self.cycle.response_complete):
-            self.transport.write(refusal)
-        self.transport.close()
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
