@@ -46,7 +46,7 @@ async def documents(workers: dict[str, Running]) -> AsyncIterator[None]:
     """The document `Me` is trusted, under Relay's identifier."""
     await register(workers["any"], RELAY)
     for each in workers.values():
-        ask_again(each)
+        await ask_again(each)
     yield
     await forget_all(workers["any"])
 
@@ -235,7 +235,7 @@ async def test_workers_learn_of_documents_within_a_second_without_being_told(
 
 async def test_nobody_asks_for_trusted_documents_where_any_is_run(workers: dict[str, Running], ada: Account) -> None:
     worker = workers["any"]
-    ask_again(worker)
+    await ask_again(worker)
     assert await outcome(worker, {"query": OTHER}, ada) == "data"
     from services.documents.trusted import TrustedDocuments
 
