@@ -149,14 +149,15 @@ class _Maker:
                     data = filled(self.world, operation, role, place, some)
                     made = await self._write(operation.name, self.world.accounts[role].actor, data)
                 except Problem as error:
-                    if error.type is FORBIDDEN and target == EDITORS:
-                        break  # what only owners make: then there is none of theirs
-                    fault = f"{operation.name} as {role}: {error}"
+                    # What only owners make, there is none of the editor's.
+                    allowed = error.type is not FORBIDDEN or target != EDITORS
+                    fault = f"{operation.name} as {role}: {error}" if allowed else ""
                 else:
                     await self._keep(resource.name, target, made["id"] if isinstance(made, dict) else made.id)
                     break
             else:
-                self.world.unmade.append(fault)
+                if fault:
+                    self.world.unmade.append(fault)
 
     async def find_rows(self) -> None:
         """Rows that came with accounts, by the account they refer to; accounts themselves are their own."""
