@@ -58,6 +58,13 @@ async def wait(budget: Budget, actor: Actor, price: int) -> int:
     return found.retry_after
 
 
+async def refusal(budget: Budget, actor: Actor, price: int) -> tuple[int | None, Any]:
+    """The seconds that a price has to wait that is refused, and whose budget is told to be short of points."""
+    with pytest.raises(Problem) as refused:
+        await budget.charge(actor, "", price, "rest")
+    return refused.value.retry_after, refused.value.extra["policy"]
+
+
 async def waits(workers: Sequence[Budget], actor: Actor, price: int) -> list[int]:
     return [await wait(each, actor, price) for each in workers]
 
@@ -79,6 +86,43 @@ async def test_price_beyond_what_is_not_leased_waits_for_the_lease_to_end_and_th
     assert await wait(shared[0], ada, QUOTA) == 1
     clock.now += 0.1
     assert await waits(shared, ada, QUOTA) == [0, 60]
+
+
+@pytest.mark.parametrize("spent", [0, 20, 59])
+async def test_wait_that_one_worker_tells_is_over_on_the_one_whose_lease_it_is(
+    shared: list[Budget], clock: Clock, ada: Actor, spent: int
+) -> None:
+    assert not spent or shared[1].charge_lease(ada, spent, "rest") is not None
+    assert await wait(shared[0], ada, QUOTA) == 5
+    clock.now += 5
+    assert await wait(shared[1], ada, QUOTA) == 0
+
+
+async def test_wait_that_counts_on_the_end_of_one_lease_of_two_is_over_on_the_worker_of_the_other(
+    redis: Redis, clock: Clock, ada: Actor
+) -> None:
+    workers = [worker(redis, clock) for _ in range(3)]
+    assert await waits(workers[1:2], ada, 1) == [0]
+    clock.now += 1
+    assert await wait(workers[2], ada, 1) == 0
+    assert workers[2].charge_lease(ada, 60, "rest") is not None
+    # 1,080 are there beside both leases. The first ends in a second: 20 points more in the next, as far as the second
+    # lease lets them, which the price leaves room for.
+    assert await wait(workers[0], ada, 1_100) == 2
+    clock.now += 1.99
+    assert await wait(workers[2], ada, 1_100) == 1
+    clock.now += 0.01
+    assert await wait(workers[2], ada, 1_100) == 0
+
+
+async def test_what_comes_back_of_a_lease_that_is_over_is_in_the_bucket_again(
+    shared: list[Budget], clock: Clock, ada: Actor
+) -> None:
+    assert await wait(shared[0], ada, 1_100) == 0
+    clock.now += 2
+    # 39 were left, 4 of them leased by the first; 40 have come; 60 come back.
+    assert await wait(shared[1], ada, 136) == 1
+    assert await wait(shared[1], ada, 135) == 0
 
 
 async def test_wait_is_counted_down_however_often_one_asks(shared: list[Budget], clock: Clock, ada: Actor) -> None:
@@ -174,7 +218,7 @@ async def test_many_leases_of_a_larger_quota_are_waited_for_as_long_as_they_may_
 
 async def test_book_in_another_form_is_forgotten(redis: Redis, clock: Clock, ada: Actor) -> None:
     assert ada.user_id is not None
-    key = f"budget:usr:{ada.user_id.hex}"
+    key = f"budget2:usr:{ada.user_id.hex}"
     await redis.hset(key, mapping={"points": "100", "at": repr(clock.now), "somebody": f"60@{clock.now}", "x": "?"})
     assert await wait(worker(redis, clock), ada, 100) == 0
     assert set(await redis.hkeys(key)) == {b"points", b"at"}
@@ -193,7 +237,61 @@ async def test_what_a_key_paid_for_nothing_is_in_its_bucket_again(
     assert await wait(one, key, 500) == 19
     clock.now += 19
     assert await wait(one, key, 500) == 0
-    assert await wait(one, key, 120) == 2  # 100 were left of the key's budget, whatever was tried
+    assert await refusal(one, key, 120) == (6, "default")
+    assert one._accounts[key.key_id].remaining == 100  # of the key's budget, whatever was tried
+
+
+async def test_key_and_user_that_are_both_short_of_points_are_told_the_longer_wait(
+    redis: Redis, clock: Clock, ada: Actor
+) -> None:
+    one, other = worker(redis, clock), worker(redis, clock)
+    key = Actor(ada.user_id, key_id=uuid4(), budget=600)
+    assert await wait(one, key, 300) == 0
+    assert await wait(one, ada, 900) == 0
+    # The key has 300 and 10 a second, its user 0 and 20 a second.
+    for asked in (one, other):
+        assert await refusal(asked, key, 320) == (16, "default")
+        assert await refusal(asked, key, 500) == (25, "default")
+        assert await refusal(asked, key, 600) == (30, "key")
+    clock.now += 30
+    assert await wait(other, key, 600) == 0
+
+
+async def test_looking_at_the_other_bucket_takes_nothing_and_is_remembered_for_a_second(
+    redis: Redis, clock: Clock, ada: Actor
+) -> None:
+    one, key = worker(redis, clock), Actor(ada.user_id, key_id=uuid4(), budget=600)
+    assert await wait(one, ada, QUOTA - 100) == 0
+    assert await wait(one, key, 100) == 0
+    before = await redis.info("commandstats")
+    for _ in range(20):
+        assert await refusal(one, key, 500) == (25, "default")
+    asked = await redis.info("commandstats")
+    # The key paid, its user did not, and the key got back what it had paid.
+    assert asked["cmdstat_evalsha"]["calls"] - before["cmdstat_evalsha"]["calls"] == 3
+    clock.now += 25
+    assert await wait(one, key, 500) == 0
+    assert one._accounts[key.key_id].remaining == 100
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_key_that_waits_can_pay_on_any_worker(redis: Redis, clock: Clock, ada: Actor, seed: int) -> None:
+    chance = Random(seed)  # noqa: S311 - no secret
+    workers = [worker(redis, clock) for _ in range(3)]
+    key = Actor(ada.user_id, key_id=uuid4(), budget=600)
+    told = 0
+    for _ in range(60):
+        actor, price = chance.choice([(ada, 1), (ada, 400), (ada, 1_100), (key, 1), (key, 90), (key, 599), (key, 600)])
+        asked = chance.choice(workers)
+        if await wait(asked, actor, price) and chance.random() < 0.7:
+            clock.now += 1  # so that Redis is asked
+            seconds = await wait(asked, actor, price)
+            if seconds:
+                clock.now += seconds
+                told += 1
+                assert await wait(chance.choice(workers), actor, price) == 0, (actor is key, price, seconds)
+        clock.now += chance.choice([0, 0.25, 1.875, 2.125, 10])
+    assert told > 5
 
 
 async def test_price_that_a_key_can_never_pay_is_none_to_wait_for(redis: Redis, clock: Clock, ada: Actor) -> None:
