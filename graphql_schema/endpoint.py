@@ -264,9 +264,10 @@ class GraphQLEndpoint:
         if till is not None:
             priced = self._prices.price(document, operation, asked.variables)
             if till.dry:
-                check_allowed(priced, actor)
+                check_allowed(priced, actor, gateway, whole=asked.whole)
                 self._check_inputs(document, operation, asked, gateway)
-            await till.pay(priced.cost)
+            if priced.cost or till.dry:
+                await till.pay(priced.cost)
         asking.changing = operation.operation is not OperationType.QUERY
         return context
 
