@@ -50,14 +50,15 @@ _INTROSPECTION: Final = ("__schema", "__type")
 class Priced:
     """What a document costs, the operations that it calls, and whatever rows it reads besides theirs.
 
-    `sought` are the identifiers of its `node` and `nodes`: one, or a list. Nothing is to be paid where batches of more
-    entries than there may be are all that it asks for.
+    `sought` are the identifiers of its `node` and `nodes`: one, or a list; `fields` those of the root. Nothing is to
+    be paid where batches of more entries than there may be are all that it asks for.
     """
 
     cost: int
     called: tuple[Operation, ...]
     resources: tuple[Resource[Any], ...]
     sought: tuple[str | Sequence[str], ...] = ()
+    fields: tuple[FieldNode, ...] = ()
 
 
 class Prices:
@@ -83,7 +84,7 @@ class Prices:
         except (NotCompiledError, RecursionError):
             points = DEEP * document_rows(self.schema, document, operation, variables) + walk.weight
         cost = 0 if walk.crowded and not points else max(points, MINIMUM)
-        return Priced(cost, tuple(walk.called), tuple(walk.resources), tuple(walk.sought))
+        return Priced(cost, tuple(walk.called), tuple(walk.resources), tuple(walk.sought), tuple(walk.fields))
 
 
 class _Walk:
@@ -97,6 +98,7 @@ class _Walk:
         self.called: list[Operation] = []
         self.resources: dict[Resource[Any], None] = {}
         self.sought: list[str | Sequence[str]] = []
+        self.fields: list[FieldNode] = []
         self.crowded = False
         self.weight = 0
 
@@ -106,6 +108,7 @@ class _Walk:
         assert root is not None
         fields = self._counted(self.collector.of([operation.selection_set], frozenset({root.name})))
         for nodes in fields.values():
+            self.fields.append(nodes[0])
             self.weight += self._weight(nodes[0])
         return self.weight + sum(self._top(root, nodes) for nodes in fields.values())
 

@@ -62,6 +62,18 @@ async def test_dry_run_of_nodes_is_refused_where_all_of_it_would_be(here: Runnin
     assert [each["path"] for each in run.json()["errors"]] == [["nodes", 1]]
 
 
+async def test_dry_run_judges_inputs_wherever_the_document_has_its_fields(here: Running, ada: Account) -> None:
+    field = 'createItem(input: {title: ""}) { item { id } }'
+    for query in (
+        f"mutation {{ ... on Mutation {{ {field} }} }}",
+        f"mutation {{ ...Rest }} fragment Rest on Mutation {{ {field} }}",
+    ):
+        found = [await graphql(here, ada, query, **headers) for headers in ({}, DRY)]
+        assert [problem(each)["code"] for each in found] == ["validation_failed"] * 2
+    skipped = f"mutation {{ __typename ... on Mutation @skip(if: true) {{ {field} }} }}"
+    assert (await graphql(here, ada, skipped, **DRY)).json()["extensions"]["cost"] == 1
+
+
 @pytest.mark.parametrize("face", ["rest", "graphql"])
 @pytest.mark.parametrize("key", [None, "once"])
 async def test_batch_of_too_many_entries_costs_nothing(here: Running, ada: Account, face: str, key: str | None) -> None:

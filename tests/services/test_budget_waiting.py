@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from math import ceil
 from random import Random
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
 from gateway.settings import Settings
-from services.budget.buckets import SharedBuckets
 from services.budget.budget import Budget
-from services.budget.policies import BudgetConfig
-from services.catalogue import Actor, Problem
-from services.storage.breaker import Breaker
+from services.catalogue import Actor
+from tests.support.buckets import QUOTA, wait, worker
 from tests.support.budgets import Clock
-
-QUOTA = 1_200
-"""20 a second; a lease is 60 at the most, and may be spent for two seconds."""
 
 
 @pytest.fixture
@@ -38,31 +32,6 @@ def clock() -> Clock:
 @pytest.fixture
 def ada() -> Actor:
     return Actor(uuid4())
-
-
-def worker(redis: Redis, clock: Clock, **config: Any) -> Budget:
-    limits = BudgetConfig(**{"per_minute": QUOTA, **config})
-    return Budget(limits, SharedBuckets(redis, Breaker(), clock), None, clock)
-
-
-async def wait(budget: Budget, actor: Actor, price: int) -> int:
-    """The seconds that a refused price has to wait; 0 where it was paid."""
-    try:
-        await budget.charge(actor, "", price, "rest")
-    except Problem as problem:
-        found = problem
-    else:
-        return 0
-    assert (found.type.code, found.extra["cost"]) == ("quota_exceeded", price)
-    assert found.retry_after is not None
-    return found.retry_after
-
-
-async def refusal(budget: Budget, actor: Actor, price: int) -> tuple[int | None, Any]:
-    """The seconds that a price has to wait that is refused, and whose budget is told to be short of points."""
-    with pytest.raises(Problem) as refused:
-        await budget.charge(actor, "", price, "rest")
-    return refused.value.retry_after, refused.value.extra["policy"]
 
 
 async def waits(workers: Sequence[Budget], actor: Actor, price: int) -> list[int]:
@@ -222,85 +191,6 @@ async def test_book_in_another_form_is_forgotten(redis: Redis, clock: Clock, ada
     await redis.hset(key, mapping={"points": "100", "at": repr(clock.now), "somebody": f"60@{clock.now}", "x": "?"})
     assert await wait(worker(redis, clock), ada, 100) == 0
     assert set(await redis.hkeys(key)) == {b"points", b"at"}
-
-
-@pytest.mark.parametrize("lease_seconds", [2.0, 0.0])
-async def test_what_a_key_paid_for_nothing_is_in_its_bucket_again(
-    redis: Redis, clock: Clock, ada: Actor, lease_seconds: float
-) -> None:
-    one = worker(redis, clock, lease_seconds=lease_seconds)
-    key = Actor(ada.user_id, key_id=uuid4(), budget=600)
-    assert await wait(one, ada, QUOTA - 100) == 0
-    for _ in range(20):
-        assert await wait(one, key, 500) == 20
-    clock.now += 1.5  # Redis is asked again
-    assert await wait(one, key, 500) == 19
-    clock.now += 19
-    assert await wait(one, key, 500) == 0
-    assert await refusal(one, key, 120) == (6, "default")
-    assert one._accounts[key.key_id].remaining == 100  # of the key's budget, whatever was tried
-
-
-async def test_key_and_user_that_are_both_short_of_points_are_told_the_longer_wait(
-    redis: Redis, clock: Clock, ada: Actor
-) -> None:
-    one, other = worker(redis, clock), worker(redis, clock)
-    key = Actor(ada.user_id, key_id=uuid4(), budget=600)
-    assert await wait(one, key, 300) == 0
-    assert await wait(one, ada, 900) == 0
-    # The key has 300 and 10 a second, its user 0 and 20 a second.
-    for asked in (one, other):
-        assert await refusal(asked, key, 320) == (16, "default")
-        assert await refusal(asked, key, 500) == (25, "default")
-        assert await refusal(asked, key, 600) == (30, "key")
-    clock.now += 30
-    assert await wait(other, key, 600) == 0
-
-
-async def test_looking_at_the_other_bucket_takes_nothing_and_is_remembered_for_a_second(
-    redis: Redis, clock: Clock, ada: Actor
-) -> None:
-    one, key = worker(redis, clock), Actor(ada.user_id, key_id=uuid4(), budget=600)
-    assert await wait(one, ada, QUOTA - 100) == 0
-    assert await wait(one, key, 100) == 0
-    before = await redis.info("commandstats")
-    for _ in range(20):
-        assert await refusal(one, key, 500) == (25, "default")
-    asked = await redis.info("commandstats")
-    # The key paid, its user did not, and the key got back what it had paid.
-    assert asked["cmdstat_evalsha"]["calls"] - before["cmdstat_evalsha"]["calls"] == 3
-    clock.now += 25
-    assert await wait(one, key, 500) == 0
-    assert one._accounts[key.key_id].remaining == 100
-
-
-@pytest.mark.parametrize("seed", range(12))
-async def test_key_that_waits_can_pay_on_any_worker(redis: Redis, clock: Clock, ada: Actor, seed: int) -> None:
-    chance = Random(seed)  # noqa: S311 - no secret
-    workers = [worker(redis, clock) for _ in range(3)]
-    key = Actor(ada.user_id, key_id=uuid4(), budget=600)
-    told = 0
-    for _ in range(60):
-        actor, price = chance.choice([(ada, 1), (ada, 400), (ada, 1_100), (key, 1), (key, 90), (key, 599), (key, 600)])
-        asked = chance.choice(workers)
-        if await wait(asked, actor, price) and chance.random() < 0.7:
-            clock.now += 1  # so that Redis is asked
-            seconds = await wait(asked, actor, price)
-            if seconds:
-                clock.now += seconds
-                told += 1
-                assert await wait(chance.choice(workers), actor, price) == 0, (actor is key, price, seconds)
-        clock.now += chance.choice([0, 0.25, 1.875, 2.125, 10])
-    assert told > 5
-
-
-async def test_price_that_a_key_can_never_pay_is_none_to_wait_for(redis: Redis, clock: Clock, ada: Actor) -> None:
-    one, key = worker(redis, clock), Actor(ada.user_id, key_id=uuid4(), budget=300)
-    assert await wait(one, ada, QUOTA) == 0
-    assert await wait(one, ada, 100) == 5
-    with pytest.raises(Problem) as refused:
-        await one.charge(key, "", 301, "rest")
-    assert (refused.value.type.code, refused.value.extra["limit"]) == ("too_complex", 300)
 
 
 @pytest.mark.parametrize("seed", range(12))
