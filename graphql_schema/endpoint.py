@@ -47,7 +47,6 @@ from services.catalogue.problems import (
     VALIDATION_FAILED,
 )
 from services.documents.known import KnownDocuments
-from services.execution import Gateway
 
 _BY_HTTP = (
     BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
@@ -264,20 +263,15 @@ class GraphQLEndpoint:
         if till is not None:
             priced = self._prices.price(document, operation, asked.variables)
             if till.dry:
-                check_allowed(priced, actor)
-                self._check_inputs(document, operation, asked, gateway)
-            await till.pay(priced.cost)
+                check_allowed(priced, actor, gateway, whole=asked.whole)
+                problem = input_problem(self._catalogue, priced.fields, asked.variables, self._limits)
+                if problem is not None:
+                    raise problem
+                self._compiled.check_inputs(document, operation, asked.variables, gateway)
+            if priced.cost or till.dry:
+                await till.pay(priced.cost)
         asking.changing = operation.operation is not OperationType.QUERY
         return context
-
-    def _check_inputs(
-        self, document: DocumentNode, operation: OperationDefinitionNode, asked: GraphQLRequest, gateway: Gateway
-    ) -> None:
-        """What the operations would refuse of their inputs, where nothing is to be run."""
-        problem = input_problem(self._catalogue, operation, asked.variables, self._limits)
-        if problem is not None:
-            raise problem
-        self._compiled.check_inputs(document, operation, asked.variables, gateway)
 
     async def _run(self, asked: GraphQLRequest, context: Context) -> Outcome:
         result: Any = await self._schema.execute(
@@ -313,7 +307,8 @@ class GraphQLEndpoint:
         if errors:
             for each in called:
                 await context.gateway.admit(each, context.actor, context.client)
-            judged = input_problem(self._catalogue, operation, asked.variables, self._limits)
+            fields = operation.selection_set.selections
+            judged = input_problem(self._catalogue, fields, asked.variables, self._limits)
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 
 

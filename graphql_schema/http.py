@@ -99,6 +99,8 @@ class GraphQLRequest:
     """Whether the answer shall tell its price."""
     dry: bool = False
     """Whether it shall tell the price only."""
+    whole: bool = False
+    """Whether anything that goes wrong anywhere is the whole answer."""
 
 
 @dataclass(slots=True)

@@ -153,7 +153,7 @@ class PublishedDocuments:
         if errors:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)
-        asked = GraphQLRequest(document.text, variables, None, dry=caller.dry)
+        asked = GraphQLRequest(document.text, variables, None, dry=caller.dry, whole=True)
         answer = await self.answer(_Direct(caller), asked, typed=True)
         content = answer.content
         assert isinstance(content, Mapping)

@@ -21,8 +21,8 @@ from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
 from services.authorization import may_read
 from services.budget.till import Till
-from services.catalogue import Actor, Client, Problem, ResultModel
-from services.catalogue.batches import OPERATIONS
+from services.catalogue import Actor, Client, Operation, Problem, ResultModel
+from services.catalogue.batches import OPERATIONS, check_number
 from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
@@ -67,11 +67,11 @@ class _Prepared:
     problem: Problem | None = None
 
     def cost(self) -> int:
-        """The price of the step."""
+        """The price of the step; what is refused costs nothing."""
         step, write = self.step, self.write
-        if isinstance(step, Constant):
+        if isinstance(step, Constant) or self.problem is not None:
             return 0
-        given = write.data.get(OPERATIONS) if step.operation.entries and isinstance(write.data, Mapping) else None
+        given = _entries(step.operation, write)
         entries = len(given) if isinstance(given, Sequence) else None
         return write_cost(step.operation, write.shown, write.inputs, entries)
 
@@ -146,7 +146,9 @@ async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables
     if prepared is None:
         return None
     if caller.till is not None:
-        await caller.till.pay(sum(each.cost() for each in prepared))
+        points = sum(each.cost() for each in prepared)
+        if points or all(each.problem is None for each in prepared):
+            await caller.till.pay(points)
     observation.note_path("compiled")
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
@@ -199,8 +201,22 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
             found.append(_Prepared(step, problem=problem))
             continue
         write = Write(None, dict(arguments.get("input") or {}), step.shown, tuple(inputs))
-        found.append(_Prepared(step, write, key, b"" if key is None else step.asked.with_values(variables)))
+        asked = b"" if key is None else step.asked.with_values(variables)
+        found.append(_Prepared(step, write, key, asked, _crowd(step.operation, write, gateway)))
     return found
+
+
+def _entries(operation: Operation, write: Write) -> Any:
+    return write.data.get(OPERATIONS) if operation.entries and isinstance(write.data, Mapping) else None
+
+
+def _crowd(operation: Operation, write: Write, gateway: Gateway) -> Problem | None:
+    """What is wrong with a batch of more entries than there may be."""
+    try:
+        check_number(_entries(operation, write), gateway.limits.batch_entries)
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _asked(plan: MutationPlan, given: Sequence[Any], variables: Variables) -> list[AskedField]:

@@ -28,6 +28,7 @@ from graphql_schema.context import Info
 from graphql_schema.documents import CachedDocument
 from graphql_schema.lists import list_parameters, read_arguments, renamed
 from graphql_schema.naming import field_name
+from graphql_schema.nodes import Located, located, located_each
 from graphql_schema.types import Node, Types
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
@@ -178,7 +179,7 @@ class _Builder:
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            return await self._loaded(info, *self._located(info, values["id"], ("id",)))
+            return await self._loaded(info, *located(self.catalogue, info.context.actor, values["id"], ("id",)))
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
         words = "Find anything by its identifier; null if it is not there or not readable."
@@ -187,13 +188,8 @@ class _Builder:
     def _nodes(self) -> StrawberryField:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            if len(values["ids"]) > self.limits.nodes:
-                raise Problem.field("ids", "length", f"At most {self.limits.nodes} can be found at once.")
-            located = [self._located_or_problem(info, each, index) for index, each in enumerate(values["ids"])]
-            problems = [each for each in located if isinstance(each, Problem)]
-            if problems and len(problems) == len(located):
-                raise problems[0]  # there is nothing beside it to be kept
-            return await asyncio.gather(*(self._loaded_or_problem(info, each) for each in located))
+            found = located_each(self.catalogue, info.context.actor, values["ids"], self.limits.nodes)
+            return await asyncio.gather(*(self._loaded_or_problem(info, each) for each in found))
 
         argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
         words = (
@@ -202,23 +198,12 @@ class _Builder:
         )
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
-    def _located(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> tuple[Resource[Any], UUID]:
-        resource, key = self.catalogue.locate(identifier, path)
-        authorization.authorize_read(resource, info.context.actor)
-        return resource, key
-
-    def _located_or_problem(self, info: Info, identifier: str, index: int) -> tuple[Resource[Any], UUID] | Problem:
-        try:
-            return self._located(info, identifier, ("ids", index))
-        except Problem as problem:
-            return problem
-
     async def _loaded(self, info: Info, resource: Resource[Any], key: UUID) -> Any:
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))
 
-    async def _loaded_or_problem(self, info: Info, located: tuple[Resource[Any], UUID] | Problem) -> Any:
+    async def _loaded_or_problem(self, info: Info, found: Located | Problem) -> Any:
         """One of several: graphql-core makes an error of a Problem that takes its place."""
-        return located if isinstance(located, Problem) else await self._loaded(info, *located)
+        return found if isinstance(found, Problem) else await self._loaded(info, *found)
 
 
 def _root(name: str, description: str, fields: list[StrawberryField]) -> type:

@@ -21,6 +21,7 @@ from graphql import (
     GraphQLSchema,
     ObjectFieldNode,
     OperationDefinitionNode,
+    SelectionNode,
     TypeInfo,
     TypeInfoVisitor,
     ValueNode,
@@ -257,11 +258,11 @@ def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) 
 
 
 def input_problem(
-    catalogue: Catalogue, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits
+    catalogue: Catalogue, fields: Iterable[SelectionNode], variables: Mapping[str, Any], limits: Limits
 ) -> Problem | None:
     """What the input models of a mutation's fields have to say about its inputs."""
-    by_field = {field_name(each): each for each in called_operations(catalogue, operation) if not each.is_read}
-    for node in operation.selection_set.selections:
+    by_field = {field_name(each): each for each in catalogue.operations.values() if not each.is_read}
+    for node in fields:
         declared = by_field.get(node.name.value) if isinstance(node, FieldNode) else None
         if declared is None or not isinstance(node, FieldNode):
             continue

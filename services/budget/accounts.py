@@ -33,6 +33,9 @@ class Account:
     payable_at: float = 0.0
     """When it can be paid, if nothing is spent until then; and when no other worker's lease is in the way any more."""
     clear_at: float = 0.0
+    enough: int = 0
+    """The price that Redis last had enough for without being paid, and until when that counts."""
+    enough_until: float = 0.0
     local: LocalBucket | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -53,8 +56,18 @@ class Account:
         self.refused, self.refused_until = price, now + min(taken.wait, _HEARSAY_SECONDS)
         self.payable_at, self.clear_at = now + taken.wait, now + taken.clear
 
-    def wait(self, price: int, now: float) -> float:
-        """The seconds to wait with a price that is not less than the one refused last."""
+    def note_enough(self, price: int, now: float) -> None:
+        """Remember that there was enough, for the same moment."""
+        self.enough, self.enough_until = price, now + _HEARSAY_SECONDS
+
+    def has_enough(self, price: int, now: float) -> bool:
+        """Whether the price could be paid, as far as that is known without asking."""
+        return (now < self.until and price <= self.points) or (now < self.enough_until and price <= self.enough)
+
+    def known_wait(self, price: int, now: float) -> float:
+        """The seconds to wait with what Redis has refused a moment ago; 0 where nothing is known of the price."""
+        if now >= self.refused_until or price < self.refused or self.points >= price:
+            return 0.0
         if price == self.refused:
             return self.payable_at - now
         # A higher one may have leases in its way that were in nobody's before.

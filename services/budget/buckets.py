@@ -12,6 +12,9 @@ from redis.asyncio import Redis
 from services.budget.policies import BudgetPolicy
 from services.storage.breaker import Breaker
 
+_BOOKS: Final = "budget2:"
+"""What the keys of buckets begin with: another one for each form of the book, so that during a deployment workers of
+two versions don't read each other's."""
 WORKERS: Final = "budget-workers"
 """Who has asked Redis lately."""
 LATELY_SECONDS: Final = 60
@@ -24,16 +27,17 @@ SPARE_SHARE: Final = 4
 # At each moment points and leases together are not more than the quota, so what comes back late cannot make more of a
 # bucket that has filled up in the meantime. A lease that has not come back counts for as long as an empty bucket takes
 # to fill. Where a price is beyond what there can be beside the leases, it counts only until its worker can't spend it
-# any more: then nobody has to wait for workers that are not asked again. The clock is Redis' own, so that workers need
+# any more: then nobody has to wait for workers that are not asked again. That of the worker that asks never counts for
+# longer, so that a wait that one worker has told is over on each of them. The clock is Redis' own, so that workers need
 # not agree on the time; a test brings its own.
 #
 # Who is refused learns when there will be enough, if nothing is spent until then, and when no other worker's lease will
-# be in the way of any price.
+# be in the way of any price. Who only looks learns the same, gives back what it has leased, and takes nothing.
 _TAKE: Final = """
 local price, back, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local quota, rate, worker = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local lately, spare, share = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local usable, now = tonumber(ARGV[10]), tonumber(ARGV[11])
+local usable, looks, now = tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
 local window = quota / rate
 if not now then
   local time = redis.call('TIME')
@@ -66,12 +70,11 @@ for i = 1, #kept, 2 do
   end
 end
 
-local pressing = price > quota - others
+local held, pressing = own, price > quota - others - own
 for _, each in ipairs(leases) do
-  if each.name ~= worker then
-    clear = math.max(clear, math.min(each.till, each.over))
-    if pressing then each.over = math.min(each.till, each.over) end
-  end
+  local ended = math.min(each.till, each.over)
+  if each.name ~= worker then clear = math.max(clear, ended) end
+  if pressing or each.name == worker then each.over = ended end
 end
 table.sort(leases, function(one, other) return one.over < other.over end)
 
@@ -92,7 +95,7 @@ for _, each in ipairs(leases) do
     live[#live + 1] = each
   end
 end
-points = math.min(quota - others, filled(now, own + others) + math.min(back, own))
+points = math.min(quota - others, filled(now, own + others) + math.min(back, held))
 points = tonumber(string.format('%.6f', math.max(0, points)))
 
 local taken, leased, left, wait = 0, 0, points, 0
@@ -100,16 +103,18 @@ local clock = string.format('%.6f', now)
 -- Points are kept to six digits: of what has been rounded, the last one may be missing.
 if points + 0.000001 >= price then
   taken = 1
-  left = math.max(0, points - price)
-  leased = math.max(0, math.floor(math.min(most, left / (spare * workers))))
-  left = left - leased
+  if not looks then
+    left = math.max(0, points - price)
+    leased = math.max(0, math.floor(math.min(most, left / (spare * workers))))
+    left = left - leased
+  end
 else
   for _, each in ipairs(live) do
     if price <= quota - others then break end
     points = filled(each.over, others)
     others = others - each.points
   end
-  wait = at - now + math.max(0, price - points) / rate
+  wait = math.max(0.000001, at - now + math.max(0, price - points) / rate)
 end
 redis.call('HSET', KEYS[1], 'points', string.format('%.6f', left), 'at', clock)
 if leased > 0 then
@@ -170,19 +175,27 @@ class SharedBuckets:
 
         Raises RedisSilentError.
         """
+        return await self._ask(key, policy, price, back, policy.quota // LEASE_SHARE if lease else 0)
+
+    async def look(self, key: str, policy: BudgetPolicy, price: int, back: int) -> Taken:
+        """Whether the price could be paid, and when; nothing is taken. `back`, and what is raised, as of `take`."""
+        return await self._ask(key, policy, price, back, 0, looks=True)
+
+    async def _ask(
+        self, key: str, policy: BudgetPolicy, price: int, back: int, most: int, *, looks: bool = False
+    ) -> Taken:
         now = "" if self.clock is None else repr(self.clock())
-        most = policy.quota // LEASE_SHARE if lease else 0
         bounds = (LATELY_SECONDS, SPARE_SHARE, LEASE_SHARE, self.usable(policy))
         question = self._script(
-            keys=[f"budget:{key}", WORKERS],
-            args=[price, back, most, policy.quota, policy.rate, self._worker, *bounds, now],
+            keys=[f"{_BOOKS}{key}", WORKERS],
+            args=[price, back, most, policy.quota, policy.rate, self._worker, *bounds, int(looks), now],
         )
         paid, leased, left, workers, wait, clear = await self.breaker.ask(question)
         return Taken(bool(paid), int(leased), float(left), max(1, int(workers)), float(wait), float(clear))
 
     async def put_back(self, key: str, points: int) -> None:
         """Put back points that were paid just now, for nothing. Raises RedisSilentError."""
-        await self.breaker.ask(self._put_back(keys=[f"budget:{key}"], args=[points]))
+        await self.breaker.ask(self._put_back(keys=[f"{_BOOKS}{key}"], args=[points]))
 
 
 @dataclass(slots=True)
@@ -199,10 +212,13 @@ class LocalBucket:
 
         What costs more than the whole share is paid by a full one, and owed for the rest.
         """
+        wait = self.wait(price, now)
+        if not wait:
+            self.points -= price
+        return wait
+
+    def wait(self, price: int, now: float) -> float:
+        """The same, without paying."""
         self.points = min(self.quota, self.points + max(0.0, now - self.at) * self.rate)
         self.at = now
-        wanted = min(float(price), self.quota)
-        if self.points < wanted:
-            return (wanted - self.points) / self.rate
-        self.points -= price
-        return 0.0
+        return max(0.0, min(float(price), self.quota) - self.points) / self.rate

@@ -21,7 +21,7 @@ import structlog
 from services import observation
 from services.auth.throttle import network_of
 from services.budget.accounts import Account, Charge
-from services.budget.buckets import LocalBucket, SharedBuckets
+from services.budget.buckets import LocalBucket, SharedBuckets, Taken
 from services.budget.policies import BudgetConfig, budget_policy
 from services.catalogue.actors import Actor
 from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
@@ -94,17 +94,11 @@ class Budget:
             return None
         charge = Charge(price, accounts)
         observation.note_charge(charge)
-        paid: list[Account] = []
         try:
             _check_payable(accounts, price)
-            self._refuse_known(accounts[1:], price)
-            for account in accounts:
-                await self._pay(account, price, face)
-                paid.append(account)
+            await self._pay_all(accounts, price, face)
         except Problem as problem:
             charge.points, charge.wait = 0, problem.retry_after or 0
-            for each in paid:
-                await self._give_back(each, price)
             if self.meter is not None:
                 self.meter.refused(face)
             raise
@@ -136,29 +130,61 @@ class Budget:
                 self._accounts.popitem(last=False)
         return found
 
-    async def _pay(self, account: Account, price: int, face: str) -> None:
-        """Pay from a lease, or by asking for another. Raises as `charge`."""
+    async def _pay_all(self, accounts: Sequence[Account], price: int, face: str) -> None:
+        """Pay from each bucket, or from none. Raises `quota_exceeded` for the one that has to be waited for longest."""
+        waits = [each.known_wait(price, self.clock()) for each in accounts]
+        paid: list[Account] = []
+        if not any(waits):
+            for place, each in enumerate(accounts):
+                waits[place] = await self._pay(each, price, face)
+                if waits[place]:
+                    break
+                paid.append(each)
+            else:
+                return
+        for each in paid:
+            await self._give_back(each, price)
+            each.note_enough(price, self.clock())
+        for place, each in enumerate(accounts):
+            if not waits[place]:
+                waits[place] = await self._look(each, price)
+        place = waits.index(max(waits))
+        raise _exceeded(accounts[place], price, waits[place])
+
+    async def _pay(self, account: Account, price: int, face: str) -> float:
+        """Pay from a lease, or by asking for another: 0, or the seconds to wait where there is not enough."""
         if account.points >= price and self.clock() < account.until:
             account.points -= price
-            return
+            return 0.0
         if account.local is not None and account.lock.locked():
             # Somebody waits for Redis, which was silent: others need not.
-            self._pay_locally(account, price, face)
-            return
+            return self._pay_locally(account, price, face)
         async with account.lock:
             now = self.clock()
             if account.points >= price and now < account.until:
                 account.points -= price
-            else:
-                self._refuse_known((account,), price)
-                await self._take(account, price, now, face)
+                return 0.0
+            return account.known_wait(price, now) or await self._take(account, price, now, face)
 
-    def _refuse_known(self, accounts: Sequence[Account], price: int) -> None:
-        """Refuse what Redis has refused a moment ago. Raises `quota_exceeded`."""
-        now = self.clock()
-        for each in accounts:
-            if now < each.refused_until and price >= each.refused and each.points < price:
-                raise _exceeded(each, price, each.wait(price, now))
+    async def _look(self, account: Account, price: int) -> float:
+        """The seconds to wait as of `_pay`, for what is not to be paid, since another bucket is short of points."""
+        async with account.lock:
+            now = self.clock()
+            known = account.known_wait(price, now)
+            if known or account.has_enough(price, now):
+                return known
+            back, account.points, account.leased = account.points, 0, 0
+            try:
+                taken = await self.buckets.look(account.key, account.policy, price, back)
+            except RedisSilentError:
+                self._note_local(True)
+                return self._local_bucket(account, now).wait(price, now)
+            self._note_taken(account, taken, now)
+            if taken.paid:
+                account.note_enough(price, now)
+                return 0.0
+            account.note_refusal(price, taken, now)
+            return taken.wait
 
     async def _give_back(self, account: Account, points: int) -> None:
         surplus = account.give_back(points)
@@ -168,7 +194,7 @@ class Budget:
             except RedisSilentError:
                 self._note_local(True)
 
-    async def _take(self, account: Account, price: int, now: float, face: str) -> None:
+    async def _take(self, account: Account, price: int, now: float, face: str) -> float:
         back, account.points, account.leased = account.points, 0, 0
         try:
             lease = self.config.lease_seconds > 0
@@ -176,31 +202,34 @@ class Budget:
         except RedisSilentError:
             # What was offered back may have arrived, so it is not spent here.
             self._note_local(True)
-            self._pay_locally(account, price, face)
-            return
+            return self._pay_locally(account, price, face)
+        self._note_taken(account, taken, now)
+        if not taken.paid:
+            account.note_refusal(price, taken, now)
+            return taken.wait
+        account.points = account.leased = taken.leased
+        account.until = now + self.buckets.usable(account.policy)
+        return 0.0
+
+    def _note_taken(self, account: Account, taken: Taken, now: float) -> None:
         self._note_local(False)
         if account.known_by in self._accounts:
             # Those whose bucket was asked last are forgotten last.
             self._accounts.move_to_end(account.known_by)
         self._workers, account.local = taken.workers, None
-        account.left, account.left_at = taken.left, now
-        if taken.paid:
-            account.points = account.leased = taken.leased
-            account.until = now + self.buckets.usable(account.policy)
-            return
-        account.note_refusal(price, taken, now)
-        raise _exceeded(account, price, taken.wait)
+        account.left, account.left_at, account.enough_until = taken.left, now, 0.0
 
-    def _pay_locally(self, account: Account, price: int, face: str) -> None:
-        now, policy = self.clock(), account.policy
+    def _pay_locally(self, account: Account, price: int, face: str) -> float:
         if self.meter is not None:
             self.meter.local(face)
+        now = self.clock()
+        return self._local_bucket(account, now).take(price, now)
+
+    def _local_bucket(self, account: Account, now: float) -> LocalBucket:
         if account.local is None:
-            workers, left = self._workers, account.left_in_bucket(now)
+            policy, workers, left = account.policy, self._workers, account.left_in_bucket(now)
             account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
-        wait = account.local.take(price, now)
-        if wait:
-            raise _exceeded(account, price, wait)
+        return account.local
 
     def _note_local(self, local: bool) -> None:
         if local is not self._local:

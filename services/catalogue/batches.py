@@ -144,8 +144,7 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
         raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
     except ValidationError as error:
         raise problem_of(error) from None
-    if len(outer.operations) > most:
-        raise Problem.field(OPERATIONS, "length", f"This should have at most {most} entries.")
+    check_number(outer.operations, most)
     assert operation.input is not None
     model = operation.input.model_fields[OPERATIONS].annotation.__args__[0]  # type: ignore[union-attr]
     entries: list[Entry | Problem] = []
@@ -155,12 +154,22 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
         entries.append(entry)
         if not isinstance(entry, Problem):
             continue
-        faults += located(entry, OPERATIONS, index).errors
-        if outer.atomic and not entry.errors:  # what is wrong with the others will do
-            raise Problem(VALIDATION_FAILED, errors=faults) if faults else entry
+        is_listed = bool(entry.errors)
+        if not is_listed:
+            entry = entries[-1] = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
+        if is_listed or not faults:
+            faults += located(entry, OPERATIONS, index).errors
+        if outer.atomic and not is_listed:  # what is wrong with the others will do
+            raise Problem(VALIDATION_FAILED, errors=faults)
     if outer.atomic and faults:
         raise Problem(VALIDATION_FAILED, errors=faults)
     return Batch(outer.atomic, entries)
+
+
+def check_number(entries: Any, most: int) -> None:
+    """Raises `validation_failed` for more entries than so many."""
+    if isinstance(entries, Sequence) and len(entries) > most:
+        raise Problem.field(OPERATIONS, "length", f"This should have at most {most} entries.")
 
 
 def _entry(batch: Operation, model: type[InputModel], given: Any, most: int) -> Entry | Problem:

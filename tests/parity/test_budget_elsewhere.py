@@ -16,6 +16,7 @@ from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, client_from
 from tests.support.budgets import PER_MINUTE, Clock, anywhere, ask, budgeted, left, problem
 from tests.support.documents import document, forget_all, hash_of, persisted_query, register
+from tests.support.factories import unknown_id
 from tests.support.sockets import connected, socket_to, subscribe
 from tests.support.state import unchanged
 
@@ -83,6 +84,26 @@ async def test_dry_run_of_a_published_document_is_refused_as_the_request_would_b
         found = [await board(here, account, params, **headers) for headers in ({}, DRY)]
         assert [problem(each)["code"] for each in found] == [code, code]
         assert found[1].status_code == found[0].status_code
+
+
+async def test_dry_run_of_published_nodes_is_refused_for_any_of_them(settings: Settings, clock: Clock) -> None:
+    text = "query Nodes($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    async with budgeted(settings, clock) as found:
+        await register(found, document(text, "Nodes"), publish=("Nodes",))
+        weak = await sign_up(found.client, scope="items:read")
+        item = unknown_id("itm")
+
+        async def ask_for(other: str, headers: dict[str, str]) -> Any:
+            given, params = {**weak.headers, **headers}, {"ids": [item, other]}
+            return (await found.client.get("/api/v1/documents/Nodes", params=params, headers=given)).json()
+
+        for headers in ({}, DRY):
+            malformed, foreign = await ask_for("x", headers), await ask_for(weak.id, headers)
+            assert (malformed["status"], [each["field"] for each in malformed["errors"]]) == (422, ["ids[1]"])
+            assert (foreign["status"], foreign["code"]) == (403, "insufficient_scope")
+        assert (await ask_for(item, DRY))["cost"] == 3
+        assert await ask_for(item, {}) == {"nodes": [None, None]}
+        await forget_all(found)
 
 
 async def test_dry_run_of_a_published_document_works_without_budgets(settings: Settings, clock: Clock) -> None:

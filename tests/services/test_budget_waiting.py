@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from math import ceil
 from random import Random
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
 from gateway.settings import Settings
-from services.budget.buckets import SharedBuckets
 from services.budget.budget import Budget
-from services.budget.policies import BudgetConfig
-from services.catalogue import Actor, Problem
-from services.storage.breaker import Breaker
+from services.catalogue import Actor
+from tests.support.buckets import QUOTA, wait, worker
 from tests.support.budgets import Clock
-
-QUOTA = 1_200
-"""20 a second; a lease is 60 at the most, and may be spent for two seconds."""
 
 
 @pytest.fixture
@@ -38,24 +32,6 @@ def clock() -> Clock:
 @pytest.fixture
 def ada() -> Actor:
     return Actor(uuid4())
-
-
-def worker(redis: Redis, clock: Clock, **config: Any) -> Budget:
-    limits = BudgetConfig(**{"per_minute": QUOTA, **config})
-    return Budget(limits, SharedBuckets(redis, Breaker(), clock), None, clock)
-
-
-async def wait(budget: Budget, actor: Actor, price: int) -> int:
-    """The seconds that a refused price has to wait; 0 where it was paid."""
-    try:
-        await budget.charge(actor, "", price, "rest")
-    except Problem as problem:
-        found = problem
-    else:
-        return 0
-    assert (found.type.code, found.extra["cost"]) == ("quota_exceeded", price)
-    assert found.retry_after is not None
-    return found.retry_after
 
 
 async def waits(workers: Sequence[Budget], actor: Actor, price: int) -> list[int]:
@@ -79,6 +55,43 @@ async def test_price_beyond_what_is_not_leased_waits_for_the_lease_to_end_and_th
     assert await wait(shared[0], ada, QUOTA) == 1
     clock.now += 0.1
     assert await waits(shared, ada, QUOTA) == [0, 60]
+
+
+@pytest.mark.parametrize("spent", [0, 20, 59])
+async def test_wait_that_one_worker_tells_is_over_on_the_one_whose_lease_it_is(
+    shared: list[Budget], clock: Clock, ada: Actor, spent: int
+) -> None:
+    assert not spent or shared[1].charge_lease(ada, spent, "rest") is not None
+    assert await wait(shared[0], ada, QUOTA) == 5
+    clock.now += 5
+    assert await wait(shared[1], ada, QUOTA) == 0
+
+
+async def test_wait_that_counts_on_the_end_of_one_lease_of_two_is_over_on_the_worker_of_the_other(
+    redis: Redis, clock: Clock, ada: Actor
+) -> None:
+    workers = [worker(redis, clock) for _ in range(3)]
+    assert await waits(workers[1:2], ada, 1) == [0]
+    clock.now += 1
+    assert await wait(workers[2], ada, 1) == 0
+    assert workers[2].charge_lease(ada, 60, "rest") is not None
+    # 1,080 are there beside both leases. The first ends in a second: 20 points more in the next, as far as the second
+    # lease lets them, which the price leaves room for.
+    assert await wait(workers[0], ada, 1_100) == 2
+    clock.now += 1.99
+    assert await wait(workers[2], ada, 1_100) == 1
+    clock.now += 0.01
+    assert await wait(workers[2], ada, 1_100) == 0
+
+
+async def test_what_comes_back_of_a_lease_that_is_over_is_in_the_bucket_again(
+    shared: list[Budget], clock: Clock, ada: Actor
+) -> None:
+    assert await wait(shared[0], ada, 1_100) == 0
+    clock.now += 2
+    # 39 were left, 4 of them leased by the first; 40 have come; 60 come back.
+    assert await wait(shared[1], ada, 136) == 1
+    assert await wait(shared[1], ada, 135) == 0
 
 
 async def test_wait_is_counted_down_however_often_one_asks(shared: list[Budget], clock: Clock, ada: Actor) -> None:
@@ -174,35 +187,10 @@ async def test_many_leases_of_a_larger_quota_are_waited_for_as_long_as_they_may_
 
 async def test_book_in_another_form_is_forgotten(redis: Redis, clock: Clock, ada: Actor) -> None:
     assert ada.user_id is not None
-    key = f"budget:usr:{ada.user_id.hex}"
+    key = f"budget2:usr:{ada.user_id.hex}"
     await redis.hset(key, mapping={"points": "100", "at": repr(clock.now), "somebody": f"60@{clock.now}", "x": "?"})
     assert await wait(worker(redis, clock), ada, 100) == 0
     assert set(await redis.hkeys(key)) == {b"points", b"at"}
-
-
-@pytest.mark.parametrize("lease_seconds", [2.0, 0.0])
-async def test_what_a_key_paid_for_nothing_is_in_its_bucket_again(
-    redis: Redis, clock: Clock, ada: Actor, lease_seconds: float
-) -> None:
-    one = worker(redis, clock, lease_seconds=lease_seconds)
-    key = Actor(ada.user_id, key_id=uuid4(), budget=600)
-    assert await wait(one, ada, QUOTA - 100) == 0
-    for _ in range(20):
-        assert await wait(one, key, 500) == 20
-    clock.now += 1.5  # Redis is asked again
-    assert await wait(one, key, 500) == 19
-    clock.now += 19
-    assert await wait(one, key, 500) == 0
-    assert await wait(one, key, 120) == 2  # 100 were left of the key's budget, whatever was tried
-
-
-async def test_price_that_a_key_can_never_pay_is_none_to_wait_for(redis: Redis, clock: Clock, ada: Actor) -> None:
-    one, key = worker(redis, clock), Actor(ada.user_id, key_id=uuid4(), budget=300)
-    assert await wait(one, ada, QUOTA) == 0
-    assert await wait(one, ada, 100) == 5
-    with pytest.raises(Problem) as refused:
-        await one.charge(key, "", 301, "rest")
-    assert (refused.value.type.code, refused.value.extra["limit"]) == ("too_complex", 300)
 
 
 @pytest.mark.parametrize("seed", range(12))
