@@ -64,7 +64,7 @@ lock: ## Choose versions anew: requirements.txt (to run) and requirements-dev.tx
 
 clean: ## Remove the environment, fetched assets and caches; data stays
 	rm -rf .venv .tools build dist htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache $(PORTAL)/node_modules $(CONFORMANCE)/node_modules
+		.ruff_cache .schemathesis $(PORTAL)/node_modules $(CONFORMANCE)/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(INSTALLED)

@@ -24,12 +24,15 @@ from gateway.faults import register_fault_handlers, write_problem
 from gateway.frame import OperationFrame
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
+from gateway.mail import keeps_mails, mail_folder, warn_of_mail
 from gateway.memory import calm_collector
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.middleware import behind, middleware_stack
 from gateway.migrate import check_migrated, newest, upgrade
 from gateway.options import options_routes
 from gateway.portal import graphiql_page, portal_routes
+from gateway.portal.account import account_routes
+from gateway.portal.mail import mail_routes
 from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
@@ -87,6 +90,9 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
     app.router.routes.extend(_options(app, rest, settings.API_V1_STR))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
+    app.router.routes.extend(account_routes(settings.PROJECT_NAME, settings.API_V1_STR, catalogue))
+    if keeps_mails(settings):
+        app.router.routes.extend(mail_routes(settings.PROJECT_NAME, mail_folder(settings)))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
         app.router.routes.extend(metrics_routes(deprecated_members(catalogue), budgets=settings.has_budgets))
@@ -175,6 +181,7 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
             if ready is not settings:
                 await asyncio.to_thread(upgrade, ready)
             app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
+            warn_of_mail(ready)
             if ready.runs_jobs:
                 await stack.enter_async_context(working(app.state.gateway, ready))
             # Last, so that all that start-up has made is out of its sight.

@@ -147,7 +147,7 @@ class _Answer:
         await self._send(message)
 
     def _as_presented(self, header: RawHeader) -> RawHeader:
-        """An entity-tag of a 304 is the one that the 200 would have had."""
+        """An entity-tag of a 304 is the one that was presented."""
         name, value = header
         return (name, self._tags.get(value, value)) if name == b"etag" else header
 

@@ -66,7 +66,7 @@ class RequestFrame:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = _complete(message.get("headers", ()), seen.request_id)
+                headers = complete_headers(message.get("headers", ()), seen.request_id)
                 if seen.charged is not None:
                     headers += seen.charged.fields()
                 if self.server_timing:
@@ -77,7 +77,7 @@ class RequestFrame:
                 sent += len(message.get("body", b""))
             return send(message)
 
-        with observation.observe(_request_id(scope["headers"])) as seen:
+        with observation.observe(request_id_of(scope["headers"])) as seen:
             try:
                 await self.app(scope, receive, framed)
             finally:
@@ -90,7 +90,7 @@ class RequestFrame:
 
     async def _without_headers(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            with observation.observe(_request_id(scope["headers"])):
+            with observation.observe(request_id_of(scope["headers"])):
                 await self.app(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -125,7 +125,7 @@ class OperationFrame:
         write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
 
 
-def _request_id(headers: Iterable[RawHeader]) -> str:
+def request_id_of(headers: Iterable[RawHeader]) -> str:
     for name, value in headers:
         if name == _REQUEST_ID:
             given = value.decode("latin-1")
@@ -136,7 +136,7 @@ def _request_id(headers: Iterable[RawHeader]) -> str:
     return uuid_utils.uuid4().hex
 
 
-def _complete(given: Iterable[RawHeader], request_id: str) -> list[RawHeader]:
+def complete_headers(given: Iterable[RawHeader], request_id: str) -> list[RawHeader]:
     headers = [*given]
     names = _OURS.intersection([name for name, _ in headers])
     if names:

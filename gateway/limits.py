@@ -19,6 +19,7 @@ class LimitSettings(BaseSettings):
 
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     MAX_BODY_VALUES: PositiveInt = DEFAULTS.body_values
+    MAX_BATCH_ENTRIES: int = Field(default=DEFAULTS.batch_entries, ge=1, le=DEFAULTS.batch_entries)
     MAX_HEADER_BYTES: PositiveInt = 65_536
     REQUEST_TIMEOUT_SECONDS: PositiveFloat = 25
     MAX_CONCURRENT_REQUESTS: PositiveInt = 100
@@ -59,7 +60,8 @@ class LimitSettings(BaseSettings):
         return Limits(
             page_size=self.MAX_PAGE_SIZE, rows=self.MAX_ROWS, skip=self.MAX_SKIP,
             filter_conditions=self.MAX_FILTER_CONDITIONS, filter_depth=self.MAX_FILTER_DEPTH,
-            filter_values=self.MAX_FILTER_VALUES, body_values=self.MAX_BODY_VALUES,
+            filter_values=self.MAX_FILTER_VALUES, batch_entries=self.MAX_BATCH_ENTRIES,
+            body_values=self.MAX_BODY_VALUES,
             query_string_bytes=self.MAX_QUERY_STRING_BYTES, parameters=self.MAX_PARAMETERS,
             includes=self.MAX_INCLUDES, include_depth=self.MAX_INCLUDE_DEPTH,
             document_characters=self.GRAPHQL_MAX_DOCUMENT_CHARACTERS, tokens=self.GRAPHQL_MAX_TOKENS,

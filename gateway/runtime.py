@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from gateway.mail import mail_config
 from gateway.metrics import BUDGET_METER
 from gateway.settings import Settings
 from services.audit.recording import Audit
@@ -40,6 +41,7 @@ from services.idempotency.once import KeptAnswers
 from services.jobs.payloads import Payloads
 from services.jobs.upkeep import Upkeep
 from services.keys.states import ApiKeys
+from services.mail.mailer import Mailer
 from services.storage.breaker import Breaker
 from services.storage.database import Database
 from services.storage.pool import MAX_PREPARED, ReadPool
@@ -66,7 +68,7 @@ async def open_gateway(
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
-    tokens = Tokens(config)
+    tokens, mail = Tokens(config), mail_config(settings, catalogue)
     breaker = Breaker()
     memory = TokenMemory(config.remembered_tokens)
     revocations = Revocations(redis, memory)
@@ -80,8 +82,8 @@ async def open_gateway(
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
+        mail, Mailer(mail), payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
         files_config(settings), file_links(settings), FileStore(settings.files_url, settings.FILES_STORE),
-        payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
@@ -108,6 +110,7 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
         refresh_lifetime=timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
         attempts_per_account=settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
         attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
+        mails_per_sender=settings.MAILS_PER_SENDER, mails_per_address=settings.MAILS_PER_ADDRESS,
         hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
         remembered_tokens=settings.REMEMBERED_TOKENS,
     )  # fmt: skip

@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings
+from gateway.mail import MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from services.documents.config import Accepted
 
@@ -49,6 +50,9 @@ DEFAULT_MODULES = (
     "services.documents",
     "services.idempotency",
     "services.jobs",
+    "services.mail",
+    "services.accounts",
+    "services.invitations",
     "services.files",
     "services.items",
     "services.labels",
@@ -78,7 +82,7 @@ def _split_list(value: object) -> object:
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 
 
-class Settings(LimitSettings):
+class Settings(MailSettings, LimitSettings):
     """Every setting of the gateway; the only reader of the environment and of `.env`."""
 
     model_config = SettingsConfigDict(
@@ -220,6 +224,7 @@ class Settings(LimitSettings):
         }
         costs = {"PASSWORD_HASH_TIME_COST": ARGON2_TIME_COST, "PASSWORD_HASH_MEMORY_KIB": ARGON2_MEMORY_KIB}
         return [
+            *self.mail_faults(),
             *(
                 f"{name} must be set in production: {why}"
                 for name, why in missing.items()

@@ -35,6 +35,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[ON_SHUTDOWN] = self._on_shutdown
 
+    async def send(self, message: Any) -> None:
+        """An ASGI message. A handshake that is refused by an answer of HTTP is complete: uvicorn forgets to note it,
+        and would log an error."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
     def shutdown(self) -> None:
         """Uvicorn stops. Where the application does not say what to do, its way."""
         if self.close_sent or not self._on_shutdown:

@@ -14,7 +14,7 @@ from graphql_schema.errors import problem_members
 from graphql_schema.types import Types
 from services.authorization import authorize_read
 from services.catalogue import Operation, Problem, Resource
-from services.catalogue.batches import OPERATIONS, EntryOutcome
+from services.catalogue.batches import OPERATIONS, EntryOutcome, about_entries
 from services.catalogue.models import description_of
 from services.catalogue.naming import pascal
 
@@ -49,8 +49,8 @@ class ProblemType:
     errors: list[FieldErrorType] = strawberry.field(description="The fields at fault.")
 
 
-def batch_members(operation: Operation, input_of: Callable[[Operation], Any]) -> list[Argument]:
-    """The members of a batch's input; `input_of` gives the input type of a mutation."""
+def batch_members(operation: Operation, input_of: Callable[[Operation], Any], most: int) -> list[Argument]:
+    """The members of a batch's input, of at most so many entries; `input_of` gives the input type of a mutation."""
     assert operation.input is not None
     assert operation.resource is not None
     model: Any = operation.input.model_fields[OPERATIONS].annotation
@@ -62,7 +62,7 @@ def batch_members(operation: Operation, input_of: Callable[[Operation], Any]) ->
     kind = input_type(f"{pascal(operation.name)}Operation", " ".join(entry.__doc__.split()), verbs)
     return [
         Argument("atomic", bool, description_of(operation.input, "atomic")),
-        Argument(OPERATIONS, list_of(kind), description_of(operation.input, OPERATIONS), required=True),
+        Argument(OPERATIONS, list_of(kind), about_entries(most), required=True),
     ]
 
 

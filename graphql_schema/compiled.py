@@ -12,6 +12,7 @@ sends the whole document down the general path, which knows how to say so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -172,10 +173,11 @@ class CompiledOperations:
             variables = _coerced([self._variable(each) for each in operation.variable_definitions or ()], given)
             conditions = {name: variables.get(name) is True for name in condition_names(document, operation)}
             plan, _ = self._planner.plan(document, operation, conditions)
-            for slot in slots_of(plan):
-                bound(slot, variables, gateway)
         except (NotCompiledError, UnfitError, RecursionError):
             return
+        for slot in slots_of(plan):
+            with suppress(UnfitError):
+                bound(slot, variables, gateway)
 
     def _variant(self, operation: CompiledOperation, variables: Variables, gateway: Gateway) -> _Variant | None:
         values = _conditions(operation, variables) if operation.conditions else ()

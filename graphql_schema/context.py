@@ -9,6 +9,7 @@ from typing import Any
 from graphql import DocumentNode
 from strawberry.types import Info as StrawberryInfo
 
+from graphql_schema.idempotency import RequestKey
 from graphql_schema.loaders import Loaders
 from services.catalogue import Actor, Client
 from services.execution import Gateway
@@ -26,7 +27,7 @@ class Context:
     client: Client
     document: DocumentNode
     authenticate: Callable[[], Awaitable[Actor]]
-    idempotency_key: str | None = None
+    idempotency_key: RequestKey | None = None
     """The header's."""
     loaders: Loaders = field(init=False)
     _mutations: int = 0

@@ -6,7 +6,7 @@ together: a document has one price, whichever way it goes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     IntValueNode,
-    ListValueNode,
     NullValueNode,
     OperationDefinitionNode,
     VariableNode,
@@ -49,11 +48,17 @@ _INTROSPECTION: Final = ("__schema", "__type")
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What a document costs, the operations that it calls, and whatever rows it reads besides theirs."""
+    """What a document costs, the operations that it calls, and whatever rows it reads besides theirs.
+
+    `sought` are the identifiers of its `node` and `nodes`: one, or a list; `fields` those of the root. Nothing is to
+    be paid where batches of more entries than there may be are all that it asks for.
+    """
 
     cost: int
     called: tuple[Operation, ...]
     resources: tuple[Resource[Any], ...]
+    sought: tuple[str | Sequence[str], ...] = ()
+    fields: tuple[FieldNode, ...] = ()
 
 
 class Prices:
@@ -78,7 +83,8 @@ class Prices:
             points = walk.root(operation)
         except (NotCompiledError, RecursionError):
             points = DEEP * document_rows(self.schema, document, operation, variables) + walk.weight
-        return Priced(max(points, MINIMUM), tuple(walk.called), tuple(walk.resources))
+        cost = 0 if walk.crowded and not points else max(points, MINIMUM)
+        return Priced(cost, tuple(walk.called), tuple(walk.resources), tuple(walk.sought), tuple(walk.fields))
 
 
 class _Walk:
@@ -91,6 +97,9 @@ class _Walk:
         self.collector = Collector(document, conditions)
         self.called: list[Operation] = []
         self.resources: dict[Resource[Any], None] = {}
+        self.sought: list[str | Sequence[str]] = []
+        self.fields: list[FieldNode] = []
+        self.crowded = False
         self.weight = 0
 
     def root(self, operation: OperationDefinitionNode) -> int:
@@ -99,6 +108,7 @@ class _Walk:
         assert root is not None
         fields = self._counted(self.collector.of([operation.selection_set], frozenset({root.name})))
         for nodes in fields.values():
+            self.fields.append(nodes[0])
             self.weight += self._weight(nodes[0])
         return self.weight + sum(self._top(root, nodes) for nodes in fields.values())
 
@@ -107,7 +117,10 @@ class _Walk:
         operation = self.prices.operations.get(name)
         if operation is not None:
             self.called.append(operation)
-            return batch_weight(operation, self._entries(node)) if operation.entries else operation.cost
+            if not operation.entries:
+                return operation.cost
+            entries = self._entries(node)
+            return 0 if entries is None else batch_weight(operation, entries)
         if name in _INTROSPECTION:
             return INTROSPECTION_WEIGHT
         return 0 if name == "__typename" else NODE_WEIGHT
@@ -129,7 +142,7 @@ class _Walk:
         for inner in self._below(nodes, kind).values():
             target = self._target(kind, inner[0])
             if target is not None and operation is not None and operation.entries and inner[0].name.value == "results":
-                points += self._entries(nodes[0]) * (1 + self._outcome(inner, target))
+                points += (self._entries(nodes[0]) or 0) * (1 + self._outcome(inner, target))
             elif target is not None:
                 points += self._row(inner, target, 0)
         return points
@@ -143,20 +156,31 @@ class _Walk:
                 points += self._row(inner, target, 1)
         return points
 
-    def _entries(self, node: FieldNode) -> int:
-        """How many entries a batch has."""
-        given = next((each.value for each in node.arguments or () if each.name.value == "input"), None)
-        defaults = {name: value_from_ast_untyped(each) for name, each in self.defaults.items() if each is not None}
-        values = {**defaults, **self.variables}
-        value = value_from_ast_untyped(given, values) if given is not None else None
+    def _entries(self, node: FieldNode) -> int | None:
+        """How many entries a batch has; None for more than there may be, which are refused and cost nothing."""
+        value = self._untyped(node, "input")
         listed = value.get(OPERATIONS) if isinstance(value, Mapping) else None
-        return len(listed) if isinstance(listed, list) else 1
+        number = len(listed) if isinstance(listed, list) else 1
+        self.crowded = self.crowded or number > self.prices.limits.batch_entries
+        return number if number <= self.prices.limits.batch_entries else None
+
+    def _untyped(self, node: FieldNode, name: str) -> Any:
+        """An argument as plain data."""
+        given = next((each.value for each in node.arguments or () if each.name.value == name), None)
+        defaults = {name: value_from_ast_untyped(each) for name, each in self.defaults.items() if each is not None}
+        return value_from_ast_untyped(given, {**defaults, **self.variables}) if given is not None else None
 
     def _found(self, nodes: list[FieldNode], *, many: bool) -> int:
         """`node` and `nodes`: rows of any kind."""
         depth = 1 if many else 0
         each = depth + sum(self._row(nodes, kind, depth) for kind in self.prices.rows.values())
-        return each * (self._identifiers(nodes[0]) if many else 1)
+        given = self._untyped(nodes[0], "ids" if many else "id")
+        if not many:
+            self.sought.append(str(given))
+            return each
+        identifiers = given if isinstance(given, list) else [given]
+        self.sought.append([str(identifier) for identifier in identifiers])
+        return each * len(identifiers)
 
     def _page(self, nodes: list[FieldNode], connection: GraphQLNamedType, depth: int) -> int:
         kind = self.prices.connections[connection.name]
@@ -208,10 +232,6 @@ class _Walk:
         ]
         return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
-    def _identifiers(self, node: FieldNode) -> int:
-        value = self._argument(node, "ids")
-        return len(value) if isinstance(value, list) else 1
-
     def _argument(self, node: FieldNode, name: str) -> Any:
         return next((self._plain(each.value) for each in node.arguments or () if each.name.value == name), None)
 
@@ -220,8 +240,6 @@ class _Walk:
             return self._value(node.name.value)
         if isinstance(node, IntValueNode):
             return int(node.value)
-        if isinstance(node, ListValueNode):
-            return list(node.values)
         if isinstance(node, BooleanValueNode):
             return node.value
         return None if isinstance(node, NullValueNode) else node

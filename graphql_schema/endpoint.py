@@ -19,7 +19,7 @@ from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
 from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
-from graphql_schema.idempotency import may_have_key
+from graphql_schema.idempotency import asked_by_batch, has_key, may_have_key
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
 from graphql_schema.paying import check_allowed, dry_answer, till_of, with_cost
@@ -46,7 +46,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     VALIDATION_FAILED,
 )
-from services.execution import Gateway
+from services.documents.known import KnownDocuments
 
 _BY_HTTP = (
     BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
@@ -148,11 +148,12 @@ class GraphQLEndpoint:
         """The answers to a batch, one after the other: what one has done, the next one sees."""
         contents: list[Any] = []
         headers: list[dict[str, str]] = []
+        asked = await asked_by_batch(batch, asking.gateway.part(KnownDocuments)) if has_key(asking.headers) else b""
         for place, each in enumerate(batch):
             if isinstance(each, Problem):
                 answer = _refusal(each, typed, 200)
             else:
-                answer = await self.answer(replace(asking, place=place), each, typed=typed)
+                answer = await self.answer(replace(asking, place=place, batch=asked), each, typed=typed)
             contents.append(answer.content)
             headers.append(dict(answer.headers))
         # What is said of the whole, such as that it was replayed, is true of each.
@@ -262,20 +263,15 @@ class GraphQLEndpoint:
         if till is not None:
             priced = self._prices.price(document, operation, asked.variables)
             if till.dry:
-                check_allowed(priced, actor)
-                self._check_inputs(document, operation, asked, gateway)
-            await till.pay(priced.cost)
+                check_allowed(priced, actor, gateway, whole=asked.whole)
+                problem = input_problem(self._catalogue, priced.fields, asked.variables, self._limits)
+                if problem is not None:
+                    raise problem
+                self._compiled.check_inputs(document, operation, asked.variables, gateway)
+            if priced.cost or till.dry:
+                await till.pay(priced.cost)
         asking.changing = operation.operation is not OperationType.QUERY
         return context
-
-    def _check_inputs(
-        self, document: DocumentNode, operation: OperationDefinitionNode, asked: GraphQLRequest, gateway: Gateway
-    ) -> None:
-        """What the operations would refuse of their inputs, where nothing is to be run."""
-        problem = input_problem(self._catalogue, operation, asked.variables)
-        if problem is not None:
-            raise problem
-        self._compiled.check_inputs(document, operation, asked.variables, gateway)
 
     async def _run(self, asked: GraphQLRequest, context: Context) -> Outcome:
         result: Any = await self._schema.execute(
@@ -311,7 +307,8 @@ class GraphQLEndpoint:
         if errors:
             for each in called:
                 await context.gateway.admit(each, context.actor, context.client)
-            judged = input_problem(self._catalogue, operation, asked.variables)
+            fields = operation.selection_set.selections
+            judged = input_problem(self._catalogue, fields, asked.variables, self._limits)
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 
 

@@ -11,6 +11,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from graphql_schema.idempotency import RequestKey
 from graphql_schema.negotiation import Form, check_media_type
 from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
@@ -35,6 +36,8 @@ class Asking:
     """Whether something may be changed from now on, so that it must not be broken off."""
     place: int | None = None
     """In a batch."""
+    batch: bytes = b""
+    """What stands for all that the batch asks, where it has an idempotency key."""
     till: Till | None = None
     """Where it pays, once it is known who does."""
 
@@ -59,12 +62,12 @@ class Asking:
         return bool(self.scope["method"] == "POST")
 
     @property
-    def idempotency_key(self) -> str | None:
+    def idempotency_key(self) -> RequestKey | None:
         """The header's; a socket's is none of its operations'. Raises `bad_request` naming it."""
         if self.scope["type"] == "websocket":
             return None
         key = key_of_headers(self.scope["headers"])
-        return key if key is None or self.place is None else f"{key}\n{self.place}"
+        return RequestKey(key, self.place, self.batch) if key is not None else None
 
     @property
     def address(self) -> str:
@@ -96,6 +99,8 @@ class GraphQLRequest:
     """Whether the answer shall tell its price."""
     dry: bool = False
     """Whether it shall tell the price only."""
+    whole: bool = False
+    """Whether anything that goes wrong anywhere is the whole answer."""
 
 
 @dataclass(slots=True)
@@ -122,9 +127,17 @@ class Answer:
 
 _PLAIN: Final = f"{Form.PLAIN.value}; charset=utf-8".encode()
 _TYPED: Final = f"{Form.TYPED.value}; charset=utf-8".encode()
+_NO_QUERY: Final = "`query` must be a GraphQL document."
 
 Batch = Sequence[GraphQLRequest | Problem]
 """Several requests in one; in the place of one that cannot be read is what is wrong with it."""
+
+
+class MalformedRequestError(Problem):
+    """Parameters that are not of the types that GraphQL's protocols give them."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(BAD_REQUEST, detail)
 
 
 async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> GraphQLRequest | Batch:
@@ -147,7 +160,7 @@ async def _read_parameters(asking: Asking, receive: Receive, batch: int) -> Grap
         return _of_query_string(asking.scope["query_string"], limits)
     check_media_type(asking.headers.get(b"content-type", b""))
     body = await _body(receive)
-    found = _json(body, limits)
+    found = _json("The body", body, limits)
     if isinstance(found, list):
         return _batch(found, batch, len(body), limits)
     return parameters_of(found, len(body), limits)
@@ -190,48 +203,48 @@ def _of_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
     return parameters_of({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
-        "variables": _json(variables.encode(), limits) if variables else None,
-        "extensions": _json(extensions.encode(), limits) if extensions else None,
+        "variables": _json("`variables`", variables.encode(), limits) if variables else None,
+        "extensions": _json("`extensions`", extensions.encode(), limits) if extensions else None,
         **{name: given[name] for name in NAMES if name in given},
     }, len(query_string), limits)  # fmt: skip
 
 
-def _json(text: bytes, limits: Limits) -> Any:
-    check_values(text, limits)
+def _json(what: str, text: bytes, limits: Limits) -> Any:
+    check_values(text, limits, what)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
+        raise Problem(BAD_REQUEST, f"{what} is not well-formed JSON in UTF-8.") from None
 
 
 def parameters_of(found: Any, size: int, limits: Limits) -> GraphQLRequest:
     """A request from its parameters as they came, whatever they came by, in so many bytes.
 
-    Raises `bad_request` and `payload_too_large`.
+    Raises MalformedRequestError (`bad_request`), other `bad_request` and `payload_too_large`, and as `reference_of`.
     """
     if not isinstance(found, dict):
-        raise Problem(BAD_REQUEST, "A request must be a JSON object.")
+        raise MalformedRequestError("A request must be a JSON object.")
     query, variables, name = found.get("query"), found.get("variables"), found.get("operationName")
     extensions = found.get("extensions")
-    reference = reference_of(found)
-    if query in (None, "") and reference is not None:
-        query = ""
-    elif not isinstance(query, str) or not query:
-        raise Problem(BAD_REQUEST, "`query` must be a GraphQL document.")
     if not isinstance(variables, (dict, type(None))):
-        raise Problem(BAD_REQUEST, "`variables` must be an object.")
+        raise MalformedRequestError("`variables` must be an object.")
+    if not isinstance(name, (str, type(None))):
+        raise MalformedRequestError("`operationName` must be a string.")
+    if not isinstance(extensions, (dict, type(None))):
+        raise MalformedRequestError("`extensions` must be an object.")
+    if not isinstance(query, (str, type(None))):
+        raise MalformedRequestError(_NO_QUERY)
+    reference = reference_of(found)
+    if not query and reference is None:
+        raise MalformedRequestError(_NO_QUERY)
     if variables:
         most = limits.variables_bytes
         if is_deep(variables, limits.variables_depth):
             raise Problem(BAD_REQUEST, f"`variables` may nest at most {limits.variables_depth} deep.")
         if size > most and len(orjson.dumps(variables)) > most:
             raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {most:,} bytes.")
-    if not isinstance(name, (str, type(None))):
-        raise Problem(BAD_REQUEST, "`operationName` must be a string.")
-    if not isinstance(extensions, (dict, type(None))):
-        raise Problem(BAD_REQUEST, "`extensions` must be an object.")
     wants_cost = extensions is not None and extensions.get("cost") is True
-    return GraphQLRequest(query, variables or {}, name or None, extensions or {}, reference, wants_cost)
+    return GraphQLRequest(query or "", variables or {}, name or None, extensions or {}, reference, wants_cost)
 
 
 def is_deep(value: Any, most: int) -> bool:

@@ -2,14 +2,18 @@
 
 A field with a key takes the planned way whatever else holds, since only there the payload is known before the commit.
 What is stored is the payload as JSON.
+
+The header's key is that of the whole HTTP request. Where this is one mutation field, it is that field's. Where it is
+several, or a batch, each field has a key of its own, made of the header's, and all of them stand or fall with the
+request: the document as it is executed, or all entries of the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from graphql import (
@@ -23,10 +27,21 @@ from graphql import (
 )
 from graphql.language import Visitor
 
+from services.catalogue import Problem
+from services.documents.known import KnownDocuments
 from services.idempotency.keys import HEADER, checked_key
+from services.idempotency.once import Whole
+
+if TYPE_CHECKING:
+    from graphql_schema.http import GraphQLRequest
 
 ARGUMENT: Final = "idempotencyKey"
 _HEADER: Final = HEADER.lower().encode()
+
+
+def has_key(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request has the header."""
+    return _HEADER in headers
 
 
 def may_have_key(headers: Mapping[bytes, bytes], document: str) -> bool:
@@ -34,14 +49,61 @@ def may_have_key(headers: Mapping[bytes, bytes], document: str) -> bool:
     return _HEADER in headers or ARGUMENT in document
 
 
-def key_of_field(argument: Any, header: str | None, field: str | None) -> str | None:
-    """The key of a mutation field; `field` is its response name where the document has several fields.
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """The key in a request's header. `batch` stands for all that a batch asks, in which a document has a `place`."""
 
-    Each of these has a key of its own then, which nobody can send as one. Raises `validation_failed`.
+    text: str
+    place: int | None = None
+    batch: bytes = b""
+
+    def whole(self, fields: Sequence[AskedField]) -> Whole | None:
+        """The request, whose document does these things in this order; None where it is one field, and no batch."""
+        if self.place is not None:
+            return Whole(self.text, self.batch)
+        if len(fields) < 2:
+            return None
+        return Whole(self.text, b"graphql document " + orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS))
+
+    def of_field(self, name: str | None) -> str:
+        """The key of a field, which nobody can send as one; `name` is its response name where there are several."""
+        return "\n".join([self.text, *(str(each) for each in (self.place, name) if each is not None)])
+
+
+AskedField = tuple[str, str, Mapping[str, Any], str]
+"""What a document asks of one mutation field: response name, operation, arguments, and what is to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldKey:
+    """The key of a mutation field, and the request that it stands or falls with."""
+
+    text: str
+    whole: Whole | None = None
+
+
+def key_of_field(argument: Any, header: RequestKey | None, whole: Whole | None, name: str | None) -> FieldKey | None:
+    """The key of a mutation field; `name` is its response name where the document has several fields.
+
+    One of its own is about nothing but the field. Raises `validation_failed`.
     """
     if argument is not None:
-        return checked_key(argument)
-    return header if header is None or field is None else f"{header}\n{field}"
+        return FieldKey(checked_key(argument))
+    return FieldKey(header.of_field(name), whole) if header is not None else None
+
+
+async def asked_by_batch(batch: Iterable[GraphQLRequest | Problem], known: KnownDocuments) -> bytes:
+    """What stands for all entries of a batch: their documents, whether named or sent, operations and variables.
+
+    The documents are told apart by their texts, since some may not be known before others have been run.
+    """
+    entries = [
+        each.type.code if isinstance(each, Problem)
+        else [await known.digest(each.query, each.reference), each.operation_name, each.variables]
+        for each in batch
+    ]  # fmt: skip
+    digest = sha256(orjson.dumps(entries, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return b"graphql batch " + digest.encode()
 
 
 @dataclass(frozen=True, slots=True)

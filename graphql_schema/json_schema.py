@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12, as OpenAPI 3.1 has it) of GraphQL's types, and of what a document answers."""
+"""JSON Schema (2020-12, as OpenAPI 3.1 has it) of GraphQL's types and of what a document answers; constants as JSON."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLEnumType,
     GraphQLSchema,
+    IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     get_named_type,
     is_abstract_type,
     is_enum_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
+    value_from_ast_untyped,
 )
 
 from services.catalogue.scalars import SCALARS
@@ -39,6 +45,22 @@ def leaf_schema(kind: Any) -> dict[str, Any] | None:
         return {"type": "string", "enum": list(enum.values)}
     found = _SCALARS.get(kind.name)
     return dict(found) if found is not None else None
+
+
+def json_value(node: ValueNode, kind: Any) -> Any:
+    """A constant in a valid document as the JSON value of its type that a client would send."""
+    if is_non_null_type(kind):
+        return json_value(node, kind.of_type)
+    if isinstance(node, NullValueNode):
+        return None
+    if is_list_type(kind):
+        nodes = node.values if isinstance(node, ListValueNode) else (node,)
+        return [json_value(each, kind.of_type) for each in nodes]
+    if isinstance(node, ObjectValueNode):
+        return {each.name.value: json_value(each.value, kind.fields[each.name.value].type) for each in node.fields}
+    if isinstance(node, IntValueNode) and kind.name == "ID":
+        return node.value
+    return value_from_ast_untyped(node)
 
 
 def answer_schema(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from graphql_schema.costs import Priced
 from graphql_schema.http import Answer, GraphQLRequest
+from graphql_schema.nodes import located, located_each
 from graphql_schema.references import Origin
 from services.authorization import authorize, authorize_read
 from services.budget.budget import Budget
 from services.budget.till import Till
-from services.catalogue import Actor
+from services.catalogue import Actor, Problem
+from services.execution import Gateway
 
 
 def till_of(asking: Origin, asked: GraphQLRequest, actor: Actor) -> Till | None:
@@ -23,12 +25,23 @@ def till_of(asking: Origin, asked: GraphQLRequest, actor: Actor) -> Till | None:
     return asking.till
 
 
-def check_allowed(priced: Priced, actor: Actor) -> None:
-    """What a dry run is refused for, as what it asks about would be. Raises as `authorize`."""
+def check_allowed(priced: Priced, actor: Actor, gateway: Gateway, *, whole: bool) -> None:
+    """What a dry run is refused for, as what it asks about would be. Raises as `authorize` and `located_each`.
+
+    `whole`: what is wrong with one of several identifiers is no error in its place, but the whole answer.
+    """
     for operation in priced.called:
         authorize(operation, actor)
     for resource in priced.resources:
         authorize_read(resource, actor)
+    for each in priced.sought:
+        if isinstance(each, str):
+            located(gateway.catalogue, actor, each, ("id",))
+            continue
+        found = located_each(gateway.catalogue, actor, each, gateway.limits.nodes)
+        problem = next((one for one in found if isinstance(one, Problem)), None)
+        if whole and problem is not None:
+            raise problem
 
 
 def dry_answer(till: Till, typed: bool) -> Answer:

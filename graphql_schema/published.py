@@ -24,7 +24,8 @@ from graphql import (
 from graphql_schema.documents import Documents
 from graphql_schema.errors import document_problem, field_path
 from graphql_schema.http import Answer, GraphQLRequest, is_deep
-from graphql_schema.json_schema import answer_schema, leaf_schema
+from graphql_schema.idempotency import RequestKey
+from graphql_schema.json_schema import answer_schema, json_value, leaf_schema
 from graphql_schema.references import Origin
 from graphql_schema.values import called_operations, named_errors, variable_places
 from services.auth.authentication import Authenticator
@@ -65,7 +66,7 @@ class _Direct:
     is_post: bool = False
     changing: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
-    idempotency_key: str | None = None
+    idempotency_key: RequestKey | None = None
     till: Till | None = None
 
     @property
@@ -152,12 +153,13 @@ class PublishedDocuments:
         if errors:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)
-        answer = await self.answer(_Direct(caller), GraphQLRequest(document.text, variables, None), typed=True)
+        asked = GraphQLRequest(document.text, variables, None, dry=caller.dry, whole=True)
+        answer = await self.answer(_Direct(caller), asked, typed=True)
         content = answer.content
         assert isinstance(content, Mapping)
         failed = content.get("errors")
         if not failed:
-            return Ran(content["data"], None, answer.headers)
+            return Ran(content["extensions" if caller.dry else "data"], None, answer.headers)
         return Ran(None, _problem(failed, prepared.document), answer.headers)
 
     async def _admit(self, operation: OperationDefinitionNode, caller: DocumentCaller) -> None:
@@ -187,7 +189,16 @@ class PublishedDocuments:
         if schema is None:
             return f"${name}: {written}: a {named.name} cannot be written as a query parameter."
         form = ParameterKind.JSON if is_input_object_type(named) else _KINDS.get(named.name, ParameterKind.TEXT)
-        return Parameter(name, form, written, schema, many, required)
+        return Parameter(name, form, written, schema, many, required, _default(definition, kind))
+
+
+def _default(definition: VariableDefinitionNode, kind: Any) -> Any:
+    """What a variable is if it is left out; None where that is nothing, or holds nulls, for which a list's parameter
+    has no word."""
+    if definition.default_value is None:
+        return None
+    found = json_value(definition.default_value, kind)
+    return None if isinstance(found, list) and None in found else found
 
 
 def _only_query(document: DocumentNode) -> OperationDefinitionNode:

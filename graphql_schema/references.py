@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql_schema.documents import Documents
+from graphql_schema.idempotency import RequestKey
 from graphql_schema.origins import is_preflighted
 from services.auth.authentication import Authenticator, Presented
 from services.budget.till import Till
@@ -48,7 +49,7 @@ class Origin(Protocol):
         """Its header fields, if it has any."""
 
     @property
-    def idempotency_key(self) -> str | None:
+    def idempotency_key(self) -> RequestKey | None:
         """The key that its writes are made once by. Raises `bad_request`."""
 
     @property
@@ -79,7 +80,7 @@ def names_a_document(parameters: Container[str]) -> bool:
 
 
 def reference_of(found: Mapping[str, Any]) -> Reference | None:
-    """What the parameters of a request name its document by, if anything.
+    """What the parameters of a request name its document by, if anything; `extensions` is an object, if it is there.
 
     Raises `bad_request` for what cannot be one, `PERSISTED_QUERY_NOT_SUPPORTED` for a version that is not 1.
     """
@@ -87,11 +88,8 @@ def reference_of(found: Mapping[str, Any]) -> Reference | None:
         return None
     extensions = found.get(EXTENSIONS)
     reference = None
-    if extensions is not None:
-        if not isinstance(extensions, dict):
-            raise Problem(BAD_REQUEST, "`extensions` must be an object.")
-        if extensions.get("persistedQuery") is not None:
-            reference = _persisted_query(extensions["persistedQuery"])
+    if extensions is not None and extensions.get("persistedQuery") is not None:
+        reference = _persisted_query(extensions["persistedQuery"])
     has_text = found.get("query") not in (None, "")
     for name in NAMES:
         if name in found and found[name] is not None:
@@ -135,5 +133,5 @@ async def found_document(asking: Origin, asked: GraphQLRequest, documents: Docum
         return prepared.document is not None and not prepared.structure and not prepared.values
 
     may_change = asking.is_post or is_preflighted(asking.headers)
-    bringer = Bringer(authenticate, asking.presented.address, may_change)
+    bringer = Bringer(authenticate, asking.presented.address, may_change, asked.dry)
     asked.query = await known.find(asked.query, asked.reference, bringer, is_valid)

@@ -15,14 +15,14 @@ import orjson
 
 from graphql_schema.batches import shown_outcome
 from graphql_schema.errors import error_at, internal_problem
-from graphql_schema.idempotency import key_of_field
+from graphql_schema.idempotency import AskedField, FieldKey, RequestKey, key_of_field
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
 from services.authorization import may_read
 from services.budget.till import Till
-from services.catalogue import Actor, Client, Problem, ResultModel
-from services.catalogue.batches import OPERATIONS
+from services.catalogue import Actor, Client, Operation, Problem, ResultModel
+from services.catalogue.batches import OPERATIONS, check_number
 from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
@@ -50,7 +50,7 @@ class Caller:
     actor: Actor
     client: Client
     authenticate: Callable[[], Awaitable[Actor]]
-    idempotency_key: str | None = None
+    idempotency_key: RequestKey | None = None
     """The header's."""
     till: Till | None = None
     """Where all of the operation is paid for."""
@@ -62,16 +62,16 @@ class _Prepared:
 
     step: MutationStep | Constant
     write: Write = field(default_factory=Write)
-    key: str | None = None
+    key: FieldKey | None = None
     asked: bytes = b""
     problem: Problem | None = None
 
     def cost(self) -> int:
-        """The price of the step."""
+        """The price of the step; what is refused costs nothing."""
         step, write = self.step, self.write
-        if isinstance(step, Constant):
+        if isinstance(step, Constant) or self.problem is not None:
             return 0
-        given = write.data.get(OPERATIONS) if step.operation.entries and isinstance(write.data, Mapping) else None
+        given = _entries(step.operation, write)
         entries = len(given) if isinstance(given, Sequence) else None
         return write_cost(step.operation, write.shown, write.inputs, entries)
 
@@ -146,7 +146,9 @@ async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables
     if prepared is None:
         return None
     if caller.till is not None:
-        await caller.till.pay(sum(each.cost() for each in prepared))
+        points = sum(each.cost() for each in prepared)
+        if points or all(each.problem is None for each in prepared):
+            await caller.till.pay(points)
     observation.note_path("compiled")
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
@@ -176,8 +178,10 @@ async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables
 def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> list[_Prepared] | None:
     """What each step is called with. Where a step has a key, nothing goes down the general path any more."""
     given: list[Any] = [None if isinstance(each, Constant) else each.data(variables) for each in plan.steps]
-    several = sum(each is not None for each in given) > 1
-    keyed = caller.idempotency_key is not None or any(each and _argument(each) is not None for each in given)
+    header, whole, several = caller.idempotency_key, None, sum(each is not None for each in given) > 1
+    if header is not None:
+        whole = header.whole(_asked(plan, given, variables) if several else ())
+    keyed = header is not None or any(each and _argument(each) is not None for each in given)
     found: list[_Prepared] = []
     for step, arguments in zip(plan.steps, given, strict=True):
         if isinstance(step, Constant):
@@ -190,15 +194,38 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
             inputs = [slot.make(variables) for slot in step.slots]
             for slot, each in zip(step.slots, inputs, strict=True):
                 bind_input(each, slot.resource, gateway.cursors)
-            key = key_of_field(_argument(arguments), caller.idempotency_key, step.key if several else None)
+            key = key_of_field(_argument(arguments), header, whole, step.key if several else None)
         except Problem as problem:
             if not keyed:
                 return None
             found.append(_Prepared(step, problem=problem))
             continue
         write = Write(None, dict(arguments.get("input") or {}), step.shown, tuple(inputs))
-        found.append(_Prepared(step, write, key, b"" if key is None else step.asked.with_values(variables)))
+        asked = b"" if key is None else step.asked.with_values(variables)
+        found.append(_Prepared(step, write, key, asked, _crowd(step.operation, write, gateway)))
     return found
+
+
+def _entries(operation: Operation, write: Write) -> Any:
+    return write.data.get(OPERATIONS) if operation.entries and isinstance(write.data, Mapping) else None
+
+
+def _crowd(operation: Operation, write: Write, gateway: Gateway) -> Problem | None:
+    """What is wrong with a batch of more entries than there may be."""
+    try:
+        check_number(_entries(operation, write), gateway.limits.batch_entries)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _asked(plan: MutationPlan, given: Sequence[Any], variables: Variables) -> list[AskedField]:
+    """What a document asks, but for constants, which change nothing."""
+    return [
+        (step.key, step.operation.name, arguments, step.asked.with_values(variables).decode())
+        for step, arguments in zip(plan.steps, given, strict=True)
+        if not isinstance(step, Constant)
+    ]
 
 
 def _argument(arguments: Mapping[str, Any]) -> Any:
@@ -224,7 +251,7 @@ async def _step(
     def shape(result: Any) -> bytes:
         return orjson.dumps(_payload(step, write.key, result))
 
-    once = replace(write, idempotency=Idempotency(prepared.key, prepared.asked, shape))
+    once = replace(write, idempotency=Idempotency(prepared.key.text, prepared.asked, shape, prepared.key.whole))
     answered = await gateway.write(operation, actor, once, client)
     assert isinstance(answered, Answered)
     return orjson.Fragment(answered.content), answered.replayed

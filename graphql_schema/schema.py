@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -27,6 +28,7 @@ from graphql_schema.context import Info
 from graphql_schema.documents import CachedDocument
 from graphql_schema.lists import list_parameters, read_arguments, renamed
 from graphql_schema.naming import field_name
+from graphql_schema.nodes import Located, located, located_each
 from graphql_schema.types import Node, Types
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
@@ -142,7 +144,10 @@ class _Builder:
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
-        members = batch_members(operation, self._input) if operation.entries else _input_members(operation)
+        if operation.entries:
+            members = batch_members(operation, self._input, self.limits.batch_entries)
+        else:
+            members = _input_members(operation)
         name = f"{pascal(operation.name)}Input"
         if members and name not in self._inputs:
             about = (operation.input.__doc__ if operation.input else None) or operation.description
@@ -174,7 +179,7 @@ class _Builder:
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            return await self._load(info, values["id"], ("id",))
+            return await self._loaded(info, *located(self.catalogue, info.context.actor, values["id"], ("id",)))
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
         words = "Find anything by its identifier; null if it is not there or not readable."
@@ -183,19 +188,22 @@ class _Builder:
     def _nodes(self) -> StrawberryField:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            if len(values["ids"]) > self.limits.nodes:
-                raise Problem.field("ids", "length", f"At most {self.limits.nodes} can be found at once.")
-            waiting = (self._load(info, each, ("ids", index)) for index, each in enumerate(values["ids"]))
-            return await asyncio.gather(*waiting)
+            found = located_each(self.catalogue, info.context.actor, values["ids"], self.limits.nodes)
+            return await asyncio.gather(*(self._loaded_or_problem(info, each) for each in found))
 
         argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
-        words = "Find several by their identifiers, in the same order; null for what is not there or not readable."
+        words = (
+            "Find several by their identifiers, in the same order; null for what is not there or not readable. Among "
+            "others, what is no identifier here is null too, with an error in its place."
+        )
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
-    async def _load(self, info: Info, identifier: str, path: tuple[str | int, ...]) -> Any:
-        resource, key = self.catalogue.locate(identifier, path)
-        authorization.authorize_read(resource, info.context.actor)
+    async def _loaded(self, info: Info, resource: Resource[Any], key: UUID) -> Any:
         return self.types.wrap(resource, await info.context.loaders.row(resource, key))
+
+    async def _loaded_or_problem(self, info: Info, found: Located | Problem) -> Any:
+        """One of several: graphql-core makes an error of a Problem that takes its place."""
+        return found if isinstance(found, Problem) else await self._loaded(info, *found)
 
 
 def _root(name: str, description: str, fields: list[StrawberryField]) -> type:

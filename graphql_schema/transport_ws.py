@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
 from graphql_schema.http import is_deep
 from services.auth.authentication import API_KEY, AUTHORIZATION
+from services.budget.till import DRY_RUN
 from services.catalogue import Problem
 from services.catalogue.limits import Limits, check_values
+from services.catalogue.problems import BAD_REQUEST
 
 PROTOCOL: Final = "graphql-transport-ws"
 TYPES: Final = ("connection_init", "ping", "pong", "subscribe", "complete")
@@ -69,11 +72,22 @@ def operation_id(message: dict[str, Any]) -> str:
     return found
 
 
+def check_not_dry(headers: Mapping[bytes, bytes]) -> None:
+    """Raises `bad_request` for a handshake that asks for prices only: whoever does must not have things done."""
+    if DRY_RUN in headers:
+        raise Problem(BAD_REQUEST, "A WebSocket makes no dry runs: ask by HTTP for the price of an operation.")
+
+
 def credentials(payload: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    """Those in the payload of `connection_init`, as the header fields that they are named like. Raises CloseError."""
+    """Those in the payload of `connection_init`, as the header fields that they are named like.
+
+    Raises CloseError for what cannot be one, and for the field that would ask for dry runs.
+    """
     found = []
     for name, value in payload.items():
         field = name.lower().encode(errors="replace")
+        if field == DRY_RUN and value is not None:
+            raise invalid("a WebSocket makes no dry runs")
         if field in CREDENTIALS and value is not None:
             if not isinstance(value, str):
                 raise invalid(f"`{field.decode()}` must be a string")

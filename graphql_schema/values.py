@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import count, islice
 from typing import Any
 
@@ -20,6 +21,7 @@ from graphql import (
     GraphQLSchema,
     ObjectFieldNode,
     OperationDefinitionNode,
+    SelectionNode,
     TypeInfo,
     TypeInfoVisitor,
     ValueNode,
@@ -41,6 +43,7 @@ from pydantic import BaseModel
 from graphql_schema.fields import parts_of
 from graphql_schema.naming import field_name
 from services.catalogue import Catalogue, Operation, Problem
+from services.catalogue.batches import MAX_ENTRIES, parse_batch
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, fields_of, parse_input
 from services.catalogue.naming import camel
@@ -255,11 +258,11 @@ def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) 
 
 
 def input_problem(
-    catalogue: Catalogue, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    catalogue: Catalogue, fields: Iterable[SelectionNode], variables: Mapping[str, Any], limits: Limits
 ) -> Problem | None:
     """What the input models of a mutation's fields have to say about its inputs."""
-    by_field = {field_name(each): each for each in called_operations(catalogue, operation) if not each.is_read}
-    for node in operation.selection_set.selections:
+    by_field = {field_name(each): each for each in catalogue.operations.values() if not each.is_read}
+    for node in fields:
         declared = by_field.get(node.name.value) if isinstance(node, FieldNode) else None
         if declared is None or not isinstance(node, FieldNode):
             continue
@@ -267,10 +270,19 @@ def input_problem(
         value = value_from_ast_untyped(given, dict(variables)) if given is not None else None
         if isinstance(value, Mapping):
             try:
-                parse_input(declared.input or NoInput, dict(_in_services_names(declared, value)))
+                _judge(declared, dict(_in_services_names(declared, value)), limits)
             except Problem as problem:
                 return problem
     return None
+
+
+def _judge(operation: Operation, data: Mapping[str, Any], limits: Limits) -> None:
+    if not operation.entries:
+        parse_input(operation.input or NoInput, data)
+        return
+    # Of a wrong type, an entry is wrong wherever it is: GraphQL runs none of them.
+    whole = {**data, "atomic": True} if isinstance(data.get("atomic"), bool) else data
+    parse_batch(operation, whole, limits.batch_entries)
 
 
 def _in_services_names(operation: Operation, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -283,11 +295,19 @@ def _in_services_names(operation: Operation, value: Mapping[str, Any]) -> Iterat
         yield (key, each) if name is None else (name, _in_services_values(fields[name], each))
 
 
+@cache
+def _by_camel_names(model: type[BaseModel]) -> Mapping[str, tuple[str, FieldType]]:
+    return {camel(name): (name, each) for name, each in fields_of(model).items()}
+
+
 def _in_services_values(kind: FieldType, value: Any) -> Any:
     if kind.many and isinstance(value, list):
-        return [_in_services_values(replace(kind, many=False), each) for each in value]
+        one = replace(kind, many=False)
+        # Of objects, too many are refused however many there are.
+        judged = value[: MAX_ENTRIES + 1] if issubclass(kind.python, BaseModel) else value
+        return [_in_services_values(one, each) for each in judged]
     if issubclass(kind.python, BaseModel) and isinstance(value, Mapping):
-        names = {camel(name): (name, each) for name, each in fields_of(kind.python).items()}
+        names = _by_camel_names(kind.python)
         known = {key: names[key] for key in value if key in names}
         inner = {name: _in_services_values(each, value[key]) for key, (name, each) in known.items()}
         return {**inner, **{key: each for key, each in value.items() if key not in names}}

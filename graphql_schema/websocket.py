@@ -17,7 +17,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from graphql_schema.errors import RefusedError, error_json, internal_problem
-from graphql_schema.http import Asking, GraphQLRequest, parameters_of
+from graphql_schema.http import Asking, GraphQLRequest, MalformedRequestError, parameters_of
 from graphql_schema.origins import check_origin
 from graphql_schema.running import Outcome
 from graphql_schema.transport_ws import (
@@ -32,6 +32,7 @@ from graphql_schema.transport_ws import (
     TYPES,
     UNAUTHORIZED,
     CloseError,
+    check_not_dry,
     credentials,
     invalid,
     operation_id,
@@ -77,7 +78,7 @@ class GraphQLSocket:
         )
 
     async def serve(self) -> None:
-        """Accept the socket, or refuse it by HTTP for its origin; answer until one of the two sides closes it."""
+        """Accept the socket, or refuse it by HTTP for its origin or a dry run; answer until either side closes it."""
         with self._transports.framed(self._scope) as line:
             line.status = await self._shake_hands()
         if line.status == 101 and not self._ended:
@@ -87,7 +88,9 @@ class GraphQLSocket:
         """Returns the status of the handshake: 101 where the WebSocket stands."""
         await self._receive()  # websocket.connect
         try:
-            check_origin(dict(reversed(self._scope["headers"])), self._transports.origins)
+            headers = dict(reversed(self._scope["headers"]))
+            check_origin(headers, self._transports.origins)
+            check_not_dry(headers)
         except Problem as problem:
             await self._refuse(problem)
             return problem.type.status
@@ -168,14 +171,15 @@ class GraphQLSocket:
         try:
             most, limits = self._limits.message_bytes, self._scope["app"].state.gateway.limits
             asked = parameters_of(message.get("payload"), most, limits)
-        except Problem as problem:
-            raise invalid(problem.detail) from None
-        operation = self._active[name] = _Operation(name, self._asking(), asked)
-        if len(self._running) >= self._limits.operations:
-            with self._transports.framed(self._scope) as line:
+            if len(self._running) >= self._limits.operations:
                 detail = f"A WebSocket may have {self._limits.operations} operations at once: wait for one to end."
-                await self._fail(operation, Problem(TOO_MANY_REQUESTS, detail, retry_after=1), line)
+                raise Problem(TOO_MANY_REQUESTS, detail, retry_after=1)
+        except MalformedRequestError as malformed:
+            raise invalid(malformed.detail) from None
+        except Problem as problem:
+            await self._decline(name, problem)
             return
+        operation = self._active[name] = _Operation(name, self._asking(), asked)
         operation.task = asyncio.create_task(self._operate(operation))
         self._running.add(operation.task)
         operation.task.add_done_callback(self._running.discard)
@@ -204,6 +208,12 @@ class GraphQLSocket:
                     self._leave(*FORBIDDEN)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
                 await self._fail(operation, internal_problem(error, None), line)
+
+    async def _decline(self, name: str, problem: Problem) -> None:
+        """Answer an operation that is not begun."""
+        with self._transports.framed(self._scope) as line:
+            line.status = problem.type.status
+            line.sent += await self._send({"id": name, "type": "error", "payload": [error_json(problem)]})
 
     async def _fail(self, operation: _Operation, problem: Problem, line: Line) -> None:
         line.status = problem.type.status

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest.negotiation import negotiated
+from rest.paying import asks_for_the_price
 from rest.problems import PROBLEM_MEDIA_TYPE, problem_response
 from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
@@ -51,10 +52,11 @@ class DocumentRoutes:
         except UnfitDocumentError:
             # The schema has moved away from it: there is no such address any more, as OpenAPI has it.
             raise Problem(NOT_FOUND) from None
+        dry = asks_for_the_price(request)
         variables = variables_of(described.parameters, request.scope["query_string"])
         host = request.client.host if request.client else ""
         presented = Presented.of(request.scope["headers"], host)
-        caller = DocumentCaller(gateway, presented, Client(host, request.headers.get("user-agent", "")))
+        caller = DocumentCaller(gateway, presented, Client(host, request.headers.get("user-agent", "")), dry)
         ran = await self._runner.run(document, variables, caller)
         if ran.problem is None:
             return Response(orjson.dumps(ran.data), 200, dict(ran.headers), "application/json")

@@ -23,6 +23,7 @@ from services.catalogue.naming import camel, pascal, words
 from services.catalogue.problems import (
     BAD_REQUEST,
     DEADLINE_EXCEEDED,
+    HEADERS_TOO_LARGE,
     INSUFFICIENT_SCOPE,
     INTERNAL_ERROR,
     INVALID_TOKEN,
@@ -72,7 +73,7 @@ def openapi_document(
         "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
         "paths": dict(paths),
         "components": {
-            "schemas": {**schemas(catalogue), **_search_schemas(catalogue, limits)},
+            "schemas": {**schemas(catalogue, limits), **_search_schemas(catalogue, limits)},
             "parameters": {**PARAMETERS, **_parameters(catalogue, limits)},
             "headers": {**HEADERS, **BUDGET_HEADERS},
             "responses": RESPONSES,
@@ -223,8 +224,8 @@ def failures(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, An
     """Responses by status; the codes that share one are examples of it."""
     more = (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE) if has_body else ()
     always = (
-        NOT_ACCEPTABLE, URI_TOO_LONG, TOO_COMPLEX, QUOTA_EXCEEDED, TOO_MANY_REQUESTS, INTERNAL_ERROR, UNAVAILABLE,
-        DEADLINE_EXCEEDED,
+        NOT_ACCEPTABLE, URI_TOO_LONG, TOO_COMPLEX, QUOTA_EXCEEDED, TOO_MANY_REQUESTS, HEADERS_TOO_LARGE,
+        INTERNAL_ERROR, UNAVAILABLE, DEADLINE_EXCEEDED,
     )  # fmt: skip
     by_status: dict[int, list[ProblemType]] = defaultdict(list)
     for problem in {*problems, *more, *always}:

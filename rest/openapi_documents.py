@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from rest.documents import MAX_VALUES, PATH
 from rest.openapi import failures
 from services.catalogue.problems import (
@@ -67,12 +69,23 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.required,
         "description": f"The variable `${parameter.name}`, of type `{parameter.type}`.",
     }
-    if parameter.kind is ParameterKind.JSON and not parameter.many:
-        return {**found, "content": {"application/json": {"schema": parameter.schema}}}
-    if not parameter.many:
-        return {**found, "schema": parameter.schema}
+    if parameter.many:
+        if parameter.kind is ParameterKind.JSON:
+            found["description"] += " Each value is JSON."
+        return {**found, "schema": _list_schema(parameter), "style": "form", "explode": True}
+    schema = _with_default(parameter.schema, parameter.default)
     if parameter.kind is ParameterKind.JSON:
-        found["description"] += " Each value is JSON."
-    items = {"type": "string"} if parameter.kind is ParameterKind.JSON else parameter.schema
-    schema = {"type": "array", "items": items, "maxItems": MAX_VALUES}
-    return {**found, "schema": schema, "style": "form", "explode": True}
+        return {**found, "content": {"application/json": {"schema": schema}}}
+    return {**found, "schema": schema}
+
+
+def _list_schema(parameter: Parameter) -> Mapping[str, Any]:
+    items, default = parameter.schema, parameter.default
+    if parameter.kind is ParameterKind.JSON:
+        items = {"type": "string"}
+        default = None if default is None else [orjson.dumps(each).decode() for each in default]
+    return _with_default({"type": "array", "items": items, "maxItems": MAX_VALUES}, default)
+
+
+def _with_default(schema: Mapping[str, Any], default: Any) -> Mapping[str, Any]:
+    return schema if default is None else {**schema, "default": default}

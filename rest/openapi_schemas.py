@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
 from services.catalogue import Catalogue, InputModel, Resource
+from services.catalogue.batches import OPERATIONS, about_entries
+from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import fields_of
 from services.catalogue.naming import pascal
 from services.catalogue.problems import VALIDATION_FAILED, ProblemType
@@ -48,7 +51,7 @@ _FIELD_ERROR_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def schemas(catalogue: Catalogue) -> dict[str, Any]:
+def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
     """Every schema by its name: resources and their lists, inputs, results, problems."""
     models: dict[Any, None] = {}
     for operation in catalogue.operations.values():
@@ -63,6 +66,7 @@ def schemas(catalogue: Catalogue) -> dict[str, Any]:
     for schema in found.values():
         for each in schema.get("properties", {}).values():
             _describe_nullable(each)
+    _bound_batches(found, catalogue, limits.batch_entries)
     batched = {each.resource for each in catalogue.operations.values() if each.entries}
     for resource in catalogue.resources.values():
         found[pascal(resource.name)] = _resource_schema(resource, found.pop(resource.read.__name__))
@@ -72,6 +76,14 @@ def schemas(catalogue: Catalogue) -> dict[str, Any]:
     if "LoginInput" in found:
         found["LoginForm"] = _login_form(found["LoginInput"])
     return {**dict(sorted(found.items())), "Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA}
+
+
+def _bound_batches(found: Mapping[str, Any], catalogue: Catalogue, most: int) -> None:
+    """The inputs of batches say how many entries they may have here."""
+    for operation in catalogue.operations.values():
+        if operation.entries and operation.input is not None:
+            entries = found[operation.input.__name__]["properties"][OPERATIONS]
+            entries |= {"maxItems": most, "description": about_entries(most)}
 
 
 def _describe_nullable(schema: dict[str, Any]) -> None:

@@ -16,15 +16,19 @@ from services.execution import Gateway
 def till_of(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Till | None:
     """Where a request pays; None where nobody has a budget. Raises as `is_dry_run`."""
     budget = gateway.part(Budget)
-    dry = False
-    for name, value in request.scope["headers"]:
-        if name == DRY_RUN:
-            dry = is_dry_run(value)
-            break  # the first of several fields of one name counts
+    dry = asks_for_the_price(request)
     if not budget.is_on and not dry:
         return None
     client = request.scope.get("client")
     return Till(budget, "rest", actor, client[0] if client else "", route.weight, dry)
+
+
+def asks_for_the_price(request: Request) -> bool:
+    """Whether a request asks for its price only. Raises as `is_dry_run`."""
+    for name, value in request.scope["headers"]:
+        if name == DRY_RUN:
+            return is_dry_run(value)  # the first of several fields of one name counts
+    return False
 
 
 def priced(till: Till) -> Response:

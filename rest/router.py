@@ -10,13 +10,14 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
 from rest.conditional import JSON, expected_of, representation
 from rest.deprecation import watched
 from rest.file_forms import FILE_OPERATION, is_form, received_form
+from rest.fixed_paths import FixedPaths
 from rest.idempotency import answer_again, idempotency_of
 from rest.links import page_links
 from rest.negotiation import Preference, media_type, negotiated
@@ -52,27 +53,31 @@ class RestRouter:
     """
 
     def __init__(self, catalogue: Catalogue, prefix: str, limits: Limits = DEFAULTS) -> None:
-        self.routes: list[Route] = []
+        self.routes: list[BaseRoute] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         self.accepts: dict[str, dict[str, str]] = {}
         self._shared: dict[int, Queries] = {}
         self._limits = limits
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
+        found: list[Route] = []
         for path, routes in groupby(ordered, key=lambda route: route.path):
             here = list(routes)
             endpoints = {route.method: _endpoint(route, prefix, self._queries(route)) for route in here}
             if "GET" in endpoints:
                 endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
-            self.routes.append(Route(prefix + path, _dispatch(endpoints), methods=list(endpoints)))
+            found.append(Route(prefix + path, _dispatch(endpoints), methods=list(endpoints)))
             queries = {
                 each.method: _endpoint(each, prefix, self._queries(each)) for route in here if (each := query_of(route))
             }
             # On their own, so that a 405 names the methods that are declared.
-            self.routes += [Route(prefix + path, each, methods=[method]) for method, each in queries.items()]
+            found += [Route(prefix + path, each, methods=[method]) for method, each in queries.items()]
             self.direct |= {
                 (method, prefix + path): _application(each) for method, each in (endpoints | queries).items()
             }
             self.accepts[prefix + path] = _accepts(here)
+        fixed = FixedPaths(found)
+        self.routes += [fixed, *found]
+        self.direct |= fixed.direct
 
     def _queries(self, route: RestRoute) -> Queries | None:
         """What remembers the queries of a route: one for a list and its searches, which ask the same."""

@@ -1,4 +1,4 @@
-"""The one way to call an operation: both faces go through `Gateway`.
+"""The one way to call an operation: both faces go through `Gateway`, which writes here and reads in reading.py.
 
 The order is fixed: credentials, input, unit of work, idempotency key, row under its policy, its version, references,
 the operation's function, the policy on what was written, the audit, the result read by the Reader, commit, what
@@ -8,7 +8,7 @@ follows the commit.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, Final
@@ -18,17 +18,14 @@ import structlog
 
 from services import deadline, observation
 from services.audit.recording import Attempt, Audit
-from services.authorization import authorize, authorize_query, authorize_read
+from services.authorization import authorize, authorize_read
 from services.batching import run_batch
 from services.budget.till import Till
 from services.catalogue.actors import Actor, Client
 from services.catalogue.batches import Batch, EntryOutcome, parse_batch
 from services.catalogue.calls import Call, Part, Trace
-from services.catalogue.catalogue import Catalogue
-from services.catalogue.costs import query_cost, write_cost
-from services.catalogue.cursors import CursorCodec
-from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.lists import ListArguments, Page, Record
+from services.catalogue.costs import write_cost
+from services.catalogue.lists import Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
@@ -37,15 +34,13 @@ from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.catalogue.versions import Expected
 from services.idempotency.once import STATEMENTS, Answered, Idempotency, KeptAnswers
 from services.preconditions import check_version
+from services.reading import Reads
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
-from services.storage.database import Database
 from services.storage.flushing import flush
-from services.storage.general import answer
-from services.storage.reader import Answer, NotCompiledError, Reader
+from services.storage.reader import Answer
 from services.storage.records import Records
 from services.storage.rows import check_placed, check_references, load_for, references
-from services.storage.shapes import bind
 
 NIL: Final = UUID(int=0)
 """Stands for a key that is not known yet."""
@@ -85,18 +80,12 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Reads):
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use.
 
-    Without a `reader` everything goes down the general path. `requires_versions`: who changes a row has to say which
-    version of it.
+    `requires_versions`: who changes a row has to say which version of it.
     """
 
-    catalogue: Catalogue
-    database: Database
-    cursors: CursorCodec
-    reader: Reader | None = None
-    limits: Limits = DEFAULTS
     parts: Mapping[type, Any] = field(default_factory=dict)
     requires_versions: bool = False
 
@@ -110,52 +99,6 @@ class Gateway:
         found = self.parts[kind]
         assert isinstance(found, kind)
         return found
-
-    async def read(
-        self, query: Query, inputs: Sequence[Input], actor: Actor, till: Till | None = None
-    ) -> Answer:  # fmt: skip
-        """Answer a query, once it is paid for. Raises `unauthenticated`, `insufficient_scope`, `too_complex`,
-        `validation_failed`, and as `Till.pay`.
-        """
-        authorize_query(query, actor)
-        check_size(query, inputs, self.limits.rows)
-        if till is not None:
-            if till.dry:
-                bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will
-            await till.pay(till.weight + query_cost(query).points(inputs))
-        if self.reader is not None:
-            slots = None
-            with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
-                slots = self.reader.bind(query, inputs)
-            with suppress(NotCompiledError):
-                if slots is not None:
-                    found = await self.reader.read(query, slots, actor)
-                    observation.note_path("compiled")
-                    return found
-        observation.note_path("general")
-        async with self.records(actor) as records:
-            return await answer(records, query, inputs)
-
-    async def page(self, operation: Operation, actor: Actor, arguments: ListArguments) -> Page:
-        """A page of a list operation. Raises its Problems."""
-        authorize(operation, actor)
-        assert operation.resource is not None
-        async with self.records(actor) as records:
-            return await records.page(operation.resource, arguments, operation.where)
-
-    async def row(self, operation: Operation, actor: Actor, key: UUID | None) -> Record:
-        """The row of an operation that gets one. Raises its Problems."""
-        authorize(operation, actor)
-        assert operation.resource is not None
-        async with self.records(actor) as records:
-            if operation.where is not None:
-                record = await records.find(operation.resource, operation.where)
-            else:
-                assert key is not None
-                record = await records.get(operation.resource, key)
-        if record is None:
-            raise Problem(NOT_FOUND)
-        return record
 
     async def write(
         self, operation: Operation, actor: Actor, write: Write, client: Client | None = None, till: Till | None = None
@@ -172,7 +115,7 @@ class Gateway:
         given = write.data or b"{}"
         data: InputModel | Batch
         if operation.kind is Kind.BATCH:
-            data = parse_batch(operation, given)
+            data = parse_batch(operation, given, self.limits.batch_entries)
         else:
             data = parse_input(operation.input or NoInput, given)
         if till is not None:
@@ -250,19 +193,6 @@ class Gateway:
             await session.commit()
         await self._follow_up(call)
 
-    async def count(self, operation: Operation, actor: Actor, arguments: ListArguments) -> int:
-        """The size of the whole list of a list operation."""
-        authorize(operation, actor)
-        assert operation.resource is not None
-        async with self.records(actor) as records:
-            return await records.count(operation.resource, arguments, operation.where)
-
-    @asynccontextmanager
-    async def records(self, actor: Actor) -> AsyncIterator[Records]:
-        """Records read through a session of their own. Raises `unavailable` when the database is."""
-        async with self.database.reading() as session:
-            yield Records(session, actor, self.cursors)
-
     async def _write_once(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Answered:
         assert write.idempotency is not None
         told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
@@ -327,17 +257,6 @@ class Gateway:
         if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
             raise Problem(NOT_FOUND)
         return Shown(key, found)
-
-    async def read_within(self, call: Call, query: Query, inputs: Sequence[Input]) -> Answer:
-        """Answer a query as the call's transaction sees it."""
-        if self.reader is not None:
-            with suppress(NotCompiledError):
-                slots = self.reader.bind(query, inputs)
-                found = await self.reader.read_within(call.session, query, slots, call.actor)
-                observation.note_path("compiled")
-                return found
-        observation.note_path("general")
-        return await answer(Records(call.session, call.actor, self.cursors), query, inputs)
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 ReadPath: TypeAlias = Literal["compiled", "general"]
 """The two ways of a read: a compiled plan, or the resolvers."""
@@ -21,6 +21,9 @@ MAX_NOTED: Final = 200
 
 class Charged(Protocol):
     """What a request was charged (services/budget/budget.py)."""
+
+    earlier: Any
+    """What it was charged before, as the entries of a batch are one by one: told of together."""
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """The header fields that tell of it, names in lower case."""
@@ -115,7 +118,9 @@ def note_deprecated(face: str, members: Iterable[str]) -> None:
 
 
 def note_charge(charged: Charged) -> None:
-    """Say what the request was charged, or refused for."""
+    """Say what the request was charged, or refused for, besides what it was charged before."""
     observation = current()
     if observation is not None:
+        if observation.charged is not None:
+            charged.earlier = observation.charged
         observation.charged = charged

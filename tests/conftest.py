@@ -66,6 +66,7 @@ def make_settings(**values: Any) -> Settings:
     """Settings for tests: cheap hashes, no limits in the way, nothing read from the environment."""
     cheap: dict[str, Any] = {"PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64}
     limits = {"LOGIN_ATTEMPTS_PER_ACCOUNT": "100/minute", "LOGIN_ATTEMPTS_PER_ADDRESS": "100000/minute"}
+    limits |= {"MAILS_PER_SENDER": "100000/minute", "MAILS_PER_ADDRESS": "100000/minute"}
     limits |= {"BUDGET_PER_MINUTE": "0", "BUDGET_ANONYMOUS_PER_MINUTE": "0"}
     secret = {"SECRET_KEY": "a key for tests, of 32 bytes at least"}
     # Documents are planned when they are first seen, so that what is tested once is tested compiled.

@@ -31,6 +31,7 @@ from gateway.parity.world import (
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Resource
+from services.catalogue.problems import FORBIDDEN
 from services.execution import Gateway, Write
 from services.storage.base import utc_now
 from services.users.models import User
@@ -148,12 +149,15 @@ class _Maker:
                     data = filled(self.world, operation, role, place, some)
                     made = await self._write(operation.name, self.world.accounts[role].actor, data)
                 except Problem as error:
-                    fault = f"{operation.name} as {role}: {error}"
+                    # What only owners make, there is none of the editor's.
+                    allowed = error.type is not FORBIDDEN or target != EDITORS
+                    fault = f"{operation.name} as {role}: {error}" if allowed else ""
                 else:
                     await self._keep(resource.name, target, made["id"] if isinstance(made, dict) else made.id)
                     break
             else:
-                self.world.unmade.append(fault)
+                if fault:
+                    self.world.unmade.append(fault)
 
     async def find_rows(self) -> None:
         """Rows that came with accounts, by the account they refer to; accounts themselves are their own."""

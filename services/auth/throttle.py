@@ -1,4 +1,7 @@
-"""Limits on attempts to sign in, per account and per address, in Redis; in the worker's memory while Redis is down."""
+"""Limits on attempts to sign in, and on mails that somebody has sent, per account and per address.
+
+Counted in Redis; in the worker's memory while Redis is down.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
-from math import ceil
-from time import time
-from typing import Any
 
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import Redis
 
 from services.auth.config import AuthConfig
 from services.catalogue import Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
-from services.storage.breaker import Breaker, RedisSilentError
+from services.storage.breaker import Breaker
+from services.throttling import Throttle
 
 _NAME = "sign-in"
 
@@ -30,19 +29,18 @@ class SignInThrottle:
     redis: Redis
     breaker: Breaker
     config: AuthConfig
-    _shared: FixedWindowRateLimiter = field(init=False)
-    _local: FixedWindowRateLimiter = field(init=False)
+    _throttle: Throttle = field(init=False)
     _per_account: Sequence[RateLimitItem] = field(init=False)
     _per_address: Sequence[RateLimitItem] = field(init=False)
+    _per_sender: Sequence[RateLimitItem] = field(init=False)
+    _per_mailbox: Sequence[RateLimitItem] = field(init=False)
 
     def __post_init__(self) -> None:
-        pool: Any = self.redis.connection_pool  # which `limits` takes, but does not say so
-        self._shared = FixedWindowRateLimiter(
-            RedisStorage("async+redis://", implementation="redispy", connection_pool=pool)
-        )
-        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._throttle = Throttle(self.redis, self.breaker, _NAME)
         self._per_account = parse_many(self.config.attempts_per_account)
         self._per_address = parse_many(self.config.attempts_per_address)
+        self._per_sender = parse_many(self.config.mails_per_sender)
+        self._per_mailbox = parse_many(self.config.mails_per_address)
 
     async def address(self, address: str) -> None:
         """Count an attempt from a network address. Raises `too_many_requests` with the seconds to wait."""
@@ -52,32 +50,30 @@ class SignInThrottle:
         """Count an attempt at an account: its key, or the name given where there is none. Raises as `address`."""
         await self._hit(self._per_account, "account", _key(account))
 
+    async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
+        """Count a mail for a purpose to `email`, be there an account or not, that somebody at a network address has
+        sent, as an account's key if they are signed in. Raises as `address`.
+        """
+        for sender in filter(None, (network_of(address), account)):
+            await self._hit(self._per_sender, f"{purpose} by", sender)
+        await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
+
+    async def may_tell(self, purpose: str, email: str) -> bool:
+        """Count a mail that tells somebody of something; whether they have not had too many."""
+        try:
+            await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
+        except Problem:
+            return False
+        return True
+
     async def succeeded(self, account: str) -> None:
         """Forget the account's attempts."""
-        for item in self._per_account:
-            await self._local.clear(item, _NAME, "account", _key(account))
-            try:
-                await self.breaker.ask(self._shared.clear(item, _NAME, "account", _key(account)))
-            except RedisSilentError:
-                continue
+        await self._throttle.clear(self._per_account, "account", _key(account))
 
-    async def _hit(self, items: Sequence[RateLimitItem], kind: str, key: str) -> None:
-        for item in items:
-            try:
-                limiter, allowed = self._shared, await self.breaker.ask(self._shared.hit(item, _NAME, kind, key))
-            except RedisSilentError:
-                limiter, allowed = self._local, await self._local.hit(item, _NAME, kind, key)
-            if not allowed:
-                wait = await self._seconds_left(limiter, item, kind, key)
-                raise Problem(TOO_MANY_REQUESTS, f"Too many attempts. Try again in {wait} seconds.", retry_after=wait)
-
-    async def _seconds_left(self, limiter: FixedWindowRateLimiter, item: RateLimitItem, kind: str, key: str) -> int:
-        stats = limiter.get_window_stats(item, _NAME, kind, key)
-        try:
-            reset = (await (self.breaker.ask(stats) if limiter is self._shared else stats)).reset_time
-        except RedisSilentError:
-            return item.get_expiry()
-        return max(1, ceil(reset - time()))
+    async def _hit(self, rates: Sequence[RateLimitItem], kind: str, key: str) -> None:
+        wait = await self._throttle.hit(rates, kind, key)
+        if wait:
+            raise Problem(TOO_MANY_REQUESTS, f"Too many attempts. Try again in {wait} seconds.", retry_after=wait)
 
 
 def network_of(address: str) -> str:

@@ -8,29 +8,26 @@ workers spend together is never more than the bucket has given. docs/budget.md s
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
 from time import monotonic
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 
 from services import observation
 from services.auth.throttle import network_of
-from services.budget.buckets import LocalBucket, SharedBuckets
-from services.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
+from services.budget.accounts import Account, Charge
+from services.budget.buckets import LocalBucket, SharedBuckets, Taken
+from services.budget.policies import BudgetConfig, budget_policy
 from services.catalogue.actors import Actor
 from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.storage.breaker import RedisSilentError
 
 log = structlog.get_logger(__name__)
-
-_HEARSAY_SECONDS: Final = 1.0
-"""For how long a worker refuses on its own, once Redis has refused as much."""
 
 _network = lru_cache(maxsize=4096)(network_of)
 
@@ -51,68 +48,6 @@ class Meter(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Account:
-    """What a worker knows of one bucket: points that it may spend until then, and what was left behind."""
-
-    known_by: Hashable
-    key: str
-    policy: BudgetPolicy
-    points: int = 0
-    until: float = 0.0
-    left: float = 0.0
-    left_at: float | None = None
-    refused: int = 0
-    """The least price that Redis has refused, and until when that counts."""
-    refused_until: float = 0.0
-    local: LocalBucket | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def remaining(self) -> int:
-        """Points left, as far as it is known here."""
-        left = int(self.points + self.left if self.local is None else self.local.points)
-        return max(0, left)
-
-    def left_in_bucket(self, now: float) -> float:
-        """What should be left in the shared bucket by now; all of it if it was never asked."""
-        if self.left_at is None:
-            return self.policy.quota
-        return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
-
-    def give_back(self, points: int) -> None:
-        """Points that were paid for nothing."""
-        if self.local is not None:
-            self.local.points += points
-        else:
-            self.points += points
-
-
-@dataclass(slots=True)
-class Charge:
-    """What a request was charged, and the buckets it was charged to, the narrowest first. `wait`: it was refused."""
-
-    points: int
-    accounts: tuple[Account, ...]
-    wait: int = 0
-
-    def fields(self) -> list[tuple[bytes, bytes]]:
-        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `X-Request-Cost`."""
-        cost = (b"x-request-cost", b"%d" % self.points)
-        if len(self.accounts) == 1:
-            (account,) = self.accounts
-            return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
-        policies = b", ".join([each.policy.shown for each in self.accounts])
-        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in self.accounts])
-        return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
-
-    def told(self) -> dict[str, int]:
-        """The narrowest budget: its limit, what is left of it, and the seconds until it is full again."""
-        account = min(self.accounts, key=lambda each: each.remaining)
-        left = account.remaining
-        return {"limit": account.policy.quota, "left": left, "reset": self.wait or account.policy.reset(left)}
-
-
 @dataclass(slots=True)
 class Budget:
     """Charges callers. `clock` is monotonic, in seconds."""
@@ -124,6 +59,9 @@ class Budget:
     _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
     _local: bool = field(init=False, default=False)
     _workers: int = field(init=False, default=1)
+
+    def __post_init__(self) -> None:
+        self.buckets.lease_seconds = self.config.lease_seconds
 
     @property
     def is_on(self) -> bool:
@@ -156,18 +94,14 @@ class Budget:
             return None
         charge = Charge(price, accounts)
         observation.note_charge(charge)
-        paid: list[Account] = []
-        for account in accounts:
-            try:
-                await self._pay(account, price, face)
-            except Problem as problem:
-                for each in paid:
-                    each.give_back(price)
-                charge.points, charge.wait = 0, problem.retry_after or 0
-                if self.meter is not None:
-                    self.meter.refused(face)
-                raise
-            paid.append(account)
+        try:
+            _check_payable(accounts, price)
+            await self._pay_all(accounts, price, face)
+        except Problem as problem:
+            charge.points, charge.wait = 0, problem.retry_after or 0
+            if self.meter is not None:
+                self.meter.refused(face)
+            raise
         if self.meter is not None:
             self.meter.charged(face, price)
         return charge
@@ -196,65 +130,106 @@ class Budget:
                 self._accounts.popitem(last=False)
         return found
 
-    async def _pay(self, account: Account, price: int, face: str) -> None:
-        """Pay from a lease, or by asking for another. Raises as `charge`."""
+    async def _pay_all(self, accounts: Sequence[Account], price: int, face: str) -> None:
+        """Pay from each bucket, or from none. Raises `quota_exceeded` for the one that has to be waited for longest."""
+        waits = [each.known_wait(price, self.clock()) for each in accounts]
+        paid: list[Account] = []
+        if not any(waits):
+            for place, each in enumerate(accounts):
+                waits[place] = await self._pay(each, price, face)
+                if waits[place]:
+                    break
+                paid.append(each)
+            else:
+                return
+        for each in paid:
+            await self._give_back(each, price)
+            each.note_enough(price, self.clock())
+        for place, each in enumerate(accounts):
+            if not waits[place]:
+                waits[place] = await self._look(each, price)
+        place = waits.index(max(waits))
+        raise _exceeded(accounts[place], price, waits[place])
+
+    async def _pay(self, account: Account, price: int, face: str) -> float:
+        """Pay from a lease, or by asking for another: 0, or the seconds to wait where there is not enough."""
         if account.points >= price and self.clock() < account.until:
             account.points -= price
-            return
-        if price > account.policy.quota:
-            quota = account.policy.quota
-            raise Problem(
-                TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
-                limit=quota,
-            )  # fmt: skip
+            return 0.0
         if account.local is not None and account.lock.locked():
             # Somebody waits for Redis, which was silent: others need not.
-            self._pay_locally(account, price, face)
-            return
+            return self._pay_locally(account, price, face)
         async with account.lock:
             now = self.clock()
             if account.points >= price and now < account.until:
                 account.points -= price
-            elif now < account.refused_until and price >= account.refused:
-                raise _exceeded(account, price, (price - account.left_in_bucket(now)) / account.policy.rate)
-            else:
-                await self._take(account, price, now, face)
+                return 0.0
+            return account.known_wait(price, now) or await self._take(account, price, now, face)
 
-    async def _take(self, account: Account, price: int, now: float, face: str) -> None:
-        back, account.points = account.points, 0
+    async def _look(self, account: Account, price: int) -> float:
+        """The seconds to wait as of `_pay`, for what is not to be paid, since another bucket is short of points."""
+        async with account.lock:
+            now = self.clock()
+            known = account.known_wait(price, now)
+            if known or account.has_enough(price, now):
+                return known
+            back, account.points, account.leased = account.points, 0, 0
+            try:
+                taken = await self.buckets.look(account.key, account.policy, price, back)
+            except RedisSilentError:
+                self._note_local(True)
+                return self._local_bucket(account, now).wait(price, now)
+            self._note_taken(account, taken, now)
+            if taken.paid:
+                account.note_enough(price, now)
+                return 0.0
+            account.note_refusal(price, taken, now)
+            return taken.wait
+
+    async def _give_back(self, account: Account, points: int) -> None:
+        surplus = account.give_back(points)
+        if surplus:
+            try:
+                await self.buckets.put_back(account.key, surplus)
+            except RedisSilentError:
+                self._note_local(True)
+
+    async def _take(self, account: Account, price: int, now: float, face: str) -> float:
+        back, account.points, account.leased = account.points, 0, 0
         try:
             lease = self.config.lease_seconds > 0
             taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
         except RedisSilentError:
             # What was offered back may have arrived, so it is not spent here.
             self._note_local(True)
-            self._pay_locally(account, price, face)
-            return
+            return self._pay_locally(account, price, face)
+        self._note_taken(account, taken, now)
+        if not taken.paid:
+            account.note_refusal(price, taken, now)
+            return taken.wait
+        account.points = account.leased = taken.leased
+        account.until = now + self.buckets.usable(account.policy)
+        return 0.0
+
+    def _note_taken(self, account: Account, taken: Taken, now: float) -> None:
         self._note_local(False)
         if account.known_by in self._accounts:
             # Those whose bucket was asked last are forgotten last.
             self._accounts.move_to_end(account.known_by)
         self._workers, account.local = taken.workers, None
-        account.left, account.left_at = taken.left, now
-        if taken.paid:
-            # Well within the time for which the bucket keeps book of it.
-            account.points = taken.leased
-            account.until = now + min(self.config.lease_seconds, account.policy.window / 2)
-            return
-        wait = (price - taken.left) / account.policy.rate
-        account.refused, account.refused_until = price, now + min(wait, _HEARSAY_SECONDS)
-        raise _exceeded(account, price, wait)
+        account.left, account.left_at, account.enough_until = taken.left, now, 0.0
 
-    def _pay_locally(self, account: Account, price: int, face: str) -> None:
-        now, policy = self.clock(), account.policy
+    def _pay_locally(self, account: Account, price: int, face: str) -> float:
         if self.meter is not None:
             self.meter.local(face)
+        now = self.clock()
+        return self._local_bucket(account, now).take(price, now)
+
+    def _local_bucket(self, account: Account, now: float) -> LocalBucket:
         if account.local is None:
-            workers, left = self._workers, account.left_in_bucket(now)
+            policy, workers, left = account.policy, self._workers, account.left_in_bucket(now)
             account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
-        wait = account.local.take(price, now)
-        if wait:
-            raise _exceeded(account, price, wait)
+        return account.local
 
     def _note_local(self, local: bool) -> None:
         if local is not self._local:
@@ -263,6 +238,16 @@ class Budget:
                 log.warning("budget_local", consequence="each worker counts its share of the budgets by itself")
             else:
                 log.info("budget_shared_again")
+
+
+def _check_payable(accounts: Sequence[Account], price: int) -> None:
+    """Raises `too_complex` for what is no matter of waiting."""
+    quota = min(each.policy.quota for each in accounts)
+    if price > quota:
+        raise Problem(
+            TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
+            limit=quota,
+        )  # fmt: skip
 
 
 def _exceeded(account: Account, price: int, wait: float) -> Problem:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.budget.budget import Budget, Charge
+from services.budget.accounts import Charge
+from services.budget.budget import Budget
 from services.catalogue.actors import Actor
 from services.catalogue.costs import MINIMUM
 from services.catalogue.problems import BAD_REQUEST, Problem

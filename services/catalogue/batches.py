@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 from uuid import UUID
 
 import orjson
-from pydantic import ConfigDict, Field, create_model, model_validator
+from pydantic import ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.catalogue.identifiers import Identifier
-from services.catalogue.models import InputModel, absent, parse_input
+from services.catalogue.limits import DEFAULTS
+from services.catalogue.models import MAX_LISTED, InputModel, absent, parse_input, problem_of, refuse_crowd, too_much
 from services.catalogue.naming import pascal
-from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, Problem
+from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 
 if TYPE_CHECKING:
     from services.catalogue.operations import Operation
     from services.catalogue.resources import Resource
 
-MAX_ENTRIES: Final = 500
+MAX_ENTRIES: Final = DEFAULTS.batch_entries
+"""More than these no setting allows."""
 OPERATIONS: Final = "operations"
 VERBS: Final = ("create", "update", "delete")
 _WORDS: Final = {
@@ -99,15 +101,19 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
         **members,
     )
     words = "Whether all is undone when one cannot be done; otherwise each has a result of its own."
-    about = f"What is to be done, in this order: at most {MAX_ENTRIES}."
     found: type[InputModel] = create_model(
         f"{plural}Batch",
         __base__=InputModel,
         __doc__=f"Many changes to {resource.nouns} at once.",
         atomic=(bool, Field(default=True, description=words)),
-        operations=(list[entry], Field(min_length=1, max_length=MAX_ENTRIES, description=about)),
+        operations=(list[entry], Field(min_length=1, max_length=MAX_ENTRIES, description=about_entries(MAX_ENTRIES))),
     )
     return found
+
+
+def about_entries(most: int) -> str:
+    """What contracts say of a batch's entries, of which there may be so many."""
+    return f"What is to be done, in this order: at most {most}."
 
 
 def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputModel]:
@@ -125,31 +131,56 @@ def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputMod
     return create_model(name, __base__=base, __doc__=about, **members)
 
 
-def parse_batch(operation: Operation, data: bytes | Mapping[str, Any]) -> Batch:
-    """Validate a batch.
+def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int = MAX_ENTRIES) -> Batch:
+    """Validate a batch of at most so many entries.
 
     Raises as `parse_input`; the paths of field errors begin with the entry's (`operations[3].create.title`). An entry
     that is not valid is a Problem, and refuses the batch if that is atomic.
     """
     try:
-        outer = parse_input(_Outer, orjson.loads(data) if isinstance(data, bytes) else data)
+        # As it is: what is in the entries is looked at one by one.
+        outer = _Outer.model_validate(orjson.loads(data) if isinstance(data, bytes) else data)
     except orjson.JSONDecodeError:
         raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
+    except ValidationError as error:
+        raise problem_of(error) from None
+    check_number(outer.operations, most)
     assert operation.input is not None
     model = operation.input.model_fields[OPERATIONS].annotation.__args__[0]  # type: ignore[union-attr]
-    entries = [_entry(operation, model, each) for each in outer.operations]
-    if outer.atomic:
-        refused = [located(each, OPERATIONS, index) for index, each in enumerate(entries) if isinstance(each, Problem)]
-        if refused:
-            raise Problem(VALIDATION_FAILED, errors=[error for each in refused for error in each.errors])
+    entries: list[Entry | Problem] = []
+    faults: list[FieldError] = []
+    for index, each in enumerate(outer.operations):
+        entry = _entry(operation, model, each, MAX_LISTED - len(faults))
+        entries.append(entry)
+        if not isinstance(entry, Problem):
+            continue
+        is_listed = bool(entry.errors)
+        if not is_listed:
+            entry = entries[-1] = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
+        if is_listed or not faults:
+            faults += located(entry, OPERATIONS, index).errors
+        if outer.atomic and not is_listed:  # what is wrong with the others will do
+            raise Problem(VALIDATION_FAILED, errors=faults)
+    if outer.atomic and faults:
+        raise Problem(VALIDATION_FAILED, errors=faults)
     return Batch(outer.atomic, entries)
 
 
-def _entry(batch: Operation, model: type[InputModel], given: Any) -> Entry | Problem:
+def check_number(entries: Any, most: int) -> None:
+    """Raises `validation_failed` for more entries than so many."""
+    if isinstance(entries, Sequence) and len(entries) > most:
+        raise Problem.field(OPERATIONS, "length", f"This should have at most {most} entries.")
+
+
+def _entry(batch: Operation, model: type[InputModel], given: Any, most: int) -> Entry | Problem:
+    """The call that is given, or what is wrong with it: as many fields as are listed at most."""
     if not isinstance(given, Mapping):
-        return Problem.field((), "type", "This must be an object.")
+        return Problem.field((), "type", "This must be an object.") if most else too_much()
     try:
-        parsed = parse_input(model, given)
+        for verb, member in given.items():
+            if verb in batch.entries and isinstance(member, Mapping):
+                refuse_crowd(model.model_fields[verb].annotation, member)  # type: ignore[arg-type]
+        parsed = parse_input(model, given, most=most)
     except Problem as problem:
         return problem
     (verb,) = parsed.model_fields_set

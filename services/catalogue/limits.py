@@ -32,6 +32,8 @@ class Limits:
     """Entries of one `in` or `not in`."""
 
     # Of bodies, on both faces.
+    batch_entries: int = 500
+    """Entries of one batch; nobody can allow more, since all are written in one transaction."""
     body_values: int = 30_000
     """Values in a JSON body. An empty list is two bytes there, and 64 in memory."""
 
@@ -76,15 +78,15 @@ class Limits:
 DEFAULTS: Final = Limits()
 
 
-def check_values(body: bytes, limits: Limits) -> None:
-    """Raises `bad_request` for a JSON body of too many values, before it is parsed.
+def check_values(text: bytes, limits: Limits, what: str = "The body") -> None:
+    """Raises `bad_request` for JSON of too many values, before it is parsed; `what` begins the sentence that says so.
 
     Commas and opening brackets are counted, wherever they stand: in texts too, of which no honest one has that many.
     """
     most = limits.body_values
     # Two bytes are the least that a value takes.
-    if len(body) > most and body.count(b",") + body.count(b"[") + body.count(b"{") > most:
-        raise Problem(BAD_REQUEST, f"The body may hold at most {most:,} values (commas and opening brackets).")
+    if len(text) > most and text.count(b",") + text.count(b"[") + text.count(b"{") > most:
+        raise Problem(BAD_REQUEST, f"{what} may hold at most {most:,} values (commas and opening brackets).")
 
 
 def check_query_string(text: bytes, limits: Limits) -> None:

@@ -135,10 +135,15 @@ def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldErr
     return FieldError((*prefix, *error["loc"]), code, text[:MAX_MESSAGE].removesuffix(".") + ".")
 
 
-def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Problem:
-    """The Problem that Pydantic's errors amount to. No input value is in it."""
-    if error.error_count() > MAX_LISTED:
-        return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
+def too_much() -> Problem:
+    """What is said where more is not valid than can be listed."""
+    return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
+
+
+def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, most: int = MAX_LISTED) -> Problem:
+    """The Problem that Pydantic's errors amount to, `most` of them listed. No input value is in it."""
+    if error.error_count() > most:
+        return too_much()
     errors = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in errors):
         return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
@@ -149,16 +154,24 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Pr
     return Problem(VALIDATION_FAILED, errors=[_field_error(each, prefix) for each in errors])
 
 
-def parse_input(model: type[Model], data: bytes | Mapping[str, Any]) -> Model:
+def refuse_crowd(model: type[BaseModel], data: Mapping[str, Any]) -> None:
+    """Raises `validation_failed` for more unknown members than would be listed, as validation would: for less."""
+    if len(data) > len(model.model_fields) + MAX_LISTED:
+        raise too_much()
+
+
+def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: int = MAX_LISTED) -> Model:
     """Validate an operation's input, once, whichever face it came through.
 
     `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is not a
-    JSON object and `validation_failed` with every field at fault.
+    JSON object and `validation_failed` with every field at fault, if they are not more than `most`.
     """
+    if not isinstance(data, bytes):
+        refuse_crowd(model, data)
     try:
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))
     except ValidationError as error:
-        raise problem_of(error) from None
+        raise problem_of(error, most=most) from None
     except TypeError:  # orjson: an integer beyond 64 bits, or lists within lists without end
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 

@@ -140,8 +140,8 @@ BAD_REQUEST: Final = ProblemType(
     "bad_request",
     400,
     "The request could not be read.",
-    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object. Or a header field "
-    "is not what its standard says.",
+    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object. Or a header field, "
+    "or the whole request, is not what its standard says.",
 )
 INVALID_DOCUMENT: Final = ProblemType(
     "invalid_document",
@@ -181,6 +181,14 @@ FORBIDDEN: Final = ProblemType(
     403,
     "You may not do this.",
     "The resource is readable, but this action on it is not allowed to the actor.",
+)
+EMAIL_UNVERIFIED: Final = ProblemType(
+    "email_unverified",
+    403,
+    "Verify your e-mail address first.",
+    "User name and password are right, but nobody has shown yet that the account's address is theirs, which they have "
+    "to here (setting EMAIL_VERIFICATION). Follow the link in the mail, or ask for another: `POST "
+    "/auth/resend-verification`, in GraphQL `resendVerification`.",
 )
 INSUFFICIENT_SCOPE: Final = ProblemType(
     "insufficient_scope",
@@ -273,8 +281,8 @@ URI_TOO_LONG: Final = ProblemType(
     "uri_too_long",
     414,
     "The address is too long.",
-    "The query string exceeds the setting MAX_QUERY_STRING_BYTES. Send a GraphQL document by POST, or ask for less at "
-    "once.",
+    "The query string exceeds the setting MAX_QUERY_STRING_BYTES, or the whole address 65,535 bytes. Send a GraphQL "
+    "document by POST, or ask for less at once.",
 )
 UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     "unsupported_media_type",

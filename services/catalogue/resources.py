@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
-from services.catalogue.batches import MAX_ENTRIES, VERBS, batch_input
+from services.catalogue.batches import VERBS, batch_input
 from services.catalogue.declaration import DeclarationError, Location, listing
 from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import PREFIX_PATTERN
@@ -163,7 +163,7 @@ class Resource(Generic[M]):
         entries = {each.kind.value: each for each in operations}
         if not entries or len(entries) < len(operations) or not set(entries) <= set(VERBS):
             raise self.fault("a batch is made of other operations than these.", f"Pass one of each: {listing(VERBS)}.")
-        described = f"Many changes to {self.nouns} at once, up to {MAX_ENTRIES}: {', '.join(entries)}."
+        described = f"Many changes to {self.nouns} at once: {', '.join(entries)}."
         return declare(
             f"batch_{self.plural}", Kind.BATCH, self, f"{self.path}/batch", described, input=batch_input(self, entries),
             entries=entries, emits=tuple(event for each in operations for event in each.emits), audited=False,

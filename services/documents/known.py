@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,12 +39,13 @@ class Reference:
 class Bringer:
     """Who sends a document: how to find out, and the network address. Only asked about what is new.
 
-    `may_change`: whether the request is one that may have effects; by others, nothing is kept.
+    `may_change`: whether the request is one that may have effects; by others, nothing is kept. Nor is it by a dry run.
     """
 
     authenticate: Callable[[], Awaitable[Actor]]
     address: str
     may_change: bool = True
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,17 @@ class KnownDocuments:
             raise Problem(PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
         return kept
 
+    async def digest(self, text: str, reference: Reference | None) -> str:
+        """The SHA-256 of the document that is meant, whether it is known yet or not; of an unknown one whose
+        identifier is none, that.
+        """
+        if text or reference is None:
+            return digest_of(text)
+        found = None
+        with suppress(Problem):  # nothing is found while the database is gone
+            found = (await self.trusted.current()).by_id.get(reference.identifier)
+        return digest_of(found.text) if found is not None else reference.identifier.removeprefix(SHA256_PREFIX)
+
     async def _without_reference(self, text: str) -> str:
         if self.takes_any or text in (await self.trusted.current()).texts:
             return text
@@ -112,8 +125,11 @@ class KnownDocuments:
             return text
         if self.config.accepted is Accepted.TRUSTED:
             raise _untrusted()
-        if await self.persisted.find(digest) is None and is_valid(text) and bringer.may_change:
-            await self._keep(digest, text, bringer)
+        if await self.persisted.find(digest) is None and is_valid(text):
+            if bringer.may_change:
+                await self._keep(digest, text, bringer)
+            elif not self.takes_any:  # whoever signs in by a header field may have effects
+                raise _unknown_to_strangers()
         return text
 
     async def _keep(self, digest: str, text: str, bringer: Bringer) -> None:
@@ -129,7 +145,9 @@ class KnownDocuments:
                 raise
             actor = ANONYMOUS  # what is open to everybody is open to whoever has an expired token, too
         if actor.is_anonymous and not self.takes_any:
-            raise Problem(UNAUTHENTICATED, "Only documents that are known already are run for everybody. Sign in.")
+            raise _unknown_to_strangers()
+        if bringer.dry:
+            return
         try:
             await self.persisted.keep(digest, text, actor, bringer.address)
         except Problem as problem:
@@ -140,6 +158,10 @@ class KnownDocuments:
 def is_digest(text: str) -> bool:
     """Whether it has the form of a SHA-256 in lower-case hexadecimal."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def _unknown_to_strangers() -> Problem:
+    return Problem(UNAUTHENTICATED, "Only documents that are known already are run for everybody. Sign in.")
 
 
 def _untrusted() -> Problem:

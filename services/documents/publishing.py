@@ -30,7 +30,7 @@ class ParameterKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A variable of a document as a query parameter. `schema` is the JSON Schema of one value, `many` says whether
-    there may be several, `type` is the variable's type as the document has it.
+    there may be several, `type` is the variable's type as the document has it, `default` its value if it is left out.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Parameter:
     schema: Mapping[str, Any]
     many: bool = False
     required: bool = False
+    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,19 @@ class PublishedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentCaller:
-    """Who asks for a document to be run, and what is behind the faces."""
+    """Who asks for a document to be run, and what is behind the faces. `dry`: only its price is asked."""
 
     gateway: Gateway
     presented: Presented
     client: Client
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of it: the document's data or, if anything went wrong, the members of a problem (RFC 9457)."""
+    """What came of it: the document's data (its price, if only that was asked) or, if anything went wrong, the members
+    of a problem (RFC 9457).
+    """
 
     data: Mapping[str, Any] | None
     problem: Mapping[str, Any] | None = None

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
-from time import time
-from typing import Any, Final
+from typing import Final
 
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import Redis
 
 from services.auth.throttle import network_of
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
-from services.storage.breaker import Breaker, RedisSilentError
+from services.storage.breaker import Breaker
+from services.throttling import Throttle
 
 _NAME: Final = "persisted-documents"
 
@@ -28,17 +25,11 @@ class DocumentWrites:
     redis: Redis
     breaker: Breaker
     rate: str
-    _shared: FixedWindowRateLimiter = field(init=False)
-    _local: FixedWindowRateLimiter = field(init=False)
-    _limits: Sequence[RateLimitItem] = field(init=False)
+    _throttle: Throttle = field(init=False)
+    _rates: Sequence[RateLimitItem] = field(init=False)
 
     def __post_init__(self) -> None:
-        pool: Any = self.redis.connection_pool  # which `limits` takes, but does not say so
-        self._shared = FixedWindowRateLimiter(
-            RedisStorage("async+redis://", implementation="redispy", connection_pool=pool)
-        )
-        self._local = FixedWindowRateLimiter(MemoryStorage())
-        self._limits = parse_many(self.rate)
+        self._throttle, self._rates = Throttle(self.redis, self.breaker, _NAME), parse_many(self.rate)
 
     async def count(self, actor: Actor, address: str) -> None:
         """Count a document of this actor; of the network address where nobody is signed in.
@@ -46,20 +37,7 @@ class DocumentWrites:
         Raises `too_many_requests` with the seconds to wait.
         """
         key = f"address/{network_of(address)}" if actor.is_anonymous else str(actor)
-        for item in self._limits:
-            try:
-                limiter, allowed = self._shared, await self.breaker.ask(self._shared.hit(item, _NAME, key))
-            except RedisSilentError:
-                limiter, allowed = self._local, await self._local.hit(item, _NAME, key)
-            if not allowed:
-                wait = await self._seconds_left(limiter, item, key)
-                words = f"Too many new documents. Try again in {wait} seconds."
-                raise Problem(TOO_MANY_REQUESTS, words, retry_after=wait)
-
-    async def _seconds_left(self, limiter: FixedWindowRateLimiter, item: RateLimitItem, key: str) -> int:
-        stats = limiter.get_window_stats(item, _NAME, key)
-        try:
-            reset = (await (self.breaker.ask(stats) if limiter is self._shared else stats)).reset_time
-        except RedisSilentError:
-            return item.get_expiry()
-        return max(1, ceil(reset - time()))
+        wait = await self._throttle.hit(self._rates, key)
+        if wait:
+            words = f"Too many new documents. Try again in {wait} seconds."
+            raise Problem(TOO_MANY_REQUESTS, words, retry_after=wait)

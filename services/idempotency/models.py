@@ -13,7 +13,8 @@ from services.storage.base import Base
 class KeptAnswer(Base):
     """The answer to a write that had an idempotency key. It is no resource: only who sends the key again reads it.
 
-    `id` is a digest of who called and the key, `fingerprint` one of what was asked for; `answer` is encrypted.
+    `id` is a digest of who called and the key, `fingerprint` one of what was asked for; `answer` is encrypted,
+    and empty where the row stands for a request of several writes, whose answers are kept apart.
     """
 
     __tablename__ = "idempotency_keys"

@@ -43,10 +43,12 @@ async def queue_lost(session: AsyncSession) -> int:
     return len(found)
 
 
-async def sweep(session: AsyncSession, before: datetime) -> None:
-    """Forget some of what has succeeded before this instant, and of PgQueuer's notes, the oldest first."""
+async def sweep(session: AsyncSession, before: datetime) -> bool:
+    """Forget some of what has succeeded before this instant, and of PgQueuer's notes; returns whether there is more."""
     old = select(Job.id).where(Job.state == JobState.SUCCEEDED, Job.finished_at < before).limit(SWEPT)
-    await session.execute(delete(Job).where(Job.id.in_(old)))
+    deleted = [await session.execute(delete(Job).where(Job.id.in_(old)).returning(Job.id))]
     for table in _LOGS:
         oldest = f"select id from {table} where created < :before order by id limit {SWEPT}"  # noqa: S608 - our names
-        await session.execute(text(f"delete from {table} where id in ({oldest})"), {"before": before})  # noqa: S608
+        notes = text(f"delete from {table} where id in ({oldest}) returning id")  # noqa: S608 - our names
+        deleted.append(await session.execute(notes, {"before": before}))
+    return any(len(each.all()) == SWEPT for each in deleted)

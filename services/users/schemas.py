@@ -33,7 +33,11 @@ Email = Annotated[
     str,
     StringConstraints(max_length=254),
     AfterValidator(_address),
-    Field(description="E-mail address.", examples=["ada@example.com"], json_schema_extra={"format": "email"}),
+    Field(
+        description="E-mail address; not at a name that is reserved, such as `.test` and `.local`.",
+        examples=["ada@example.com"],
+        json_schema_extra={"format": "email"},
+    ),
 ]
 Username = Annotated[
     str,
@@ -56,6 +60,9 @@ class UserRead(ReadModel):
 
     id: UserID
     email: str | None = Field(description="E-mail address; shown to the user themself and to admins, otherwise null.")
+    email_verified: bool | None = Field(
+        description="Whether the address is known to be theirs; shown to those who see it."
+    )
     username: str = Field(description="The name to sign in with and to be invited by.")
     full_name: str | None = Field(description="Name as people say it.")
     is_active: bool = Field(description="Whether the account can be used.")

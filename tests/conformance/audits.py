@@ -5,19 +5,14 @@ Those from npm are fetched by `make conformance-tools`; without Node.js or witho
 
 from __future__ import annotations
 
-import asyncio
-import json
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from tests.conformance.contract import tried
 from tests.conformance.linters import DOCUMENT, SCHEMA, graphql_eslint, redocly
-
-HERE: Final = Path(__file__).parent
-TIMEOUT_SECONDS: Final = 120
+from tests.conformance.programs import HERE, printed
 
 
 @dataclass(frozen=True)
@@ -65,19 +60,7 @@ class Audit:
 
 async def node(script: str, *arguments: str) -> Any:
     """What a script of this folder prints, which is JSON. Raises RuntimeError where it fails."""
-    process = await asyncio.create_subprocess_exec(
-        "node", HERE / script, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RuntimeError(f"{script}: {err.decode()[-2000:]}")
-    return json.loads(out)
+    return await printed("node", HERE / script, *arguments)
 
 
 async def _graphql_http(target: Target) -> Verdict:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
 import tempfile
-from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import httpx
 
-HERE: Final = Path(__file__).parent
+from tests.conformance.programs import HERE, ran
+
 EXAMPLES: Final = "CONTRACT_EXAMPLES"
 """How many examples are made of each operation, in the environment: beyond those of every day, at length."""
 EVERY_DAY: Final = 1
@@ -30,23 +29,17 @@ async def tried(url: str) -> tuple[int, list[str]]:
         tokens = {"CONTRACT_TOKEN": await _token(client), "CONTRACT_SPARE_TOKEN": await _token(client)}
     environment = {**os.environ, **tokens, "SCHEMATHESIS_HOOKS": "contract_hooks", "PYTHONPATH": str(HERE)}
     with tempfile.TemporaryDirectory() as folder:
-        process = await asyncio.create_subprocess_exec(
+        code, out, err = await ran(
             sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run",
             f"{url}{PREFIX}/openapi.json", "--phases", phases, "--max-examples", str(examples), "--no-color",
-            cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            folder=folder, environment=environment, seconds=None,
         )  # fmt: skip
-        try:
-            out, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-    said = out.decode()
+    said = out + err
     made = _GENERATED.search(said)
-    if process.returncode not in (0, 1) or made is None:
+    if code not in (0, 1) or made is None:
         raise RuntimeError(said[-3000:])
     faults = _FAILURE.findall(said)
-    return int(made[1]), [*faults, *([said[-6000:]] if process.returncode else [])]
+    return int(made[1]), [*faults, *([said[-6000:]] if code else [])]
 
 
 async def _token(client: httpx.AsyncClient) -> str:

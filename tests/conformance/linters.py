@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 from pathlib import Path
 from typing import Any, Final
 
-HERE: Final = Path(__file__).parent
+from tests.conformance.programs import HERE, printed
+
 SCHEMA: Final = HERE.parents[1] / "graphql_schema" / "schema.graphql"
 DOCUMENT: Final = HERE.parents[1] / "rest" / "openapi.json"
 _QUIET: Final = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
-TIMEOUT_SECONDS: Final = 120
 
 
 async def graphql_eslint(schema: Path) -> list[tuple[str, str]]:
@@ -31,17 +29,5 @@ async def redocly(document: Path) -> list[tuple[str, str]]:
 
 
 async def _said(program: str, *arguments: str, folder: Path) -> Any:
-    process = await asyncio.create_subprocess_exec(
-        HERE / "node_modules" / ".bin" / program, *arguments, cwd=folder, env={**os.environ, **_QUIET},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode not in (0, 1):
-        raise RuntimeError(f"{program}: {err.decode()[-2000:]}")
-    return json.loads(out)
+    path = HERE / "node_modules" / ".bin" / program
+    return await printed(path, *arguments, folder=folder, environment={**os.environ, **_QUIET}, done=(0, 1))

@@ -13,6 +13,7 @@ from tests.support.asgi import graphql, observed
 from tests.support.generated.choices import Choices, chosen
 from tests.support.generated.comparing import Tally, comparable, difference
 from tests.support.generated.documents import LARGE, SMALL, Asked, Document
+from tests.support.generated.material import NOT_IDENTIFIERS
 from tests.support.generated.running import FUZZ, PARTS, run, size
 from tests.support.generated.shrinking import shrunk
 from tests.support.generated.village import Caller
@@ -81,6 +82,17 @@ def test_both_paths_answer_every_document_alike(pair: Pair, part: int) -> None:
     assert tally.asked >= size(DOCUMENTS)
     assert tally.share >= LEAST_COMPILED, tally
     assert tally.answered >= 0.4 * tally.asked, tally
+
+
+@pytest.mark.parametrize("caller", ["ada, owner", "nobody"])
+@pytest.mark.parametrize("known", [0, 1])
+async def test_identifiers_that_are_none_are_told_alike_on_both_paths(pair: Pair, caller: str, known: int) -> None:
+    types = pair.material.resources
+    ids = [each for name in types for each in (*pair.material.identifiers(name)[:known], *NOT_IDENTIFIERS)]
+    asked = Asked("query($ids: [ID!]!) { me { id } nodes(ids: $ids) { __typename id } }", None, {"ids": ids})
+    tally = Tally()
+    assert await compare(pair, (pair.village.caller(caller), TYPED, asked), tally) is None
+    assert (tally.asked, tally.answered) == (1, 0)
 
 
 def test_generated_documents_are_valid(pair: Pair) -> None:

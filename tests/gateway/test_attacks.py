@@ -30,6 +30,7 @@ from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.asgi import Reply, graphql, request
 from tests.support.frames import below
+from tests.support.state import unchanged
 
 CPU_SECONDS: Final = 0.050
 BYTES: Final = 20_000_000
@@ -233,6 +234,33 @@ async def test_same_bodies_are_refused_on_rest(app: Any, ada: Account, content: 
     assert (reply.status, reply.json()["code"]) == (400, "bad_request")
 
 
+UNKNOWN: Final = {f"k{n}": 1 for n in range(29_000)}
+BATCHES: dict[str, list[Any]] = {
+    "more than there may be": [{"delete": {}}] * 9_900,
+    "all of them empty": [{}] * 500,
+    "each with what is unknown": [{"create": dict.fromkeys([f"k{n}" for n in range(55)], 1)}] * 500,
+    "one with much that is unknown": [{"create": UNKNOWN}],
+    "one with verbs that are unknown": [UNKNOWN],
+}
+
+
+@pytest.mark.parametrize("face", ["rest", "graphql"])
+@pytest.mark.parametrize("entries", BATCHES.values(), ids=BATCHES)
+async def test_batch_made_to_cost_much_is_refused_for_little(
+    app: Any, ada: Account, face: str, entries: list[Any]
+) -> None:
+    path = "/api/v1/items/batch"
+    body: dict[str, Any] = {"operations": entries}
+    if face == "graphql":
+        query = "mutation($input: BatchItemsInput!) { batchItems(input: $input) { results { status } } }"
+        path, body = "/graphql", {"query": query, "variables": {"input": body}}
+    headers, content = {"Content-Type": "application/json", **ada.headers}, orjson.dumps(body)
+    reply = await refused(lambda: request(app, "POST", path, headers=headers, content=content))
+    problem = reply.json() if face == "rest" else reply.json()["errors"][0]["extensions"]
+    assert (problem["code"], problem["status"]) == ("validation_failed", 422)
+    assert len(reply.content) < 5_000
+
+
 @pytest.mark.parametrize(("query", "status", "code"), QUERIES.values(), ids=QUERIES)
 async def test_query_string_made_to_cost_much_is_refused_for_little(
     app: Any, ada: Account, query: bytes, status: int, code: str
@@ -279,7 +307,8 @@ async def strict(settings: Settings) -> AsyncIterator[Running]:
     changed = {
         "MAX_PAGE_SIZE": 7, "MAX_ROWS": 30, "MAX_SKIP": 3, "MAX_FILTER_CONDITIONS": 2, "MAX_FILTER_DEPTH": 2,
         "MAX_FILTER_VALUES": 2, "MAX_INCLUDES": 1, "MAX_INCLUDE_DEPTH": 1, "MAX_BODY_VALUES": 20, "MAX_PARAMETERS": 3,
-        "MAX_QUERY_STRING_BYTES": 120, "GRAPHQL_INTROSPECTION": False, "GRAPHQL_MAX_DOCUMENT_CHARACTERS": 300,
+        "MAX_QUERY_STRING_BYTES": 120, "MAX_BATCH_ENTRIES": 2,
+        "GRAPHQL_INTROSPECTION": False, "GRAPHQL_MAX_DOCUMENT_CHARACTERS": 300,
         "GRAPHQL_MAX_TOKENS": 60, "GRAPHQL_MAX_DEPTH": 5, "GRAPHQL_MAX_ALIASES": 3, "GRAPHQL_MAX_DIRECTIVES": 3,
         "GRAPHQL_MAX_DIRECTIVES_PER_PLACE": 1, "GRAPHQL_MAX_FRAGMENTS": 1, "GRAPHQL_MAX_OPERATIONS": 1,
         "GRAPHQL_MAX_FIELD_COMPARISONS": 8, "GRAPHQL_MAX_QUERY_FIELDS": 2, "GRAPHQL_MAX_MUTATION_FIELDS": 1,
@@ -364,11 +393,38 @@ async def test_limit_is_as_it_is_set_on_rest(strict: Running, guest: Account, qu
     assert words in " ".join(said)
 
 
+@pytest.mark.parametrize("dry", [{}, {"X-Dry-Run": "cost"}], ids=["run", "dry"])
+@pytest.mark.parametrize("face", ["rest", "graphql"])
+async def test_batch_is_as_long_as_it_is_set(strict: Running, guest: Account, face: str, dry: dict[str, str]) -> None:
+    headers = {"Content-Type": "application/json", **guest.headers, **dry}
+
+    async def sent(number: int) -> Any:
+        body: dict[str, Any] = {"operations": [{"create": {"name": f"l{n}"}} for n in range(number)]}
+        path = "/api/v1/labels/batch"
+        if face == "graphql":
+            entries = " ".join(f'{{create: {{name: "l{n}"}}}}' for n in range(number))
+            document = f"mutation {{ batchLabels(input: {{operations: [{entries}]}}) {{ results {{ status }} }} }}"
+            path, body = "/graphql", {"query": document}
+        return (await request(strict.app, "POST", path, headers=headers, content=orjson.dumps(body))).json()
+
+    async with unchanged(strict.gateway):
+        answer = await sent(3)
+    problem = answer if face == "rest" else answer["errors"][0]["extensions"]
+    assert (problem["code"], [each["field"] for each in problem["errors"]]) == ("validation_failed", ["operations"])
+    assert problem["errors"][0]["message"] == "This should have at most 2 entries."
+    assert "errors" not in await sent(2)
+
+
 async def test_contracts_tell_the_limits_that_are_set(strict: Running, guest: Account) -> None:
     document = (await strict.client.get("/api/v1/openapi.json")).json()
     limit = document["components"]["parameters"]["item.limit"]["schema"]
     assert (limit["maximum"], limit["default"]) == (7, 7)
+    entries = document["components"]["schemas"]["LabelsBatch"]["properties"]["operations"]
+    assert (entries["minItems"], entries["maxItems"]) == (1, 2)
+    assert entries["description"] == "What is to be done, in this order: at most 2."
     schema = build_schema(strict.gateway.catalogue, limits=strict.gateway.limits).as_str()
+    assert '"""What is to be done, in this order: at most 2."""' in schema
+    assert "500" not in schema
     assert "How many at most, from the start: 1 to 7, 7 if left out." in schema
 
 

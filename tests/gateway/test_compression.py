@@ -219,6 +219,18 @@ async def test_entity_tag_of_another_coding_does_not_match() -> None:
         assert (await ask(tagged, accepted, **{"If-None-Match": tag})).status == 200
 
 
+@pytest.mark.parametrize(
+    ("presented", "tag"),
+    [('"abc"', '"abc"'), ('"abc-zstd", "abc"', '"abc"'), ('"abc", "abc-gzip"', '"abc-gzip"'), ("*", '"abc"')],
+)
+async def test_uncompressed_entity_tag_is_borne_by_the_304_to_it(presented: str, tag: str) -> None:
+    async def known(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(None, 304, {"ETag": '"abc"'})(scope, receive, send)
+
+    reply = await ask(known, "gzip", **{"If-None-Match": presented})
+    assert (reply.status, reply.headers["etag"], reply.content) == (304, tag, b"")
+
+
 async def test_weak_entity_tags_stay_weak() -> None:
     reply = await ask(answering(etag='W/"abc"'))
     assert (reply.headers["content-encoding"], reply.headers["etag"]) == ("gzip", 'W/"abc"')

@@ -23,7 +23,7 @@ from services.labels.models import Label
 from tests.support.accounts import Account, KeyHolder, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import unique
-from tests.support.keyed import code, is_replay, send, told
+from tests.support.keyed import code, failed, is_replay, post, send, told
 from tests.support.programs import started
 from tests.support.server import environment, free_port
 
@@ -104,6 +104,32 @@ async def check(face: Face, name: str, answer: httpx.Response, caller: Account, 
     issued = answer.json() if face.name == "rest" else answer.json()["data"]["createApiKey"]["issuedKey"]
     holder = KeyHolder(caller.id, "", "", {}, issued["id"], issued["secret"])
     assert (await face.call("list_items", holder, limit=1)).problem is None
+
+
+async def test_killed_between_two_writes_of_a_document_makes_the_second_when_it_is_sent_again(
+    mortal: httpx.AsyncClient, gateway: Gateway, caller: Account
+) -> None:
+    first, second, third, key = unique("made"), unique("made"), unique("made"), unique("key")
+
+    def asked(*made: str) -> dict[str, str]:
+        fields = (f'f{n}: createItem(input: {{title: "{each}"}}) {{ item {{ id }} }}' for n, each in enumerate(made))
+        return {"query": f"mutation {{ {' '.join(fields)} }}"}
+
+    async def made() -> list[int]:
+        return [await rows(gateway, Item.__table__.c.title, each) for each in (first, second, third)]
+
+    headers = {**caller.headers, "Idempotency-Key": key, "X-Die": "commit"}
+    with pytest.raises(httpx.TransportError):
+        await mortal.post("/graphql", json=asked(first, second), headers=headers)
+    assert await made() == [1, 0, 0]
+    for other in ((first,), (second,), (first, third), (third, second)):
+        answer = await post(mortal, asked(*other), caller, key)
+        assert failed(answer) == [(f"f{n}", "idempotency_key_reused") for n in range(len(other))]
+    assert await made() == [1, 0, 0]
+    answer = await post(mortal, asked(first, second), caller, key)
+    assert (failed(answer), is_replay(answer), await made()) == ([], False, [1, 1, 0])
+    again = await post(mortal, asked(first, second), caller, key)
+    assert (again.content, is_replay(again), await made()) == (answer.content, True, [1, 1, 0])
 
 
 async def test_killed_before_the_commit_is_no_write_until_it_is_sent_again(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -18,7 +17,7 @@ from services.documents.config import DocumentsConfig
 from services.documents.persisted import INDEX, TEXTS, PersistedDocuments
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
-from tests.support.documents import hash_of, persisted_query
+from tests.support.documents import fresh, hash_of, persisted_query
 from tests.support.remembered import warmed, with_redis
 
 
@@ -38,10 +37,6 @@ async def alone(settings: Settings, valkey: Valkey) -> AsyncIterator[Running]:
 @pytest.fixture
 async def ada(alone: Running) -> Account:
     return await sign_up(alone.client)
-
-
-def fresh() -> str:
-    return f"query Me{uuid4().hex} {{ me {{ id }} }}"
 
 
 async def outcome(worker: Running, text: str, account: Account, *, whole: bool = False) -> str:
@@ -172,3 +167,19 @@ async def test_writes_are_counted_by_actor_and_address(redis: Redis) -> None:
     assert (refused.value.type.code, refused.value.retry_after is not None) == ("too_many_requests", True)
     await documents.keep(hash_of("b"), "b", ANONYMOUS, "192.0.2.2")
     assert await kept(redis) == {"a", "b"}
+
+
+async def test_bounds_are_those_that_are_set(settings: Settings, valkey: Valkey) -> None:
+    bounds = {"PERSISTED_DOCUMENTS": 2, "PERSISTED_HOURS": 1, "PERSISTED_BYTES": 1_000, "PERSISTED_DOCUMENT_BYTES": 600}
+    async with running(with_redis(settings, valkey.url, **bounds)) as worker:
+        ada, redis = await sign_up(worker.client), redis_client(worker.gateway)
+        for text in (fresh() for _ in range(3)):
+            assert await outcome(worker, text, ada, whole=True) == "data"
+        assert len(await kept(redis)) == 2
+        assert 3_500 < await redis.ttl(TEXTS) <= 3_600
+        long = [fresh() + " " * 500 for _ in range(2)]
+        for text in (*long, fresh() + " " * 600):
+            assert await outcome(worker, text, ada, whole=True) == "data"
+        found = await kept(redis)
+        assert [each for each in found if len(each) > 500] == [long[1]]
+        assert sum(len(each) for each in found) <= 1_000

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -14,7 +16,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gateway import sockets
@@ -29,6 +31,7 @@ from tests.support.server import LiveServer
 from tests.support.sockets import subscribe
 
 PROTOCOL: Final = Subprotocol("graphql-transport-ws")
+KEY: Final = "x3JJHMbDL1EzLkh9GBhXDw=="
 RENAME = 'mutation($id: ID!) { updateItem(input: {id: $id, title: "Renamed"}) { item { title } } }'
 
 
@@ -148,6 +151,48 @@ async def exceed(app: FastAPI, gateway: Gateway, account: Account, item: str) ->
         closed = await held_up(gateway, close_code(socket))
         await socket.send("x" * 1_000_001)
         assert await closed == 1009
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"Origin": "https://evil.example"}, 403, "csrf_suspected"),
+        ({"X-Dry-Run": "cost"}, 400, "bad_request"),
+    ],
+    ids=["origin", "dry run"],
+)
+async def test_handshake_that_is_refused_is_a_problem_and_no_error(
+    app: FastAPI, fields: dict[str, str], status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with capture_logs() as logs:
+        async with serving(app) as (_, url):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(url, subprotocols=[PROTOCOL], additional_headers=fields)
+    response = refused.value.response
+    assert response.status_code == status
+    assert orjson.loads(response.body or b"")["errors"][0]["extensions"]["code"] == code
+    assert [(each["event"], each["method"], each["status"]) for each in logs] == [("request", "WS", status)]
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "version", "key"),
+    [("/graphql", "13", "short"), ("/graphql", "7", KEY), ("/nope", "13", KEY)],
+    ids=["key", "version", "address"],
+)
+async def test_handshake_that_is_none_is_no_error(
+    app: FastAPI, address: str, version: str, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(app) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        writer.write(
+            f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 4")
+        writer.close()
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
 async def test_query_string_of_a_socket_is_not_logged(live: LiveServer) -> None:

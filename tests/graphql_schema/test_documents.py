@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from services.execution import Gateway
-from tests.support.accounts import Account
+from tests.support.accounts import Account, sign_up
 from tests.support.faces import GraphQLFace
 from tests.support.factories import make_item, make_label, unknown_id
 from tests.support.state import unchanged
@@ -74,6 +75,55 @@ async def test_malformed_identifier_is_named(
     answer = graphql.read(await graphql.post({"query": f"query($id: ID!) {{ {field} }}", "variables": variables}, ada))
     assert answer is not None
     assert (answer.problem, answer.errors) == ("validation_failed", errors)
+
+
+NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+
+
+def places(body: dict[str, Any]) -> list[tuple[list[str | int], str, str | None]]:
+    """Of each error: where it is, its code, and the field at fault."""
+    found = []
+    for each in body["errors"]:
+        fields = [error["field"] for error in each["extensions"].get("errors", [{"field": None}])]
+        found.append((each["path"], each["extensions"]["code"], *fields))
+    return found
+
+
+@pytest.mark.parametrize("malformed", ["", "nonsense", "itm_1", "zzz_" + "0" * 32, "ITM_" + "0" * 32])
+async def test_malformed_identifier_among_others_is_an_error_in_its_place(
+    graphql: GraphQLFace, ada: Account, malformed: str
+) -> None:
+    item = await make_item(graphql, ada)
+    ids = [item["id"], malformed, ada.id, unknown_id("itm"), malformed]
+    for _ in range(2):  # as it is seen first, and as it is remembered
+        body = await graphql.run(NODES.replace("nodes", "me { id } nodes"), {"ids": ids}, ada)
+        assert body["data"] == {
+            "me": {"id": ada.id}, "nodes": [{"id": item["id"]}, None, {"id": ada.id}, None, None]
+        }  # fmt: skip
+        assert places(body) == [
+            (["nodes", 1], "validation_failed", "ids[1]"),
+            (["nodes", 4], "validation_failed", "ids[4]"),
+        ]
+    assert await graphql.data(NODES, {"ids": [unknown_id("itm")]}, ada) == {"nodes": [None]}
+
+
+async def test_node_that_needs_another_scope_is_an_error_in_its_place(
+    client: httpx.AsyncClient, graphql: GraphQLFace
+) -> None:
+    weak = await sign_up(client, scope="users:read")
+    body = await graphql.run(NODES, {"ids": [unknown_id("lbl"), weak.id]}, weak)
+    assert body["data"] == {"nodes": [None, {"id": weak.id}]}
+    assert places(body) == [(["nodes", 0], "insufficient_scope", None)]
+
+
+async def test_nodes_are_one_error_where_nothing_can_be_found(graphql: GraphQLFace, ada: Account) -> None:
+    for actor, ids, found in (
+        (ada, ["x", "itm_1"], ("validation_failed", "ids[0]")),
+        (None, [ada.id, "x"], ("unauthenticated", None)),
+    ):
+        body = await graphql.run(NODES, {"ids": ids}, actor)
+        assert (body["data"], places(body)) == (None, [(["nodes"], *found)])
+    assert await graphql.data(NODES, {"ids": []}, ada) == {"nodes": []}
 
 
 async def test_at_most_100_nodes_are_found_at_once(graphql: GraphQLFace, ada: Account) -> None:

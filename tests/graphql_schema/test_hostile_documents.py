@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from itertools import product
 from typing import Any, Final
 
 import pytest
-from starlette.routing import Route
 
-from gateway.settings import Settings
-from graphql_schema.endpoint import GraphQLEndpoint
-from graphql_schema.planner import MAX_MEMBERS
+from graphql_schema.compiled import CompiledOperations
+from graphql_schema.selections import MAX_MEMBERS
 from services.storage.plans import LONGEST
 from services.storage.statement import MAX_PARTS
-from tests.support.accounts import Account, sign_up
-from tests.support.apps import Running, running
+from tests.support.accounts import Account
+from tests.support.apps import Running
 from tests.support.asgi import Reply, graphql, observed
 from tests.support.factories import unknown_id
 
 SIZE: Final = 20
 FLAGS: Final = ("a", "b", "c", "d", "e")
-
-
-@pytest.fixture(scope="module")
-async def small(settings: Settings) -> AsyncIterator[Running]:
-    """A gateway that plans on second sight."""
-    changed = {"PLAN_CACHE_SIZE": SIZE, "PLAN_ON_SIGHT": 2, "COMPILED_READS": True}
-    async with running(settings.model_copy(update=changed)) as found:
-        yield found
-
-
-@pytest.fixture
-async def somebody(small: Running) -> Account:
-    """Somebody signed in there."""
-    return await sign_up(small.client)
-
-
-def compiled(small: Running) -> Any:
-    """What is remembered of documents."""
-    (route,) = [each for each in small.app.router.routes if isinstance(each, Route) and each.path == "/graphql"]
-    assert isinstance(route.app, GraphQLEndpoint)
-    return route.app._compiled
 
 
 async def asked(
@@ -67,17 +43,21 @@ def doubling(levels: int, name: str) -> str:
     return " ".join([head, *between, f"fragment f{levels} on Item {{ __typename {shown} }}"])
 
 
-async def test_fragments_that_multiply_are_left_before_they_are_there(small: Running, somebody: Account) -> None:
+async def test_fragments_that_multiply_are_left_before_they_are_there(
+    small: Running, somebody: Account, compiled: CompiledOperations
+) -> None:
     document = doubling(13, "Doubling")
     for values in product((True, False), repeat=4):
         for _ in range(2):
             _, path = await asked(small, document, dict(zip(FLAGS, values, strict=False)), somebody)
             assert path == "general"
-    variants = compiled(small)._variants
+    variants = compiled._variants
     assert [each for key, each in variants.items() if "Doubling" in key[0]] == [None] * 16
 
 
-async def test_variants_are_weighed_by_what_is_in_them(small: Running, somebody: Account) -> None:
+async def test_variants_are_weighed_by_what_is_in_them(
+    small: Running, somebody: Account, compiled: CompiledOperations
+) -> None:
     fields = " ".join(f"a{n}: title" for n in range(MAX_MEMBERS // 4))
     for number in range(3):
         document = (
@@ -85,15 +65,15 @@ async def test_variants_are_weighed_by_what_is_in_them(small: Running, somebody:
         )
         for _ in range(2):
             await asked(small, document, None, somebody)
-    assert compiled(small)._variants.currsize <= SIZE
+    assert compiled._variants.currsize <= SIZE
 
 
-async def test_nothing_is_planned_for_nobody(small: Running) -> None:
+async def test_nothing_is_planned_for_nobody(small: Running, compiled: CompiledOperations) -> None:
     document = "query Nobody($id: ID!) { item(id: $id) { id title } }"
     for _ in range(3):
         reply, path = await asked(small, document, {"id": unknown_id("itm")})
         assert (reply.json()["errors"][0]["extensions"]["code"], path) == ("unauthenticated", "general")
-    assert not [key for key in compiled(small)._variants if "Nobody" in key[0]]
+    assert not [key for key in compiled._variants if "Nobody" in key[0]]
 
 
 async def test_filters_in_ever_other_shapes_are_planned_when_a_shape_comes_again(

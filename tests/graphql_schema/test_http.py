@@ -50,6 +50,30 @@ async def test_bad_get_is_a_bad_request(client: httpx.AsyncClient, ada: Account,
     assert answer.json()["errors"][0]["extensions"]["code"] == "bad_request"
 
 
+FAULTS = {
+    "text": ("x", "`{}` is not well-formed JSON in UTF-8."),
+    "broken": ("{", "`{}` is not well-formed JSON in UTF-8."),
+    "too many values": ("[" * 30_001, "`{}` may hold at most 30,000 values (commas and opening brackets)."),
+    "list": ("[]", "`{}` must be an object."),
+}
+
+
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+@pytest.mark.parametrize(("text", "detail"), FAULTS.values(), ids=FAULTS)
+async def test_parameter_of_a_get_is_named_that_is_at_fault(
+    client: httpx.AsyncClient, ada: Account, name: str, text: str, detail: str
+) -> None:
+    answer = await client.get(f"/graphql?query={ME}&{name}={text}", headers=ada.headers)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (400, "bad_request")
+    assert error["message"] == detail.format(name)
+
+
+async def test_body_is_named_that_is_at_fault(graphql: GraphQLFace, ada: Account) -> None:
+    (error,) = (await graphql.post(b"x", ada)).json()["errors"]
+    assert error["message"] == "The body is not well-formed JSON in UTF-8."
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 async def test_other_methods_are_not_allowed(client: httpx.AsyncClient, method: str) -> None:
     answer = await client.request(method, "/graphql")

@@ -14,7 +14,7 @@ from gateway.settings import Settings
 from services.documents.persisted import INDEX, TEXTS
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
-from tests.support.documents import hash_of, in_query_string, persisted_query
+from tests.support.documents import fresh, hash_of, in_query_string, persisted_query
 
 GRAPHQL_JSON = "application/graphql-response+json"
 BOUNDS = {"PERSISTED_DOCUMENT_BYTES": 300, "PERSISTED_WRITES": "4/minute"}
@@ -30,11 +30,6 @@ async def alone(settings: Settings) -> AsyncIterator[Running]:
 @pytest.fixture
 async def ada(alone: Running) -> Account:
     return await sign_up(alone.client)
-
-
-def fresh() -> str:
-    """A document that nobody has sent yet."""
-    return f"query Me{uuid4().hex} {{ me {{ id }} }}"
 
 
 async def send(

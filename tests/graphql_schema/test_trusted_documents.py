@@ -46,7 +46,7 @@ async def documents(workers: dict[str, Running]) -> AsyncIterator[None]:
     """The document `Me` is trusted, under Relay's identifier."""
     await register(workers["any"], RELAY)
     for each in workers.values():
-        ask_again(each)
+        await ask_again(each)
     yield
     await forget_all(workers["any"])
 
@@ -135,6 +135,29 @@ async def test_persisted_keeps_documents_of_those_who_are_signed_in(workers: dic
     assert answer["data"] == {"me": None}
 
 
+@pytest.mark.parametrize("headers", [{}, {"Apollo-Require-Preflight": "1"}], ids=["plain", "marked"])
+async def test_persisted_runs_nothing_new_that_strangers_send_by_get(
+    workers: dict[str, Running], ada: Account, headers: dict[str, str]
+) -> None:
+    worker, text = workers["persisted"], f"query G{uuid4().hex} {{ __typename }}"
+    params = in_query_string(persisted_query(text, send=True))
+    answer = await worker.client.get("/graphql", params=params, headers=headers)
+    assert answer.json()["errors"][0]["extensions"]["code"] == "unauthenticated"
+    assert await outcome(worker, persisted_query(text), ada) == NOT_FOUND
+    answer = await worker.client.get("/graphql", params=params, headers={**headers, **ada.headers})
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_persisted_prices_a_new_document_without_keeping_it(workers: dict[str, Running], ada: Account) -> None:
+    worker, text = workers["persisted"], f"query D{uuid4().hex} {{ me {{ id }} }}"
+    for account, expected in ((None, "unauthenticated"), (ada, 1)):
+        headers = {**(account.headers if account else {}), "X-Dry-Run": "cost"}
+        answer = (await worker.client.post("/graphql", json=persisted_query(text, send=True), headers=headers)).json()
+        found = answer["errors"][0]["extensions"]["code"] if "errors" in answer else answer["extensions"]["cost"]
+        assert found == expected
+    assert await outcome(worker, persisted_query(text), ada) == NOT_FOUND
+
+
 async def test_persisted_refuses_what_it_may_not_keep(settings: Settings) -> None:
     bounds = {"GRAPHQL_DOCUMENTS": "persisted", "PERSISTED_DOCUMENT_BYTES": 100, "PERSISTED_WRITES": "1/minute"}
     async with running(settings.model_copy(update=bounds)) as worker:
@@ -212,7 +235,7 @@ async def test_workers_learn_of_documents_within_a_second_without_being_told(
 
 async def test_nobody_asks_for_trusted_documents_where_any_is_run(workers: dict[str, Running], ada: Account) -> None:
     worker = workers["any"]
-    ask_again(worker)
+    await ask_again(worker)
     assert await outcome(worker, {"query": OTHER}, ada) == "data"
     from services.documents.trusted import TrustedDocuments
 

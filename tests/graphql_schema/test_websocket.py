@@ -191,6 +191,60 @@ async def test_malformed_message_closes_the_socket(app: FastAPI, ada: Account, m
         assert await socket.closed() == 4400
 
 
+DECLINED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "deep variables": ({"variables": {"x": nested(60)}}, "bad_request", "`variables` may nest at most 50 deep."),
+    "another version of persisted queries": (
+        {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "0" * 64}}},
+        "PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported"),
+    "a hash alone, of another version": (
+        {"query": None, "extensions": {"persistedQuery": {"version": 2, "sha256Hash": "0" * 64}}},
+        "PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported"),
+    "no persisted query": (
+        {"extensions": {"persistedQuery": []}}, "bad_request", "`extensions.persistedQuery` must be an object."),
+    "no hash": (
+        {"extensions": {"persistedQuery": {"version": 1}}}, "bad_request",
+        "`extensions.persistedQuery.sha256Hash` must be a string of at most 300 characters."),
+    "no identifier": (
+        {"query": "", "documentId": 1}, "bad_request", "`documentId` must be a string of at most 300 characters."),
+    "text and identifier": ({"documentId": "x"}, "bad_request", "Send `query` or `documentId`, not both."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "code", "message"), DECLINED.values(), ids=DECLINED)
+async def test_parameters_that_are_refused_fail_their_operation_alone(
+    app: FastAPI, gateway: Gateway, ada: Account, more: dict[str, Any], code: str, message: str
+) -> None:
+    bad = {"id": "1", "type": "subscribe", "payload": {"query": CREATE, **more}}
+    async with unchanged(gateway), connected(app, ada.headers) as socket:
+        with capture_logs() as logs:
+            socket.send(bad)
+            answer = await socket.receive()
+        assert (answer["id"], answer["type"]) == ("1", "error")
+        assert [(each["extensions"]["code"], each["message"]) for each in answer["payload"]] == [(code, message)]
+        status = answer["payload"][0]["extensions"]["status"]
+        assert [each["status"] for each in logs if each["event"] == "request"] == [status]
+        socket.send(subscribe("1", ME))  # the name is free again
+        assert (await socket.receive())["payload"] == {"data": {"me": {"id": ada.id}}}
+        assert await socket.receive() == {"id": "1", "type": "complete"}
+
+
+async def test_too_large_variables_fail_their_operation_alone(settings: Settings) -> None:
+    narrow = settings.model_copy(update={"GRAPHQL_MAX_VARIABLES_BYTES": 100})
+    async with running(narrow) as own, connected(own.app) as socket:
+        socket.send(subscribe("1", "{ __typename }", {"x": "y" * 100}))
+        answer = await socket.receive()
+        assert (answer["id"], answer["type"]) == ("1", "error")
+        assert answer["payload"][0]["extensions"]["code"] == "payload_too_large"
+        assert await socket.run("{ __typename }", {"x": "y" * 80}) == {"data": {"__typename": "Query"}}
+
+
+async def test_message_that_is_malformed_too_closes_the_socket(app: FastAPI, ada: Account) -> None:
+    payload = {"query": ME, "variables": {"x": nested(60)}, "documentId": 1, "operationName": 1}
+    async with connected(app, ada.headers) as socket:
+        socket.send({"id": "1", "type": "subscribe", "payload": payload})
+        assert await socket.closed() == 4400
+
+
 async def test_operation_of_a_name_that_is_taken_closes_the_socket(app: FastAPI, ada: Account) -> None:
     async with connected(app, ada.headers) as socket:
         socket.send(subscribe("1", ME), subscribe("1", CREATE))

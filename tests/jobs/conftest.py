@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -42,17 +41,23 @@ class Yard:
         """What runs tries, without a worker."""
         return Runner(self.gateway.catalogue.jobs, self.gateway.parts, lambda: self.gateway.unit_of_work(ANONYMOUS))
 
-    async def ask(self, kind: JobKind, data: InputModel | None = None, **options: Any) -> UUID | None:
+    async def ask(self, kind: JobKind, data: InputModel | None = None) -> UUID:
         """Have a job done."""
-        async with self.gateway.unit_of_work(ANONYMOUS) as call:
-            return await enqueue(call, kind, data, **options)
+        key = await self.ask_once(kind, data, None)
+        assert key is not None
+        return key
 
-    async def job(self, key: UUID | None) -> Job:
+    async def ask_once(self, kind: JobKind, data: InputModel | None, once: str | None) -> UUID | None:
+        """The same, unless there is one of this name."""
+        async with self.gateway.unit_of_work(ANONYMOUS) as call:
+            return await enqueue(call, kind, data, once=once)
+
+    async def job(self, key: UUID) -> Job:
         """A job as it is."""
         async with self.gateway.database.reading() as session:
             return (await session.execute(select(Job).where(Job.id == key))).scalar_one()
 
-    async def run(self, key: UUID | None) -> Job:
+    async def run(self, key: UUID) -> Job:
         """Run a try of a job; returns the job as it is then."""
         before = await self.job(key)
         await self.runner().run(before.id, before.ticket)

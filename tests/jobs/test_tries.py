@@ -19,7 +19,7 @@ from tests.support.databases import run_sql
 from tests.support.toil.jobs import Secret, Toil, hurry, toil, whisper
 
 
-async def until_running(yard: Yard, key: UUID | None) -> None:
+async def until_running(yard: Yard, key: UUID) -> None:
     """Wait until a job is begun."""
     async with asyncio.timeout(30):
         while (await yard.job(key)).state is not JobState.RUNNING:  # noqa: ASYNC110 - PostgreSQL tells nobody
@@ -127,11 +127,11 @@ async def test_payload_that_does_not_fit_any_more_is_said_so(yard: Yard) -> None
 
 
 async def test_one_job_of_a_name_at_a_time(yard: Yard) -> None:
-    asked = [yard.ask(toil, Toil(name="work"), once="work") for _ in range(5)]
+    asked = [yard.ask_once(toil, Toil(name="work"), "work") for _ in range(5)]
     (key,) = [each for each in await asyncio.gather(*asked) if each is not None]
-    assert await yard.ask(toil, Toil(name="work"), once="work") is None
+    assert await yard.ask_once(toil, Toil(name="work"), "work") is None
     assert (await yard.run(key)).state is JobState.SUCCEEDED
-    assert await yard.ask(toil, Toil(name="work"), once="work") is not None
+    assert await yard.ask_once(toil, Toil(name="work"), "work") is not None
     assert len(await yard.rows("jobs")) == 2
 
 
@@ -149,6 +149,23 @@ async def test_what_pgqueuer_has_lost_is_queued_again(yard: Yard) -> None:
     assert (await yard.job(kept)).ticket == before[kept]
     for each in lost:
         assert (await yard.run(each)).state is JobState.SUCCEEDED
+
+
+async def test_jobs_that_were_done_long_ago_are_forgotten_with_what_was_noted_of_them(yard: Yard) -> None:
+    old, young, failed = [await yard.ask(toil, Toil(name=name)) for name in ("old", "young", "failed")]
+    await yard.run(old)
+    await yard.run(young)
+    past = "now() - interval '8 days'"
+    await run_sql(yard.url, f"update jobs set finished_at = {past} where id = '{old}'")  # noqa: S608
+    await run_sql(yard.url, f"update jobs set state = 'failed', finished_at = {past} where id = '{failed}'")  # noqa: S608
+    await run_sql(yard.url, f"update pgqueuer_log set created = {past} where id <= 2")  # noqa: S608
+    many = f"select {past}, n, 'queued', 0, 'toil' from generate_series(1, 2500) n"  # noqa: S608
+    await run_sql(yard.url, f"insert into pgqueuer_log (created, job_id, status, priority, entrypoint) {many}")
+    kind = yard.gateway.catalogue.jobs["sweep_jobs"]
+    assert (await yard.run(await yard.ask(kind))).state is JobState.SUCCEEDED
+    assert {row[0] for row in await run_sql(yard.url, "select id from jobs where name = 'toil'")} == {young, failed}
+    assert await run_sql(yard.url, f"select count(*) from pgqueuer_log where created <= {past}") == [(0,)]  # noqa: S608
+    assert await run_sql(yard.url, "select count(*) from pgqueuer_log") == [(2,)]
 
 
 def test_delays_grow_twofold_up_to_an_hour_and_differ() -> None:

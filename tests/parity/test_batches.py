@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -236,6 +237,42 @@ async def test_batches_that_meet_wait_for_one_another_or_are_refused(face: Face,
     )
     assert {each.problem for each in answers} <= {None, "conflict"}
     assert len(set(await titles(face, ada))) == 1  # one of them, and that as a whole
+
+
+DEEP: Any = "x"
+for _ in range(300):
+    DEEP = [DEEP]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [({"a": DEEP}, "format"), ({f"m{number}": 1 for number in range(300)}, "format")],
+    ids=["deep", "crowded"],
+)
+async def test_entry_is_named_whatever_is_wrong_with_it(
+    rest: RestFace, gateway: Gateway, ada: Account, members: Row, code: str, *, atomic: bool
+) -> None:
+    good, bad = {"create": {"title": "Wheel"}}, {"create": {"title": "x", **members}}
+    body = json.dumps({"atomic": atomic, "operations": [good, bad]}).encode()
+    if atomic:
+        async with unchanged(gateway):
+            answer = await rest.send("POST", "/items/batch", ada, content=body)
+        found, place = answer.json(), "operations[1]"
+    else:
+        answer = await rest.send("POST", "/items/batch", ada, content=body)
+        found, place = answer.json()["results"][1]["problem"], ""
+    assert (found["status"], found["code"]) == (422, "validation_failed")
+    assert [(each["field"], each["code"]) for each in found["errors"]] == [(place, code)]
+
+
+async def test_entry_with_too_much_to_be_listed_leaves_the_faults_of_those_before_it(
+    rest: RestFace, ada: Account
+) -> None:
+    entries = [{"create": {"title": ""}}, {"create": {f"m{number}": 1 for number in range(300)}}]
+    answer = await rest.send("POST", "/items/batch", ada, content=json.dumps({"operations": entries}).encode())
+    fields = [each["field"] for each in answer.json()["errors"]]
+    assert (answer.status_code, fields) == (422, ["operations[0].create.title"])
 
 
 async def test_rest_shows_what_is_asked_for(rest: RestFace, ada: Account) -> None:

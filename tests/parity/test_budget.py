@@ -161,6 +161,15 @@ async def test_dry_run_is_refused_as_the_request_would_be(here: Running, ada: Ac
     assert "cost" not in answers[1].json().get("extensions", {})
 
 
+async def test_dry_run_prices_what_would_be_answered_with_an_error_in_its_place(here: Running, ada: Account) -> None:
+    query, dry = f'{{ nodes(ids: ["{ada.id}", "x"]) {{ id }} }}', {"X-Dry-Run": "cost"}
+    answer = await graphql(here.client, ada, query, **dry)
+    assert answer.json()["extensions"]["cost"] == 1 + 2
+    beside = query.replace("nodes", 'items(after: "x") { totalCount } nodes')
+    for refused in (beside, '{ nodes(ids: ["x", "y"]) { id } }'):
+        assert problem(await graphql(here.client, ada, refused, **dry))["code"] == "validation_failed"
+
+
 @pytest.mark.parametrize("face", FACES)
 async def test_dry_run_without_the_scope_is_refused(here: Running, face: str) -> None:
     async with client_from(here.app) as client:

@@ -14,6 +14,8 @@ from gateway.documents import Published
 from gateway.settings import Settings
 from graphql_schema.documents import Documents
 from graphql_schema.published import PublishedDocuments
+from graphql_schema.schema import build_schema as schema_of_gateway
+from rest.openapi_documents import with_documents
 from services.catalogue import Catalogue, DeclarationError
 from services.catalogue.problems import NOT_FOUND
 from services.documents.operations import published_documents
@@ -37,6 +39,7 @@ FILTERED = """query Filtered($where: ItemFilter!, $since: DateTime) {
 }"""
 LABELS = "query Labels { labels { nodes { name } } }"
 NODE = "query Anything($id: ID!) { node(id: $id) { id ... on Item { title } ... on Label { name } } }"
+STATUSES = ["OPEN", "IN_PROGRESS", "DONE", "ARCHIVED"]
 PUBLISHED = {"Board": BOARD, "ItemById": BY_ID, "Filtered": FILTERED, "Labels": LABELS, "Anything": NODE}
 
 
@@ -210,18 +213,63 @@ async def test_openapi_has_it_while_it_is_published(own: Running) -> None:
     statuses = {"type": "string", "enum": ["OPEN", "IN_PROGRESS", "DONE", "ARCHIVED"]}
     assert board["parameters"] == [
         {"name": "first", "in": "query", "required": False, "description": text % ("first", "Int"),
-         "schema": {"type": "integer", "format": "int32"}},
+         "schema": {"type": "integer", "format": "int32", "default": 2}},
         {"name": "statuses", "in": "query", "required": False, "description": text % ("statuses", "[ItemStatus!]"),
          "schema": {"type": "array", "items": statuses, "maxItems": 100}, "style": "form", "explode": True},
         {"name": "words", "in": "query", "required": False, "description": text % ("words", "String"),
          "schema": {"type": "string"}},
         {"name": "all", "in": "query", "required": False, "description": text % ("all", "Boolean"),
-         "schema": {"type": "boolean"}},
+         "schema": {"type": "boolean", "default": True}},
     ]  # fmt: skip
     assert board["security"] == [{"oauth2": ["items:read"]}, {"bearer": []}, {"api_key": []}]
     assert {"200", "401", "403", "422"} <= set(board["responses"])
     where = paths["/api/v1/documents/Filtered"]["get"]["parameters"][0]
     assert (where["required"], where["content"]) == (True, {"application/json": {"schema": {"type": "object"}}})
+
+
+DEFAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "zero": ("Int = 0", "items(first: $x) { totalCount }", {"type": "integer", "format": "int32", "default": 0}),
+    "never null": ("Int! = 7", "items(first: $x) { totalCount }", {"type": "integer", "format": "int32", "default": 7}),
+    "null": ("Int = null", "items(first: $x) { totalCount }", {"type": "integer", "format": "int32"}),
+    "empty text": ('String = ""', "items(search: $x) { totalCount }", {"type": "string", "default": ""}),
+    "no": ("Boolean = false", "items @include(if: $x) { totalCount }", {"type": "boolean", "default": False}),
+    "number as identifier": ("ID = 5", "item(id: $x) { id }", {"type": "string", "default": "5"}),
+    "choice": (
+        "ItemStatus = DONE", "items(filter: {status: {eq: $x}}) { totalCount }",
+        {"type": "string", "enum": STATUSES, "default": "DONE"}),
+    "list": (
+        "[ItemStatus!] = [OPEN, DONE]", "items(filter: {status: {in: $x}}) { totalCount }",
+        {"type": "array", "items": {"type": "string", "enum": STATUSES}, "maxItems": 100, "default": ["OPEN", "DONE"]}),
+    "value for a list": (
+        "[ItemStatus!]! = OPEN", "items(filter: {status: {in: $x}}) { totalCount }",
+        {"type": "array", "items": {"type": "string", "enum": STATUSES}, "maxItems": 100, "default": ["OPEN"]}),
+    "object": (
+        "ItemFilter = {status: {in: DONE}, title: {eq: null}, and: [{priority: {gte: 1}}]}",
+        "items(filter: $x) { totalCount }",
+        {"type": "object", "default": {
+            "status": {"in": ["DONE"]}, "title": {"eq": None}, "and": [{"priority": {"gte": 1}}]}}),
+    "objects": (
+        "[ItemOrder!] = [{field: TITLE, direction: DESC}]", "items(orderBy: $x) { totalCount }",
+        {"type": "array", "items": {"type": "string"}, "maxItems": 100,
+         "default": ['{"field":"TITLE","direction":"DESC"}']}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runner(gateway: Gateway) -> PublishedDocuments:
+    core = schema_of_gateway(gateway.catalogue)._schema
+    return PublishedDocuments(core, gateway.catalogue, Documents(core, suggestions=False))
+
+
+@pytest.mark.parametrize(("declared", "used", "schema"), DEFAULTS.values(), ids=DEFAULTS)
+def test_openapi_has_the_defaults_of_variables(
+    runner: PublishedDocuments, declared: str, used: str, schema: dict[str, Any]
+) -> None:
+    described = runner.description(f"query Q($x: {declared}) {{ {used} }}")
+    documented = with_documents({"tags": [], "paths": {}}, [described], "/api/v1")
+    (parameter,) = documented["paths"]["/api/v1/documents/Q"]["get"]["parameters"]
+    found = parameter["schema"] if "schema" in parameter else parameter["content"]["application/json"]["schema"]
+    assert (found, parameter["required"]) == (schema, False)
 
 
 async def test_openapi_says_what_comes_back(own: Running) -> None:

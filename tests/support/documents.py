@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
@@ -13,6 +15,11 @@ from services.documents.trusted import TrustedDocuments
 from tests.support.apps import Running
 
 ME = "query Me { me { id } }"
+
+
+def fresh() -> str:
+    """A document that nobody has sent yet."""
+    return f"query Me{uuid4().hex} {{ me {{ id }} }}"
 
 
 def hash_of(text: str) -> str:
@@ -39,16 +46,19 @@ def document(text: str, name: str | None, *, id: str = "", kind: str = "query") 
 async def register(worker: Running, *documents: NewDocument, publish: tuple[str, ...] = ()) -> None:
     """Trust documents; this worker knows of it at once."""
     await add_documents(worker.gateway.database, documents, publish)
-    ask_again(worker)
+    await ask_again(worker)
 
 
 async def forget_all(worker: Running) -> None:
     """Trust no document any more; this worker knows of it at once."""
     known = [each.id for each in await list_documents(worker.gateway.database)]
     await remove_documents(worker.gateway.database, known)
-    ask_again(worker)
+    await ask_again(worker)
 
 
-def ask_again(worker: Running) -> None:
-    """What the worker knows of trusted documents counts no longer."""
-    worker.gateway.part(TrustedDocuments)._asked = float("-inf")
+async def ask_again(worker: Running) -> None:
+    """What the worker knows of trusted documents counts no longer, nor what it is being told at the moment."""
+    known = worker.gateway.part(TrustedDocuments)
+    if known._asking is not None:
+        await asyncio.wait({known._asking})
+    known._asked = float("-inf")

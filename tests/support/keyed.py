@@ -74,3 +74,19 @@ async def age(gateway: Gateway, hours: float) -> None:
         older = KeptAnswer.created_at - func.make_interval(0, 0, 0, 0, 0, int(hours * 60))
         await session.execute(update(KeptAnswer).values(created_at=older))
         await session.commit()
+
+
+async def post(
+    client: httpx.AsyncClient, body: Any, actor: Account | None, key: str | None = None, accept: str = "*/*"
+) -> httpx.Response:
+    """A GraphQL request, or a list of them, with the header."""
+    headers = {**(actor.headers if actor else {}), "Accept": accept, "Content-Type": "application/json"}
+    headers |= {"Idempotency-Key": key} if key is not None else {}
+    return await client.post("/graphql", content=orjson.dumps(body), headers=headers)
+
+
+def failed(answer: httpx.Response) -> list[tuple[str, str]]:
+    """The fields of a GraphQL answer that failed, of all of a batch, and why."""
+    found = answer.json()
+    errors = [error for each in (found if isinstance(found, list) else [found]) for error in each.get("errors", [])]
+    return [(".".join(map(str, error.get("path", []))), error["extensions"]["code"]) for error in errors]

@@ -57,6 +57,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOGIN_ATTEMPTS_PER_ACCOUNT": settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
         "BUDGET_PER_MINUTE": str(settings.BUDGET_PER_MINUTE),
         "BUDGET_ANONYMOUS_PER_MINUTE": str(settings.BUDGET_ANONYMOUS_PER_MINUTE),
+        "MAX_HEADER_BYTES": str(settings.MAX_HEADER_BYTES),
         "LOGIN_ATTEMPTS_PER_ADDRESS": settings.LOGIN_ATTEMPTS_PER_ADDRESS,
     }
     return {**kept, **values}

@@ -12,7 +12,9 @@ from services.auth.models import Session
 from services.comments.models import Comment, CommentFile
 from services.execution import Gateway
 from services.files.models import File, FileState
+from services.invitations.models import Invitation
 from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys.models import ApiKey
 from services.labels.models import Label
 from services.users.models import User
@@ -52,6 +54,8 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         (Session, [_session(number) for number in numbers]),
         (ApiKey, [_api_key(number) for number in numbers]),
         (AuditEvent, [_event(number) for number in numbers]),
+        (Invitation, [_invitation(number) for number in numbers]),
+        (Job, [_job(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -125,6 +129,21 @@ def _event(number: int) -> Row:
         "operation": "update_item", "resource": "item", "resource_id": f"itm_{key(f'item {number}').hex}",
         "workspace_id": key("room 0"), "request_id": None, "address": None, "outcome": Outcome.DONE, "problem": None,
         "changed": ["title"], **_made("audit_event", number),
+    }  # fmt: skip
+
+
+def _invitation(number: int) -> Row:
+    return {
+        "workspace_id": key("room 0"), "user_id": key(f"user {number}"), "email": f"guest{number}@example.com",
+        "role": Role.VIEWER, "digest": str(number).encode(), "expires_at": FAR, **_made("invitation", number),
+    }  # fmt: skip
+
+
+def _job(number: int) -> Row:
+    return {
+        "name": "toil", "state": JobState.SUCCEEDED, "payload": {}, "user_id": None, "attempts": 1, "error": None,
+        "once": None, "ticket": number, "run_at": moment(number), "started_at": None, "finished_at": None,
+        **_made("job", number),
     }  # fmt: skip
 
 

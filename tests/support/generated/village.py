@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -21,7 +22,9 @@ from services.catalogue import ANONYMOUS, Actor
 from services.comments.models import Comment, CommentFile
 from services.execution import Gateway
 from services.files.models import File, FileState
+from services.invitations.models import Invitation
 from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys import secrets
 from services.keys.models import ApiKey
 from services.keys.secrets import hash_of
@@ -50,9 +53,15 @@ DUES: Final = (
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "files", "items", "labels", "memberships", "sessions", "users",
-    "workspaces",
+    "api_keys", "audit_events", "comments", "files", "invitations", "items", "jobs", "labels", "memberships",
+    "sessions", "users", "workspaces",
 )  # fmt: skip
+MODELS: Final = (
+    User, Workspace, Membership, Item, Label, ItemLabel, Comment, File, ItemFile, CommentFile, Session, ApiKey,
+    AuditEvent, Invitation, Job,
+)  # fmt: skip
+JOBS: Final = 9
+"""There are as many in all states; those after them have failed."""
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
@@ -89,14 +98,11 @@ def moment(number: int) -> datetime:
     return START + timedelta(hours=number // 2, microseconds=number // 2 % 3 * 250_000)
 
 
-_OTHERS: Final = (File, ItemFile, CommentFile, Session, ApiKey, AuditEvent)
-
-
 async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, *_OTHERS):
+        for model in MODELS:
             await session.execute(insert(model), rows[model.__tablename__])
         await session.commit()
     return Village(rows, _callers(gateway))
@@ -111,7 +117,7 @@ def _rows() -> dict[str, list[Row]]:
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
         "labels": labels, "item_labels": _links(items, labels), "comments": comments, "sessions": _sessions(),
         "api_keys": _api_keys(),
-        "audit_events": _events(items),
+        "audit_events": _events(items), "invitations": _invitations(), "jobs": _jobs(),
     }  # fmt: skip
 
 
@@ -121,6 +127,7 @@ def _users() -> list[Row]:
             "id": key(name), "email": f"{name}@example.com", "username": name, "password_hash": "none",
             "full_name": None if number % 2 else f"{name.title()} of the Village", "is_active": name != "gone",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number + 1),
+            "email_verified_at": moment(number) if number % 3 else None,
         }
         for number, name in enumerate(PEOPLE)
     ]  # fmt: skip
@@ -234,6 +241,20 @@ def _sessions() -> list[Row]:
     ]  # fmt: skip
 
 
+def _jobs() -> list[Row]:
+    return [
+        {
+            "id": key(f"job {number}"), "name": TITLES[number % len(TITLES)],
+            "state": list(JobState)[number % 4] if number < JOBS else JobState.FAILED,
+            "payload": {}, "user_id": key(PEOPLE[number % 3]) if number % 4 else None, "attempts": number,
+            "error": DESCRIPTIONS[number % len(DESCRIPTIONS)], "once": None, "ticket": number,
+            "created_at": moment(number), "run_at": moment(number * 3), "started_at": None,
+            "finished_at": moment(number) if number % 2 else None,
+        }
+        for number in range(3 * JOBS)
+    ]  # fmt: skip
+
+
 def _api_keys() -> list[Row]:
     places = [(name, room) for name in PEOPLE for room in (None, "shared", "second")]
     return [
@@ -270,6 +291,17 @@ def _events(items: Sequence[Row]) -> list[Row]:
             "problem": "forbidden" if number % 5 == 1 else None, "changed": ["title", "due_at"][: number % 3],
         }
         for number, item in enumerate(items)
+    ]  # fmt: skip
+
+
+def _invitations() -> list[Row]:
+    return [
+        {
+            "id": key(f"invitation {number}"), "workspace_id": key(room), "user_id": key(user),
+            "email": f"guest{number}@example.com", "role": list(Role)[number % 3], "digest": str(number).encode(),
+            "created_at": moment(number), "expires_at": moment(number * 2) if number % 2 else FAR,
+        }
+        for number, (room, user) in enumerate(product(ROOMS, ("ada", "bob", "gone")))
     ]  # fmt: skip
 
 

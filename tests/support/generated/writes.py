@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.catalogue import Catalogue, Operation, Resource
-from tests.support.generated.village import key
+from tests.support.generated.village import JOBS, key
 
 Input = dict[str, Any]
 
@@ -78,12 +78,16 @@ WRITES: Final[Mapping[str, Written]] = {
     "update_membership": Written(ADA, lambda n: {
         "id": _id("mbr", "shared bob"), "role": ("VIEWER", "EDITOR")[n % 2],
     }),
+    "create_invitation": Written(ADA, lambda n: {
+        "workspaceId": SHARED, "email": f"new{n}@example.com", "role": ("VIEWER", "EDITOR")[n % 2],
+    }),
     "create_user": Written("nobody", lambda n: {
         "email": f"new{n}@example.com", "username": f"new{n}", "password": "correct horse",
     }),
     "update_user": Written(ADA, lambda n: {"id": _id("usr", "ada"), "fullName": f"Changed {n}"}),
     "deactivate_user": Written(ROOT, lambda n: {"id": _id("usr", "dan")}, ("activate_user", {})),
     "activate_user": Written(ROOT, lambda n: {"id": _id("usr", "dan")}, ("deactivate_user", {})),
+    "retry_job": Written(ROOT, lambda n: {"id": _id("job", f"job {JOBS + n % AGAIN + (n >= AGAIN) * JOBS}")}),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from services.audit.models import Outcome
 from services.auth.authentication import KEY_PREFIX
 from services.files.models import FileState
 from services.items.models import ItemStatus
+from services.jobs.models import JobState
 from services.keys import secrets
 from services.keys.secrets import hash_of
 from services.workspaces.models import Role
@@ -34,8 +35,8 @@ PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
 
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "files", "items", "labels", "memberships", "sessions", "users",
-    "workspaces",
+    "api_keys", "audit_events", "comments", "files", "invitations", "items", "jobs", "labels", "memberships",
+    "sessions", "users", "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
@@ -86,8 +87,10 @@ def _users() -> list[Marked]:
             "full_name": None if name == "vic" else secret(group, "user", f"{name} in full"),
             "email": f"{secret(f'mail{name}', 'user', name)}@example.com", "is_active": name != "dora",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number),
+            "email_verified_at": moment(number) if number % 2 else None,
         }  # fmt: skip
-        found.append(Marked(values, group, {"email": f"mail{name}"}))
+        guarded = dict.fromkeys(("email", "email_verified"), f"mail{name}")
+        found.append(Marked(values, group, guarded, {"email_verified": bool(number % 2)}))
     return found
 
 
@@ -218,6 +221,19 @@ def _api_keys() -> list[Marked]:
     ]  # fmt: skip
 
 
+def _invitations() -> list[Marked]:
+    found = []
+    for number, (room, user) in enumerate((*((room, "ed") for room in MEMBERS), ("shared", "lou"))):
+        group = f"{room}owned"
+        values = {
+            "id": key(f"invitation {number}"), "workspace_id": key(room), "user_id": key(user),
+            "email": f"{secret(group, 'invitation', str(number))}@example.com", "role": list(Role)[number % 3],
+            "digest": str(number).encode(), "created_at": moment(number), "expires_at": FAR if number % 2 else START,
+        }  # fmt: skip
+        found.append(Marked(values, group))
+    return found
+
+
 def secret_of(group: str) -> str:
     """The secret of an API key of which there is one in the group."""
     body = key(group).hex
@@ -263,6 +279,20 @@ def _files() -> list[Marked]:
     return found
 
 
+def _jobs() -> list[Marked]:
+    found = []
+    for number, user in enumerate(("olga", "ed", None)):
+        values: Row = {
+            "id": key(f"job {number}"), "state": list(JobState)[number], "payload": {}, "user_id": key(user or "root"),
+            "attempts": number, "once": None, "ticket": number, "created_at": moment(number), "run_at": moment(number),
+            "started_at": None, "finished_at": None, **{
+                each: secret("admins", "job", f"{number}") for each in ("name", "error")
+            },
+        }  # fmt: skip
+        found.append(Marked(values, "admins"))
+    return found
+
+
 MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "user": _users,
     "workspace": _workspaces,
@@ -274,6 +304,8 @@ MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "api_key": _api_keys,
     "file": _files,
     "audit_event": _audit_events,
+    "invitation": _invitations,
+    "job": _jobs,
 }
 """By the resource's name."""
 

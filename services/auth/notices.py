@@ -1,0 +1,45 @@
+"""What users are told of by mail, and when a sign-in has to wait for one."""
+
+from __future__ import annotations
+
+from sqlalchemy import select  # noqa: TID251 - of those who sign in
+
+from services.auth.models import Session
+from services.auth.throttle import SignInThrottle, network_of
+from services.catalogue import Call, Problem
+from services.catalogue.problems import EMAIL_UNVERIFIED
+from services.mail.asking import send_notice
+from services.mail.config import MailConfig, Verification
+from services.mail.messages import MailKind
+from services.users.models import User
+
+
+def check_address(call: Call, user: User) -> None:
+    """Raises `email_unverified` where the address has to be verified and is not. The password must be known right."""
+    required = call.part(MailConfig).verification is Verification.REQUIRED
+    if required and user.email_verified_at is None:
+        raise Problem(EMAIL_UNVERIFIED)
+
+
+async def tell_of_sign_in(call: Call, user: User) -> None:
+    """Tell a user of a sign-in by a program, or from a network, that they have no session of; not of the first one.
+
+    To be called before the new session is there.
+    """
+    device, network = call.client.agent[:300], network_of(call.client.address)
+    live = select(Session.device, Session.address).where(Session.user_id == user.id, Session.expires_at > call.now)
+    known = {(each.device, network_of(each.address)) for each in await call.session.execute(live.distinct())}
+    if not known or (device, network) in known:
+        return
+    if await call.part(SignInThrottle).may_tell(MailKind.NEW_SIGN_IN, user.email):
+        about = {"device": device or "unknown", "address": call.client.address or "unknown"}
+        await send_notice(call, MailKind.NEW_SIGN_IN, user.email, user.username, **about)
+
+
+async def tell_of_reuse(call: Call, session: Session) -> None:
+    """Tell the user of a session that it was ended because its refresh token was used twice."""
+    wanted = select(User.email, User.username).where(User.id == session.user_id)
+    found = (await call.session.execute(wanted)).one_or_none()
+    if found is not None:
+        about = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
+        await send_notice(call, MailKind.SESSION_REVOKED, found.email, found.username, **about)

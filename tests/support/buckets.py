@@ -1,0 +1,43 @@
+"""Workers that share buckets, without applications around them, and what they are told to wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from services.budget.buckets import SharedBuckets
+from services.budget.budget import Budget
+from services.budget.policies import BudgetConfig
+from services.catalogue import Actor, Problem
+from services.storage.breaker import Breaker
+from tests.support.budgets import Clock
+
+QUOTA = 1_200
+"""20 a second; a lease is 60 at the most, and may be spent for two seconds."""
+
+
+def worker(redis: Redis, clock: Clock, **config: Any) -> Budget:
+    limits = BudgetConfig(**{"per_minute": QUOTA, **config})
+    return Budget(limits, SharedBuckets(redis, Breaker(), clock), None, clock)
+
+
+async def wait(budget: Budget, actor: Actor, price: int) -> int:
+    """The seconds that a refused price has to wait; 0 where it was paid."""
+    try:
+        await budget.charge(actor, "", price, "rest")
+    except Problem as problem:
+        found = problem
+    else:
+        return 0
+    assert (found.type.code, found.extra["cost"]) == ("quota_exceeded", price)
+    assert found.retry_after is not None
+    return found.retry_after
+
+
+async def refusal(budget: Budget, actor: Actor, price: int) -> tuple[int | None, Any]:
+    """The seconds that a price has to wait that is refused, and whose budget is told to be short of points."""
+    with pytest.raises(Problem) as refused:
+        await budget.charge(actor, "", price, "rest")
+    return refused.value.retry_after, refused.value.extra["policy"]
