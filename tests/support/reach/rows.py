@@ -285,7 +285,7 @@ def _jobs() -> list[Marked]:
         values: Row = {
             "id": key(f"job {number}"), "state": list(JobState)[number], "payload": {}, "user_id": key(user or "root"),
             "attempts": number, "once": None, "ticket": number, "created_at": moment(number), "run_at": moment(number),
-            "started_at": None, "finished_at": None, **{
+            "started_at": None, "finished_at": moment(number), **{
                 each: secret("admins", "job", f"{number}") for each in ("name", "error")
             },
         }  # fmt: skip
