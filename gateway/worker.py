@@ -75,13 +75,13 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
         log.info("worker_stopped")
 
-    async def _kept_going(self, part: Callable[[asyncpg.Pool], Awaitable[None]]) -> None:
+    async def _kept_going(self, part: Callable[[asyncpg.Pool, asyncio.Event], Awaitable[None]]) -> None:
         pause = FIRST_PAUSE
         while not self.stop.is_set():
             try:
-                async with self._pool() as pool:
+                async with self._pool() as pool, self._followed() as stop:
                     pause = FIRST_PAUSE
-                    await part(pool)
+                    await part(pool, stop)
             except Exception as error:  # noqa: BLE001 - a worker goes on whatever happens
                 log.warning(
                     "worker_begins_anew", part=part.__name__.strip("_"), error=f"{type(error).__name__}: {error}"
@@ -89,6 +89,21 @@ class Worker:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stop.wait(), pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 pause = min(pause * 2, LONGEST_PAUSE)
+
+    @asynccontextmanager
+    async def _followed(self) -> AsyncIterator[asyncio.Event]:
+        """An event for PgQueuer that is set when `stop` is. It sets its own when it gives up, which is not our stop."""
+        event = asyncio.Event()
+
+        async def follow() -> None:
+            await self.stop.wait()
+            event.set()
+
+        task = asyncio.create_task(follow())
+        try:
+            yield event
+        finally:
+            task.cancel()
 
     @asynccontextmanager
     async def _pool(self) -> AsyncIterator[asyncpg.Pool]:
@@ -103,9 +118,9 @@ class Worker:
         finally:
             pool.terminate()
 
-    async def _hand_out(self, pool: asyncpg.Pool) -> None:
+    async def _hand_out(self, pool: asyncpg.Pool, stop: asyncio.Event) -> None:
         manager = QueueManager(queries(AsyncpgPoolDriver(pool)), CHANNEL)
-        manager.shutdown = self.stop
+        manager.shutdown = stop
         for kind in self.gateway.catalogue.jobs.values():
             manager.register_executor(kind.name, _Executor(_PARAMETERS, self.runner))
         heartbeat = timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS)
@@ -116,9 +131,9 @@ class Worker:
             heartbeat_timeout=heartbeat,
         )  # fmt: skip
 
-    async def _keep_time(self, pool: asyncpg.Pool) -> None:
+    async def _keep_time(self, pool: asyncpg.Pool, stop: asyncio.Event) -> None:
         manager = SchedulerManager(queries(AsyncpgPoolDriver(pool)))
-        manager.shutdown = self.stop
+        manager.shutdown = stop
         await self._repair()
         manager.schedule("queue_lost", REPAIR)(_told(self._repair))
         for kind in self.gateway.catalogue.jobs.values():

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
@@ -35,17 +33,15 @@ def list_(
     state: Annotated[JobState | None, typer.Option(help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
 ) -> None:
-    """List jobs, the newest first."""
+    """List jobs, the newest first: identifier, kind, state, tries, when due, and the last error, with tabs between."""
 
     async def found(call: Call) -> list[Job]:
         query = select(Job).order_by(Job.created_at.desc()).limit(limit)
         return list((await call.session.execute(query if state is None else query.where(Job.state == state))).scalars())
 
-    table = Table("id", "name", "state", "tries", "due", "error", box=None)
     for each in _run(found):
-        due = each.run_at.strftime("%Y-%m-%d %H:%M:%SZ")
-        table.add_row(resource.encode(each.id), each.name, each.state, str(each.attempts), due, each.error or "")
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+        due, error = each.run_at.strftime("%Y-%m-%d %H:%M:%SZ"), " ".join((each.error or "").split())
+        typer.echo("\t".join([resource.encode(each.id), each.name, each.state, str(each.attempts), due, error]))
 
 
 @jobs.command()

@@ -66,12 +66,22 @@ def _in_thread(answer: Callable[[Request, str], Response]) -> Callable[[Request]
 
 
 def _is_near(request: Request) -> bool:
-    """Whether it comes from this machine or its private network.
+    """Whether it comes from this machine, and asks for this machine.
 
-    Who has forgotten to set ENVIRONMENT in production must not hand everybody the links that mails hold.
+    Who has forgotten to set ENVIRONMENT in production must not hand everybody the links that mails hold: behind a proxy
+    everybody seems to be near. Nor may another site's name lead a browser here (DNS rebinding).
     """
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+    return not forwarded and _is_own(request.client.host if request.client else "") and _is_own(request.url.hostname)
+
+
+def _is_own(host: str | None) -> bool:
+    """Whether a name or an address is that of this machine to itself (RFC 6761, 6.3)."""
+    name = (host or "").partition("%")[0].strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
     try:
-        return request.client is not None and ip_address(request.client.host.partition("%")[0]).is_private
+        return ip_address(name).is_loopback
     except ValueError:
         return False
 

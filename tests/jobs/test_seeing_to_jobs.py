@@ -93,7 +93,7 @@ def command(yard: Yard, *arguments: str) -> str:
     settings = yard.settings
     env = {
         "ENVIRONMENT": "test", "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url,
-        "SECRET_KEY": settings.secret_key, "MODULES": ",".join(MODULES), "COLUMNS": "200",
+        "SECRET_KEY": settings.secret_key, "MODULES": ",".join(MODULES),
     }  # fmt: skip
     done = gateway_command("jobs", *arguments, env=env)
     return done.output if done.exit_code == 0 else f"{done.exit_code}: {done.output}"

@@ -8,8 +8,12 @@ import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
+from pgqueuer.core.qm import QueueManager
 
 from gateway.worker import Worker, working
 from services.catalogue import ANONYMOUS
@@ -167,3 +171,32 @@ async def test_worker_recovers_from_a_database_that_went_away(yard: Yard, tmp_pa
 
         await until(done)
     assert await done_by(yard) == {"before", "within", "after"}
+
+
+async def test_idle_worker_goes_on_after_it_could_not_listen(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    periodic, soon = QueueManager._run_periodic_health_check, timedelta(seconds=0.3)
+    monkeypatch.setattr(QueueManager, "_run_periodic_health_check", lambda manager: periodic(manager, soon))
+    async with working(yard.gateway, yard.settings) as worker:
+        await ask_all(yard, ["before"])
+
+        async def before() -> bool:
+            return await states(yard) == {"succeeded": 1}
+
+        await until(before)
+        # Whoever listens waits, and has done so last of all.
+        cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+        listening = "application_name = 'hybrid-gateway worker' and query ilike 'listen%'"
+        assert await run_sql(yard.url, f"{cut} where datname = current_database() and {listening}") == [(1,)]
+
+        async def heard_again() -> bool:
+            found = f"select count(*) from pg_stat_activity where datname = current_database() and {listening}"  # noqa: S608
+            return await run_sql(yard.url, found) == [(1,)]
+
+        await until(heard_again)
+        await ask_all(yard, ["after"])
+
+        async def after() -> bool:
+            return await states(yard) == {"succeeded": 2}
+
+        await until(after)
+        assert not worker.stop.is_set()

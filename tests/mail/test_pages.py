@@ -42,7 +42,7 @@ PRODUCTION = {
 
 
 def client_of(app: FastAPI) -> AsyncClient:
-    return AsyncClient(transport=ASGITransport(app), base_url="http://gateway.test")
+    return AsyncClient(transport=ASGITransport(app), base_url="http://localhost")
 
 
 def kept(folder: Path, name: str = '<script>alert("x")</script>') -> str:
@@ -83,10 +83,15 @@ async def test_mail_that_is_not_there_is_not_found(tmp_path: Path, name: str) ->
 
 async def test_mails_are_shown_to_nobody_far_away(tmp_path: Path) -> None:
     name, app = kept(tmp_path), create_app(make_settings(DATA_DIR=tmp_path))
-    for where, status in (("11.0.0.7", 404), ("2a00:1450::1", 404), ("nonsense", 404), ("10.0.0.3", 200)):
+    near: dict[str, str] = {"Host": "localhost:8000"}
+    asked = [(where, near, 404) for where in ("11.0.0.7", "2a00:1450::1", "nonsense", "10.0.0.3")]
+    asked += [("127.0.0.1", {"Host": host}, 200) for host in ("localhost:8000", "127.0.0.1:9000", "[::1]:8000")]
+    asked += [("127.0.0.1", {"Host": host}, 404) for host in ("evil.example", "localhost.evil.example", "10.0.0.3")]
+    asked += [("127.0.0.1", {**near, each: "8.8.8.8"}, 404) for each in ("X-Forwarded-For", "X-Real-IP", "Forwarded")]
+    for where, headers, status in asked:
         async with client_from(app, where) as client:
             for path in ("/dev/mail", f"/dev/mail/{name}"):
-                assert (await client.get(path)).status_code == status, where
+                assert (await client.get(path, headers=headers)).status_code == status, (where, headers)
 
 
 @pytest.mark.parametrize("values", [PRODUCTION, {"SMTP_HOST": "mail.example.com"}])
