@@ -156,8 +156,8 @@ async def read_form(asking: Asking, receive: Receive) -> SentForm:
     given = asked.extensions.get(_EXTENSION) or {}
     if not isinstance(given, dict):
         raise Problem(BAD_REQUEST, f"`extensions.{_EXTENSION}` must be an object.")
-    names: dict[Any, str] = {camel(name): name for name in create.input.model_fields}
-    fields = with_part({names.get(name, name): value for name, value in given.items()}, part)
+    names = {camel(name): name for name in create.input.model_fields}
+    fields = with_part({names.get(name) or name: value for name, value in given.items()}, part)
     return SentForm(asked, fields, holder, member, last_part(events, part.name, first))
 
 
