@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from gateway.direct import Application
 from gateway.documents import Published
@@ -41,6 +41,7 @@ from graphql_schema.endpoint import GraphQLEndpoint
 from graphql_schema.origins import Origins
 from graphql_schema.schema import build_schema
 from graphql_schema.transports import SocketLimits, Transports
+from graphql_schema.uploads import is_graphql_upload
 from rest.files import file_routes, is_upload
 from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
         budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
-        is_upload=lambda scope: is_upload(scope, settings.API_V1_STR), write=write_problem,
+        is_upload=_is_upload(settings), write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
@@ -88,7 +89,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
-    app.router.routes.extend(_options(app, rest, settings.API_V1_STR))
+    app.router.routes.extend(_options(app, rest, settings))
     app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
     app.router.routes.extend(account_routes(settings.PROJECT_NAME, settings.API_V1_STR, catalogue))
     if keeps_mails(settings):
@@ -99,9 +100,18 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     return app
 
 
-def _options(app: FastAPI, rest: RestRouter, prefix: str) -> list[BaseRoute]:
+def _is_upload(settings: Settings) -> Callable[[Scope], bool]:
+    """Whether a request sends a file, on either face."""
+    if not settings.GRAPHQL_UPLOADS:
+        return lambda scope: is_upload(scope, settings.API_V1_STR)
+    return lambda scope: is_upload(scope, settings.API_V1_STR) or is_graphql_upload(scope, GRAPHQL_PATH)
+
+
+def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRoute]:
     """OPTIONS of both faces, whose routes are all there."""
-    accepts = {**rest.accepts, GRAPHQL_PATH: {"Accept-Post": "application/json"}}
+    prefix = settings.API_V1_STR
+    posted = "application/json, multipart/form-data" if settings.GRAPHQL_UPLOADS else "application/json"
+    accepts = {**rest.accepts, GRAPHQL_PATH: {"Accept-Post": posted}}
     return options_routes(
         app.router.routes, lambda path: path == GRAPHQL_PATH or path.startswith(f"{prefix}/"), accepts
     )
@@ -134,7 +144,7 @@ def _transports(settings: Settings) -> Transports:
     public = urlsplit(settings.PUBLIC_URL)
     own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
     origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS])
-    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, limits)
+    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 
 def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], Awaitable[Response]]:

@@ -135,6 +135,7 @@ class Settings(MailSettings, LimitSettings):
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     REQUIRE_PRECONDITIONS: bool = False
     GRAPHQL_BATCH: NonNegativeInt = 0
+    GRAPHQL_UPLOADS: bool = False
     GRAPHQL_WS_INIT_SECONDS: PositiveFloat = 3
     GRAPHQL_WS_OPERATIONS: PositiveInt = 20
     GRAPHQL_WS_MESSAGE_BYTES: PositiveInt = 1_048_576

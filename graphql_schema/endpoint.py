@@ -29,6 +29,7 @@ from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.sse import EventStream
 from graphql_schema.transports import Transports
+from graphql_schema.uploads import check_form, is_form, sent_file
 from graphql_schema.values import called_operations, input_problem, literal_errors, variable_errors
 from graphql_schema.websocket import GraphQLSocket
 from services import observation
@@ -47,6 +48,7 @@ from services.catalogue.problems import (
     VALIDATION_FAILED,
 )
 from services.documents.known import KnownDocuments
+from services.uploading import COMPLETE, forget_sent
 
 _BY_HTTP = (
     BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
@@ -116,6 +118,10 @@ class GraphQLEndpoint:
                 raise Problem(NOT_ACCEPTABLE, f"Answers are one of {forms}.")
             if asking.headers.get(b"content-type") != JSON:
                 check_not_forged(asking.headers, self._transports.origins)
+                if asking.is_post and is_form(asking.headers):
+                    allowed = self._transports.uploads and COMPLETE in self._catalogue.operations
+                    check_form(asking.headers, form, allowed=allowed)
+                    return await self._answer_form(asking, receive, typed)
             asked = await read_request(asking, receive, batch=0 if form is Form.EVENTS else self._transports.batch)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
@@ -124,6 +130,19 @@ class GraphQLEndpoint:
         if form is Form.EVENTS:
             return await self._stream(asking, asked, receive, send)
         return await self.answer(asking, asked, typed=typed)
+
+    async def _answer_form(self, asking: Asking, receive: Receive, typed: bool) -> Answer:
+        """Take in the file of a form, and run the mutation that completes it. Raises Problems of the form."""
+        try:
+            asked, key = await sent_file(asking, receive, self._documents)
+        except RefusedError as refused:
+            return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
+        except OverdrawnError as error:
+            raise error.problem from None
+        try:
+            return await self.answer(asking, asked, typed=typed)
+        finally:
+            await forget_sent(asking.gateway, key)
 
     async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
         """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""

@@ -1,141 +1,14 @@
-"""Forms with files (RFC 7578), read as they come in: nothing of a file is held longer than it takes to pass it on."""
+"""Bodies of requests that are read as they come in."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Final
 
-from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from services.catalogue import Problem
-from services.catalogue.problems import BAD_REQUEST, UPLOAD_STALLED
-from services.files.uploads import InterruptedUploadError
-
-FORM: Final = "multipart/form-data"
-MAX_FIELDS: Final = 20
-MAX_FIELD_BYTES: Final = 4_096
-MAX_HEADER_BYTES: Final = 4_096
+from services.files.forms import awaited
 
 
-@dataclass
-class Part:
-    """One part of a form: what its header says. A part with a file name is a file."""
-
-    name: str = ""
-    filename: str | None = None
-    media_type: str = ""
-
-
-Event = tuple[Part, bytes | None]
-"""A part, and some of its bytes; None at its end."""
-
-
-async def body_of(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The body of a request, part by part.
-
-    Raises InterruptedUploadError when the caller leaves, `upload_stalled` when they send nothing for so long.
-    """
-    parts = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                part = await anext(parts)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise Problem(UPLOAD_STALLED) from None
-        except ClientDisconnect:
-            raise InterruptedUploadError from None
-        if part:
-            yield part
-
-
-def boundary_of(content_type: str) -> bytes:
-    """Raises `bad_request` where there is none."""
-    kind, options = parse_options_header(content_type)
-    found = options.get(b"boundary", b"")
-    if kind.decode("latin-1").lower() != FORM or not 0 < len(found) <= 70:
-        raise Problem(BAD_REQUEST, "The form has no boundary.")
-    return found
-
-
-async def form_events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[Event]:
-    """The parts of a form, piece by piece. Raises `bad_request` for what is no form, or one without an end."""
-    reader = _Reader()
-    parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type] # a TypedDict of callables
-    try:
-        async for data in body:
-            parser.write(data)
-            while reader.events:
-                yield reader.events.popleft()
-            if reader.ended:  # what comes behind is nothing to wait for
-                return
-        parser.finalize()
-    except FormParserError:
-        raise Problem(BAD_REQUEST, "The body is not a well-formed form.") from None
-    if not reader.ended:
-        raise Problem(BAD_REQUEST, "The form has no end.")
-
-
-@dataclass
-class _Reader:
-    """Collects what the parser finds in one piece of the body."""
-
-    events: deque[Event] = field(default_factory=deque)
-    ended: bool = False
-    _part: Part = field(default_factory=Part)
-    _parts: int = 0
-    _header: bytes = b""
-    _value: bytes = b""
-
-    def callbacks(self) -> dict[str, object]:
-        """What the parser calls."""
-        return {
-            "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end_part,
-            "on_header_field": self._field, "on_header_value": self._more, "on_header_end": self._end_header,
-            "on_end": self._end,
-        }  # fmt: skip
-
-    def _begin(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_FIELDS:
-            raise Problem(BAD_REQUEST, f"A form may have at most {MAX_FIELDS} parts.")
-        self._part = Part()
-
-    def _field(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
-        self._bound()
-
-    def _more(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-        self._bound()
-
-    def _bound(self) -> None:
-        if len(self._header) + len(self._value) > MAX_HEADER_BYTES:
-            raise Problem(BAD_REQUEST, "The header of a part is too long.")
-
-    def _end_header(self) -> None:
-        name, value = self._header.lower(), self._value
-        self._header = self._value = b""
-        if name == b"content-disposition":
-            _, options = parse_options_header(value)
-            self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
-            filename = options.get(b"filename")
-            self._part.filename = None if filename is None else filename.decode("utf-8", "replace")
-        elif name == b"content-type":
-            self._part.media_type = parse_options_header(value)[0].decode("latin-1").lower()
-
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        self.events.append((self._part, data[start:end]))
-
-    def _end_part(self) -> None:
-        self.events.append((self._part, None))
-
-    def _end(self) -> None:
-        self.ended = True
+def body_of(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The body of a request, part by part. Raises as `awaited`."""
+    return awaited(aiter(request.stream()), idle_seconds, ClientDisconnect)

@@ -42,7 +42,7 @@ class FileStore:
         """The store itself. A folder is made if there is none."""
         if self.root is not None:
             return LocalStore(self.root, mkdir=True)
-        options, plain = dict(self.options), {"allow_http": True} if self.options.get("allow_http") else None
+        options, plain = dict(self.options), {"allow_http": True} if self.options.get("allow_http") == "true" else None
         options.pop("allow_http", None)
         return from_url(self.url, config=options or None, client_options=plain)  # type: ignore[arg-type] # by their names
 

@@ -1,0 +1,141 @@
+"""Files on S3, as a server of its own speaks it. Skipped where that is missing (`make s3-tools`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import pytest
+from obstore.exceptions import GenericError
+
+from gateway.settings import Settings
+from services.catalogue import ANONYMOUS, new_key
+from services.catalogue.jobs import JobKind, Work
+from services.execution import Gateway
+from services.files import store as stores
+from services.files import uploads
+from services.files.jobs import GoneFile, delete_file_bytes, sweep_files
+from services.files.store import FileStore
+from services.storage.base import utc_now
+from tests.conftest import make_settings
+from tests.support.accounts import sign_up
+from tests.support.apps import Running, running
+from tests.support.faces import RestFace
+from tests.support.s3 import BUCKET, OPTIONS, has_s3, s3_server
+from tests.support.uploads import announced, fetch
+
+pytestmark = pytest.mark.skipif(not has_s3(), reason="there is no server of S3: make s3-tools")
+
+TEXT = bytes(range(32, 127)) * 3
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "CHUNK", 100)
+    monkeypatch.setattr(uploads, "CHUNK", 100)
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "log") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def on_s3(s3: str, settings: Settings) -> AsyncIterator[Running]:
+    """A gateway whose files are in a bucket, below a prefix."""
+    own = make_settings(
+        DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url,
+        FILES_URL=f"s3://{BUCKET}/gateway", FILES_STORE={**OPTIONS, "endpoint": s3},
+    )  # fmt: skip
+    async with running(own) as found:
+        yield found
+
+
+async def names(store: FileStore) -> list[str]:
+    return sorted([each["path"] async for batch in store.store.list() for each in batch])
+
+
+async def run(gateway: Gateway, kind: JobKind, data: Any = None, *, later: timedelta = timedelta(0)) -> None:
+    """One try of a job."""
+    work = Work(new_key(), 1, utc_now() + later, gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
+    await kind.call(work, data)
+
+
+@pytest.mark.parametrize("prefix", ["", "/one", "/one/two/"])
+async def test_a_store_keeps_reads_lists_and_deletes(s3: str, prefix: str) -> None:
+    store = FileStore(f"s3://{BUCKET}{prefix}", {**OPTIONS, "endpoint": s3})
+    key, other = new_key(), new_key()
+    for number in range(3):
+        await store.put(key, number, b"half")
+        await store.put(key, number, TEXT[number * 100 : number * 100 + 100])
+    await store.put(other, 0, b"x")
+    for start, end in ((0, 285), (0, 1), (99, 101), (100, 200), (150, 285), (285, 285)):
+        assert b"".join([part async for part in store.read(key, start, end)]) == TEXT[start:end]
+    with pytest.raises(FileNotFoundError):
+        _ = [part async for part in store.read(new_key(), 0, 1)]
+    old = [keys async for keys in store.old(utc_now() + timedelta(minutes=1))]
+    assert {each for keys in old for each in keys} >= {key, other}
+    assert not any([keys async for keys in store.old(utc_now() - timedelta(minutes=1))])
+    for _ in range(2):
+        await store.delete(key)
+        assert [each for each in await names(store) if key.hex in each or other.hex in each] == [f"{other.hex}/000000"]
+    await store.delete(other)
+
+
+async def test_the_keys_of_the_store_are_not_shown() -> None:
+    assert "a secret" not in repr(FileStore("s3://bucket", OPTIONS))
+
+
+async def test_without_tls_nothing_is_sent_unless_that_is_allowed(s3: str) -> None:
+    store = FileStore(f"s3://{BUCKET}", {**OPTIONS, "endpoint": s3, "allow_http": "false"})
+    with pytest.raises(GenericError, match="BadScheme"):
+        await store.put(new_key(), 0, b"x")
+
+
+async def test_a_file_goes_in_by_parts_and_out_by_ranges(on_s3: Running) -> None:
+    rest, store = RestFace(on_s3.client, on_s3.gateway.catalogue), on_s3.gateway.part(FileStore)
+    ada = await sign_up(on_s3.client)
+    made = await rest.ok("create_file", ada, announced(TEXT, name="t.txt", media_type="text/plain"))
+    url, size = made["upload_url"], len(TEXT)
+    for start, end in ((0, 130), (130, 200), (200, size)):
+        assert (await rest.client.head(url)).headers["upload-offset"] == str(start)
+        part = {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+        assert (await rest.client.put(url, content=TEXT[start:end], headers=part)).status_code == 204
+    row = await rest.ok("complete_file", ada, id=made["id"])
+    assert (row["state"], row["sha256"]) == ("complete", sha256(TEXT).hexdigest())
+    key = UUID(row["id"].removeprefix("fil_"))
+    assert [each for each in await names(store) if key.hex in each] == [f"{key.hex}/00000{each}" for each in range(3)]
+    assert (await fetch(rest, ada, row["id"])).content == TEXT
+    got = await fetch(rest, ada, row["id"], Range="bytes=90-209")
+    assert (got.status_code, got.content) == (206, TEXT[90:210])
+    await rest.ok("delete_file", ada, id=row["id"])
+    await run(on_s3.gateway, delete_file_bytes, GoneFile.model_construct(file_id=key))
+    assert [each for each in await names(store) if key.hex in each] == []
+
+
+async def test_what_is_refused_leaves_nothing_in_the_bucket(on_s3: Running) -> None:
+    rest, store = RestFace(on_s3.client, on_s3.gateway.catalogue), on_s3.gateway.part(FileStore)
+    ada = await sign_up(on_s3.client)
+    made = await rest.ok("create_file", ada, announced(TEXT, sha256="0" * 64))
+    answer = await rest.client.put(made["upload_url"], content=TEXT)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert [each for each in await names(store) if made["id"].removeprefix("fil_") in each] == []
+
+
+async def test_old_bytes_without_a_row_are_swept(on_s3: Running) -> None:
+    rest, store = RestFace(on_s3.client, on_s3.gateway.catalogue), on_s3.gateway.part(FileStore)
+    ada = await sign_up(on_s3.client)
+    sent = await rest.client.post("/api/v1/files", headers=ada.headers, files={"file": ("t.bin", TEXT)})
+    assert sent.status_code == 201, sent.text
+    kept, orphan = UUID(sent.json()["id"].removeprefix("fil_")), new_key()
+    await store.put(orphan, 0, b"x")
+    await run(on_s3.gateway, sweep_files)
+    assert f"{orphan.hex}/000000" in await names(store)
+    await run(on_s3.gateway, sweep_files, later=timedelta(days=2))
+    assert [each for each in await names(store) if orphan.hex in each] == []
+    assert (await fetch(rest, ada, sent.json()["id"])).content == TEXT
+    assert f"{kept.hex}/000000" in await names(store)
