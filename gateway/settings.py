@@ -145,7 +145,7 @@ class Settings(MailSettings, LimitSettings):
     JOBS_HEARTBEAT_SECONDS: int = Field(default=30, ge=1, le=3600)
     JOBS_KEPT_DAYS: PositiveInt = 7
     FILES_URL: SecretStr | None = None
-    FILES_STORE: dict[str, str] = Field(default={}, repr=False)
+    FILES_STORE: dict[str, SecretStr] = {}
     MAX_FILE_BYTES: int = Field(default=1_000_000_000, ge=1, le=2**31 - 1)
     FILES_QUOTA_BYTES: PositiveInt = 10_000_000_000
     FILES_IDLE_SECONDS: float = Field(default=30, gt=0, le=600)
