@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import obstore
+import structlog
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 from pydantic import SecretStr
@@ -31,6 +32,8 @@ CHUNK: Final = 8 * 1024 * 1024
 READ: Final = 256 * 1024
 """Bytes that are read from the store at once, at least."""
 RETRY_AFTER: Final = 5
+
+log = structlog.get_logger(__name__)
 
 
 class MissingBytesError(Exception):
@@ -74,7 +77,16 @@ class FileStore:
 
     @cached_property
     def store(self) -> ObjectStore:
-        """The store itself. A folder is made if there is none."""
+        """The store itself. A folder is made if there is none. Raises `unavailable` for options that are wrong."""
+        try:
+            return self._opened()
+        except (BaseError, OSError, ValueError, TypeError) as error:
+            fault = type(error).__name__
+        # What it says of them repeats them: neither a log nor an answer may.
+        log.error("the store of files cannot be opened", fault=fault)
+        raise _unavailable()
+
+    def _opened(self) -> ObjectStore:
         if self.root is not None:
             return LocalStore(self.root, mkdir=True)
         options: dict[str, Any] = {name: value.get_secret_value() for name, value in self.options.items()}
@@ -207,4 +219,8 @@ def _reached() -> Iterator[None]:
     except AlreadyExistsError:
         raise
     except (BaseError, OSError) as error:
-        raise Problem(UNAVAILABLE, "The store of files does not answer.", retry_after=RETRY_AFTER) from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> Problem:
+    return Problem(UNAVAILABLE, "The store of files does not answer.", retry_after=RETRY_AFTER)
