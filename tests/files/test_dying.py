@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import obstore
 import pytest
 from sqlalchemy import select, update
 
@@ -183,7 +184,7 @@ async def test_a_deletion_that_died_is_ended_by_its_job_or_by_the_sweep(
     assert await is_asked_for(gateway, row["id"])
     gone = GoneFile.model_construct(file_id=key_of(row["id"]))
     with monkeypatch.context() as patch:
-        death = Death(patch, before, (stores.obstore, "delete_async"))
+        death = Death(patch, before, (obstore, "delete_async"))
         try:
             await run(gateway, delete_file_bytes, gone)
         except DiedError:
