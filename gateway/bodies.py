@@ -18,6 +18,8 @@ from services.catalogue.problems import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYP
 
 LINGER_SECONDS: Final = 1.0
 """How long, after a refusal, the rest of the body is read and thrown away."""
+LINGER_BYTES: Final = 8 * 1024 * 1024
+"""How much of a body that may be long."""
 
 _TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
@@ -54,7 +56,7 @@ class BodyGuard:
     async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What counts its body itself; a refusal before its end closes the connection, once the caller could see it."""
         encoded = {name: value for name, value in scope["headers"] if name == b"content-encoding"}
-        body = _Body(receive, self.max_body_bytes)
+        body = _Body(receive, LINGER_BYTES)
         if problem := self._problem(scope, encoded):
             await self._refuse(problem, scope, body, send)
             return

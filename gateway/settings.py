@@ -146,7 +146,7 @@ class Settings(MailSettings, LimitSettings):
     JOBS_HEARTBEAT_SECONDS: int = Field(default=30, ge=1, le=3600)
     JOBS_KEPT_DAYS: PositiveInt = 7
     FILES_URL: SecretStr | None = None
-    FILES_STORE: dict[str, str] = Field(default={}, repr=False)
+    FILES_STORE: Annotated[dict[str, SecretStr], NoDecode] = {}
     MAX_FILE_BYTES: int = Field(default=1_000_000_000, ge=1, le=2**31 - 1)
     FILES_QUOTA_BYTES: PositiveInt = 10_000_000_000
     FILES_IDLE_SECONDS: float = Field(default=30, gt=0, le=600)
@@ -186,6 +186,16 @@ class Settings(MailSettings, LimitSettings):
         if value is not None and _parsed_database_url(value).drivername not in POSTGRES_SCHEMES:
             raise ValueError("must start with postgresql://")
         return value
+
+    @field_validator("FILES_STORE", mode="before")
+    @classmethod
+    def _store_options(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value or "{}")
+        except ValueError:
+            raise ValueError("is not JSON") from None
 
     @field_validator("FILES_URL")
     @classmethod

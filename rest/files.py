@@ -7,11 +7,12 @@ Sending goes on after an interruption as a partial PUT does (RFC 9110, 14.5): `H
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -21,21 +22,28 @@ from rest.conditional import expected_of
 from rest.content_range import Range, content_range, requested_range
 from rest.file_forms import is_form
 from rest.forms import body_of
+from rest.paying import asks_for_the_price, priced
 from services.auth.authentication import Authenticator, Presented
+from services.budget.budget import Budget
+from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
+from services.catalogue.costs import MINIMUM
 from services.catalogue.models import parse_value
-from services.catalogue.problems import CONFLICT, RANGE_NOT_SATISFIABLE
+from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE
 from services.concurrency import Concurrency
 from services.execution import Gateway
 from services.files.config import FilesConfig
 from services.files.links import FileLinks, Use
 from services.files.models import File, FileState
 from services.files.operations import linked_file
+from services.files.resource import files
 from services.files.sniffing import INLINE
-from services.files.store import FileStore
+from services.files.store import FileStore, MissingBytesError, Place
 from services.files.uploads import InterruptedUploadError, received
 from services.storage.base import utc_now
-from services.storage.rows import load_for
+from services.storage.rows import load_for, readable
+
+log = structlog.get_logger(__name__)
 
 PATH: Final = "/files/{id}/content"
 _CONTENT: Final = re.compile(r"/files/[^/]+/content/?")
@@ -78,11 +86,24 @@ async def _content(request: Request) -> Response:
         operation = gateway.catalogue.operations[name]
         actor = await gateway.part(Authenticator).actor_for([operation], Presented.of(request.scope["headers"], host))
         await gateway.admit(operation, actor, Client(host, request.headers.get("user-agent", "")))
-    with gateway.part(Concurrency).slot(actor, host):
-        row = await _row(gateway, actor, key, use, signed=signed)
-        if use == "PUT":
-            return await _put(request, gateway, row)
-        return _get(request, gateway, row)
+    try:
+        with gateway.part(Concurrency).slot(actor, host):
+            await _pay(request, gateway, actor, host)
+            row = await _row(gateway, actor, key, use, signed=signed)
+            if use == "PUT":
+                return await _put(request, gateway, row)
+            return await _get(request, gateway, row)
+    except PricedError as found:
+        return priced(found.till)
+    except OverdrawnError as error:
+        raise error.problem from None
+
+
+async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> None:
+    """A request costs a point, however long it is. Raises as `Till.pay`."""
+    budget, dry = gateway.part(Budget), asks_for_the_price(request)
+    if budget.is_on or dry:
+        await Till(budget, "rest", actor, host, MINIMUM, dry).pay(MINIMUM)
 
 
 def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
@@ -103,10 +124,14 @@ def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
 async def _row(gateway: Gateway, actor: Actor, key: UUID, use: Use, *, signed: bool) -> File:
     """The file, under its policy or as the link says. Raises `not_found`, `forbidden`."""
     async with gateway.unit_of_work(actor) as call:
-        if not signed:
-            action = "complete" if use == "PUT" else "read"
-            return await load_for(call, gateway.catalogue.resources["file"], key, action)
-        return await linked_file(call, key)
+        if signed:
+            return await linked_file(call, key)
+        if use == "PUT":
+            return await load_for(call, files, key, "complete")
+        found = await readable(call, files, File.id == key)
+    if not found:
+        raise Problem(NOT_FOUND)
+    return found[0]
 
 
 async def _put(request: Request, gateway: Gateway, row: File) -> Response:
@@ -125,7 +150,7 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     return Response(status_code=204, headers={"Upload-Offset": str(offset)})
 
 
-def _get(request: Request, gateway: Gateway, row: File) -> Response:
+async def _get(request: Request, gateway: Gateway, row: File) -> Response:
     headers = {"Upload-Offset": str(row.received)}
     if row.state is not FileState.COMPLETE:
         if request.method == "HEAD":
@@ -139,17 +164,31 @@ def _get(request: Request, gateway: Gateway, row: File) -> Response:
     found = requested_range(request.headers, row.size, headers["ETag"])
     if found is None:
         raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}")
-    return _streamed(request, gateway, row, found, headers)
+    return await _streamed(request, gateway, row, found, headers)
 
 
-def _streamed(request: Request, gateway: Gateway, row: File, found: Range, headers: Mapping[str, str]) -> Response:
+async def _streamed(
+    request: Request, gateway: Gateway, row: File, found: Range, headers: Mapping[str, str]
+) -> Response:  # fmt: skip
     headers = {**headers, "Content-Length": str(found.end - found.start)}
     status = 200
     if found.partial:
         status, headers["Content-Range"] = 206, f"bytes {found.start}-{found.end - 1}/{row.size}"
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(gateway.part(FileStore).read(row.id, found.start, found.end), status, headers)
+    parts = gateway.part(FileStore).read(Place(row.id, row.attempt), found.start, found.end)
+    try:
+        first = await anext(parts, b"")
+    except MissingBytesError:
+        log.exception("the bytes of a file are missing", file=str(row.id))
+        raise Problem(NOT_FOUND) from None
+    return StreamingResponse(_from(first, parts), status, headers)
+
+
+async def _from(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in parts:
+        yield part
 
 
 def _headers(row: File) -> dict[str, str]:

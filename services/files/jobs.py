@@ -6,14 +6,14 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, select  # noqa: TID251 - a worker is no caller
+from sqlalchemy import delete, or_, select  # noqa: TID251 - a worker is no caller
 
 from services.catalogue import InputModel
 from services.catalogue.jobs import Work, job
 from services.files.config import FilesConfig
 from services.files.models import File, FileState
 from services.files.schemas import FileID
-from services.files.store import FileStore
+from services.files.store import CHUNK, FileStore, Stored
 from services.jobs.queue import enqueue
 
 SWEPT: Final = 500
@@ -34,26 +34,43 @@ async def delete_file_bytes(work: Work, data: GoneFile) -> None:
     await work.part(FileStore).delete(data.file_id)
 
 
-@job("forget_pending_files", cron="23 * * * *", timeout=300)
+@job("forget_pending_files", cron="23 * * * *", timeout=3600)
 async def forget_pending_files(work: Work) -> None:
-    """Delete the rows of files that nobody has completed in time; their bytes go by jobs."""
-    before = work.now - work.part(FilesConfig).pending_lifetime
-    async with work.unit_of_work() as call:
-        late = select(File.id).where(File.state == FileState.PENDING, File.created_at < before)
-        late = late.limit(SWEPT).with_for_update(skip_locked=True)
-        keys = (await call.session.execute(late)).scalars().all()
-        await call.session.execute(delete(File).where(File.id.in_(keys)))
-        for key in keys:
-            await enqueue(call, delete_file_bytes, GoneFile.model_construct(file_id=key))
+    """Delete the rows of files that nobody has completed in time; their bytes go by jobs.
+
+    Who is sending one at that moment may end it, within the same time once more.
+    """
+    lifetime = work.part(FilesConfig).pending_lifetime
+    before = work.now - lifetime
+    is_free = or_(File.lease.is_(None), File.leased_until < work.now, File.created_at < before - lifetime)
+    late = select(File.id).where(File.state == FileState.PENDING, File.created_at < before, is_free)
+    late = late.limit(SWEPT).with_for_update(skip_locked=True)
+    while True:
+        async with work.unit_of_work() as call:
+            keys = (await call.session.execute(late)).scalars().all()
+            await call.session.execute(delete(File).where(File.id.in_(keys)))
+            for key in keys:
+                await enqueue(call, delete_file_bytes, GoneFile.model_construct(file_id=key))
+        if not keys:
+            return
 
 
 @job("sweep_files", cron="41 3 * * *", timeout=3600)
 async def sweep_files(work: Work) -> None:
-    """Delete bytes of files that have no row, a day after they were written."""
+    """Delete bytes that belong to no file, a day after they were written."""
     store, before = work.part(FileStore), work.now - ORPHANED_AFTER
-    async for keys in store.old(before):
+    async for found in store.old(before):
+        keys = {each.key for each in found}
         async with work.unit_of_work() as call:
-            known = set((await call.session.execute(select(File.id).where(File.id.in_(keys)))).scalars())
-        for key in keys - known:
-            await store.delete(key)
+            rows = (await call.session.execute(select(File).where(File.id.in_(keys)))).scalars()
+            known = {row.id: row for row in rows}
+        await store.remove([each.name for each in found if _is_left(each, known.get(each.key))])
+        store.tidy(keys - known.keys())
     await asyncio.to_thread(store.remove_unfinished, before)
+
+
+def _is_left(found: Stored, row: File | None) -> bool:
+    """Whether an object is none of its file's: of an attempt before, or behind the end of a complete one."""
+    if row is None or found.attempt < row.attempt:
+        return True
+    return row.state is FileState.COMPLETE and (found.number is None or found.number * CHUNK >= row.size)

@@ -34,6 +34,8 @@ class File(Base):
     state: Mapped[FileState] = enum_column(FileState, default=FileState.PENDING)
     received: Mapped[int] = mapped_column(default=0, server_default="0")
     """Bytes that are in the store."""
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Which one they are of: whoever begins anew puts theirs elsewhere."""
     checked_at: Mapped[datetime | None]
     """When the last byte had come, and all were what was announced."""
     lease: Mapped[UUID | None]

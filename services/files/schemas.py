@@ -20,10 +20,11 @@ FileID = Annotated[UUID, Identifier("fil")]
 
 MAX_NAME_BYTES: Final = 255
 _UNSAFE: Final = re.compile(r"[/\\]")
-_HIDDEN: Final = {"Cc", "Cs", "Zl", "Zp"}
-"""Categories of Unicode: control characters, surrogates, separators of lines and paragraphs."""
-_BIDI: Final = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
-"""They turn the order of what is shown around, so that `gpj.exe` looks like a picture."""
+_HIDDEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of Unicode: characters that control, that format, surrogates, separators of lines and paragraphs.
+
+Those that format have no width, or turn the order of what is shown around, so that `gpj.exe` looks like a picture.
+"""
 
 
 def _safe(name: str) -> str:
@@ -31,7 +32,7 @@ def _safe(name: str) -> str:
         raise PydanticCustomError("name", "This name has more than 255 bytes.")
     if _UNSAFE.search(name):
         raise PydanticCustomError("name", "A name has no slashes and no backslashes.")
-    if any(each in _BIDI or unicodedata.category(each) in _HIDDEN for each in name):
+    if any(unicodedata.category(each) in _HIDDEN for each in name):
         raise PydanticCustomError("name", "This name has characters that cannot be seen.")
     if not name.strip(". "):
         raise PydanticCustomError("name", "A name is more than dots and spaces.")

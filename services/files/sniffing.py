@@ -22,7 +22,13 @@ _ALIASES: Final = {
 _MARKUP: Final = re.compile(
     rb"<\s*(?:!doctype\s+html|html|head|body|script|svg|iframe|img|style|title|a\s|\?xml|!--)", re.IGNORECASE
 )
+_RUNNING: Final = re.compile(
+    rb"<\s*(?:!doctype\s+html|html|body|script|svg|iframe|object|embed|\?xml|\?php)\b", re.IGNORECASE
+)
+"""Markup that runs something, or begins what may."""
+_MARKS: Final = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*")
 _ACTIVE: Final = {"text/html", "image/svg+xml", "application/xml", "application/xhtml+xml"}
+_SCRIPTS: Final = re.compile(r"(?:text|application)/(?:x-.+|javascript|ecmascript)")
 INLINE: Final = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"}
 _ANYTHING: Final = "application/octet-stream"
 
@@ -41,20 +47,38 @@ def _recognisable() -> frozenset[str]:
 def check_type(declared: str, head: bytes) -> None:
     """Raises `validation_failed` naming `media_type` when the first bytes are those of something else.
 
-    What has no signature, as plain text, passes as what it is called, unless a browser would take it for a page. What
-    is called `application/octet-stream` may be anything.
+    What has no signature passes as what it is called, unless a browser would take it for a page. Plain text, which is
+    shown, has no NUL, is no script and has no markup that runs anywhere. What is called `application/octet-stream` may
+    be anything, a page as well: it is never shown.
     """
     declared = _plain(declared)
-    if declared == _ANYTHING or not head:
+    if declared == _ANYTHING:
         return
+    if not head:
+        if declared.startswith("image/") or declared in _recognisable():
+            raise _another()
+        return
+    if _is_text(declared):
+        _check_text(declared, head)
     found = _signatures(head)
     if declared in found:
         return
-    marked = _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf").lstrip())
-    if declared in _recognisable() or (marked and not _is_text(declared)) or (found and _is_text(declared)):
+    marked = _MARKUP.match(_characters(head))
+    if declared in _recognisable() or (found and _is_text(declared)) or (marked and declared not in _ACTIVE):
         raise _another()
-    if marked and declared not in _ACTIVE:
+
+
+def _check_text(declared: str, head: bytes) -> None:
+    if declared in _ACTIVE:
+        return
+    runs = declared == "text/plain" and _RUNNING.search(head)
+    if runs or b"\x00" in head or (_characters(head).startswith(b"#!") and not _SCRIPTS.fullmatch(declared)):
         raise _another()
+
+
+def _characters(head: bytes) -> bytes:
+    """What text begins with, in UTF-8 as in UTF-16: whatever is ASCII, without marks and blanks."""
+    return _MARKS.sub(b"", head.replace(b"\x00", b""), count=1)
 
 
 def _signatures(head: bytes) -> set[str]:
@@ -62,7 +86,8 @@ def _signatures(head: bytes) -> set[str]:
         matches = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):
         return set()
-    return {_plain(each.mime_type) for each in matches if each.mime_type and len(each.byte_match) >= _CERTAIN}
+    found = {_plain(each.mime_type) for each in matches if each.mime_type and len(each.byte_match) >= _CERTAIN}
+    return {each for each in found if not each.startswith("text/") or each in _ACTIVE}  # what is text is no signature
 
 
 def _plain(media_type: str) -> str:

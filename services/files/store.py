@@ -1,49 +1,96 @@
 """The bytes of files in an object store: in chunks of one size, so that an upload goes on where it was interrupted.
 
-The chunks of a file are `<key of the row in hexadecimal>/<number>`, never a name that somebody has chosen. All have
-CHUNK bytes but the last. What is in the store is seen by nobody before the row says so.
+A chunk is `<key of the row in hexadecimal>/<attempt>/<number>`, never a name that somebody has chosen. All have CHUNK
+bytes but the last. What an interrupted upload had of the next one is beside them, as `<number>.<bytes>`. No object is
+ever written over: whoever has hashed it knows what is there. What of it belongs to the file is the row's to say.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import obstore
+import structlog
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
+from pydantic import SecretStr
+
+from services.catalogue import Problem
+from services.catalogue.problems import UNAVAILABLE
 
 CHUNK: Final = 8 * 1024 * 1024
 """Bytes of a chunk, and about what an upload holds in memory. Files in the store are read by it: never change it."""
 READ: Final = 256 * 1024
 """Bytes that are read from the store at once, at least."""
+RETRY_AFTER: Final = 5
+
+log = structlog.get_logger(__name__)
 
 
-def name_of(key: UUID, number: int) -> str:
-    """The name of a chunk in the store."""
-    return f"{key.hex}/{number:06d}"
+class MissingBytesError(Exception):
+    """What should be in the store is not there."""
+
+
+class Place(NamedTuple):
+    """Where the bytes of one attempt at a file are."""
+
+    key: UUID
+    attempt: int
+
+    def chunk(self, number: int) -> str:
+        """The name of a chunk."""
+        return f"{self.key.hex}/{self.attempt}/{number:06d}"
+
+    def tail(self, offset: int) -> str:
+        """The name of the beginning of a chunk, which ends at `offset`."""
+        number, length = divmod(offset, CHUNK)
+        return f"{self.chunk(number)}.{length}"
+
+
+class Stored(NamedTuple):
+    """An object of the store: whose it is. `number` is None for the beginning of a chunk."""
+
+    name: str
+    key: UUID
+    attempt: int
+    number: int | None
 
 
 @dataclass(frozen=True)
 class FileStore:
-    """The store at `url` (`file://`, `s3://`, `gs://`, `az://`); `options` are obstore's own."""
+    """The store at `url` (`file://`, `s3://`, `gs://`, `az://`); `options` are obstore's own.
 
-    url: str
-    options: dict[str, Any] = field(default_factory=dict, repr=False)
+    Whatever the store cannot do at the moment is `unavailable`.
+    """
+
+    url: str = field(repr=False)
+    options: dict[str, SecretStr] = field(default_factory=dict, repr=False)
 
     @cached_property
     def store(self) -> ObjectStore:
-        """The store itself. A folder is made if there is none."""
+        """The store itself. A folder is made if there is none. Raises `unavailable` for options that are wrong."""
+        try:
+            return self._opened()
+        except (BaseError, OSError, ValueError, TypeError) as error:
+            fault = type(error).__name__
+        # What it says of them repeats them: neither a log nor an answer may.
+        log.error("the store of files cannot be opened", fault=fault)
+        raise _unavailable()
+
+    def _opened(self) -> ObjectStore:
         if self.root is not None:
             return LocalStore(self.root, mkdir=True)
-        options, plain = dict(self.options), {"allow_http": True} if self.options.get("allow_http") == "true" else None
-        options.pop("allow_http", None)
+        options: dict[str, Any] = {name: value.get_secret_value() for name, value in self.options.items()}
+        plain: Any = {"allow_http": True} if options.pop("allow_http", "") == "true" else None
         return from_url(self.url, config=options or None, client_options=plain)  # type: ignore[arg-type] # by their names
 
     @property
@@ -52,76 +99,128 @@ class FileStore:
         parts = urlsplit(self.url)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
-    async def put(self, key: UUID, number: int, chunk: bytes | bytearray) -> None:
-        """Keep a chunk: all of it, or nothing."""
-        await obstore.put_async(self.store, name_of(key, number), chunk, use_multipart=False)
+    async def put(self, name: str, content: bytes) -> bool:
+        """Keep an object: all of it, or nothing, and never over another. False if there is one with other bytes."""
+        try:
+            with _reached():
+                await obstore.put_async(self.store, name, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return await self.get(name) == content
+        return True
 
-    async def read(self, key: UUID, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes of a file from `start` to before `end`."""
+    async def get(self, name: str) -> bytes:
+        """A whole object. Raises MissingBytesError."""
+        with _reached():
+            return bytes(await (await obstore.get_async(self.store, name)).bytes_async())
+
+    async def read(self, place: Place, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes of a file from `start` to before `end`. Raises MissingBytesError."""
         while start < end:
             number, offset = divmod(start, CHUNK)
             length = min(CHUNK - offset, end - start)
-            found = await obstore.get_async(
-                self.store, name_of(key, number), options={"range": (offset, offset + length)}
-            )
-            async for part in found.stream(min_chunk_size=READ):
-                yield bytes(part)
+            with _reached():
+                options: Any = {"range": (offset, offset + length)}
+                found = await obstore.get_async(self.store, place.chunk(number), options=options)
+                if found.range != (offset, offset + length):
+                    raise MissingBytesError(place.chunk(number))
+                async for part in found.stream(min_chunk_size=READ):
+                    yield bytes(part)
             start += length
 
-    async def delete(self, key: UUID) -> None:
-        """Delete all there is of a file; nothing is fine, too."""
-        async for batch in self.store.list(key.hex):
-            names = [each["path"] for each in batch]
-            for name in names:
-                try:
-                    await obstore.delete_async(self.store, name)
-                except FileNotFoundError:
-                    continue  # somebody else was quicker
-        if self.root is not None:
-            _remove(self.root / key.hex)
+    async def delete(self, key: UUID, before: int | None = None) -> None:
+        """Delete all there is of a file, or what there is of attempts before one; nothing is fine, too."""
+        async for found in self._listed(key.hex):
+            await self.remove([each.name for each, _ in found if before is None or each.attempt < before])
+        self._tidy(key)
 
-    async def old(self, before: datetime) -> AsyncIterator[set[UUID]]:
-        """The keys of files of which something has been in the store since before an instant, some at a time."""
-        async for batch in self.store.list():
-            found = {_key(each["path"]) for each in batch if each["last_modified"] < before}
-            yield found - {None}  # type: ignore[misc] # what is left are keys
+    async def remove(self, names: Iterable[str]) -> None:
+        """Delete these objects, as far as they are there."""
+        for name in names:
+            try:
+                with _reached():
+                    await obstore.delete_async(self.store, name)
+            except MissingBytesError:
+                continue  # somebody else was quicker
+
+    async def old(self, before: datetime) -> AsyncIterator[list[Stored]]:
+        """What has been in the store since before an instant, some at a time."""
+        async for found in self._listed(None):
+            yield [each for each, written_at in found if written_at < before]
+
+    async def _listed(self, prefix: str | None) -> AsyncIterator[list[tuple[Stored, datetime]]]:
+        with _reached():
+            async for batch in self.store.list(prefix):
+                found = [(_stored(each["path"]), each["last_modified"]) for each in batch]
+                yield [(each, written_at) for each, written_at in found if each is not None]
+
+    def tidy(self, keys: Iterable[UUID]) -> None:
+        """Remove the folders that these files have left."""
+        for key in keys:
+            self._tidy(key)
 
     def remove_unfinished(self, before: datetime) -> None:
         """Remove what a folder has of chunks whose writer has died; an object store has no such thing."""
         if self.root is None or not self.root.is_dir():
             return
-        for each in _unfinished(self.root):
-            try:
-                if each.stat().st_mtime < before.timestamp():
-                    each.unlink()
-            except FileNotFoundError:
-                continue
+        for folder in self.root.iterdir():
+            if folder.is_dir() and _key(folder.name):
+                _remove_staged(folder, before.timestamp())
+                _remove_empty(folder)
+
+    def _tidy(self, key: UUID) -> None:
+        folder = self.root and self.root / key.hex
+        if folder and folder.is_dir():
+            _remove_staged(folder, time.time() - 60)
+            _remove_empty(folder)
 
 
-def _unfinished(root: Path) -> Iterator[Path]:
+def _remove_staged(folder: Path, before: float) -> None:
     """obstore writes to `<name>#<number>` first, and lists no such file."""
-    for folder in root.iterdir():
-        if folder.is_dir() and _key(f"{folder.name}/"):
-            yield from folder.glob("*#*")
+    for each in folder.glob("*/*#*"):
+        try:
+            if each.stat().st_mtime < before:
+                each.unlink()
+        except FileNotFoundError:
+            continue
 
 
-def _remove(folder: Path) -> None:
-    """Remove a folder that is empty but for what nobody finished writing."""
-    if not folder.is_dir():
-        return
-    for each in folder.glob("*#*"):
-        if time.time() - each.stat().st_mtime > 60:
-            each.unlink(missing_ok=True)
-    try:
-        folder.rmdir()
-    except OSError:
-        return  # something is written into it again
+def _remove_empty(folder: Path) -> None:
+    for each in (*folder.glob("*/"), folder):
+        try:
+            each.rmdir()
+        except OSError:
+            continue  # something is in it, or is written into it again
 
 
-def _key(path: str) -> UUID | None:
-    """The key of the file that an object belongs to; None for what is not ours."""
-    text = path.partition("/")[0]
+def _stored(name: str) -> Stored | None:
+    """What an object is; None for what is not ours."""
+    key, _, rest = name.partition("/")
+    attempt, _, chunk = rest.partition("/")
+    found, number = _key(key), chunk.partition(".")[0]
+    if found is None or not (attempt.isdecimal() and number.isdecimal()):
+        return None
+    return Stored(name, found, int(attempt), int(number) if number == chunk else None)
+
+
+def _key(text: str) -> UUID | None:
     try:
         return UUID(text) if len(text) == 32 else None
     except ValueError:
         return None
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Raises `unavailable` where the store does not do what it should, MissingBytesError where nothing is."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise MissingBytesError from error
+    except AlreadyExistsError:
+        raise
+    except (BaseError, OSError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> Problem:
+    return Problem(UNAVAILABLE, "The store of files does not answer.", retry_after=RETRY_AFTER)

@@ -2,6 +2,9 @@
 
 There is one upload of a file at a time: it holds a lease in the row, which it renews while it goes on, so that a lease
 whose process has died ends by itself. No transaction is open while bytes are awaited.
+
+A writer that has lost its lease without knowing it spoils nothing: whoever begins anew puts what they send where nobody
+else does, and no object is written over.
 """
 
 from __future__ import annotations
@@ -9,21 +12,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update  # noqa: TID251 - whoever holds a link may send, whatever they may read
 
 from services.catalogue import Call, Problem
-from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UPLOAD_STALLED
+from services.catalogue.problems import (
+    CONFLICT,
+    NOT_FOUND,
+    RANGE_NOT_SATISFIABLE,
+    UNAVAILABLE,
+    UPLOAD_STALLED,
+    VALIDATION_FAILED,
+)  # fmt: skip
 from services.files.config import FilesConfig
 from services.files.models import File, FileState
 from services.files.sniffing import HEAD, check_type
-from services.files.store import CHUNK, FileStore
+from services.files.store import CHUNK, RETRY_AFTER, FileStore, MissingBytesError, Place
 from services.storage.base import utc_now
 
 LEASE: Final = timedelta(seconds=90)
@@ -56,7 +66,7 @@ class Upload:
     store: FileStore
     unit_of_work: Opener
     idle_seconds: float
-    key: UUID
+    place: Place
     size: int
     media_type: str
     sha256: str | None
@@ -64,6 +74,8 @@ class Upload:
     exact: bool = True
     offset: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
+    _tail: str | None = None
+    """Where the beginning of the next chunk is, if it is in the store."""
     _renewed: float = field(default_factory=time.monotonic)
 
     async def take(self, body: Body, sent: Sent) -> int:
@@ -84,7 +96,7 @@ class Upload:
         except Problem as problem:
             if problem.type is UPLOAD_STALLED:
                 await self._keep()
-            else:
+            elif problem.type not in (UNAVAILABLE, CONFLICT):
                 await self._forget()
             raise
         if self.offset < end and (sent.end is not None or self.exact):
@@ -97,12 +109,17 @@ class Upload:
         return self.offset
 
     async def _begin(self, sent: Sent) -> None:
-        """Go back to where the body begins, with what the last chunk has already."""
+        """Find what is there of the next chunk, or throw away what came before one that begins anew."""
         if sent.start == 0:
-            await self._changed(received=0)
-        first = self.offset - self.offset % CHUNK
-        async for part in self.store.read(self.key, first, self.offset):
-            self._buffer += part
+            if self.place.attempt > 1:
+                await self.store.delete(self.place.key, before=self.place.attempt)
+            return
+        if self.offset % CHUNK:
+            self._tail = self.place.tail(self.offset)
+            try:
+                self._buffer += await self.store.get(self._tail)
+            except MissingBytesError:
+                await self._lost()
 
     async def _awaited(self, body: Body) -> Body:
         """The parts of the body. Raises `upload_stalled`."""
@@ -127,58 +144,83 @@ class Upload:
             rest = rest[room:]
             if len(self._buffer) == CHUNK:
                 kept = self.offset - len(rest)
-                await self._put((kept - 1) // CHUNK)
+                await self._put(self.place.chunk((kept - 1) // CHUNK))
                 if kept < self.size:  # the row says that all is there once all is checked
-                    await self._changed(received=kept)
+                    await self._kept(kept)
 
-    async def _put(self, number: int) -> None:
+    async def _put(self, name: str) -> None:
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                await self.store.put(self.key, number, bytes(self._buffer))
+                is_ours = await self.store.put(name, bytes(self._buffer))
+        except TimeoutError:
+            raise Problem(UNAVAILABLE, "The store of files is slow.", retry_after=RETRY_AFTER) from None
         finally:
             self._buffer.clear()
+        if not is_ours:
+            await self._lost()
+
+    async def _kept(self, offset: int, tail: str | None = None) -> None:
+        """Write how far the file has come; what there was of a chunk that is whole by now is not needed any more."""
+        await self._changed(received=offset)
+        await self._drop(tail)
+
+    async def _drop(self, tail: str | None = None) -> None:
+        before, self._tail = self._tail, tail
+        if before is not None and before != tail:
+            with suppress(Problem):  # it is swept
+                await self.store.remove([before])
 
     async def _keep(self) -> None:
         """Keep what is not a whole chunk yet, to go on from it later."""
         if self.offset >= self.size:  # not checked, so not to be taken for complete
             return
-        if self._buffer:
-            await self._put(self.offset // CHUNK)
-        await self._changed(received=self.offset)
+        tail = self.place.tail(self.offset) if self._buffer else None
+        if tail is not None and tail != self._tail:
+            await self._put(tail)
+        await self._kept(self.offset, tail)
+
+    async def _lost(self) -> NoReturn:
+        """Raises `conflict`: what is in the store is not what it should be, as somebody who is late has written it."""
+        await self._forget()
+        raise Problem(CONFLICT, "Other bytes have come meanwhile: begin anew.", offset=0)
 
     async def _forget(self) -> None:
         """Begin anew next time."""
         await self._changed(received=0)
-        await self.store.delete(self.key)
+        await self.store.delete(self.place.key, before=self.place.attempt + 1)
 
     async def _finish(self, digest: str | None) -> None:
         """Check all that has come. Raises `validation_failed`, and forgets it then."""
         if self._buffer:
-            await self._put(self.offset // CHUNK)
+            await self._put(self.place.chunk(self.offset // CHUNK))
         try:
             found = digest or await self._hashed()
             check_type(self.media_type, await self._beginning())
             if self.sha256 is not None and found != self.sha256:
                 raise Problem.field("sha256", "conflict", "The bytes have another SHA-256.")
-        except Problem:
-            await self._forget()
+        except MissingBytesError:
+            await self._lost()
+        except Problem as problem:
+            if problem.type is VALIDATION_FAILED:
+                await self._forget()
             raise
         await self._changed(received=self.offset, size=self.offset, sha256=found, checked_at=utc_now())
+        await self._drop()
 
     async def _hashed(self) -> str:
         digest = sha256()
-        async for part in self.store.read(self.key, 0, self.offset):
+        async for part in self.store.read(self.place, 0, self.offset):
             digest.update(part)
             if time.monotonic() - self._renewed > RENEWED_AFTER:
                 await self._changed()
         return digest.hexdigest()
 
     async def _beginning(self) -> bytes:
-        return b"".join([part async for part in self.store.read(self.key, 0, min(HEAD, self.offset))])
+        return b"".join([part async for part in self.store.read(self.place, 0, min(HEAD, self.offset))])
 
     async def _changed(self, **values: Any) -> None:
         """Write the row, and renew the lease. Raises `conflict` when it is lost, or the file has been deleted."""
-        mine = update(File).where(File.id == self.key, File.lease == self.lease)
+        mine = update(File).where(File.id == self.place.key, File.lease == self.lease)
         async with self.unit_of_work() as call:
             changed = await call.session.execute(
                 mine.values(leased_until=utc_now() + LEASE, **values).returning(File.id)
@@ -205,9 +247,11 @@ async def uploading(
             raise Problem(NOT_FOUND)
         _check(row, sent)
         row.lease, row.leased_until = lease, utc_now() + LEASE
+        if sent.start == 0:
+            row.received, row.attempt = 0, row.attempt + 1
         upload = Upload(
-            store, unit_of_work, idle_seconds, key, row.size, row.media_type, row.sha256, lease, exact,
-            row.received if sent.start else 0,
+            store, unit_of_work, idle_seconds, Place(key, row.attempt), row.size, row.media_type, row.sha256, lease,
+            exact, row.received,
         )  # fmt: skip
     try:
         yield upload

@@ -17,7 +17,7 @@ from services.execution import Gateway
 from services.files.config import FilesConfig
 from services.files.jobs import GoneFile, delete_file_bytes, forget_pending_files, sweep_files
 from services.files.models import File
-from services.files.store import FileStore
+from services.files.store import FileStore, Place
 from services.jobs.models import Job
 from services.storage.base import utc_now
 from tests.support.accounts import Account
@@ -43,7 +43,7 @@ def there(path: Path) -> bool:
     return path.exists()
 
 
-def age(gateway: Gateway, id: str, name: str = "000000") -> None:
+def age(gateway: Gateway, id: str, name: str = "1/000000") -> None:
     """Let a chunk be of the day before yesterday."""
     root = gateway.part(FileStore).root
     assert root is not None
@@ -83,14 +83,14 @@ async def test_old_bytes_without_a_row_are_swept(rest: RestFace, gateway: Gatewa
     row, young, old = await make_file(rest, ada), f"fil_{new_key().hex}", f"fil_{new_key().hex}"
     store = gateway.part(FileStore)
     for each in (young, old):
-        await store.put(key_of(each), 0, b"x")
+        assert await store.put(Place(key_of(each), 1).chunk(0), b"x")
     for each in (row["id"], old):
         age(gateway, each)
     root = store.root
     assert root is not None
-    unfinished = Path(root, key_of(young).hex, "000001#1")
+    unfinished = Path(root, key_of(young).hex, "1", "000001#1")
     unfinished.write_bytes(b"half")  # noqa: ASYNC240 - a few bytes
-    age(gateway, young, unfinished.name)
+    age(gateway, young, f"1/{unfinished.name}")
     await run(gateway, sweep_files)
     assert [await chunks(gateway, each) for each in (row["id"], young, old)] == [1, 1, 0]
     assert not there(unfinished)

@@ -15,7 +15,7 @@ from services.execution import Gateway
 from services.files import store as stores
 from services.files import uploads
 from services.files.config import FilesConfig
-from services.files.store import FileStore
+from services.files.store import FileStore, Place
 from services.files.uploads import InterruptedUploadError, Sent
 from tests.support.accounts import Account
 from tests.support.faces import RestFace
@@ -34,7 +34,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def names(gateway: Gateway, id: str) -> list[str]:
     found = [x["path"] async for batch in gateway.part(FileStore).store.list(id.removeprefix("fil_")) for x in batch]
-    return sorted(each.partition("/")[2] for each in found)
+    return sorted(each.rpartition("/")[2] for each in found)
 
 
 async def offset(rest: RestFace, url: str) -> int:
@@ -181,7 +181,7 @@ async def test_a_lease_ends_with_its_process(
     monkeypatch.undo()
     monkeypatch.setattr(stores, "CHUNK", 100)
     monkeypatch.setattr(uploads, "CHUNK", 100)
-    await gateway.part(FileStore).put(key, 1, b"z" * 100)
+    assert await gateway.part(FileStore).put(Place(key, 1).chunk(1), TEXT[100:200])
     assert await offset(rest, made["upload_url"]) == 100
     size = len(TEXT)
     sent = await rest.client.put(
