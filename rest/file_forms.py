@@ -25,7 +25,7 @@ from services.files.schemas import FileUpload
 from services.files.uploads import InterruptedUploadError, Sent, received
 
 FILE_OPERATION: Final = "create_file"
-_FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
+FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
 _FILE: Final = "file"
 
 
@@ -101,7 +101,7 @@ async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], bytes |
             if part.media_type:
                 fields.setdefault("media_type", part.media_type)
             return fields, data
-        if part.name not in _FIELDS:
+        if part.name not in FIELDS:
             raise Problem.field(part.name, "unknown", "There is no such field.")
         value = found.setdefault(part.name, bytearray())
         value += data or b""
