@@ -1,4 +1,4 @@
-"""The bytes of files in the OpenAPI document: the routes they go in and out by, and the form that sends a file at once."""
+"""The bytes of files in the OpenAPI document: the routes they go in and out by, and the form."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
         "schema": {
             "type": "object",
             "title": "FileForm",
-            "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before it; its part says what it is "
-            "called and of what type it is, unless fields do.",
+            "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before "
+            "it; its part says what it is called and of what type it is, unless fields do.",
             "required": ["file"],
             "additionalProperties": False,
             "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},

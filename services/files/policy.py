@@ -14,7 +14,7 @@ from services.catalogue import ACTOR_ID
 from services.users.models import User
 from services.users.policy import visible
 from services.workspaces.models import Role
-from services.workspaces.policy import has_role, member, workspace_members
+from services.workspaces.policy import has_role, workspace_members
 
 
 def own(file: Any) -> ColumnElement[bool]:
