@@ -51,7 +51,10 @@ from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
-EXPOSED_HEADERS = ("Preference-Applied", "Accept-Query", "Deprecation", "Sunset", "Idempotency-Replayed")
+EXPOSED_HEADERS = (
+    "Preference-Applied", "Accept-Query", "Deprecation", "Sunset", "Idempotency-Replayed",
+    "Upload-Offset", "Content-Range", "Accept-Ranges", "Content-Disposition",
+)  # fmt: skip
 
 
 def create_app(settings: Settings | None = None, catalogue: Catalogue | None = None) -> FastAPI:

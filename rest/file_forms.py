@@ -23,7 +23,7 @@ from services.files.uploads import InterruptedUploadError
 from services.uploading import COMPLETE, CREATE, forget_sent, send_file, with_part
 
 FILE_OPERATION: Final = CREATE
-_FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
+FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
 _FILE: Final = "file"
 
 
@@ -74,7 +74,7 @@ async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], bytes |
         if part.name == _FILE:
             fields = {name: _value(name, bytes(value)) for name, value in found.items()}
             return with_part(fields, part), data
-        if part.name not in _FIELDS:
+        if part.name not in FIELDS:
             raise Problem.field(part.name, "unknown", "There is no such field.")
         value = found.setdefault(part.name, bytearray())
         value += data or b""

@@ -1,4 +1,4 @@
-"""Files, and what they are attached to
+"""Files, what they are attached to, and avatars
 
 Revision ID: 0011
 Revises: 0010
@@ -55,6 +55,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_files_user_id", "files", ["user_id", "id"], unique=False)
     op.create_index("ix_files_state", "files", ["state", "created_at"], unique=False)
+    op.add_column("users", sa.Column("avatar_id", sa.Uuid(), nullable=True))
+    op.create_index(op.f("ix_users_avatar_id"), "users", ["avatar_id"], unique=False)
+    op.create_foreign_key(
+        op.f("fk_users_avatar_id_files"), "users", "files", ["avatar_id"], ["id"], ondelete="SET NULL"
+    )
     op.create_table(
         "item_files",
         sa.Column("item_id", sa.Uuid(), nullable=False),
@@ -94,4 +99,5 @@ def downgrade() -> None:
     op.drop_table("comment_files")
     op.drop_constraint(op.f("uq_comments_workspace_id_id"), "comments", type_="unique")
     op.drop_table("item_files")
+    op.drop_column("users", "avatar_id")
     op.drop_table("files")

@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.storage.base import Base, Key, enum_column, utc_now
+from services.users.models import User
 
 
 class FileState(StrEnum):
@@ -56,3 +57,11 @@ class File(Base):
         Index("ix_files_user_id", "user_id", "id"),
         Index("ix_files_state", "state", "created_at"),
     )
+
+
+# Users know nothing of files. `use_alter`: each of the two tables refers to the other.
+User.__table__.append_constraint(  # type: ignore[attr-defined] # it is a Table
+    ForeignKeyConstraint(
+        ["avatar_id"], ["files.id"], ondelete="SET NULL", name="fk_users_avatar_id_files", use_alter=True
+    )
+)

@@ -8,14 +8,17 @@ from sqlalchemy import delete, func, select  # noqa: TID251 - all files of a wor
 
 from services.catalogue import Call, Problem, Seam, new_key
 from services.catalogue.problems import CONFLICT, NOT_FOUND
+from services.files.avatars import put_avatar
 from services.files.config import FilesConfig
 from services.files.jobs import GoneFile, delete_file_bytes
 from services.files.links import FileLinks
 from services.files.models import File, FileState
 from services.files.resource import files
-from services.files.schemas import FileCreate, FileLink, FileUpload
+from services.files.schemas import AvatarInput, FileCreate, FileLink, FileUpload
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.rows import check_placed
+from services.users.models import User
+from services.users.resource import users
 from services.workspaces.operations import lock_workspace, usual_workspace_id
 
 content = Seam("rest", "GET, HEAD, PUT /files/{id}/content", "Bytes are streamed, by credentials or a signed link.")
@@ -81,6 +84,13 @@ async def link_file(call: Call, row: File) -> FileLink:
     return FileLink(
         url=call.part(FileLinks).make(files.encode(row.id), row.id, "GET", expires_at), expires_at=expires_at
     )
+
+
+@users.action("set_avatar", address="users/{id}/avatar", emits="user.avatar_set", statements=2)
+async def set_avatar(call: Call, row: User, data: AvatarInput) -> User:
+    """Give oneself a picture that one has uploaded, or, with null, none. Whoever sees the user may fetch it."""
+    await put_avatar(call, row, data)
+    return row
 
 
 async def forget_file(call: Call, key: UUID) -> None:

@@ -98,6 +98,15 @@ class FileUpload(ResultModel):
     expires_at: Instant = Field(description="When the file is forgotten unless it is complete by then.")
 
 
+class AvatarInput(InputModel):
+    """The picture of a user."""
+
+    file_id: FileID | None = Field(
+        default=None,
+        description="A complete PNG, JPEG, GIF, WebP or AVIF file that the user has announced; none if left out.",
+    )
+
+
 class FileLink(ResultModel):
     """A link to the bytes of a file."""
 

@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, absent
 
 UserID = Annotated[UUID, Identifier("usr")]
+AvatarID = Annotated[UUID, Identifier("fil")]
+"""A file's, known here so that services/files, which can be left out, need not be."""
 
 
 def _address(text: str) -> str:
@@ -67,6 +69,7 @@ class UserRead(ReadModel):
     full_name: str | None = Field(description="Name as people say it.")
     is_active: bool = Field(description="Whether the account can be used.")
     is_superuser: bool = Field(description="Whether the user is an admin.")
+    avatar_id: AvatarID | None = Field(description="A picture of them, which whoever sees the user may fetch.")
     created_at: Instant = Field(description="When the account was made.")
     updated_at: Instant = Field(description="When it was last changed.")
 

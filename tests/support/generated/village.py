@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from services.audit.models import AuditEvent, Outcome
 from services.auth.authentication import KEY_PREFIX
@@ -60,6 +60,8 @@ MODELS: Final = (
     User, Workspace, Membership, Item, Label, ItemLabel, Comment, File, ItemFile, CommentFile, Session, ApiKey,
     AuditEvent, Invitation, Job,
 )  # fmt: skip
+AVATAR: Final = "file 6"
+"""The picture of cyd, in a workspace that nobody but ada sees."""
 JOBS: Final = 9
 """There are as many in all states; those after them have failed."""
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
@@ -104,6 +106,8 @@ async def build_village(gateway: Gateway) -> Village:
     async with gateway.database.unit_of_work() as session:
         for model in MODELS:
             await session.execute(insert(model), rows[model.__tablename__])
+        # Users and files refer to each other.
+        await session.execute(update(User).where(User.id == key("cyd")).values(avatar_id=key(AVATAR)))
         await session.commit()
     return Village(rows, _callers(gateway))
 

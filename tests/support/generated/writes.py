@@ -64,6 +64,10 @@ WRITES: Final[Mapping[str, Written]] = {
     "detach_comment_file": Written(
         ADA, lambda n: {"id": _id("cmt", "comment 1 0"), "fileId": _id("fil", "file 3")}, ("attach_comment_file", {})
     ),
+    "set_avatar": Written(
+        ADA, lambda n: {"id": _id("usr", "ada"), "fileId": _id("fil", f"file {1 + n % 2 * 2}")},
+        ("set_avatar", {"fileId": None}),
+    ),
     "complete_file": Written(ADA, lambda n: {"id": _id("fil", "file 1")}),
     "create_label": Written(BOB, lambda n: {"workspaceId": SHARED, "name": f"new {n}", "color": "#123456"}),
     "update_label": Written(BOB, lambda n: {"id": _id("lbl", "label 0"), "name": f"changed {n}"}),

@@ -88,6 +88,7 @@ def _users() -> list[Marked]:
             "email": f"{secret(f'mail{name}', 'user', name)}@example.com", "is_active": name != "dora",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number),
             "email_verified_at": moment(number) if number % 2 else None,
+            "avatar_id": key(f"file {_AVATAR}") if name == "ed" else None,
         }  # fmt: skip
         guarded = dict.fromkeys(("email", "email_verified"), f"mail{name}")
         found.append(Marked(values, group, guarded, {"email_verified": bool(number % 2)}))
@@ -259,23 +260,25 @@ def _audit_events() -> list[Marked]:
 # Workspace, and who has announced it; one of each is pending.
 _FILES: Final = {
     "s6": ("shared", "ed"), "s7": ("shared", "lou"), "a6": ("alpha", "ann"), "b6": ("beta", "ben"),
-    "polga": ("ofolga", "olga"), "plou": ("oflou", "lou"),
+    "polga": ("ofolga", "olga"), "plou": ("oflou", "lou"), "aed": ("alpha", "ed"),
 }  # fmt: skip
+_AVATAR: Final = "aed"
+"""The picture of ed: seen by whoever sees ed."""
 
 
 def _files() -> list[Marked]:
     found = []
     for number, (name, (room, user)) in enumerate(_FILES.items()):
-        done = number % 3 != 2
+        done, group = number % 3 != 2, "directory" if name == _AVATAR else room
         values = {
             "id": key(f"file {name}"), "workspace_id": key(room), "user_id": key(user),
-            "name": secret(room, "file", name), "size": number, "sha256": sha256(name.encode()).hexdigest(),
-            "media_type": secret(room, "file", name),
+            "name": secret(group, "file", name), "size": number, "sha256": sha256(name.encode()).hexdigest(),
+            "media_type": secret(group, "file", name),
             "state": FileState.COMPLETE if done else FileState.PENDING, "received": 0,
             "checked_at": moment(number) if done else None, "lease": None, "leased_until": None,
             "created_at": moment(number), "completed_at": moment(number) if done else None,
         }  # fmt: skip
-        found.append(Marked(values, room))
+        found.append(Marked(values, group))
     return found
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from services.catalogue import Catalogue, Operation, Relation, Resource
 from services.execution import Gateway
 from services.storage.base import Base
+from services.users.models import User
 from tests.support.reach.callers import OWN_LISTS, Caller, make_callers
 from tests.support.reach.rows import MAKERS, UNMARKED, Marked, Row, links
 
@@ -86,10 +87,16 @@ async def build_world(gateway: Gateway) -> World:
     assert gaps(world) == []
     by_table = {catalogue.resources[name].table.name: [each.values for each in made] for name, made in rows.items()}
     by_table |= {name: list(pairs) for name, pairs in world.links.items()}
+    without = {"users": {"avatar_id": None}}  # Users and files refer to each other.
     async with gateway.database.unit_of_work() as session:
         for table in Base.metadata.sorted_tables:
             if by_table.get(table.name):
-                await session.execute(insert(table), by_table[table.name])
+                await session.execute(
+                    insert(table), [{**row, **without.get(table.name, {})} for row in by_table[table.name]]
+                )
+        for row in by_table["users"]:
+            if row["avatar_id"] is not None:
+                await session.execute(update(User).where(User.id == row["id"]).values(avatar_id=row["avatar_id"]))
         await session.commit()
     return world
 
