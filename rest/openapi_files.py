@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from rest.file_forms import FIELDS, FILE_OPERATION
 from rest.files import PATH
-from rest.forms import FORM
 from rest.openapi_conditional import ETAG, IF_NONE_MATCH
 from rest.openapi_parameters import id_parameter
 from rest.openapi_schemas import SCHEMA
@@ -27,6 +26,7 @@ from services.catalogue.problems import (
     VALIDATION_FAILED,
     ProblemType,
 )
+from services.files.forms import FORM
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _TEXT: Final = {"type": "string"}
@@ -104,7 +104,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         {
             **{status: _without_content(each) for status, each in parts.items()},
             "204": {"description": "It is not complete yet.", "headers": _headers("upload_offset")},
-            **{status: _without_content(each) for status, each in refused.items()},
+            **{status: _without_content(each) for status, each in refused.items()},  # type: ignore[arg-type] # as they are made
         },
         get.scope,
     )  # fmt: skip
