@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, or_, select  # noqa: TID251 - a worker is no caller
+from sqlalchemy import and_, delete, or_, select  # noqa: TID251 - a worker is no caller
 
 from services.catalogue import InputModel
 from services.catalogue.jobs import Work, job
@@ -18,6 +18,8 @@ from services.jobs.queue import enqueue
 
 SWEPT: Final = 500
 """Files that are forgotten at once."""
+COMPLETED_WITHIN: Final = timedelta(hours=1)
+"""How long a file all of whose bytes have come at the last moment waits to be completed."""
 ORPHANED_AFTER: Final = timedelta(days=1)
 """How old bytes without a row are that are deleted: what a file is being made of is younger."""
 
@@ -38,12 +40,14 @@ async def delete_file_bytes(work: Work, data: GoneFile) -> None:
 async def forget_pending_files(work: Work) -> None:
     """Delete the rows of files that nobody has completed in time; their bytes go by jobs.
 
-    Who is sending one at that moment may end it, within the same time once more.
+    Who is sending one at that moment may end it, within the same time once more, and complete it within an hour.
     """
     lifetime = work.part(FilesConfig).pending_lifetime
     before = work.now - lifetime
-    is_free = or_(File.lease.is_(None), File.leased_until < work.now, File.created_at < before - lifetime)
-    late = select(File.id).where(File.state == FileState.PENDING, File.created_at < before, is_free)
+    is_free = or_(File.lease.is_(None), File.leased_until < work.now)
+    is_left = or_(File.checked_at.is_(None), File.checked_at < work.now - COMPLETED_WITHIN)
+    given_up = or_(and_(is_free, is_left), File.created_at < before - lifetime)
+    late = select(File.id).where(File.state == FileState.PENDING, File.created_at < before, given_up)
     late = late.limit(SWEPT).with_for_update(skip_locked=True)
     while True:
         async with work.unit_of_work() as call:

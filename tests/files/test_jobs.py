@@ -69,7 +69,7 @@ async def test_what_is_not_completed_in_time_is_forgotten(rest: RestFace, gatewa
     old = utc_now() - gateway.part(FilesConfig).pending_lifetime - timedelta(seconds=1)
     async with gateway.unit_of_work(ANONYMOUS) as call:
         keys = [key_of(late["id"]), key_of(done["id"])]
-        await call.session.execute(update(File).where(File.id.in_(keys)).values(created_at=old))
+        await call.session.execute(update(File).where(File.id.in_(keys)).values(created_at=old, checked_at=old))
     await run(gateway, forget_pending_files)
     found = {each["id"] for each in (await rest.ok("list_files", ada))["data"]}
     assert found == {kept["id"], done["id"]}
