@@ -102,9 +102,9 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         "headFileContent", "Ask how far a file has come",
         "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes.", asking,
         {
-            **{status: _without_content(each) for status, each in parts.items()},
+            **{status: _without_content(each) for status, each in parts.items()},  # type: ignore[arg-type]
             "204": {"description": "It is not complete yet.", "headers": _headers("upload_offset")},
-            **{status: _without_content(each) for status, each in refused.items()},  # type: ignore[arg-type] # as they are made
+            **{status: _without_content(each) for status, each in refused.items()},
         },
         get.scope,
     )  # fmt: skip
