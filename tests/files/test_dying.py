@@ -167,7 +167,7 @@ async def test_an_upload_that_died_and_is_given_up_leaves_nothing(
     late = utc_now() - gateway.part(FilesConfig).pending_lifetime - timedelta(seconds=1)
     await change(gateway, made["id"], created_at=late, **({"checked_at": late} if before == STEPS else {}))
     await run(gateway, forget_pending_files)
-    assert (await rest.ok("list_files", ada))["data"] == []
+    assert (await rest.ok("list_files", ada, filter={"user_id": ada.id}))["data"] == []
     assert await is_asked_for(gateway, made["id"])
     await run(gateway, delete_file_bytes, GoneFile.model_construct(file_id=key_of(made["id"])))
     assert await names(gateway, made["id"]) == []
@@ -228,7 +228,7 @@ async def test_all_that_nobody_completed_is_forgotten_but_what_is_being_sent(
     await change(gateway, made[3]["id"], checked_at=utc_now())
     await change(gateway, made[4]["id"], checked_at=utc_now() - timedelta(hours=2))
     await run(gateway, forget_pending_files)
-    left = {each["id"] for each in (await rest.ok("list_files", ada))["data"]}
+    left = {each["id"] for each in (await rest.ok("list_files", ada, filter={"user_id": ada.id}))["data"]}
     assert left == {made[0]["id"], made[3]["id"]}
     for each in (*made[1:3], *made[4:]):
         assert await is_asked_for(gateway, each["id"])

@@ -88,7 +88,7 @@ async def test_what_is_announced_wrongly_is_refused(
     answer = await face.call("create_file", ada, announced(PNG, **fields))
     names = {{"mediaType": "media_type"}.get(name, name): code for name, code in (answer.errors or {}).items()}
     assert (answer.problem, names) == ("validation_failed", errors)
-    assert (await face.ok("list_files", ada))["data"] == []
+    assert (await face.ok("list_files", ada, filter={"user_id": ada.id}))["data"] == []
 
 
 async def test_the_quota_holds_under_races(

@@ -64,7 +64,7 @@ async def post(
 
 async def nothing_is_left(on: Running, actor: Account) -> None:
     rest = RestFace(on.client, on.gateway.catalogue)
-    assert (await rest.ok("list_files", actor))["data"] == []
+    assert (await rest.ok("list_files", actor, filter={"user_id": actor.id}))["data"] == []
 
 
 def code(answer: httpx.Response) -> str:
@@ -209,4 +209,4 @@ async def test_forms_are_switched_off_at_first(graphql: GraphQLFace, gateway: Ga
     answer = await post(graphql.client, ada, form())
     assert (answer.status_code, code(answer)) == (415, "unsupported_media_type")
     assert "GRAPHQL_UPLOADS" in answer.json()["errors"][0]["message"]
-    assert (await graphql.ok("list_files", ada))["data"] == []
+    assert (await graphql.ok("list_files", ada, filter={"user_id": ada.id}))["data"] == []

@@ -71,7 +71,7 @@ async def test_what_is_not_completed_in_time_is_forgotten(rest: RestFace, gatewa
         keys = [key_of(late["id"]), key_of(done["id"])]
         await call.session.execute(update(File).where(File.id.in_(keys)).values(created_at=old, checked_at=old))
     await run(gateway, forget_pending_files)
-    found = {each["id"] for each in (await rest.ok("list_files", ada))["data"]}
+    found = {each["id"] for each in (await rest.ok("list_files", ada, filter={"user_id": ada.id}))["data"]}
     assert found == {kept["id"], done["id"]}
     async with gateway.database.reading() as session:
         asked = (await session.execute(select(Job.payload).where(Job.name == "delete_file_bytes"))).scalars().all()

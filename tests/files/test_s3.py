@@ -15,8 +15,8 @@ from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Problem, new_key
 from services.catalogue.jobs import JobKind, Work
 from services.execution import Gateway
+from services.files import jobs, uploads
 from services.files import store as stores
-from services.files import uploads
 from services.files.jobs import GoneFile, delete_file_bytes, sweep_files
 from services.files.store import FileStore, MissingBytesError, Place
 from services.storage.base import utc_now
@@ -34,8 +34,8 @@ TEXT = bytes(range(32, 127)) * 3
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "CHUNK", 100)
-    monkeypatch.setattr(uploads, "CHUNK", 100)
+    for each in (stores, uploads, jobs):
+        monkeypatch.setattr(each, "CHUNK", 100)
 
 
 @pytest.fixture(scope="module")
