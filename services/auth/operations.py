@@ -31,6 +31,7 @@ from services.mail.asking import LINK, NOTICE, send_link, send_notice
 from services.mail.config import MailConfig
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
+from services.mail.tokens import forget
 from services.storage.flushing import flush
 from services.users.models import User
 from services.users.resource import users
@@ -159,7 +160,7 @@ async def logout_all(call: Call) -> None:
     scope="users:write",
     problems=_CROWDED,
     emits="user.password_changed",
-    statements=4 + NOTICE,
+    statements=5 + NOTICE,
     cost=2 * HASHING,
 )
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
@@ -171,6 +172,8 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
     if call.trace.row is None:
         raise Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+    # Whoever asked for these meanwhile may be whom the password is changed for.
+    await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
     await send_notice(call, MailKind.PASSWORD_CHANGED, call.trace.row.email, call.trace.row.username)
 
@@ -193,11 +196,13 @@ async def check_password(call: Call, password: str) -> str:
     return stored
 
 
-@users.action("deactivate", emits="user.deactivated", statements=2)
+@users.action("deactivate", emits="user.deactivated", statements=3)
 async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False
     await flush(call.session)
+    # What was asked for before must not be good again once the account is.
+    await forget(call, row.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     # Their API keys depend on the user, too.
     await end_sessions(call, Session.user_id == row.id, others=[row.id])
     return row

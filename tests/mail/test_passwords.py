@@ -14,6 +14,7 @@ from services.mail.models import MailToken
 from services.mail.tokens import digest_of
 from tests.mail.conftest import PostOffice, address, user_of
 from tests.support.accounts import Account
+from tests.support.apps import make_admin
 from tests.support.faces import Face
 from tests.support.factories import unique
 from tests.support.statements import statements
@@ -177,3 +178,24 @@ async def test_changed_password_is_told(face: Face, ada: Account, post: PostOffi
     await post.mails(address(ada))
     await face.ok("change_password", ada, {"current_password": ada.password, "new_password": NEW})
     assert await post.subjects(address(ada)) == ["Your password at Hybrid Gateway was changed"]
+
+
+@pytest.mark.parametrize("how", ["change_password", "deactivate_user"])
+async def test_links_asked_for_before_are_worth_nothing_once_the_account_is_secured(
+    face: Face, ada: Account, eve: Account, post: PostOffice, gateway: Gateway, how: str
+) -> None:
+    reset, new = await asked(face, ada, post), f"{unique('thief')}@example.org"
+    await face.ok("change_email", ada, {"new_email": new, "current_password": ada.password})
+    confirm = await post.token(new, "Confirm your new address")
+    if how == "change_password":
+        await face.ok(how, ada, {"current_password": ada.password, "new_password": NEW})
+    else:
+        root = await make_admin(gateway, face.client, eve)
+        await face.ok(how, ada, id=ada.id)
+        await face.ok("activate_user", root, id=ada.id)
+    for name, data in (
+        ("reset_password", {"token": reset, "new_password": "a thief's horse"}), ("confirm_email", {"token": confirm}),
+    ):  # fmt: skip
+        answer = await face.call(name, None, data)
+        assert (answer.problem, answer.errors) == SPENT
+    assert (await user_of(gateway, ada)).email == address(ada)
