@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update  # noqa: TID251 - of whom a mail has
 from services.accounts.jobs import Asked, mail_link
 from services.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
 from services.auth.models import Session
-from services.auth.operations import HASHING, check_password, end_sessions
+from services.auth.operations import HASHING, check_password, end_sessions, password_changed
 from services.auth.passwords import Passwords
 from services.auth.throttle import SignInThrottle
 from services.catalogue import Actor, Call, procedure
@@ -57,10 +57,14 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
 
     The answer is the same whether the address has an account or not.
     """
-    await check_password(call, data.current_password.get_secret_value())
+    stored = await check_password(call, data.current_password.get_secret_value())
     throttle, by = call.part(SignInThrottle), call.user_id.hex
     await throttle.mail(Purpose.CONFIRM_EMAIL, data.new_email, address=call.client.address, account=by)
-    user = (await call.session.execute(select(User).where(User.id == call.user_id))).scalar_one()
+    # Locked, so that a new password or address comes before this, or finds its token and ends it.
+    same = select(User).where(User.id == call.user_id, User.password_hash == stored, User.is_active)
+    user = (await call.session.execute(same.with_for_update(key_share=True))).scalar_one_or_none()
+    if user is None:
+        raise password_changed()
     call.trace.row, call.trace.changed = user, ()
     await send_link(call, Purpose.CONFIRM_EMAIL, user, data.new_email)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Select, delete, func, or_, select, update  # noqa: TID251 - before it is known who calls
 
+from services.auth.addresses import Address, address_changed, check_may_change_address
 from services.auth.config import AuthConfig
 from services.auth.models import Session
 from services.auth.notices import check_address, tell_of_reuse, tell_of_sign_in
@@ -33,9 +34,10 @@ from services.mail.messages import MailKind
 from services.mail.models import Purpose
 from services.mail.tokens import forget
 from services.storage.flushing import flush
+from services.storage.rows import assign
 from services.users.models import User
 from services.users.resource import users
-from services.users.schemas import UserRegister, normalised_email
+from services.users.schemas import UserRegister, UserUpdate, normalised_email
 from services.workspaces.operations import open_workspace, personal_slug
 
 log = structlog.get_logger(__name__)
@@ -171,7 +173,7 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User)
     call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
     if call.trace.row is None:
-        raise Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+        raise password_changed()
     # Whoever asked for these meanwhile may be whom the password is changed for.
     await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
@@ -194,6 +196,24 @@ async def check_password(call: Call, password: str) -> str:
         raise Problem.field("current_password", "wrong", "This is not the current password.")
     await throttle.succeeded(account)
     return stored
+
+
+def password_changed() -> Problem:
+    """What is said to those whose password was another once it was verified."""
+    return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+
+
+@users.update(statements=4 + LINK + NOTICE)
+async def update_user(call: Call, row: User, data: UserUpdate) -> User:
+    """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
+    before = Address.of(row)
+    if data.changes().get("email", row.email) != row.email:
+        check_may_change_address(call, row)
+        row.email_verified_at = None
+    assign(row, data)
+    if row.email != before.email:
+        await address_changed(call, row, before)
+    return row
 
 
 @users.action("deactivate", emits="user.deactivated", statements=3)
