@@ -13,7 +13,7 @@ from services.jobs.models import Job, JobState
 from services.mail.models import MailToken
 from services.mail.tokens import digest_of
 from tests.mail.conftest import PostOffice, address, user_of
-from tests.support.accounts import Account
+from tests.support.accounts import Account, KeyHolder
 from tests.support.apps import make_admin
 from tests.support.faces import Face
 from tests.support.factories import unique
@@ -199,3 +199,17 @@ async def test_links_asked_for_before_are_worth_nothing_once_the_account_is_secu
         answer = await face.call(name, None, data)
         assert (answer.problem, answer.errors) == SPENT
     assert (await user_of(gateway, ada)).email == address(ada)
+
+
+@pytest.mark.parametrize(("verified", "left"), [(True, None), (False, "invalid_token")])
+async def test_reset_of_an_account_that_was_never_verified_ends_its_keys(
+    face: Face, ada: Account, post: PostOffice, verified: bool, left: str | None
+) -> None:
+    """Somebody else may have made it with this address, and waited for whose it is."""
+    if verified:
+        await face.ok("verify_email", None, {"token": await post.token(address(ada), "Verify your address")})
+    made = await face.ok("create_api_key", ada, {"name": "Import", "scopes": ["users:read"]})
+    key = KeyHolder(ada.id, ada.username, ada.password, {}, made["id"], made["secret"])
+    await face.ok("me", key)
+    await face.ok("reset_password", None, {"token": await asked(face, ada, post), "new_password": NEW})
+    assert (await face.call("me", key)).problem == left
