@@ -13,7 +13,9 @@ from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has
 
 from services.accounts.jobs import Asked, mail_link
 from services.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
+from services.auth.addresses import Address, tell_old
 from services.auth.models import Session
+from services.auth.notices import tell
 from services.auth.operations import HASHING, check_password, end_sessions, password_changed
 from services.auth.passwords import Passwords
 from services.auth.throttle import SignInThrottle
@@ -21,7 +23,7 @@ from services.catalogue import Actor, Call, procedure
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.jobs.queue import STATEMENTS, enqueue
 from services.keys.models import ApiKey
-from services.mail.asking import LINK, NOTICE, send_link, send_notice
+from services.mail.asking import LINK, NOTICE, send_link
 from services.mail.messages import MailKind
 from services.mail.models import MailToken, Purpose
 from services.mail.tokens import forget, is_good, spent, use_up
@@ -76,7 +78,7 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
     statements=4 + NOTICE,
 )  # fmt: skip
 async def confirm_email(call: Call, data: MailedTokenInput) -> None:
-    """Take a new address over, with the token of the mail that was sent to it. The old one is told."""
+    """Take a new address over, with the token of the mail that was sent to it. The old one is told if it was verified."""
     await call.part(SignInThrottle).address(call.client.address)
     token = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
     wanted = select(User).where(User.id == token.user_id, User.is_active).with_for_update(key_share=True)
@@ -84,12 +86,13 @@ async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     if user is None:
         raise spent()
     _acts(call, user)
-    old, user.email, user.email_verified_at = user.email, token.email, call.now
+    old = Address.of(user)
+    user.email, user.email_verified_at = token.email, call.now
     await flush(call.session)
     # What else was sent to either address is about an address that is none any more.
     await forget(call, user.id, *Purpose)
     call.trace.changed = ("email", "email_verified")
-    await send_notice(call, MailKind.EMAIL_CHANGED, old, user.username)
+    await tell_old(call, user, old)
 
 
 @procedure("auth/forgot-password", scope=None, problems=[TOO_MANY_REQUESTS], statements=STATEMENTS, cost=ASKING)
@@ -125,7 +128,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
         await call.session.execute(delete(ApiKey).where(ApiKey.user_id == user.id))
     # What is remembered of keys goes with the user.
     await end_sessions(call, Session.user_id == user.id, others=[user.id])
-    await send_notice(call, MailKind.PASSWORD_CHANGED, user.email, user.username)
+    await tell(call, MailKind.PASSWORD_CHANGED, user)
     await throttle.succeeded(user.id.hex)
 
 

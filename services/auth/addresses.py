@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.auth.notices import ask_to_verify
 from services.catalogue import Call, Problem
-from services.mail.asking import send_link, send_notice
-from services.mail.config import MailConfig
+from services.mail.asking import send_notice
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
 from services.mail.tokens import forget
@@ -40,7 +40,11 @@ async def address_changed(call: Call, user: User, before: Address) -> None:
     # First the row, so that whoever is just issuing a token has done so, or finds the new address.
     await flush(call.session)
     await forget(call, user.id, *Purpose)
+    await tell_old(call, user, before)
+    await ask_to_verify(call, user)
+
+
+async def tell_old(call: Call, user: User, before: Address) -> None:
+    """Tell an account's old address that there is another, if it was verified; whatever else it was told."""
     if before.verified:
         await send_notice(call, MailKind.EMAIL_CHANGED, before.email, user.username)
-    if call.part(MailConfig).verifies:
-        await send_link(call, Purpose.VERIFY_EMAIL, user, user.email)

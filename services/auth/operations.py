@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, or_, select, update  # noqa: TID251
 from services.auth.addresses import Address, address_changed, check_may_change_address
 from services.auth.config import AuthConfig
 from services.auth.models import Session
-from services.auth.notices import check_address, tell_of_reuse, tell_of_sign_in
+from services.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
 from services.auth.passwords import Passwords
 from services.auth.policy import own
 from services.auth.resource import sessions
@@ -28,8 +28,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
 )
-from services.mail.asking import LINK, NOTICE, send_link, send_notice
-from services.mail.config import MailConfig
+from services.mail.asking import LINK, NOTICE
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
 from services.mail.tokens import forget
@@ -69,8 +68,7 @@ async def create_user(call: Call, data: UserRegister) -> User:
     await call.part(SignInThrottle).address(call.client.address)
     user = await register(call, data)
     call.actor = Actor(user.id)
-    if call.part(MailConfig).verifies:
-        await send_link(call, Purpose.VERIFY_EMAIL, user, user.email)
+    await ask_to_verify(call, user)
     return user
 
 
@@ -177,7 +175,7 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     # Whoever asked for these meanwhile may be whom the password is changed for.
     await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
-    await send_notice(call, MailKind.PASSWORD_CHANGED, call.trace.row.email, call.trace.row.username)
+    await tell(call, MailKind.PASSWORD_CHANGED, call.trace.row)
 
 
 async def check_password(call: Call, password: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from services.auth.throttle import SignInThrottle
 from services.execution import Gateway
-from tests.mail.conftest import PostOffice, address, text_of, token_of, user_of
+from tests.mail.conftest import PostOffice, address, text_of, token_of, user_of, verified
 from tests.support.accounts import Account
 from tests.support.apps import make_admin
 from tests.support.faces import Face
@@ -61,6 +61,7 @@ async def test_address_is_changed_once_the_new_one_is_confirmed_and_the_old_one_
     face: Face, ada: Account, post: PostOffice, gateway: Gateway
 ) -> None:
     new = f"{unique('new')}@example.org"
+    await verified(gateway, ada)
     await post.mails(address(ada))
     await face.ok("forgot_password", None, {"email": address(ada)})
     reset = await post.token(address(ada), "Choose a new password")

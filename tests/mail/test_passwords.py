@@ -12,7 +12,7 @@ from services.execution import Gateway
 from services.jobs.models import Job, JobState
 from services.mail.models import MailToken
 from services.mail.tokens import digest_of
-from tests.mail.conftest import PostOffice, address, user_of
+from tests.mail.conftest import PostOffice, address, user_of, verified
 from tests.support.accounts import Account, KeyHolder
 from tests.support.apps import make_admin
 from tests.support.faces import Face
@@ -174,7 +174,8 @@ async def test_tokens_are_stored_as_digests_and_are_in_no_log(
         assert not any(token in str(each) for each in payloads)
 
 
-async def test_changed_password_is_told(face: Face, ada: Account, post: PostOffice) -> None:
+async def test_changed_password_is_told(face: Face, ada: Account, post: PostOffice, gateway: Gateway) -> None:
+    await verified(gateway, ada)
     await post.mails(address(ada))
     await face.ok("change_password", ada, {"current_password": ada.password, "new_password": NEW})
     assert await post.subjects(address(ada)) == ["Your password at Hybrid Gateway was changed"]
@@ -201,12 +202,12 @@ async def test_links_asked_for_before_are_worth_nothing_once_the_account_is_secu
     assert (await user_of(gateway, ada)).email == address(ada)
 
 
-@pytest.mark.parametrize(("verified", "left"), [(True, None), (False, "invalid_token")])
+@pytest.mark.parametrize(("known", "left"), [(True, None), (False, "invalid_token")])
 async def test_reset_of_an_account_that_was_never_verified_ends_its_keys(
-    face: Face, ada: Account, post: PostOffice, verified: bool, left: str | None
+    face: Face, ada: Account, post: PostOffice, known: bool, left: str | None
 ) -> None:
     """Somebody else may have made it with this address, and waited for whose it is."""
-    if verified:
+    if known:
         await face.ok("verify_email", None, {"token": await post.token(address(ada), "Verify your address")})
     made = await face.ok("create_api_key", ada, {"name": "Import", "scopes": ["users:read"]})
     key = KeyHolder(ada.id, ada.username, ada.password, {}, made["id"], made["secret"])
