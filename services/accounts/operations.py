@@ -78,7 +78,7 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
     statements=4 + NOTICE,
 )  # fmt: skip
 async def confirm_email(call: Call, data: MailedTokenInput) -> None:
-    """Take a new address over, with the token of the mail that was sent to it. The old one is told if it was verified."""
+    """Take a new address over, with the token of the mail that was sent to it. The old one is told, if verified."""
     await call.part(SignInThrottle).address(call.client.address)
     token = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
     wanted = select(User).where(User.id == token.user_id, User.is_active).with_for_update(key_share=True)
