@@ -131,7 +131,7 @@ async def test_token_to_an_address_that_is_none_any_more_verifies_nothing(
     [
         "ada@example.com\r\nBcc: eve@example.com", "ada@example.com\nSubject: x", "a b@example.com",
         '"a\r\nb"@example.com', "ada@example.com, eve@example.com", "<ada@example.com>", "ada@example.com\x00",
-        "x" * 250 + "@example.com",
+        "x" * 250 + "@example.com", "jürgen@example.com",
     ],
 )  # fmt: skip
 async def test_address_that_is_none_is_refused_by_name_and_nothing_is_asked_for(

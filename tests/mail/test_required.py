@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.errors import SettingsError
 from gateway.mail import account_url, mail_config
 from gateway.settings import Settings, load_settings
+from services.audit.models import AuditEvent
 from services.catalogue import Catalogue
 from services.mail.config import Verification
+from services.users.models import User
 from tests.mail.conftest import PostOffice
 from tests.mail.test_pages import PRODUCTION
 from tests.support.accounts import Account
@@ -46,6 +49,11 @@ async def test_nobody_signs_in_before_their_address_is_verified(
     known = {"username": data["username"], "password": PASSWORD}
     refused = await face.call("login", None, known)
     assert (refused.problem, refused.status) == ("email_unverified", 403)
+    # That somebody knows it is in the audit.
+    async with strict.gateway.database.reading() as session:
+        mine = AuditEvent.user_id.in_(select(User.id).where(User.username == data["username"]))
+        written = select(AuditEvent.problem).where(mine, AuditEvent.operation == "login")
+        assert list((await session.execute(written)).scalars()) == ["email_unverified"]
     # Who does not know the password learns nothing of it.
     assert (await face.call("login", None, {**known, "password": "wrong horse"})).problem == "invalid_credentials"
     await face.ok("verify_email", None, {"token": await post.token(data["email"], "Verify")})
