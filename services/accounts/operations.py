@@ -9,18 +9,21 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import func, select, update  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has brought the leave
 
 from services.accounts.jobs import Asked, mail_link
 from services.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
+from services.auth.addresses import Address, tell_old
 from services.auth.models import Session
-from services.auth.operations import HASHING, check_password, end_sessions
+from services.auth.notices import tell
+from services.auth.operations import HASHING, check_password, end_sessions, password_changed
 from services.auth.passwords import Passwords
 from services.auth.throttle import SignInThrottle
 from services.catalogue import Actor, Call, procedure
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.jobs.queue import STATEMENTS, enqueue
-from services.mail.asking import LINK, NOTICE, send_link, send_notice
+from services.keys.models import ApiKey
+from services.mail.asking import LINK, NOTICE, send_link
 from services.mail.messages import MailKind
 from services.mail.models import MailToken, Purpose
 from services.mail.tokens import forget, is_good, spent, use_up
@@ -33,13 +36,14 @@ _CROWDED: Final = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
 
 @procedure(
-    "auth/verify-email", scope=None, problems=[TOO_MANY_REQUESTS], emits="user.email_verified", statements=2,
+    "auth/verify-email", scope=None, problems=[TOO_MANY_REQUESTS], emits="user.email_verified", statements=3,
 )  # fmt: skip
 async def verify_email(call: Call, data: MailedTokenInput) -> None:
     """Say that an address is one's own, with the token of the mail that was sent to it."""
     await call.part(SignInThrottle).address(call.client.address)
     token = await use_up(call, Purpose.VERIFY_EMAIL, data.token.get_secret_value())
-    await _change(call, token, email_verified_at=func.coalesce(User.email_verified_at, call.now))
+    user = await _holder(call, token)
+    user.email_verified_at = user.email_verified_at or call.now
     call.trace.changed = ("email_verified",)
 
 
@@ -57,10 +61,14 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
 
     The answer is the same whether the address has an account or not.
     """
-    await check_password(call, data.current_password.get_secret_value())
+    stored = await check_password(call, data.current_password.get_secret_value())
     throttle, by = call.part(SignInThrottle), call.user_id.hex
     await throttle.mail(Purpose.CONFIRM_EMAIL, data.new_email, address=call.client.address, account=by)
-    user = (await call.session.execute(select(User).where(User.id == call.user_id))).scalar_one()
+    # Locked, so that a new password or address comes before this, or finds its token and ends it.
+    same = select(User).where(User.id == call.user_id, User.password_hash == stored, User.is_active)
+    user = (await call.session.execute(same.with_for_update(key_share=True))).scalar_one_or_none()
+    if user is None:
+        raise password_changed()
     call.trace.row, call.trace.changed = user, ()
     await send_link(call, Purpose.CONFIRM_EMAIL, user, data.new_email)
 
@@ -70,7 +78,7 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
     statements=4 + NOTICE,
 )  # fmt: skip
 async def confirm_email(call: Call, data: MailedTokenInput) -> None:
-    """Take a new address over, with the token of the mail that was sent to it. The old one is told."""
+    """Take a new address over, with the token of the mail that was sent to it. The old one is told, if verified."""
     await call.part(SignInThrottle).address(call.client.address)
     token = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
     wanted = select(User).where(User.id == token.user_id, User.is_active).with_for_update(key_share=True)
@@ -78,12 +86,13 @@ async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     if user is None:
         raise spent()
     _acts(call, user)
-    old, user.email, user.email_verified_at = user.email, token.email, call.now
+    old = Address.of(user)
+    user.email, user.email_verified_at = token.email, call.now
     await flush(call.session)
     # What else was sent to either address is about an address that is none any more.
     await forget(call, user.id, *Purpose)
     call.trace.changed = ("email", "email_verified")
-    await send_notice(call, MailKind.EMAIL_CHANGED, old, user.username)
+    await tell_old(call, user, old)
 
 
 @procedure("auth/forgot-password", scope=None, problems=[TOO_MANY_REQUESTS], statements=STATEMENTS, cost=ASKING)
@@ -94,10 +103,12 @@ async def forgot_password(call: Call, data: AddressInput) -> None:
 
 @procedure(
     "auth/reset-password", scope=None, problems=_CROWDED, emits=("user.password_changed", "session.ended"),
-    statements=5 + NOTICE, cost=HASHING,
+    statements=7 + NOTICE, cost=HASHING,
 )  # fmt: skip
 async def reset_password(call: Call, data: ResetPasswordInput) -> None:
-    """Choose a new password, with the token of the mail that was sent. All sessions of the user end."""
+    """Choose a new password, with the token of the mail that was sent. All sessions of the user end; so do the API
+    keys of an account whose address was never verified, since somebody else may have made it.
+    """
     throttle, secret = call.part(SignInThrottle), data.token.get_secret_value()
     await throttle.address(call.client.address)
     # Nothing is hashed for those who have no token; and it is used up only after that.
@@ -106,13 +117,18 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
     await call.session.rollback()
     new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())
     token = await use_up(call, Purpose.RESET_PASSWORD, secret)
-    verified = func.coalesce(User.email_verified_at, call.now)
-    user = await _change(call, token, password_hash=new_hash, email_verified_at=verified)
+    user = await _holder(call, token)
+    was_verified = user.email_verified_at is not None
+    user.password_hash, user.email_verified_at = new_hash, user.email_verified_at or call.now
+    await flush(call.session)
     call.trace.changed = ("password",)
     # Whoever began to change the address meanwhile may be whom the password is changed for.
     await forget(call, user.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
-    await end_sessions(call, Session.user_id == user.id)
-    await send_notice(call, MailKind.PASSWORD_CHANGED, user.email, user.username)
+    if not was_verified:
+        await call.session.execute(delete(ApiKey).where(ApiKey.user_id == user.id))
+    # What is remembered of keys goes with the user.
+    await end_sessions(call, Session.user_id == user.id, others=[user.id])
+    await tell(call, MailKind.PASSWORD_CHANGED, user)
     await throttle.succeeded(user.id.hex)
 
 
@@ -123,11 +139,11 @@ async def _ask(call: Call, purpose: Purpose, data: AddressInput) -> None:
     await enqueue(call, mail_link, Asked(purpose=purpose, email=SecretStr(data.email)))
 
 
-async def _change(call: Call, token: MailToken, **values: object) -> User:
-    """Change the user of a token, while the address that it was sent to is theirs. Raises as `use_up`."""
+async def _holder(call: Call, token: MailToken) -> User:
+    """The user of a token, locked, if the address that it was sent to is theirs. Raises as `use_up`."""
     same = func.lower(User.email) == func.lower(token.email)
-    changing = update(User).where(User.id == token.user_id, User.is_active, same).values(values).returning(User)
-    user = (await call.session.execute(changing)).scalar_one_or_none()
+    wanted = select(User).where(User.id == token.user_id, User.is_active, same).with_for_update(key_share=True)
+    user = (await call.session.execute(wanted)).scalar_one_or_none()
     if user is None:
         raise spent()
     _acts(call, user)

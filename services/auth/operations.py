@@ -8,9 +8,10 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Select, delete, func, or_, select, update  # noqa: TID251 - before it is known who calls
 
+from services.auth.addresses import Address, address_changed, check_may_change_address
 from services.auth.config import AuthConfig
 from services.auth.models import Session
-from services.auth.notices import check_address, tell_of_reuse, tell_of_sign_in
+from services.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
 from services.auth.passwords import Passwords
 from services.auth.policy import own
 from services.auth.resource import sessions
@@ -27,14 +28,15 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
 )
-from services.mail.asking import LINK, NOTICE, send_link, send_notice
-from services.mail.config import MailConfig
+from services.mail.asking import LINK, NOTICE
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
+from services.mail.tokens import forget
 from services.storage.flushing import flush
+from services.storage.rows import assign
 from services.users.models import User
 from services.users.resource import users
-from services.users.schemas import UserRegister, normalised_email
+from services.users.schemas import UserRegister, UserUpdate, normalised_email
 from services.workspaces.operations import open_workspace, personal_slug
 
 log = structlog.get_logger(__name__)
@@ -66,8 +68,7 @@ async def create_user(call: Call, data: UserRegister) -> User:
     await call.part(SignInThrottle).address(call.client.address)
     user = await register(call, data)
     call.actor = Actor(user.id)
-    if call.part(MailConfig).verifies:
-        await send_link(call, Purpose.VERIFY_EMAIL, user, user.email)
+    await ask_to_verify(call, user)
     return user
 
 
@@ -159,7 +160,7 @@ async def logout_all(call: Call) -> None:
     scope="users:write",
     problems=_CROWDED,
     emits="user.password_changed",
-    statements=4 + NOTICE,
+    statements=5 + NOTICE,
     cost=2 * HASHING,
 )
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
@@ -170,9 +171,11 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User)
     call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
     if call.trace.row is None:
-        raise Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+        raise password_changed()
+    # Whoever asked for these meanwhile may be whom the password is changed for.
+    await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
-    await send_notice(call, MailKind.PASSWORD_CHANGED, call.trace.row.email, call.trace.row.username)
+    await tell(call, MailKind.PASSWORD_CHANGED, call.trace.row)
 
 
 async def check_password(call: Call, password: str) -> str:
@@ -193,11 +196,31 @@ async def check_password(call: Call, password: str) -> str:
     return stored
 
 
-@users.action("deactivate", emits="user.deactivated", statements=2)
+def password_changed() -> Problem:
+    """What is said to those whose password was another once it was verified."""
+    return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+
+
+@users.update(statements=2 + LINK + NOTICE)
+async def update_user(call: Call, row: User, data: UserUpdate) -> User:
+    """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
+    before = Address.of(row)
+    if data.changes().get("email", row.email) != row.email:
+        check_may_change_address(call, row)
+        row.email_verified_at = None
+    assign(row, data)
+    if row.email != before.email:
+        await address_changed(call, row, before)
+    return row
+
+
+@users.action("deactivate", emits="user.deactivated", statements=3)
 async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False
     await flush(call.session)
+    # What was asked for before must not be good again once the account is.
+    await forget(call, row.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     # Their API keys depend on the user, too.
     await end_sessions(call, Session.user_id == row.id, others=[row.id])
     return row

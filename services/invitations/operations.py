@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select  # noqa: TID251 - of whom a mail has brought the leave
 
 from services.auth.throttle import SignInThrottle
 from services.catalogue import Call, Problem, new_key, procedure
@@ -22,7 +22,7 @@ from services.mail.tokens import digest_of, new_token, spent
 from services.storage.flushing import flush
 from services.storage.rows import load_for
 from services.users.models import User
-from services.workspaces.models import Membership
+from services.workspaces.models import Membership, Role
 from services.workspaces.resource import workspaces
 
 LIFETIME: Final = timedelta(days=7)
@@ -71,13 +71,13 @@ async def _send(call: Call, row: Invitation, workspace: str, token: str) -> None
 async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     """Become a member of the workspace that a mail invites into, with the token of its link.
 
-    Whoever has the mail may: people have more addresses than one.
+    Whoever has the mail may, while the inviter could invite them: people have more addresses than one.
     """
     if call.actor.workspace_id is not None:
         raise Problem(FORBIDDEN, "A key that is bound to a workspace joins no other.")
     await call.part(SignInThrottle).address(call.client.address)
     live = (Invitation.digest == digest_of(data.token.get_secret_value()), Invitation.expires_at > call.now)
-    using = delete(Invitation).where(*live).returning(Invitation.workspace_id, Invitation.role)
+    using = delete(Invitation).where(*live, _inviter_may_still()).returning(Invitation.workspace_id, Invitation.role)
     found = (await call.session.execute(using)).one_or_none()
     if found is None:
         raise spent()
@@ -90,3 +90,11 @@ async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     call.session.add(row)
     call.trace.row = row
     return Joined(membership_id=row.id, workspace_id=row.workspace_id)
+
+
+def _inviter_may_still() -> ColumnElement[bool]:
+    """Whether who made an invitation has an account, and owns its workspace (or is an admin), still."""
+    owns = exists().where(
+        Membership.workspace_id == Invitation.workspace_id, Membership.user_id == User.id, Membership.role == Role.OWNER
+    )
+    return exists().where(User.id == Invitation.user_id, User.is_active, or_(User.is_superuser, owns))

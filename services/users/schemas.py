@@ -18,16 +18,16 @@ AvatarID = Annotated[UUID, Identifier("fil")]
 
 def _address(text: str) -> str:
     try:
-        return validate_email(text, check_deliverability=False).normalized
+        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError:
         raise PydanticCustomError("email", "This is not an e-mail address.") from None
 
 
 def normalised_email(text: str) -> str:
-    """An e-mail address as registration keeps it; any other text as it is."""
+    """An e-mail address as registration keeps it, or has kept it; any other text as it is."""
     try:
-        return _address(text)
-    except PydanticCustomError:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
         return text
 
 
@@ -36,7 +36,7 @@ Email = Annotated[
     StringConstraints(max_length=254),
     AfterValidator(_address),
     Field(
-        description="E-mail address; not at a name that is reserved, such as `.test` and `.local`.",
+        description="E-mail address, in ASCII before the `@`; not at a name that is reserved, such as `.test` and `.local`.",
         examples=["ada@example.com"],
         json_schema_extra={"format": "email"},
     ),

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from services.catalogue import ANONYMOUS
 from services.execution import Gateway
@@ -104,6 +104,15 @@ async def user_of(gateway: Gateway, account: Account) -> User:
     """An account as it is in the database."""
     async with gateway.database.reading() as session:
         return (await session.execute(select(User).where(User.id == account.key))).scalar_one()
+
+
+async def verified(gateway: Gateway, account: Account) -> Account:
+    """An account whose address counts as verified."""
+    async with gateway.database.unit_of_work() as session:
+        changing = update(User).where(User.id == account.key)
+        await session.execute(changing.values(email_verified_at=func.now()))
+        await session.commit()
+    return account
 
 
 def address(account: Account) -> str:

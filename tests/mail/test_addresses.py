@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from services.auth.throttle import SignInThrottle
 from services.execution import Gateway
-from tests.mail.conftest import PostOffice, address, text_of, token_of, user_of
+from tests.mail.conftest import PostOffice, address, text_of, token_of, user_of, verified
 from tests.support.accounts import Account
 from tests.support.apps import make_admin
 from tests.support.faces import Face
@@ -58,6 +61,7 @@ async def test_address_is_changed_once_the_new_one_is_confirmed_and_the_old_one_
     face: Face, ada: Account, post: PostOffice, gateway: Gateway
 ) -> None:
     new = f"{unique('new')}@example.org"
+    await verified(gateway, ada)
     await post.mails(address(ada))
     await face.ok("forgot_password", None, {"email": address(ada)})
     reset = await post.token(address(ada), "Choose a new password")
@@ -106,7 +110,7 @@ async def test_admin_changes_an_address_which_has_to_be_verified_then(
     root, new = await make_admin(gateway, face.client, eve), f"{unique('new')}@example.org"
     changed = await face.ok("update_user", root, {"email": new}, id=ada.id)
     assert (changed["email"], changed["email_verified"]) == (new, False)
-    await face.ok("resend_verification", None, {"email": new})
+    assert await post.subjects(address(ada)) == ["Your address at Hybrid Gateway was changed"]
     await face.ok("verify_email", None, {"token": await post.token(new, VERIFY)})
     assert (await face.ok("me", ada))["email_verified"] is True
 
@@ -127,7 +131,7 @@ async def test_token_to_an_address_that_is_none_any_more_verifies_nothing(
     [
         "ada@example.com\r\nBcc: eve@example.com", "ada@example.com\nSubject: x", "a b@example.com",
         '"a\r\nb"@example.com', "ada@example.com, eve@example.com", "<ada@example.com>", "ada@example.com\x00",
-        "x" * 250 + "@example.com",
+        "x" * 250 + "@example.com", "jürgen@example.com",
     ],
 )  # fmt: skip
 async def test_address_that_is_none_is_refused_by_name_and_nothing_is_asked_for(
@@ -143,3 +147,53 @@ async def test_address_that_is_none_is_refused_by_name_and_nothing_is_asked_for(
         assert (answer.problem, list(answer.errors or {})) == ("validation_failed", [field])
     assert await post.waiting("mail_link") == []
     assert len(await post.waiting("deliver_mail")) == before
+
+
+async def test_address_set_by_an_admin_ends_all_links_that_were_sent_before(
+    face: Face, ada: Account, eve: Account, post: PostOffice, gateway: Gateway
+) -> None:
+    thief, new = f"{unique('thief')}@example.org", f"{unique('new')}@example.org"
+    await face.ok("change_email", ada, {"new_email": thief, "current_password": ada.password})
+    confirm = await post.token(thief, CONFIRM)
+    root = await make_admin(gateway, face.client, eve)
+    await face.ok("update_user", root, {"email": new}, id=ada.id)
+    answer = await face.call("confirm_email", None, {"token": confirm})
+    assert (answer.problem, answer.errors) == SPENT
+    assert (await user_of(gateway, ada)).email == new
+
+
+async def test_old_address_that_was_never_verified_is_not_told(
+    face: Face, ada: Account, eve: Account, post: PostOffice, gateway: Gateway
+) -> None:
+    await post.mails(address(ada))
+    root = await make_admin(gateway, face.client, eve)
+    await face.ok("update_user", root, {"email": f"{unique('new')}@example.org"}, id=ada.id)
+    assert await post.mails(address(ada)) == []
+
+
+async def test_admin_changes_their_own_address_by_confirming_it_like_everybody(
+    face: Face, eve: Account, gateway: Gateway
+) -> None:
+    root = await make_admin(gateway, face.client, eve)
+    answer = await face.call("update_user", root, {"email": f"{unique('new')}@example.org"}, id=root.id)
+    assert (answer.problem, answer.errors) == ("validation_failed", {"email": "confirmation"})
+    assert (await user_of(gateway, eve)).email == address(eve)
+
+
+async def test_change_of_address_overtaken_by_a_new_password_is_refused(
+    face: Face, ada: Account, post: PostOffice, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post.mails(address(ada))
+    await face.ok("forgot_password", None, {"email": address(ada)})
+    reset, new = await post.token(address(ada), "Choose a new password"), f"{unique('thief')}@example.org"
+    original = SignInThrottle.mail
+
+    async def overtaken(*given: Any, **more: Any) -> None:
+        await original(*given, **more)
+        monkeypatch.setattr(SignInThrottle, "mail", original)
+        await face.ok("reset_password", None, {"token": reset, "new_password": "another horse"})
+
+    monkeypatch.setattr(SignInThrottle, "mail", overtaken)
+    answer = await face.call("change_email", ada, {"new_email": new, "current_password": ada.password})
+    assert (answer.problem, answer.errors) == ("validation_failed", {"current_password": "wrong"})
+    assert await post.mails(new) == []

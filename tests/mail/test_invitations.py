@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import Executable, delete, update
 
 from services.execution import Gateway
 from services.invitations.models import Invitation
+from services.users.models import User
+from services.workspaces.models import Membership, Role
 from tests.mail.conftest import PostOffice, address, text_of, token_of
 from tests.support.accounts import Account, KeyHolder
 from tests.support.faces import Face
@@ -121,3 +124,22 @@ async def test_key_bound_to_a_workspace_joins_no_other(face: Face, team: Team, p
     _, token = await invited(face, team, post, f"{unique('guest')}@example.com")
     assert (await face.call("accept_invitation", key, {"token": token})).problem == "forbidden"
     await face.ok("accept_invitation", ada, {"token": token})
+
+
+@pytest.mark.parametrize("how", ["closed", "editor", "gone"])
+async def test_invitation_of_somebody_who_is_no_owner_any_more_is_worth_nothing(
+    face: Face, team: Team, post: PostOffice, ada: Account, gateway: Gateway, how: str
+) -> None:
+    _, token = await invited(face, team, post, f"{unique('guest')}@example.com")
+    mine = Membership.workspace_id == key_of(team.id), Membership.user_id == team.owner.key
+    change: Executable = {
+        "closed": update(User).where(User.id == team.owner.key).values(is_active=False),
+        "editor": update(Membership).where(*mine).values(role=Role.EDITOR),
+        "gone": delete(Membership).where(*mine),
+    }[how]
+    async with gateway.database.unit_of_work() as session:
+        await session.execute(change)
+        await session.commit()
+    answer = await face.call("accept_invitation", ada, {"token": token})
+    assert (answer.problem, answer.errors) == SPENT
+    assert (await face.call("get_workspace", ada, id=team.id)).problem == "not_found"

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.execution import Gateway
-from tests.mail.conftest import PostOffice, address, text_of
+from tests.mail.conftest import PostOffice, address, text_of, verified
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import FACES, client_from
 from tests.support.faces import Face
@@ -17,6 +17,7 @@ NEW_SIGN_IN = "New sign-in to Hybrid Gateway"
 async def test_sign_in_from_elsewhere_is_told_and_that_from_a_known_place_is_not(
     face: Face, ada: Account, post: PostOffice, app: FastAPI, gateway: Gateway
 ) -> None:
+    await verified(gateway, ada)
     await post.mails(address(ada))
     known = {"username": ada.username, "password": ada.password}
     await face.ok("login", None, known)
@@ -50,7 +51,10 @@ async def test_refused_sign_in_is_not_told(ada: Account, post: PostOffice, app: 
     assert await post.subjects(address(ada)) == []
 
 
-async def test_session_ended_by_reuse_of_a_token_is_told_once(face: Face, ada: Account, post: PostOffice) -> None:
+async def test_session_ended_by_reuse_of_a_token_is_told_once(
+    face: Face, ada: Account, post: PostOffice, gateway: Gateway
+) -> None:
+    await verified(gateway, ada)
     await post.mails(address(ada))
     first = {"refresh_token": ada.tokens["refresh_token"]}
     await face.ok("refresh_token", None, first)
@@ -70,4 +74,19 @@ async def test_token_of_an_ended_session_is_not_taken_for_reused(
         await face.ok("logout", ada)
     token = ada.tokens["refresh_token"] if good else "nonsense"
     assert (await face.call("refresh_token", None, {"refresh_token": token})).problem == "invalid_token"
+    assert await post.subjects(address(ada)) == []
+
+
+async def test_address_that_nobody_has_verified_is_told_nothing(
+    face: Face, ada: Account, post: PostOffice, app: FastAPI
+) -> None:
+    await post.mails(address(ada))
+    async with client_from(app, "192.0.2.11") as client:
+        await sign_in(client, ada.username, ada.password)
+    first = {"refresh_token": ada.tokens["refresh_token"]}
+    await face.ok("refresh_token", None, first)
+    assert (await face.call("refresh_token", None, first)).problem == "invalid_token"
+    tokens = await sign_in(face.client, ada.username, ada.password)
+    data = {"current_password": ada.password, "new_password": "another horse"}
+    await face.ok("change_password", Account(ada.id, ada.username, ada.password, tokens), data)
     assert await post.subjects(address(ada)) == []

@@ -12,8 +12,9 @@ from services.execution import Gateway
 from services.jobs.models import Job, JobState
 from services.mail.models import MailToken
 from services.mail.tokens import digest_of
-from tests.mail.conftest import PostOffice, address, user_of
-from tests.support.accounts import Account
+from tests.mail.conftest import PostOffice, address, user_of, verified
+from tests.support.accounts import Account, KeyHolder
+from tests.support.apps import make_admin
 from tests.support.faces import Face
 from tests.support.factories import unique
 from tests.support.statements import statements
@@ -173,7 +174,43 @@ async def test_tokens_are_stored_as_digests_and_are_in_no_log(
         assert not any(token in str(each) for each in payloads)
 
 
-async def test_changed_password_is_told(face: Face, ada: Account, post: PostOffice) -> None:
+async def test_changed_password_is_told(face: Face, ada: Account, post: PostOffice, gateway: Gateway) -> None:
+    await verified(gateway, ada)
     await post.mails(address(ada))
     await face.ok("change_password", ada, {"current_password": ada.password, "new_password": NEW})
     assert await post.subjects(address(ada)) == ["Your password at Hybrid Gateway was changed"]
+
+
+@pytest.mark.parametrize("how", ["change_password", "deactivate_user"])
+async def test_links_asked_for_before_are_worth_nothing_once_the_account_is_secured(
+    face: Face, ada: Account, eve: Account, post: PostOffice, gateway: Gateway, how: str
+) -> None:
+    reset, new = await asked(face, ada, post), f"{unique('thief')}@example.org"
+    await face.ok("change_email", ada, {"new_email": new, "current_password": ada.password})
+    confirm = await post.token(new, "Confirm your new address")
+    if how == "change_password":
+        await face.ok(how, ada, {"current_password": ada.password, "new_password": NEW})
+    else:
+        root = await make_admin(gateway, face.client, eve)
+        await face.ok(how, ada, id=ada.id)
+        await face.ok("activate_user", root, id=ada.id)
+    for name, data in (
+        ("reset_password", {"token": reset, "new_password": "a thief's horse"}), ("confirm_email", {"token": confirm}),
+    ):  # fmt: skip
+        answer = await face.call(name, None, data)
+        assert (answer.problem, answer.errors) == SPENT
+    assert (await user_of(gateway, ada)).email == address(ada)
+
+
+@pytest.mark.parametrize(("known", "left"), [(True, None), (False, "invalid_token")])
+async def test_reset_of_an_account_that_was_never_verified_ends_its_keys(
+    face: Face, ada: Account, post: PostOffice, known: bool, left: str | None
+) -> None:
+    """Somebody else may have made it with this address, and waited for whose it is."""
+    if known:
+        await face.ok("verify_email", None, {"token": await post.token(address(ada), "Verify your address")})
+    made = await face.ok("create_api_key", ada, {"name": "Import", "scopes": ["users:read"]})
+    key = KeyHolder(ada.id, ada.username, ada.password, {}, made["id"], made["secret"])
+    await face.ok("me", key)
+    await face.ok("reset_password", None, {"token": await asked(face, ada, post), "new_password": NEW})
+    assert (await face.call("me", key)).problem == left
