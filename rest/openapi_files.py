@@ -84,7 +84,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     key = id_parameter(catalogue.resources["file"])
     asking = [key, *_parameters("link.expires", "link.signature", "range", "if_range", IF_NONE_MATCH)]
-    parts = {
+    parts: dict[str, Any] = {
         "200": {"description": "All its bytes.", "headers": _of_content(), "content": {"*/*": _BYTES}},
         "206": {
             "description": "The bytes that were asked for.", "headers": _of_content("content_range"),
