@@ -144,7 +144,7 @@ def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
     made["content"]["application/json"]["schema"] = {
         "anyOf": [{"$ref": f"{SCHEMA}FileUpload"}, {"$ref": f"{SCHEMA}File"}]
     }
-    described["responses"] |= failures([UPLOAD_STALLED])
+    described["responses"]["408"] = failures([UPLOAD_STALLED])["408"]
 
 
 def _operation(
