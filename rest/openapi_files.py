@@ -84,7 +84,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     key = id_parameter(catalogue.resources["file"])
     asking = [key, *_parameters("link.expires", "link.signature", "range", "if_range", IF_NONE_MATCH)]
-    parts = {
+    parts: dict[str, Any] = {
         "200": {"description": "All its bytes.", "headers": _of_content(), "content": {"*/*": _BYTES}},
         "206": {
             "description": "The bytes that were asked for.", "headers": _of_content("content_range"),
@@ -144,7 +144,7 @@ def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
     made["content"]["application/json"]["schema"] = {
         "anyOf": [{"$ref": f"{SCHEMA}FileUpload"}, {"$ref": f"{SCHEMA}File"}]
     }
-    described["responses"] |= failures([UPLOAD_STALLED])
+    described["responses"]["408"] = failures([UPLOAD_STALLED])["408"]
 
 
 def _operation(

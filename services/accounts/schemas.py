@@ -11,7 +11,13 @@ from services.catalogue import InputModel
 from services.users.schemas import Email, Password
 
 MailedToken = Annotated[
-    SecretStr, Field(min_length=1, max_length=200, description="What the link in the mail carries behind `#token=`.")
+    SecretStr,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="What the link in the mail carries behind `#token=`.",
+        examples=["Yk3v0eJc5tqKqO0w1mZb7w"],
+    ),
 ]
 
 
