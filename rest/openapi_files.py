@@ -102,7 +102,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         "headFileContent", "Ask how far a file has come",
         "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes.", asking,
         {
-            **{status: _without_content(each) for status, each in parts.items()},  # type: ignore[arg-type]
+            **{status: _without_content(each) for status, each in parts.items()},
             "204": {"description": "It is not complete yet.", "headers": _headers("upload_offset")},
             **{status: _without_content(each) for status, each in refused.items()},
         },
