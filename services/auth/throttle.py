@@ -52,9 +52,9 @@ class SignInThrottle:
         await self._hit(self._per_address, "address", network_of(address))
 
     async def sign_in(self, name: str, account: str | None) -> None:
-        """Count an attempt to sign in by a name, as it was given, and at an account, if there is one. Raises as `address`.
+        """Count an attempt to sign in by a name, as it was given, and at its account, if any. Raises as `address`.
 
-        By the name alone nobody learns which names and addresses belong together; the account has more, for all of them.
+        By the name alone nobody learns which names and addresses belong together; an account has more, for all of its.
         """
         await self._hit(self._per_account, "name", _key(name))
         if account is not None:

@@ -34,7 +34,7 @@ Email = Annotated[
     StringConstraints(max_length=254),
     AfterValidator(_address),
     Field(
-        description="E-mail address, in ASCII before the `@`; not at a name that is reserved, such as `.test` and `.local`.",
+        description="E-mail address, ASCII before the `@`; not at a reserved name such as `.test` and `.local`.",
         examples=["ada@example.com"],
         json_schema_extra={"format": "email"},
     ),

@@ -17,7 +17,7 @@ from tests.mail.conftest import text_of
 
 SENDER, TO = "Hybrid Gateway <gateway@example.com>", "ada@example.com"
 FACTS = ("name", "hours", "at", "device", "address", "since", "inviter", "workspace", "role")
-EVIL = '<script>x</script><img src=x> \'&amp; {{ 7 * 7 }} {% raw %}'
+EVIL = "<script>x</script><img src=x> '&amp; {{ 7 * 7 }} {% raw %}"
 LINK = "https://gateway.example.com/account/verify-email#token=abc"
 
 
