@@ -129,7 +129,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
     # What is remembered of keys goes with the user.
     await end_sessions(call, Session.user_id == user.id, others=[user.id])
     await tell(call, MailKind.PASSWORD_CHANGED, user)
-    await throttle.succeeded(user.id.hex)
+    await throttle.succeeded(user.id.hex, user.username, user.email)
 
 
 async def _ask(call: Call, purpose: Purpose, data: AddressInput) -> None:

@@ -179,13 +179,13 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
 
 
 async def check_password(call: Call, password: str) -> str:
-    """The hash of the caller's password, if this is it; counted as an attempt to sign in. Ends the transaction.
+    """The hash of the caller's password, if this is it; attempts are counted. Ends the transaction.
 
     Raises `validation_failed`, `too_many_requests` and `unavailable`.
     """
     throttle, account = call.part(SignInThrottle), call.user_id.hex
     await throttle.address(call.client.address)
-    await throttle.account(account)
+    await throttle.own(account)
     stored = (await call.session.execute(select(User.password_hash).where(User.id == call.user_id))).scalar_one()
     # Hashing takes its time; the connection is not kept waiting for it.
     await call.session.rollback()
@@ -254,8 +254,8 @@ async def _verified_user(call: Call, name: str, password: str) -> User:
     found = (await call.session.execute(_account_named(name))).one_or_none()
     # Hashing takes its time; the connection is not kept waiting for it.
     await call.session.rollback()
-    account, call.trace.claimed = (found.id.hex, found.id) if found else (name, None)
-    await throttle.account(account)
+    call.trace.claimed = found.id if found else None
+    await throttle.sign_in(name, found.id.hex if found else None)
     right, new_hash = await passwords.verify(password, found.password_hash if found else None)
     if found is None or not right or not found.is_active:
         raise Problem(INVALID_CREDENTIALS)
@@ -265,7 +265,7 @@ async def _verified_user(call: Call, name: str, password: str) -> User:
         raise Problem(INVALID_CREDENTIALS)
     if new_hash is not None:
         user.password_hash = new_hash
-    await throttle.succeeded(account)
+    await throttle.succeeded(user.id.hex, name)
     return user
 
 

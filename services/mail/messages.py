@@ -6,6 +6,7 @@ written by Python's `email`, which refuses line breaks in them (RFC 5322).
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,6 +29,10 @@ from services.catalogue.jobs import HopelessError
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MAX_VALUE: Final = 200
 """Characters of a value in a mail."""
+MAX_CHOSEN: Final = 60
+"""Characters of a value that somebody has chosen."""
+_CHOSEN: Final = frozenset({"name", "device", "inviter", "workspace"})
+_LINK: Final = re.compile(r"\w*://|www\.", re.IGNORECASE)
 _CONTROLS: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 """Categories of characters that are not seen, or change how others are."""
 
@@ -53,7 +58,7 @@ def compose(
 
     `link` is not shortened. Raises HopelessError for an address that no header can hold.
     """
-    shown = {name: one_line(value) for name, value in values.items()}
+    shown = {name: (without_links if name in _CHOSEN else one_line)(value) for name, value in values.items()}
     shown |= {"product": one_line(product), "link": link, "to": one_line(to)}
     text, html = (_templates().get_template(f"{kind}.{form}") for form in ("txt", "html"))
     message = EmailMessage(policy=SMTP)
@@ -76,6 +81,11 @@ def one_line(text: str) -> str:
     words = "".join(" " if each.isspace() else each for each in text)
     seen = "".join(each for each in words if unicodedata.category(each) not in _CONTROLS)
     return " ".join(seen.split())[:MAX_VALUE]
+
+
+def without_links(text: str) -> str:
+    """What somebody may have chosen for a stranger to read, as a short line in which nothing looks like a link."""
+    return one_line(_LINK.sub(" ", one_line(text)))[:MAX_CHOSEN].rstrip()
 
 
 def ascii_domain(address: str) -> str:
