@@ -107,7 +107,8 @@ async def build_village(gateway: Gateway) -> Village:
         for model in MODELS:
             await session.execute(insert(model), rows[model.__tablename__])
         # Users and files refer to each other.
-        await session.execute(update(User).where(User.id == key("cyd")).values(avatar_id=key(AVATAR)))
+        pictured = update(User).where(User.id == key("cyd"))
+        await session.execute(pictured.values(avatar_id=key(AVATAR), updated_at=User.updated_at))
         await session.commit()
     return Village(rows, _callers(gateway))
 

@@ -96,7 +96,8 @@ async def build_world(gateway: Gateway) -> World:
                 )
         for row in by_table["users"]:
             if row["avatar_id"] is not None:
-                await session.execute(update(User).where(User.id == row["id"]).values(avatar_id=row["avatar_id"]))
+                known = {name: row[name] for name in ("avatar_id", "updated_at")}
+                await session.execute(update(User).where(User.id == row["id"]).values(known))
         await session.commit()
     return world
 
