@@ -18,6 +18,18 @@ QUOTA = 1_200
 """20 a second; a lease is 60 at the most, and may be spent for two seconds."""
 
 
+class Counting(Redis):
+    """Redis, and the commands that this client sent; the server's statistics know those of other tests too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sent: list[str] = []
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        self.sent.append(str(args[0]))
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
 def worker(redis: Redis, clock: Clock, **config: Any) -> Budget:
     limits = BudgetConfig(**{"per_minute": QUOTA, **config})
     return Budget(limits, SharedBuckets(redis, Breaker(), clock), None, clock)

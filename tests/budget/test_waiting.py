@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from math import ceil
 from random import Random
-from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from gateway.settings import Settings
 from services.budget.budget import Budget
 from services.catalogue import Actor
 from tests.support.buckets import QUOTA, wait, worker
 from tests.support.budgets import Clock
-
-
-@pytest.fixture
-async def redis(settings: Settings) -> AsyncIterator[Redis]:
-    async with Redis.from_url(settings.redis_url) as client:
-        await client.delete("budget-workers")
-        yield client
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ada() -> Actor:
-    return Actor(uuid4())
 
 
 async def waits(workers: Sequence[Budget], actor: Actor, price: int) -> list[int]:

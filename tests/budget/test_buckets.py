@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -11,7 +10,6 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from gateway.settings import Settings
 from services.budget.buckets import SharedBuckets, Taken
 from services.budget.budget import Budget
 from services.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
@@ -37,18 +35,6 @@ class Counted(SharedBuckets):
         elif self.breaker._until == float("inf"):
             self.breaker._until = 0.0
         return await SharedBuckets.take(self, key, policy, price, back, lease=lease)
-
-
-@pytest.fixture
-async def redis(settings: Settings) -> AsyncIterator[Redis]:
-    async with Redis.from_url(settings.redis_url) as client:
-        await client.delete("budget-workers")
-        yield client
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.mark.parametrize(
