@@ -33,8 +33,8 @@ async def test_anybody_may_register_and_gets_a_personal_workspace(face: Face, ad
 
 async def test_password_is_nowhere_in_a_user(face: Face, ada: Account) -> None:
     assert set(await face.ok("me", ada)) == {
-        "id", "email", "email_verified", "username", "full_name", "is_active", "is_superuser", "created_at",
-        "updated_at",
+        "id", "email", "email_verified", "username", "full_name", "avatar_id", "is_active", "is_superuser",
+        "created_at", "updated_at",
     }  # fmt: skip
 
 
