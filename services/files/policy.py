@@ -1,6 +1,6 @@
 """Who may do what with files: viewers of the workspace read them, its editors add and delete them.
 
-Whoever sees a user may read the file that is their avatar, too.
+Whoever sees a user may read the file that is their avatar, too; it is in no list of theirs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ def of_members_or_avatar(file: Any) -> ColumnElement[bool]:
 
 
 policy = Policy(
-    read=of_members_or_avatar, create=member(Role.EDITOR), delete=member(Role.EDITOR), complete=own,
-    link=of_members_or_avatar,
+    read=of_members_or_avatar, list=member(Role.VIEWER), link=of_members_or_avatar,
+    create=member(Role.EDITOR), delete=member(Role.EDITOR), complete=own,
 )  # fmt: skip

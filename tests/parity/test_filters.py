@@ -160,7 +160,7 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 async def shelf(client: httpx.AsyncClient, gateway: Gateway) -> Shelf:
-    """The items of ROWS (b and c below a, d below b; e assigned to the owner), and three users, of whom the owner is a."""
+    """The items of ROWS (b and c below a, d below b; e assigned to the owner), and three users: a is the owner."""
     face, owner = RestFace(client, gateway.catalogue), await sign_up(client)
     made = [
         {**row, "status": ItemStatus(row["status"]), "due_at": row["due_at"] and parse_instant(row["due_at"])}
