@@ -48,13 +48,15 @@ FAR: Final = datetime(2999, 1, 1, tzinfo=UTC)
 class Marked:
     """A row, the group of those who may read it, and the groups of those who see its guarded fields.
 
-    `derived` are public fields that are no columns of their own.
+    `derived` are public fields that are no columns of their own; `listed` is the group in whose lists the row stands,
+    if that is a smaller one.
     """
 
     values: Row
     group: str
     guarded: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Any] = field(default_factory=dict)
+    listed: str = ""
 
     @property
     def key(self) -> UUID:
@@ -278,7 +280,7 @@ def _files() -> list[Marked]:
             "checked_at": moment(number) if done else None, "lease": None, "leased_until": None,
             "created_at": moment(number), "completed_at": moment(number) if done else None,
         }  # fmt: skip
-        found.append(Marked(values, group))
+        found.append(Marked(values, group, listed=room))
     return found
 
 

@@ -45,7 +45,8 @@ class World:
     def listed(self, caller: Caller, operation: Operation) -> dict[UUID, Marked]:
         """The rows that a list operation shows."""
         assert operation.resource is not None
-        found = self.visible(caller, operation.resource)
+        visible = self.visible(caller, operation.resource)
+        found = {key: each for key, each in visible.items() if caller.is_in(each.listed or each.group)}
         if operation.name in OWN_LISTS:
             return {each.key: each for each in found.values() if each.values["user_id"] == caller.key}
         return found
