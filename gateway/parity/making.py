@@ -52,6 +52,7 @@ async def make_world(gateway: Gateway) -> World:
     await maker.key("owner", BOUND, sorted(gateway.catalogue.scopes), workspace_id=world.rows["workspace"][SHARED].id)
     for operation in maker.makeable():
         await maker.rows(operation)
+    await maker.refer()
     await maker.find_rows()
     return world
 
@@ -158,6 +159,21 @@ class _Maker:
             else:
                 if fault:
                     self.world.unmade.append(fault)
+
+    async def refer(self) -> None:
+        """Let the stranger's account refer to foreign rows that were made after it, as to its picture."""
+        users = self.world.catalogue.by_model[User]
+        stranger = self.world.accounts["stranger"].actor.user_id
+        for name, kind in users.fields.items():
+            if kind.identifier is None or name == "id":
+                continue
+            target = self.world.catalogue.by_prefix[kind.identifier.prefix].name
+            made = self.world.rows.get(target, {}).get(FOREIGN)
+            if made is not None:
+                async with self.gateway.database.unit_of_work() as session:
+                    await session.execute(update(User).where(User.id == stranger).values({name: made.key}))
+                    await session.commit()
+        await self._keep(users.name, FOREIGN, stranger)
 
     async def find_rows(self) -> None:
         """Rows that came with accounts, by the account they refer to; accounts themselves are their own."""
