@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, exists  # noqa: TID251 - a worker is no caller
+from sqlalchemy import exists
 
 from services.catalogue.jobs import Work, job
 from services.invitations.models import Invitation
 from services.invitations.validity import is_valid
 from services.mail.jobs import Mail, send
+from services.storage.sweeping import sweep_all
 
 SHOWN_AFTERWARDS: Final = timedelta(days=30)
 
@@ -21,9 +22,7 @@ async def deliver_invitation(work: Work, data: Mail) -> None:
     await send(work, data, exists().where(*is_valid(data.token.get_secret_value(), work.now)))
 
 
-@job("sweep_invitations", cron="37 4 * * *")
+@job("sweep_invitations", cron="37 4 * * *", timeout=3600)
 async def sweep_invitations(work: Work) -> None:
     """Delete the invitations that have expired long ago."""
-    async with work.unit_of_work() as call:
-        over = Invitation.expires_at <= work.now - SHOWN_AFTERWARDS
-        await call.session.execute(delete(Invitation).where(over))
+    await sweep_all(work, Invitation.expires_at, work.now - SHOWN_AFTERWARDS)

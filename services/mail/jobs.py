@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, delete, select  # noqa: TID251 - a worker is no caller
+from sqlalchemy import ColumnElement, select  # noqa: TID251 - a worker is no caller
 
 from services.catalogue import InputModel, Instant
 from services.catalogue.jobs import HopelessError, Work, job
@@ -15,6 +15,7 @@ from services.mail.mailer import Mailer
 from services.mail.messages import MailKind, compose
 from services.mail.models import MailToken, Purpose
 from services.mail.tokens import usable
+from services.storage.sweeping import sweep_all
 
 PAGES = {
     MailKind.VERIFY_EMAIL: "verify-email",
@@ -79,8 +80,7 @@ def link_of(config: MailConfig, data: Mail) -> str:
     return f"{config.account_url}/{page}#token={data.token.get_secret_value()}"
 
 
-@job("sweep_mail_tokens", cron="27 * * * *")
+@job("sweep_mail_tokens", cron="27 * * * *", timeout=3600)
 async def sweep_mail_tokens(work: Work) -> None:
     """Delete the tokens that have expired."""
-    async with work.unit_of_work() as call:
-        await call.session.execute(delete(MailToken).where(MailToken.expires_at <= work.now))
+    await sweep_all(work, MailToken.expires_at, work.now)
