@@ -93,10 +93,11 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
     app.router.routes.extend(_options(app, rest, settings))
-    app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
-    app.router.routes.extend(account_routes(settings.PROJECT_NAME, settings.API_V1_STR, catalogue))
-    if keeps_mails(settings):
-        app.router.routes.extend(mail_routes(settings.PROJECT_NAME, mail_folder(settings)))
+    name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
+    app.router.routes.extend(portal_routes(name, settings.VERSION, prefix, mails=keeps))
+    app.router.routes.extend(account_routes(name, prefix, catalogue))
+    if keeps:
+        app.router.routes.extend(mail_routes(name, mail_folder(settings)))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
         app.router.routes.extend(metrics_routes(deprecated_members(catalogue), budgets=settings.has_budgets))

@@ -24,6 +24,7 @@ from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorPar
 from pgqueuer.models import Context, Schedule
 from pgqueuer.models import Job as Handed
 
+from gateway.mail import account_url
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS
 from services.catalogue.jobs import JobKind
@@ -63,7 +64,10 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop` is set, then finish what was begun, or hand it back when the time is over."""
         handing, clock = (asyncio.create_task(self._kept_going(each)) for each in (self._hand_out, self._keep_time))
-        log.info("worker_started", jobs=len(self.gateway.catalogue.jobs), concurrency=self.concurrency)
+        log.info(
+            "worker_started", jobs=len(self.gateway.catalogue.jobs), concurrency=self.concurrency,
+            links=account_url(self.settings),
+        )  # fmt: skip
         await self.stop.wait()
         tasks = {handing, clock}
         _, waiting = await asyncio.wait(tasks, timeout=self.settings.SHUTDOWN_GRACE_SECONDS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
@@ -15,11 +16,17 @@ from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
 from gateway.runtime import open_gateway
 from gateway.settings import load_settings
-from services.catalogue import ANONYMOUS, Call, Catalogue, Problem
+from services.catalogue import OPERATOR, Call, Catalogue, Problem
+from services.catalogue.calls import Trace
 from services.catalogue.identifiers import split_identifier
 from services.catalogue.jobs import HopelessError
+from services.catalogue.models import NoInput
+from services.catalogue.operations import Operation
+from services.catalogue.problems import NOT_FOUND
+from services.catalogue.versions import ANY, Expected
+from services.execution import Gateway
 from services.jobs.models import Job, JobState
-from services.jobs.operations import check_idle, retry_job
+from services.jobs.operations import delete_job, retry_job
 from services.jobs.payloads import Payloads
 from services.jobs.resource import jobs as resource
 
@@ -35,7 +42,7 @@ def list_(
 ) -> None:
     """List jobs, the newest first: identifier, kind, state, tries, when due, and the last error, with tabs between."""
 
-    async def found(call: Call) -> list[Job]:
+    async def found(call: Call, _gateway: Gateway) -> list[Job]:
         query = select(Job).order_by(Job.created_at.desc()).limit(limit)
         return list((await call.session.execute(query if state is None else query.where(Job.state == state))).scalars())
 
@@ -48,9 +55,11 @@ def list_(
 def show(job: Annotated[str, typer.Argument(help="Its identifier: job_….")]) -> None:
     """Show all that is known of a job, but for secrets."""
 
-    async def found(call: Call) -> dict[str, Any]:
-        row = await _row(call, job, undefer(Job.payload))
-        kind = Catalogue.load(load_settings().MODULES).jobs.get(row.name)
+    async def found(call: Call, gateway: Gateway) -> dict[str, Any]:
+        row = await call.session.get(Job, _key(job), options=[undefer(Job.payload)])
+        if row is None:
+            raise _unknown(job)
+        kind = gateway.catalogue.jobs.get(row.name)
         values: dict[str, Any] = {"id": job, **{name: getattr(row, name) for name in resource.fields if name != "id"}}
         if row.payload and kind is not None:
             try:
@@ -66,12 +75,7 @@ def show(job: Annotated[str, typer.Argument(help="Its identifier: job_….")]) -
 def retry(ids: _Ids) -> None:
     """Try jobs again that have failed: all of them, or none if one cannot be."""
 
-    async def again(call: Call) -> None:
-        for each in ids:
-            assert retry_job.function is not None
-            await retry_job.function(call, await _row(call, each))
-
-    _run(again)
+    _do(retry_job, ids)
     typer.echo(f"{len(ids)} queued.")
 
 
@@ -79,36 +83,48 @@ def retry(ids: _Ids) -> None:
 def discard(ids: _Ids) -> None:
     """Forget jobs, done or not: all of them, or none if one is running."""
 
-    async def gone(call: Call) -> None:
-        for each in ids:
-            row = await _row(call, each)
-            await check_idle(call, row)
-            await call.session.delete(row)
-
-    _run(gone)
+    _do(delete_job, ids)
     typer.echo(f"{len(ids)} discarded.")
 
 
-async def _row(call: Call, identifier: str, *options: Any) -> Job:
+def _do(operation: Operation, ids: Sequence[str]) -> None:
+    """Call an operation for each of these jobs, in one transaction: by the same rules, and as much in the audit, as if
+    an admin did.
+    """
+
+    async def done(call: Call, gateway: Gateway) -> None:
+        for each in ids:
+            call.trace = Trace()
+            try:
+                await gateway.do(operation, call, _key(each), NoInput(), Expected.version(ANY))
+            except Problem as problem:
+                raise (_unknown(each) if problem.type is NOT_FOUND else problem) from None
+
+    _run(done)
+
+
+def _key(identifier: str) -> UUID:
     prefix, key = split_identifier(identifier) or ("", None)
-    wanted = select(Job).where(Job.id == key).with_for_update().options(*options)
-    row = (await call.session.execute(wanted)).scalar_one_or_none() if prefix == resource.prefix else None
-    if row is None:
-        raise SettingsError(f"There is no job {identifier}.")
-    return row
+    if prefix != resource.prefix or key is None:
+        raise _unknown(identifier)
+    return key
 
 
-def _run(action: Callable[[Call], Awaitable[Any]]) -> Any:
-    """Do something in a transaction. Raises SettingsError with what was refused."""
+def _unknown(identifier: str) -> SettingsError:
+    return SettingsError(f"There is no job {identifier}.")
+
+
+def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
+    """Do something in a transaction, as the operator. Raises SettingsError with what was refused."""
     with shared_servers(load_settings()) as settings:
 
         async def run() -> Any:
             await check_reachable(settings)
             async with (
                 open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway,
-                gateway.unit_of_work(ANONYMOUS) as call,
+                gateway.unit_of_work(OPERATOR) as call,
             ):
-                return await action(call)
+                return await action(call, gateway)
 
         try:
             return asyncio.run(run())

@@ -58,15 +58,15 @@ def _in_thread(answer: Callable[[Request, str], Response]) -> Callable[[Request]
     """An endpoint that reads files."""
 
     async def endpoint(request: Request) -> Response:
-        if not _is_near(request):
+        if not is_near(request):
             return problem_response(Problem(NOT_FOUND))
         return await run_in_threadpool(answer, request, request.scope.get("root_path", "").rstrip("/"))
 
     return endpoint
 
 
-def _is_near(request: Request) -> bool:
-    """Whether it comes from this machine, and asks for this machine.
+def is_near(request: Request) -> bool:
+    """Whether it comes from this machine, and asks for this machine: nobody else is shown mails.
 
     Who has forgotten to set ENVIRONMENT in production must not hand everybody the links that mails hold: behind a proxy
     everybody seems to be near. Nor may another site's name lead a browser here (DNS rebinding).

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.catalogue.jobs import Work, job
+from services.idempotency.models import KeptAnswer
 from services.idempotency.once import KeptAnswers
-from services.idempotency.sweeping import sweep
+from services.storage.sweeping import sweep_all
 
 
-@job("sweep_idempotency_keys", cron="27 * * * *")
+@job("sweep_idempotency_keys", cron="27 * * * *", timeout=3600)
 async def sweep_idempotency_keys(work: Work) -> None:
     """Delete answers that are no longer kept."""
-    async with work.unit_of_work() as call:
-        await sweep(call.session, work.now - work.part(KeptAnswers).lifetime)
+    await sweep_all(work, KeptAnswer.created_at, work.now - work.part(KeptAnswers).lifetime)

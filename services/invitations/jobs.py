@@ -1,21 +1,28 @@
-"""What is done by the clock: invitations that are over are forgotten, a month later."""
+"""Sending invitations, and forgetting those that are over, a month later."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete  # noqa: TID251 - nobody's invitation any more
+from sqlalchemy import exists
 
 from services.catalogue.jobs import Work, job
 from services.invitations.models import Invitation
+from services.invitations.validity import is_valid
+from services.mail.jobs import Mail, send
+from services.storage.sweeping import sweep_all
 
 SHOWN_AFTERWARDS: Final = timedelta(days=30)
 
 
-@job("sweep_invitations", cron="37 4 * * *")
+@job("deliver_invitation", retries=26, timeout=120)
+async def deliver_invitation(work: Work, data: Mail) -> None:
+    """Send the mail of an invitation, unless it cannot be accepted any more: it may have been revoked meanwhile."""
+    await send(work, data, exists().where(*is_valid(data.token.get_secret_value(), work.now)))
+
+
+@job("sweep_invitations", cron="37 4 * * *", timeout=3600)
 async def sweep_invitations(work: Work) -> None:
     """Delete the invitations that have expired long ago."""
-    async with work.unit_of_work() as call:
-        over = Invitation.expires_at <= work.now - SHOWN_AFTERWARDS
-        await call.session.execute(delete(Invitation).where(over))
+    await sweep_all(work, Invitation.expires_at, work.now - SHOWN_AFTERWARDS)

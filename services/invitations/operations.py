@@ -6,23 +6,25 @@ from datetime import timedelta
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has brought the leave
 
 from services.auth.throttle import SignInThrottle
 from services.catalogue import Call, Problem, new_key, procedure
 from services.catalogue.problems import CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS
+from services.invitations.jobs import deliver_invitation
 from services.invitations.models import Invitation
 from services.invitations.resource import invitations
 from services.invitations.schemas import InvitationAccept, InvitationCreate, Joined
+from services.invitations.validity import is_valid
 from services.jobs.queue import STATEMENTS, enqueue
 from services.mail.config import MailConfig
-from services.mail.jobs import Mail, deliver_mail
+from services.mail.jobs import Mail
 from services.mail.messages import MailKind
 from services.mail.tokens import digest_of, new_token, spent
 from services.storage.flushing import flush
 from services.storage.rows import load_for
 from services.users.models import User
-from services.workspaces.models import Membership, Role
+from services.workspaces.models import Membership
 from services.workspaces.resource import workspaces
 
 LIFETIME: Final = timedelta(days=7)
@@ -61,7 +63,7 @@ async def _send(call: Call, row: Invitation, workspace: str, token: str) -> None
     facts = {"workspace": workspace, "inviter": inviter, "role": row.role.value, "hours": "7 days"}
     mail = Mail(kind=MailKind.INVITATION, to=row.email, token=SecretStr(token), good_until=row.expires_at, facts=facts)
     if call.part(MailConfig).is_on:
-        await enqueue(call, deliver_mail, mail)
+        await enqueue(call, deliver_invitation, mail)
 
 
 @procedure(
@@ -76,8 +78,8 @@ async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     if call.actor.workspace_id is not None:
         raise Problem(FORBIDDEN, "A key that is bound to a workspace joins no other.")
     await call.part(SignInThrottle).address(call.client.address)
-    live = (Invitation.digest == digest_of(data.token.get_secret_value()), Invitation.expires_at > call.now)
-    using = delete(Invitation).where(*live, _inviter_may_still()).returning(Invitation.workspace_id, Invitation.role)
+    valid = is_valid(data.token.get_secret_value(), call.now)
+    using = delete(Invitation).where(*valid).returning(Invitation.workspace_id, Invitation.role)
     found = (await call.session.execute(using)).one_or_none()
     if found is None:
         raise spent()
@@ -90,11 +92,3 @@ async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     call.session.add(row)
     call.trace.row = row
     return Joined(membership_id=row.id, workspace_id=row.workspace_id)
-
-
-def _inviter_may_still() -> ColumnElement[bool]:
-    """Whether who made an invitation has an account, and owns its workspace (or is an admin), still."""
-    owns = exists().where(
-        Membership.workspace_id == Invitation.workspace_id, Membership.user_id == User.id, Membership.role == Role.OWNER
-    )
-    return exists().where(User.id == Invitation.user_id, User.is_active, or_(User.is_superuser, owns))

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, text, update  # noqa: TID251 - a worker is no caller
+from sqlalchemy import select, text, update  # noqa: TID251 - a worker is no caller
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.jobs.models import Job, JobState
 from services.jobs.names import TABLES
 from services.jobs.queue import LIVE, again
 from services.storage.base import utc_now
+from services.storage.sweeping import SWEPT
 
-SWEPT: Final = 1_000
-"""Rows of one sweep of one table."""
 _MISSING: Final = text(
     "not exists (select from pgqueuer where pgqueuer.id = jobs.ticket and pgqueuer.status in ('queued', 'picked'))"
 )
@@ -43,10 +42,9 @@ async def queue_lost(session: AsyncSession) -> int:
     return len(found)
 
 
-async def sweep(session: AsyncSession, before: datetime) -> bool:
-    """Forget some of what has succeeded before this instant, and of PgQueuer's notes; returns whether there is more."""
-    old = select(Job.id).where(Job.state == JobState.SUCCEEDED, Job.finished_at < before).limit(SWEPT)
-    deleted = [await session.execute(delete(Job).where(Job.id.in_(old)).returning(Job.id))]
+async def sweep_notes(session: AsyncSession, before: datetime) -> bool:
+    """Forget some of what PgQueuer has noted before this instant; returns whether there is more."""
+    deleted = []
     for table in _LOGS:
         oldest = f"select id from {table} where created < :before order by id limit {SWEPT}"  # noqa: S608 - our names
         notes = text(f"delete from {table} where id in ({oldest}) returning id")  # noqa: S608 - our names

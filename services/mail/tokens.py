@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, select  # noqa: TID251 - of the secret in the caller's hands
+from sqlalchemy import ColumnElement, Exists, delete, exists, func, or_, select  # noqa: TID251 - of whose secret it is
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem, new_key
 from services.mail.models import MailToken, Purpose
+from services.users.models import User
 
 LIFETIMES: Final = {
     Purpose.VERIFY_EMAIL: timedelta(hours=24),
@@ -46,14 +47,24 @@ async def issue(call: Call, purpose: Purpose, user_id: UUID, email: str, key: UU
     return token if made is not None else None
 
 
+def usable(purpose: Purpose, token: str, now: datetime) -> Exists:
+    """Whether a token could be used: by somebody whose account is open, and has the address that it was sent to.
+
+    One that confirms an address is for one that the account does not have yet.
+    """
+    theirs = func.lower(User.email) == func.lower(MailToken.email)
+    holder = (User.id == MailToken.user_id, User.is_active, or_(MailToken.purpose == Purpose.CONFIRM_EMAIL, theirs))
+    return exists().where(*_live(purpose, token, now), *holder)
+
+
 async def is_good(call: Call, purpose: Purpose, token: str) -> bool:
     """Whether a token could be used now."""
-    return bool((await call.session.execute(select(exists().where(*_live(call, purpose, token))))).scalar_one())
+    return bool((await call.session.execute(select(usable(purpose, token, call.now)))).scalar_one())
 
 
 async def use_up(call: Call, purpose: Purpose, token: str) -> MailToken:
     """Use a token, which nobody can do a second time. Raises `validation_failed`, whatever is wrong with it."""
-    using = delete(MailToken).where(*_live(call, purpose, token)).returning(MailToken)
+    using = delete(MailToken).where(*_live(purpose, token, call.now)).returning(MailToken)
     found = (await call.session.execute(using)).scalar_one_or_none()
     if found is None:
         raise spent()
@@ -72,7 +83,5 @@ def spent() -> Problem:
     return Problem.field("token", "invalid", "This link is not good any more. Ask for another one.")
 
 
-def _live(call: Call, purpose: Purpose, token: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        MailToken.digest == digest_of(token), MailToken.purpose == purpose, MailToken.expires_at > call.now,
-    )  # fmt: skip
+def _live(purpose: Purpose, token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return MailToken.digest == digest_of(token), MailToken.purpose == purpose, MailToken.expires_at > now

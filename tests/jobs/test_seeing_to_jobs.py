@@ -15,9 +15,11 @@ from services.catalogue.jobs import JobKind
 from services.execution import Gateway
 from services.jobs.models import Job, JobState
 from services.jobs.queue import enqueue
+from services.storage.base import utc_now
 from tests.jobs.conftest import MODULES, Yard
 from tests.support.accounts import Account
 from tests.support.apps import make_admin
+from tests.support.audit import Event, every_event, recorded
 from tests.support.databases import run_sql
 from tests.support.faces import Face
 from tests.support.factories import key_of, unknown_id
@@ -88,12 +90,12 @@ async def test_running_job_is_neither_discarded_nor_tried_again(face: Face, gate
     assert await row(gateway, job) is not None
 
 
-def command(yard: Yard, *arguments: str) -> str:
-    """Run `gateway jobs …`; returns what it says. It must succeed."""
+def command(yard: Yard, *arguments: str, **more: str) -> str:
+    """Run `gateway jobs …`, with more settings; returns what it says, behind its exit code if it fails."""
     settings = yard.settings
     env = {
         "ENVIRONMENT": "test", "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url,
-        "SECRET_KEY": settings.secret_key, "MODULES": ",".join(MODULES),
+        "SECRET_KEY": settings.secret_key, "MODULES": ",".join(MODULES), **more,
     }  # fmt: skip
     done = gateway_command("jobs", *arguments, env=env)
     return done.output if done.exit_code == 0 else f"{done.exit_code}: {done.output}"
@@ -119,3 +121,37 @@ def see_to(settled: Yard, failed: str, hidden: str) -> None:
     assert failed in command(settled, "list")
     assert command(settled, "discard", failed, hidden) == "2 discarded.\n"
     assert command(settled, "discard", "itm_1") == "1: There is no job itm_1.\n"
+
+
+async def test_command_leaves_in_the_audit_what_an_admin_would(
+    yard: Yard, face: Face, gateway: Gateway, admin: Account
+) -> None:
+    failed, other = [f"job_{(await yard.ask(toil, Toil(name=name))).hex}" for name in ("work", "play")]
+    broken = "update jobs set state = 'failed', error = 'broken', attempts = 3, finished_at = now()"
+    await run_sql(yard.url, broken)
+    strict = {"REQUIRE_PRECONDITIONS": "true"}
+    refused = await asyncio.to_thread(command, yard, "retry", other, unknown_id("job"))
+    assert refused.startswith("1: There is no job job_")
+    assert (await yard.job(key_of(other))).state is JobState.FAILED
+    assert await every_event(yard.gateway) == {}
+    assert await asyncio.to_thread(command, yard, "retry", failed, other, **strict) == "2 queued.\n"
+    assert await asyncio.to_thread(command, yard, "discard", other, **strict) == "1 discarded.\n"
+    events = [told(each) for each in (await every_event(yard.gateway)).values()]
+    assert [(each["operation"], each["resource_id"], each["user_id"]) for each in events] == [
+        ("retry_job", failed, None), ("retry_job", other, None), ("delete_job", other, None),
+    ]  # fmt: skip
+    theirs = await made(gateway, state=JobState.FAILED, error="broken", attempts=3, finished_at=utc_now())
+    async with recorded(gateway) as by_admin:
+        await face.ok("retry_job", admin, id=theirs)
+        assert (await face.call("delete_job", admin, id=theirs)).problem is None
+    who = ("user_id", "session_id", "address", "resource_id")
+    same = [{name: value for name, value in each.items() if name not in who} for each in events[1:]]
+    assert same == [{name: value for name, value in each.items() if name not in who} for each in by_admin]
+    assert events[1]["changed"] == ["state", "attempts", "error", "run_at", "finished_at"]
+    assert all(each["as_admin"] for each in events)
+
+
+def told(event: Event) -> Event:
+    """What an event says, its key, its time and the request left aside."""
+    assert event["request_id"] is None
+    return {name: value for name, value in event.items() if name not in ("id", "created_at", "request_id")}

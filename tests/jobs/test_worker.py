@@ -52,12 +52,12 @@ async def ask_all(yard: Yard, names: Sequence[str], **data: Any) -> None:
 
 
 @contextmanager
-def process(yard: Yard, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`gateway worker`, killed at the end if it is still there."""
+def process(yard: Yard, log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`gateway worker` with more settings, killed at the end if it is still there."""
     values = {
         name: value for name, value in environment(yard.settings).items() if name in type(yard.settings).model_fields
     }
-    values |= {"MODULES": ",".join(MODULES), "JOBS_HEARTBEAT_SECONDS": "2", "SHUTDOWN_GRACE_SECONDS": "1"}
+    values |= {"MODULES": ",".join(MODULES), "JOBS_HEARTBEAT_SECONDS": "2", "SHUTDOWN_GRACE_SECONDS": "1", **more}
     with log.open("wb") as out:
         running = subprocess.Popen(
             [_path("gateway"), "worker", "--concurrency", "6"], env=environment_with(values), cwd=ROOT,
@@ -112,7 +112,7 @@ async def test_job_in_hand_is_finished_or_handed_back_when_a_worker_stops(yard: 
 
 
 async def test_command_stops_in_order(yard: Yard, tmp_path: Path) -> None:
-    with process(yard, tmp_path / "log") as running:
+    with process(yard, tmp_path / "log", PUBLIC_URL="http://127.0.0.1:9000") as running:
         await ask_all(yard, ["long"], seconds=600)
 
         async def begun() -> bool:
@@ -122,7 +122,10 @@ async def test_command_stops_in_order(yard: Yard, tmp_path: Path) -> None:
         running.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait, PATIENCE) == 0
         assert await states(yard) == {"queued": 1}
-    assert "worker_stopped" in (tmp_path / "log").read_text()
+    said = (tmp_path / "log").read_text()
+    assert "worker_stopped" in said
+    # Who runs one beside a server on another port can see where its mails lead.
+    assert "http://127.0.0.1:9000/account" in said
 
 
 async def test_worker_killed_in_the_middle_of_a_hundred_jobs_loses_none(yard: Yard, tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -24,6 +25,8 @@ from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Team, make_team
 
+DELIVERIES: Final = ("deliver_mail", "deliver_invitation")
+
 
 @dataclass(frozen=True)
 class PostOffice:
@@ -38,9 +41,10 @@ class PostOffice:
         parts = {**self.gateway.parts, MailConfig: config, Mailer: Mailer(config)}
         return Runner(self.gateway.catalogue.jobs, parts, lambda: self.gateway.unit_of_work(ANONYMOUS))
 
-    async def waiting(self, name: str, to: str | None = None) -> list[Job]:
-        """The jobs of this name that are queued (to this address), in order."""
-        wanted = select(Job).where(Job.name == name, Job.state == JobState.QUEUED).order_by(Job.id)
+    async def waiting(self, name: str | Sequence[str], to: str | None = None) -> list[Job]:
+        """The jobs of this name, or these, that are queued (to this address), in order."""
+        names = [name] if isinstance(name, str) else name
+        wanted = select(Job).where(Job.name.in_(names), Job.state == JobState.QUEUED).order_by(Job.id)
         if to is not None:
             wanted = wanted.where(Job.payload["to"].as_string() == to)
         async with self.gateway.database.reading() as session:
@@ -61,13 +65,17 @@ class PostOffice:
         """Have everything sent that waits for an address; what that is."""
         await self.look_up()
         found = []
-        for job in await self.waiting("deliver_mail", to):
-            await self.runner().run(job.id, job.ticket)
-            assert (await self.job(job)).state is JobState.SUCCEEDED, (await self.job(job)).error
-            mail = MailFolder(self.folder).mail(job.id.hex)
+        for job in await self.waiting(DELIVERIES, to):
+            mail = await self.deliver(job)
             assert mail is not None
             found.append(mail)
         return found
+
+    async def deliver(self, job: Job) -> EmailMessage | None:
+        """Have a job of a mail done, which must succeed; the mail, if it was sent."""
+        await self.runner().run(job.id, job.ticket)
+        assert (await self.job(job)).state is JobState.SUCCEEDED, (await self.job(job)).error
+        return MailFolder(self.folder).mail(job.id.hex)
 
     async def subjects(self, to: str) -> list[str]:
         """The subjects of these."""

@@ -92,6 +92,9 @@ async def test_mails_are_shown_to_nobody_far_away(tmp_path: Path) -> None:
         async with client_from(app, where) as client:
             for path in ("/dev/mail", f"/dev/mail/{name}"):
                 assert (await client.get(path, headers=headers)).status_code == status, (where, headers)
+            # The start page leads there whom it would show them to.
+            start = await client.get("/", headers=headers)
+            assert (start.status_code, 'href="/dev/mail"' in start.text) == (200, status == 200), (where, headers)
 
 
 @pytest.mark.parametrize("values", [PRODUCTION, {"SMTP_HOST": "mail.example.com"}])
@@ -101,6 +104,8 @@ async def test_there_is_no_such_page_in_production_or_with_a_mail_server(tmp_pat
     async with client_of(create_app(make_settings(DATA_DIR=tmp_path, **values))) as client:
         for path in ("/dev/mail", f"/dev/mail/{name}"):
             assert (await client.get(path)).status_code == 404
+        start = await client.get("/")
+        assert (start.status_code, "/dev/mail" in start.text) == (200, False)
 
 
 async def test_pages_do_nothing_by_being_opened_and_tell_nobody_of_the_link(

@@ -20,7 +20,7 @@ from services.users.models import User
 from tests.mail.conftest import PostOffice
 from tests.mail.test_pages import PRODUCTION
 from tests.support.accounts import Account
-from tests.support.apps import FACES, Running, client_from, running
+from tests.support.apps import FACES, Running, client_from, make_admin, running
 from tests.support.factories import unique
 
 PASSWORD = "correct horse"
@@ -58,6 +58,27 @@ async def test_nobody_signs_in_before_their_address_is_verified(
     assert (await face.call("login", None, {**known, "password": "wrong horse"})).problem == "invalid_credentials"
     await face.ok("verify_email", None, {"token": await post.token(data["email"], "Verify")})
     assert (await face.ok("login", None, known))["token_type"] == "bearer"
+
+
+async def test_who_has_mistyped_their_address_signs_up_under_another_name_or_asks_an_admin(
+    strict: Running, tmp_path: Path
+) -> None:
+    post, wrong, right, boss = PostOffice(strict.gateway, tmp_path), person(), person(), person()
+    async with client_from(strict.app) as client:
+        face = FACES["rest"](client, strict.gateway.catalogue)
+        first, root = [(await face.ok("create_user", None, each))["id"] for each in (wrong, boss)]
+        again = await face.call("create_user", None, {**right, "username": wrong["username"]})
+        assert (again.problem, again.errors) == ("conflict", {"username": "unique"})
+        await face.ok("create_user", None, right)
+        await face.ok("verify_email", None, {"token": await post.token(right["email"], "Verify")})
+        await face.ok("login", None, {"username": right["username"], "password": PASSWORD})
+        # The account of the wrong address stays; an admin may give it the right one.
+        await face.ok("verify_email", None, {"token": await post.token(boss["email"], "Verify")})
+        admin = await make_admin(strict.gateway, client, Account(root, boss["username"], PASSWORD, {}))
+        mended = f"{unique('mended')}@example.com"
+        await face.ok("update_user", admin, {"email": mended}, id=first)
+        await face.ok("verify_email", None, {"token": await post.token(mended, "Verify")})
+        await face.ok("login", None, {"username": wrong["username"], "password": PASSWORD})
 
 
 @pytest.mark.parametrize("face_name", ["rest", "graphql"])
