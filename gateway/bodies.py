@@ -7,6 +7,8 @@ plain text, past every exception handler, and both faces promise a Problem.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,8 +20,8 @@ from services.catalogue.problems import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYP
 
 LINGER_SECONDS: Final = 1.0
 """How long, after a refusal, the rest of the body is read and thrown away."""
-LINGER_BYTES: Final = 8 * 1024 * 1024
-"""How much of a body that may be long."""
+LINGER_LONGER: Final = 5.0
+"""How long that of a body that may be long: its length is no matter."""
 
 _TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
@@ -56,7 +58,7 @@ class BodyGuard:
     async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What counts its body itself; a refusal before its end closes the connection, once the caller could see it."""
         encoded = {name: value for name, value in scope["headers"] if name == b"content-encoding"}
-        body = _Body(receive, LINGER_BYTES)
+        body = _Body(receive, math.inf, LINGER_LONGER)
         if problem := self._problem(scope, encoded):
             await self._refuse(problem, scope, body, send)
             return
@@ -119,9 +121,9 @@ class BodyGuard:
 class _Body:
     """The body as it comes in: counted, cut off at `limit`."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: float, linger_seconds: float = LINGER_SECONDS) -> None:
         self._receive = receive
-        self._limit = limit
+        self._limit, self._linger_seconds = limit, linger_seconds
         self._read = 0
         self._ended = False
         self.exceeded = False
@@ -154,10 +156,11 @@ class _Body:
         Closing a connection with unread bytes in it resets it, and a client that writes before it reads (most do) would
         see the reset instead of the answer.
         """
-        allowance = self._read + self._limit
+        allowance, end = self._read + self._limit, time.monotonic() + self._linger_seconds
         try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                while not self._ended and self._read <= allowance:
+            async with asyncio.timeout(self._linger_seconds):
+                # What comes without being waited for gives no timeout a chance.
+                while not self._ended and self._read <= allowance and time.monotonic() < end:
                     await self._next()
         except TimeoutError:
             return
@@ -180,5 +183,5 @@ def _bounded(scope: Scope, declared: Mapping[bytes, bytes]) -> bool:
     return declared.get(b"content-length", b"").isdigit() or scope.get("http_version") in ("1.0", "1.1")
 
 
-def _too_large(limit: int) -> Problem:
+def _too_large(limit: float) -> Problem:
     return Problem(PAYLOAD_TOO_LARGE, f"The body may have at most {limit} bytes.")

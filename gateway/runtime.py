@@ -36,6 +36,7 @@ from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
 from services.files.config import FilesConfig
 from services.files.links import FileLinks
+from services.files.slots import UploadSlots
 from services.files.store import FileStore
 from services.idempotency.once import KeptAnswers
 from services.jobs.payloads import Payloads
@@ -84,6 +85,7 @@ async def open_gateway(
         Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
         mail, Mailer(mail), payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
         files_config(settings), file_links(settings), FileStore(settings.files_url, settings.FILES_STORE),
+        UploadSlots(settings.FILES_UPLOADS),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip

@@ -149,6 +149,7 @@ class Settings(MailSettings, LimitSettings):
     FILES_STORE: Annotated[dict[str, SecretStr], NoDecode] = {}
     MAX_FILE_BYTES: int = Field(default=1_000_000_000, ge=1, le=2**31 - 1)
     FILES_QUOTA_BYTES: PositiveInt = 10_000_000_000
+    FILES_UPLOADS: int = Field(default=32, ge=1, le=1_000)
     FILES_IDLE_SECONDS: float = Field(default=30, gt=0, le=600)
     FILES_LINK_SECONDS: int = Field(default=900, ge=1, le=604_800)
     FILES_PENDING_HOURS: int = Field(default=24, ge=1, le=720)

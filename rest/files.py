@@ -23,13 +23,14 @@ from rest.content_range import Range, content_range, requested_range
 from rest.file_forms import is_form
 from rest.forms import body_of
 from rest.paying import asks_for_the_price, priced
+from rest.stopping import until_shutdown
 from services.auth.authentication import Authenticator, Presented
 from services.budget.budget import Budget
 from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.costs import MINIMUM
 from services.catalogue.models import parse_value
-from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE
+from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
 from services.concurrency import Concurrency
 from services.execution import Gateway
 from services.files.config import FilesConfig
@@ -39,7 +40,7 @@ from services.files.operations import linked_file
 from services.files.resource import files
 from services.files.sniffing import INLINE
 from services.files.store import FileStore, MissingBytesError, Place
-from services.files.uploads import InterruptedUploadError, received
+from services.files.uploads import InterruptedUploadError, StoppedUploadError, received
 from services.storage.base import utc_now
 from services.storage.rows import load_for, readable
 
@@ -140,11 +141,13 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     announced = row.size if sent.end is None else sent.end - sent.start
     if length.isdigit() and int(length) != announced:
         raise Problem.field("size", "range", f"The body has {length} bytes, where {announced} were announced.")
-    body = body_of(request, gateway.part(FilesConfig).idle_seconds)
+    body = until_shutdown(request.scope, body_of(request, gateway.part(FilesConfig).idle_seconds))
     try:
         offset = await received(
             gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent, body
         )  # fmt: skip
+    except StoppedUploadError:
+        raise Problem(UNAVAILABLE, "The gateway restarts: go on where the upload has ended.", retry_after=1) from None
     except InterruptedUploadError:
         raise ClientDisconnect from None
     return Response(status_code=204, headers={"Upload-Offset": str(offset)})

@@ -7,9 +7,11 @@ ever written over: whoever has hashed it knows what is there. What of it belongs
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -32,6 +34,10 @@ CHUNK: Final = 8 * 1024 * 1024
 READ: Final = 256 * 1024
 """Bytes that are read from the store at once, at least."""
 RETRY_AFTER: Final = 5
+STORE_SECONDS: Final = 45.0
+"""What the store may take for one thing: a chunk to put, a part to read, a name to delete."""
+_AT_ONCE: Final = 16
+"""Names that are deleted at the same time."""
 
 log = structlog.get_logger(__name__)
 
@@ -102,15 +108,18 @@ class FileStore:
     async def put(self, name: str, content: bytes) -> bool:
         """Keep an object: all of it, or nothing, and never over another. False if there is one with other bytes."""
         try:
-            with _reached():
+            async with _reached():
                 await obstore.put_async(self.store, name, content, mode="create", use_multipart=False)
         except AlreadyExistsError:
-            return await self.get(name) == content
+            try:
+                return await self.get(name) == content
+            except MissingBytesError:  # whoever had put it has deleted it
+                return False
         return True
 
     async def get(self, name: str) -> bytes:
         """A whole object. Raises MissingBytesError."""
-        with _reached():
+        async with _reached():
             return bytes(await (await obstore.get_async(self.store, name)).bytes_async())
 
     async def read(self, place: Place, start: int, end: int) -> AsyncIterator[bytes]:
@@ -118,13 +127,13 @@ class FileStore:
         while start < end:
             number, offset = divmod(start, CHUNK)
             length = min(CHUNK - offset, end - start)
-            with _reached():
-                options: Any = {"range": (offset, offset + length)}
+            options: Any = {"range": (offset, offset + length)}
+            async with _reached():
                 found = await obstore.get_async(self.store, place.chunk(number), options=options)
-                if found.range != (offset, offset + length):
-                    raise MissingBytesError(place.chunk(number))
-                async for part in found.stream(min_chunk_size=READ):
-                    yield bytes(part)
+            if found.range != (offset, offset + length):
+                raise MissingBytesError(place.chunk(number))
+            async for part in _each(found.stream(min_chunk_size=READ)):
+                yield bytes(part)
             start += length
 
     async def delete(self, key: UUID, before: int | None = None) -> None:
@@ -135,12 +144,14 @@ class FileStore:
 
     async def remove(self, names: Iterable[str]) -> None:
         """Delete these objects, as far as they are there."""
-        for name in names:
-            try:
-                with _reached():
-                    await obstore.delete_async(self.store, name)
-            except MissingBytesError:
-                continue  # somebody else was quicker
+        every = tuple(names)
+        for start in range(0, len(every), _AT_ONCE):
+            await asyncio.gather(*[self._remove(name) for name in every[start : start + _AT_ONCE]])
+
+    async def _remove(self, name: str) -> None:
+        with suppress(MissingBytesError):  # somebody else was quicker
+            async with _reached():
+                await obstore.delete_async(self.store, name)
 
     async def old(self, before: datetime) -> AsyncIterator[list[Stored]]:
         """What has been in the store since before an instant, some at a time."""
@@ -148,10 +159,9 @@ class FileStore:
             yield [each for each, written_at in found if written_at < before]
 
     async def _listed(self, prefix: str | None) -> AsyncIterator[list[tuple[Stored, datetime]]]:
-        with _reached():
-            async for batch in self.store.list(prefix):
-                found = [(_stored(each["path"]), each["last_modified"]) for each in batch]
-                yield [(each, written_at) for each, written_at in found if each is not None]
+        async for batch in _each(self.store.list(prefix)):
+            found = [(_stored(each["path"]), each["last_modified"]) for each in batch]
+            yield [(each, written_at) for each, written_at in found if each is not None]
 
     def tidy(self, keys: Iterable[UUID]) -> None:
         """Remove the folders that these files have left."""
@@ -209,16 +219,31 @@ def _key(text: str) -> UUID | None:
         return None
 
 
-@contextmanager
-def _reached() -> Iterator[None]:
-    """Raises `unavailable` where the store does not do what it should, MissingBytesError where nothing is."""
+async def _each(stream: AsyncIterable[Any]) -> AsyncIterator[Any]:
+    """What comes from the store piece by piece. Raises as `_reached`."""
+    pieces, end = aiter(stream), object()
+    while True:
+        async with _reached():
+            piece = await anext(pieces, end)
+        if piece is end:
+            return
+        yield piece
+
+
+@asynccontextmanager
+async def _reached() -> AsyncIterator[None]:
+    """Raises `unavailable` where the store does not do what it should in time, MissingBytesError where nothing is."""
     try:
-        yield
+        async with asyncio.timeout(STORE_SECONDS):
+            yield
     except (NotFoundError, FileNotFoundError) as error:
         raise MissingBytesError from error
     except AlreadyExistsError:
         raise
-    except (BaseError, OSError) as error:
+    except (BaseError, OSError) as error:  # a timeout is an OSError, too
+        # What it says may repeat its address and options, which no log may.
+        fault = errno.errorcode.get(getattr(error, "errno", None) or 0) or type(error).__name__
+        log.warning("the store of files does not answer", fault=fault)
         raise _unavailable() from error
 
 

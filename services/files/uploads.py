@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from math import ceil
 from typing import Any, Final, NoReturn
 from uuid import UUID, uuid4
 
@@ -32,22 +33,26 @@ from services.catalogue.problems import (
 )  # fmt: skip
 from services.files.config import FilesConfig
 from services.files.models import File, FileState
+from services.files.slots import UploadSlots
 from services.files.sniffing import HEAD, check_type
-from services.files.store import CHUNK, RETRY_AFTER, FileStore, MissingBytesError, Place
+from services.files.store import CHUNK, STORE_SECONDS, FileStore, MissingBytesError, Place
 from services.storage.base import utc_now
 
-LEASE: Final = timedelta(seconds=90)
 RENEWED_AFTER: Final = 15.0
 """Seconds after which a lease is renewed."""
-STORE_SECONDS: Final = 45.0
-"""What the store may take for one chunk: less than what is left of a lease then."""
+SLOWEST: Final = 512
+"""Bytes a second: what comes slower counts as nothing."""
 
 Opener = Callable[[], AbstractAsyncContextManager[Call]]
 Body = AsyncIterator[bytes]
 
 
 class InterruptedUploadError(Exception):
-    """Whoever was sending is gone: raised by the body. What has come is kept."""
+    """Nothing more comes, as whoever was sending is gone, say: raised by the body. What has come is kept."""
+
+
+class StoppedUploadError(InterruptedUploadError):
+    """Nothing more is taken, as the process is about to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Upload:
         except Problem as problem:
             if problem.type is UPLOAD_STALLED:
                 await self._keep()
-            elif problem.type not in (UNAVAILABLE, CONFLICT):
+            elif problem.type not in (UNAVAILABLE, CONFLICT) and sent.start == 0:
                 await self._forget()
             raise
         if self.offset < end and (sent.end is not None or self.exact):
@@ -122,8 +127,10 @@ class Upload:
                 await self._lost()
 
     async def _awaited(self, body: Body) -> Body:
-        """The parts of the body. Raises `upload_stalled`."""
+        """The parts of the body. Raises `upload_stalled` for one that comes too slowly, too."""
+        waited, come = 0.0, 0
         while True:
+            since = time.monotonic()
             try:
                 async with asyncio.timeout(self.idle_seconds):
                     part = await anext(body)
@@ -131,7 +138,16 @@ class Upload:
                 return
             except TimeoutError:
                 raise Problem(UPLOAD_STALLED) from None
-            if time.monotonic() - self._renewed > RENEWED_AFTER:
+            except asyncio.CancelledError:  # the process ends
+                await asyncio.shield(self._keep())
+                raise
+            now = time.monotonic()
+            waited, come = waited + now - since, come + len(part)
+            if waited > self.idle_seconds:
+                if come < SLOWEST * self.idle_seconds:
+                    raise Problem(UPLOAD_STALLED)
+                waited, come = 0.0, 0
+            if now - self._renewed > RENEWED_AFTER:
                 await self._changed()
             yield part
 
@@ -150,10 +166,7 @@ class Upload:
 
     async def _put(self, name: str) -> None:
         try:
-            async with asyncio.timeout(STORE_SECONDS):
-                is_ours = await self.store.put(name, bytes(self._buffer))
-        except TimeoutError:
-            raise Problem(UNAVAILABLE, "The store of files is slow.", retry_after=RETRY_AFTER) from None
+            is_ours = await self.store.put(name, bytes(self._buffer))
         finally:
             self._buffer.clear()
         if not is_ours:
@@ -187,7 +200,8 @@ class Upload:
     async def _forget(self) -> None:
         """Begin anew next time."""
         await self._changed(received=0)
-        await self.store.delete(self.place.key, before=self.place.attempt + 1)
+        with suppress(Problem):  # it is swept
+            await self.store.delete(self.place.key, before=self.place.attempt + 1)
 
     async def _finish(self, digest: str | None) -> None:
         """Check all that has come. Raises `validation_failed`, and forgets it then."""
@@ -223,7 +237,7 @@ class Upload:
         mine = update(File).where(File.id == self.place.key, File.lease == self.lease)
         async with self.unit_of_work() as call:
             changed = await call.session.execute(
-                mine.values(leased_until=utc_now() + LEASE, **values).returning(File.id)
+                mine.values(leased_until=utc_now() + lease_of(self.idle_seconds), **values).returning(File.id)
             )
             found = changed.first()
         if found is None:
@@ -231,40 +245,49 @@ class Upload:
         self._renewed = time.monotonic()
 
 
+def lease_of(idle_seconds: float) -> timedelta:
+    """How long a lease is good: longer than its holder may wait for the caller and then for the store."""
+    return timedelta(seconds=idle_seconds + STORE_SECONDS + RENEWED_AFTER)
+
+
 @asynccontextmanager
 async def uploading(
-    store: FileStore, unit_of_work: Opener, key: UUID, sent: Sent, *, idle_seconds: float, exact: bool = True
+    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: Sent, *, exact: bool = True
 ) -> AsyncIterator[Upload]:
     """An upload of a file, which nobody else can send meanwhile.
 
     Raises `not_found`, `conflict` when it is complete or being sent, `range_not_satisfiable` when it does not go on
-    where it has ended, `validation_failed` when the sizes differ.
+    where it has ended, `validation_failed` when the sizes differ, and as `UploadSlots.slot`.
     """
-    lease = uuid4()
-    async with unit_of_work() as call:
-        row = (await call.session.execute(select(File).where(File.id == key).with_for_update())).scalar_one_or_none()
-        if row is None:
-            raise Problem(NOT_FOUND)
-        _check(row, sent)
-        row.lease, row.leased_until = lease, utc_now() + LEASE
-        if sent.start == 0:
-            row.received, row.attempt = 0, row.attempt + 1
-        upload = Upload(
-            store, unit_of_work, idle_seconds, Place(key, row.attempt), row.size, row.media_type, row.sha256, lease,
-            exact, row.received,
-        )  # fmt: skip
-    try:
-        yield upload
-    finally:
-        # Be the caller gone or not: what they have sent can be gone on with at once.
-        await asyncio.shield(_release(unit_of_work, key, lease))
+    store, lease, idle_seconds = parts[FileStore], uuid4(), parts[FilesConfig].idle_seconds
+    with ExitStack() as held:
+        async with unit_of_work() as call:
+            of_key = select(File).where(File.id == key).with_for_update()
+            row = (await call.session.execute(of_key)).scalar_one_or_none()
+            if row is None:
+                raise Problem(NOT_FOUND)
+            _check(row, sent)
+            held.enter_context(parts[UploadSlots].slot(row.user_id))
+            row.lease, row.leased_until = lease, utc_now() + lease_of(idle_seconds)
+            if sent.start == 0:
+                row.received, row.attempt = 0, row.attempt + 1
+            upload = Upload(
+                store, unit_of_work, idle_seconds, Place(key, row.attempt), row.size, row.media_type, row.sha256,
+                lease, exact, row.received,
+            )  # fmt: skip
+        try:
+            yield upload
+        finally:
+            # Be the caller gone or not: what they have sent can be gone on with at once.
+            await asyncio.shield(_release(unit_of_work, key, lease))
 
 
 def _check(row: File, sent: Sent) -> None:
     if row.state is FileState.COMPLETE or row.checked_at is not None:
         raise Problem(CONFLICT, "The file has been sent already.")
-    if row.lease is not None and row.leased_until is not None and row.leased_until > utc_now():
-        raise Problem(CONFLICT, "The file is being sent already.")
+    left = row.leased_until - utc_now() if row.lease is not None and row.leased_until is not None else timedelta()
+    if left > timedelta():
+        raise Problem(CONFLICT, "The file is being sent already.", retry_after=ceil(left.total_seconds()))
     if sent.size is not None and sent.size != row.size:
         raise Problem.field("size", "conflict", f"The file was announced with {row.size} bytes.")
     if sent.start not in (0, row.received) or (sent.end is not None and sent.end > row.size):
@@ -284,7 +307,5 @@ async def received(
 
     `exact`: the size that was announced is that of the file, not the most it may have.
     """
-    store, config = parts[FileStore], parts[FilesConfig]
-    opened = uploading(store, unit_of_work, key, sent, idle_seconds=config.idle_seconds, exact=exact)
-    async with opened as upload:
+    async with uploading(parts, unit_of_work, key, sent, exact=exact) as upload:
         return await upload.take(body, sent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -170,7 +171,7 @@ async def test_a_lease_ends_with_its_process(
         return None
 
     monkeypatch.setattr(uploads, "_release", killed)
-    monkeypatch.setattr(uploads, "LEASE", -uploads.LEASE)
+    monkeypatch.setattr(uploads, "lease_of", lambda _: timedelta(seconds=-90))
 
     async def cut() -> AsyncIterator[bytes]:
         yield TEXT[:150]
