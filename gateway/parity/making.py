@@ -167,8 +167,8 @@ class _Maker:
         for name, kind in users.fields.items():
             if kind.identifier is None or name == "id":
                 continue
-            target = self.world.catalogue.by_prefix[kind.identifier.prefix].name
-            made = self.world.rows.get(target, {}).get(FOREIGN)
+            target = self.world.catalogue.by_prefix.get(kind.identifier.prefix)
+            made = self.world.rows.get(target.name, {}).get(FOREIGN) if target is not None else None
             if made is not None:
                 async with self.gateway.database.unit_of_work() as session:
                     await session.execute(update(User).where(User.id == stranger).values({name: made.key}))
