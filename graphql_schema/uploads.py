@@ -17,13 +17,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from graphql import FieldNode
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from graphql_schema.documents import Documents
 from graphql_schema.errors import RefusedError
 from graphql_schema.http import Asking, GraphQLRequest, parameters_of
-from graphql_schema.idempotency import has_key
+from graphql_schema.idempotency import ARGUMENT, has_key
 from graphql_schema.naming import field_name
 from graphql_schema.negotiation import Form, essence
 from graphql_schema.origins import MARKS
@@ -46,7 +47,7 @@ from services.catalogue.problems import (
 from services.files.config import FilesConfig
 from services.files.forms import FORM, Event, Part, awaited, boundary_of, form_events, last_part
 from services.files.uploads import InterruptedUploadError
-from services.uploading import COMPLETE, CREATE, send_file, with_part
+from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
 
 MAX_BYTES: Final = {"operations": 262_144, "map": 4_096}
 """Of the parts before the file, in their order."""
@@ -79,7 +80,7 @@ def check_form(headers: Mapping[bytes, bytes], form: Form | None, *, allowed: bo
     if form is Form.EVENTS:
         raise Problem(NOT_ACCEPTABLE, "A form is not answered by events.")
     if has_key(headers):
-        raise Problem(IDEMPOTENCY_UNSUPPORTED)
+        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
     if DRY_RUN in headers:
         raise Problem(BAD_REQUEST, "A form has no dry run.")
 
@@ -116,9 +117,11 @@ async def _check_document(asking: Asking, asked: GraphQLRequest, documents: Docu
     if prepared.structure or prepared.document is None:
         raise RefusedError(prepared.structure)
     operation = prepared.operation(asked.operation_name)
-    called = called_operations(asking.gateway.catalogue, operation)
-    if called != [only] or len(operation.selection_set.selections) != 1:
+    called, (field, *more) = called_operations(asking.gateway.catalogue, operation), operation.selection_set.selections
+    if called != [only] or more or not isinstance(field, FieldNode):
         raise Problem(BAD_REQUEST, f"The document of a form must be one field, `{field_name(only)}`.")
+    if any(each.name.value == ARGUMENT for each in field.arguments or ()):
+        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,23 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from rest.conditional import JSON
+from rest.conditional import JSON, expected_of
 from rest.forms import body_of
 from rest.negotiation import media_type
+from rest.query import parameters, refuse_rest
 from rest.reading import KEY, TAG, Queries
 from rest.routes import RestRoute
 from services.budget.till import Till
 from services.catalogue import Actor, Client, Problem
+from services.catalogue.limits import Limits
+from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
+from services.catalogue.versions import Expected
 from services.execution import Gateway, Shown, Write
 from services.files.config import FilesConfig
 from services.files.forms import FORM, MAX_FIELD_BYTES, Event, boundary_of, form_events, last_part
 from services.files.uploads import InterruptedUploadError
-from services.uploading import COMPLETE, CREATE, forget_sent, send_file, with_part
+from services.idempotency.keys import key_of_headers
+from services.uploading import COMPLETE, CREATE, NO_KEY, forget_sent, send_file, with_part
 
 FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
@@ -35,13 +40,18 @@ def is_form(content_type: str) -> bool:
 async def received_form(
     request: Request, gateway: Gateway, actor: Actor, client: Client, prefix: str, till: Till | None
 ) -> Response:
-    """Take in a file, all at once: announced, sent and completed, or nothing of it. Raises as these do."""
+    """Take in a file, all at once: announced, sent and completed, or nothing of it.
+
+    What else the request asks for is as of JSON, but for an idempotency key, which would have to hold the file. Raises
+    as announcing, sending and completing do, and `idempotency_unsupported`.
+    """
+    expected = _expected(request, gateway.limits)
     body = body_of(request, gateway.part(FilesConfig).idle_seconds)
     events = form_events(body, boundary_of(request.headers.get("content-type", "")))
     length = request.headers.get("content-length", "")
     try:
         fields, first = await _fields(events)
-        key = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till)
+        key = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till, expected)
     except InterruptedUploadError:
         raise ClientDisconnect from None
     shown = None
@@ -54,6 +64,14 @@ async def received_form(
             await forget_sent(gateway, key)
     assert isinstance(shown, Shown)
     return _created(request, gateway, prefix, shown)
+
+
+def _expected(request: Request, limits: Limits) -> Expected | None:
+    """What the header expects, where nothing is asked for that a form does not know."""
+    refuse_rest(parameters(request.scope["query_string"], limits))
+    if key_of_headers(request.scope["headers"]) is not None:
+        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
+    return expected_of(request.scope["headers"])
 
 
 def _created(request: Request, gateway: Gateway, prefix: str, shown: Shown) -> Response:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.budget.till import Till
 from services.catalogue import ANONYMOUS, Actor, Client, Problem
+from services.catalogue.versions import Expected
 from services.execution import Gateway, Write
 from services.files.config import FilesConfig
 from services.files.forms import MAX_FIELD_BYTES, Part
@@ -17,6 +18,7 @@ from services.files.uploads import Sent, received
 
 CREATE: Final = "create_file"
 COMPLETE: Final = "complete_file"
+NO_KEY: Final = "A form takes no idempotency key: announce the file by JSON with one, and send its bytes then."
 
 
 def with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
@@ -27,16 +29,18 @@ def with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
 
 async def send_file(
     gateway: Gateway, actor: Actor, client: Client, fields: Mapping[str, Any], length: str, body: AsyncIterator[bytes],
-    till: Till | None,
+    till: Till | None, expected: Expected | None = None,
 ) -> UUID:  # fmt: skip
     """Take in a file: all of it, checked, or nothing. Without a size among `fields` that of the request bounds it.
 
-    Raises as `create_file` and `received`. Whoever calls completes the file, or forgets it.
+    `expected`: what has to hold before it is announced. Raises as `create_file` and `received`.
+    Whoever calls completes the file, or forgets it.
     """
     exact = "size" in fields
     if not exact:
         fields = {**fields, "size": _most(length, gateway)}
-    announced = await gateway.write(gateway.catalogue.operations[CREATE], actor, Write(data=fields), client, till)
+    write = Write(data=fields, expected=expected)
+    announced = await gateway.write(gateway.catalogue.operations[CREATE], actor, write, client, till)
     assert isinstance(announced, FileUpload)
     sent = False
     try:
