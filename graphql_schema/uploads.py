@@ -10,7 +10,6 @@ Browsers send forms unasked, so each must have a header field that makes them as
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -42,10 +41,9 @@ from services.catalogue.problems import (
     IDEMPOTENCY_UNSUPPORTED,
     NOT_ACCEPTABLE,
     UNSUPPORTED_MEDIA_TYPE,
-    UPLOAD_STALLED,
 )
 from services.files.config import FilesConfig
-from services.files.forms import FORM, Event, Part, awaited, boundary_of, form_events, last_part
+from services.files.forms import FORM, Event, Part, awaited, before_the_file, boundary_of, form_events, last_part
 from services.files.uploads import InterruptedUploadError
 from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
 
@@ -144,11 +142,8 @@ async def read_form(asking: Asking, receive: Receive) -> SentForm:
     idle_seconds = gateway.part(FilesConfig).idle_seconds
     body = awaited(aiter(Request(asking.scope, receive).stream()), idle_seconds, ClientDisconnect)
     events = form_events(body, boundary_of(asking.headers[b"content-type"].decode("latin-1")))
-    try:
-        async with asyncio.timeout(idle_seconds):
-            texts, part, first = await _texts(events)
-    except TimeoutError:
-        raise Problem(UPLOAD_STALLED) from None
+    async with before_the_file(idle_seconds):
+        texts, part, first = await _texts(events)
     found = _json("operations", texts["operations"], gateway.limits)
     if isinstance(found, list):
         raise Problem(BAD_REQUEST, "A form holds one request, not a batch.")

@@ -22,7 +22,7 @@ from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.versions import Expected
 from services.execution import Gateway, Shown, Write
 from services.files.config import FilesConfig
-from services.files.forms import FORM, MAX_FIELD_BYTES, Event, boundary_of, form_events, last_part
+from services.files.forms import FORM, MAX_FIELD_BYTES, Event, before_the_file, boundary_of, form_events, last_part
 from services.files.uploads import InterruptedUploadError
 from services.idempotency.keys import key_of_headers
 from services.uploading import COMPLETE, CREATE, NO_KEY, forget_sent, send_file, with_part
@@ -46,11 +46,13 @@ async def received_form(
     as announcing, sending and completing do, and `idempotency_unsupported`.
     """
     expected = _expected(request, gateway.limits)
-    body = body_of(request, gateway.part(FilesConfig).idle_seconds)
+    idle_seconds = gateway.part(FilesConfig).idle_seconds
+    body = body_of(request, idle_seconds)
     events = form_events(body, boundary_of(request.headers.get("content-type", "")))
     length = request.headers.get("content-length", "")
     try:
-        fields, first = await _fields(events)
+        async with before_the_file(idle_seconds):
+            fields, first = await _fields(events)
         key = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till, expected)
     except InterruptedUploadError:
         raise ClientDisconnect from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,8 @@ FORM: Final = "multipart/form-data"
 MAX_FIELDS: Final = 20
 MAX_FIELD_BYTES: Final = 4_096
 MAX_HEADER_BYTES: Final = 4_096
+MAX_AROUND_BYTES: Final = 65_536
+"""Of a form, that are in no part: what is before, between and around them, and their headers."""
 
 
 @dataclass
@@ -54,6 +57,16 @@ async def awaited(body: AsyncIterator[bytes], idle_seconds: float, gone: type[Ex
             yield part
 
 
+@asynccontextmanager
+async def before_the_file(idle_seconds: float) -> AsyncIterator[None]:
+    """All that comes before the file must come in the time that an upload may send nothing. Raises `upload_stalled`."""
+    try:
+        async with asyncio.timeout(idle_seconds):
+            yield
+    except TimeoutError:
+        raise Problem(UPLOAD_STALLED) from None
+
+
 def boundary_of(content_type: str) -> bytes:
     """Raises `bad_request` where there is none."""
     kind, options = parse_options_header(content_type)
@@ -64,16 +77,22 @@ def boundary_of(content_type: str) -> bytes:
 
 
 async def form_events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[Event]:
-    """The parts of a form, piece by piece. Raises `bad_request` for what is no form, or one without an end."""
-    reader = _Reader()
+    """The parts of a form, piece by piece. Raises `bad_request` for what is no form, or one without an end.
+
+    However long its parts are, what is around them is bounded: the parser would skip empty lines and blanks for ever.
+    """
+    reader, read = _Reader(), 0
     parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type] # a TypedDict of callables
     try:
         async for data in body:
             parser.write(data)
+            read += len(data)
             while reader.events:
                 yield reader.events.popleft()
             if reader.ended:  # what comes behind is nothing to wait for
                 return
+            if read - reader.taken > MAX_AROUND_BYTES:
+                raise Problem(BAD_REQUEST, f"A form may have at most {MAX_AROUND_BYTES:,} bytes around its parts.")
         parser.finalize()
     except FormParserError:
         raise Problem(BAD_REQUEST, "The body is not a well-formed form.") from None
@@ -87,6 +106,8 @@ class _Reader:
 
     events: deque[Event] = field(default_factory=deque)
     ended: bool = False
+    taken: int = 0
+    """Bytes of parts."""
     _part: Part = field(default_factory=Part)
     _parts: int = 0
     _header: bytes = b""
@@ -130,6 +151,7 @@ class _Reader:
             self._part.media_type = parse_options_header(value)[0].decode("latin-1").lower()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        self.taken += end - start
         self.events.append((self._part, data[start:end]))
 
     def _end_part(self) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from services.catalogue import Problem
+from services.execution import Gateway
+from services.files.config import FilesConfig
+from services.files.forms import MAX_AROUND_BYTES, form_events
 from tests.support.accounts import Account
 from tests.support.faces import RestFace
 
@@ -62,3 +69,68 @@ async def test_a_form_is_as_conditional_as_json(
     if status != 201:
         assert answer.json()["code"] == json.json()["code"]
         await nothing_is_left(rest, ada)
+
+
+NOWHERE = {
+    "empty lines": (b"", b"\r\n" * 1_000),
+    "blanks behind a boundary": (HEAD + b'name="name"\r\n\r\nx\r\n--b', b" " * 2_000),
+    "blanks behind the file": (FILE.removesuffix(b"--\r\n"), b"\t" * 2_000),
+    "empty parts' headers": (b"", HEAD + b'name="name"\r\nX-Long: ' + b"x" * 4_000 + b"\r\n\r\n\r\n"),
+}
+
+
+async def endless(begun: bytes, piece: bytes) -> AsyncIterator[bytes]:
+    yield begun
+    while True:
+        yield piece
+
+
+@pytest.mark.parametrize("kind", NOWHERE)
+async def test_what_is_around_the_parts_of_a_form_has_an_end(kind: str) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        async for piece in endless(*NOWHERE[kind]):
+            read += len(piece)
+            yield piece
+
+    with pytest.raises(Problem, match="around its parts"):
+        async for _ in form_events(body(), b"b"):
+            pass
+    assert MAX_AROUND_BYTES < read < MAX_AROUND_BYTES + 5_000
+
+
+async def test_a_form_that_never_comes_to_a_part_is_ended(rest: RestFace, ada: Account) -> None:
+    answer = await post(rest, ada, endless(*NOWHERE["empty lines"]))
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    await nothing_is_left(rest, ada)
+
+
+async def test_a_form_that_never_ends_behind_its_file_leaves_nothing(rest: RestFace, ada: Account) -> None:
+    size = HEAD + b'name="size"\r\n\r\n3\r\n'
+    answer = await post(rest, ada, endless(size + NOWHERE["blanks behind the file"][0], b"\t" * 2_000))
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    await nothing_is_left(rest, ada)
+
+
+@pytest.mark.parametrize("begun", [b"", HEAD + b'name="name"\r\n\r\n'])
+async def test_fields_that_trickle_in_are_ended(
+    rest: RestFace, gateway: Gateway, ada: Account, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: Any = gateway.parts
+    monkeypatch.setitem(parts, FilesConfig, replace(gateway.part(FilesConfig), idle_seconds=0.05))
+
+    async def trickling() -> AsyncIterator[bytes]:
+        async for piece in endless(begun, b"\n"):
+            yield piece
+            await asyncio.sleep(0.01)  # in time, each
+
+    answer = await post(rest, ada, trickling())
+    assert (answer.status_code, answer.json()["code"]) == (408, "upload_stalled")
+    await nothing_is_left(rest, ada)
+
+
+async def test_what_is_behind_the_end_is_no_part_of_a_form(rest: RestFace, ada: Account) -> None:
+    answer = await post(rest, ada, FILE + bytes(100_000))
+    assert (answer.status_code, answer.json()["size"]) == (201, 3)
