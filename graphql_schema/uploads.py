@@ -32,7 +32,7 @@ from graphql_schema.references import found_document, slot_of
 from graphql_schema.values import called_operations
 from services.auth.authentication import Authenticator
 from services.budget.till import DRY_RUN
-from services.catalogue import Operation, Problem
+from services.catalogue import InputModel, Operation, Problem
 from services.catalogue.limits import Limits, check_values
 from services.catalogue.naming import camel
 from services.catalogue.problems import (
@@ -50,6 +50,7 @@ from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
 MAX_BYTES: Final = {"operations": 262_144, "map": 4_096}
 """Of the parts before the file, in their order."""
 _EXTENSION: Final = "file"
+_CONDITIONS: Final = ("skip", "include")
 
 
 def is_form(headers: Mapping[bytes, bytes]) -> bool:
@@ -118,6 +119,8 @@ async def _check_document(asking: Asking, asked: GraphQLRequest, documents: Docu
     called, (field, *more) = called_operations(asking.gateway.catalogue, operation), operation.selection_set.selections
     if called != [only] or more or not isinstance(field, FieldNode):
         raise Problem(BAD_REQUEST, f"The document of a form must be one field, `{field_name(only)}`.")
+    if any(each.name.value in _CONDITIONS for each in field.directives or ()):
+        raise Problem(BAD_REQUEST, f"`{field_name(only)}` must be asked for without a condition in a form.")
     if any(each.name.value == ARGUMENT for each in field.arguments or ()):
         raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
 
@@ -154,9 +157,17 @@ async def read_form(asking: Asking, receive: Receive) -> SentForm:
     given = asked.extensions.get(_EXTENSION) or {}
     if not isinstance(given, dict):
         raise Problem(BAD_REQUEST, f"`extensions.{_EXTENSION}` must be an object.")
-    names = {camel(name): name for name in create.input.model_fields}
-    fields = with_part({names.get(name) or name: value for name, value in given.items()}, part)
+    fields = with_part(_fields(create.input, given), part)
     return SentForm(asked, fields, holder, member, last_part(events, part.name, first))
+
+
+def _fields(model: type[InputModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a file, by the services' names. Raises `validation_failed` for these where GraphQL has others."""
+    names = {camel(name): name for name in model.model_fields}
+    for name in given:
+        if name not in names and name in model.model_fields:
+            raise Problem.field(name, "unknown", f"This is called `{camel(name)}` here.")
+    return {names.get(name) or name: value for name, value in given.items()}
 
 
 async def _texts(events: AsyncIterator[Event]) -> tuple[dict[str, bytes], Part, bytes | None]:

@@ -22,7 +22,16 @@ from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.versions import Expected
 from services.execution import Gateway, Shown, Write
 from services.files.config import FilesConfig
-from services.files.forms import FORM, MAX_FIELD_BYTES, Event, before_the_file, boundary_of, form_events, last_part
+from services.files.forms import (
+    FORM,
+    MAX_FIELD_BYTES,
+    Event,
+    Part,
+    before_the_file,
+    boundary_of,
+    form_events,
+    last_part,
+)
 from services.files.uploads import InterruptedUploadError
 from services.idempotency.keys import key_of_headers
 from services.uploading import COMPLETE, CREATE, NO_KEY, forget_sent, send_file, with_part
@@ -90,13 +99,18 @@ async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], bytes |
     Raises `validation_failed`, `bad_request`.
     """
     found: dict[str, bytearray] = {}
+    current: Part | None = None
     async for part, data in events:
         if part.name == _FILE:
             fields = {name: _value(name, bytes(value)) for name, value in found.items()}
             return with_part(fields, part), data
         if part.name not in FIELDS:
             raise Problem.field(part.name, "unknown", "There is no such field.")
-        value = found.setdefault(part.name, bytearray())
+        if part is not current:
+            if part.name in found:
+                raise Problem.field(part.name, "conflict", "This field is given twice.")
+            current, found[part.name] = part, bytearray()
+        value = found[part.name]
         value += data or b""
         if len(value) > MAX_FIELD_BYTES:
             raise Problem.field(part.name, "length", f"This has more than {MAX_FIELD_BYTES} bytes.")

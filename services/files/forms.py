@@ -34,6 +34,11 @@ class Part:
     media_type: str = ""
 
 
+_PLAIN: Final = (b"7bit", b"8bit", b"binary")
+"""Transfer encodings that encode nothing."""
+_WRITTEN: Final = ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n"))
+"""What browsers write instead of characters in names (WHATWG HTML, multipart form data); they leave `%` as it is."""
+
 Event = tuple[Part, bytes | None]
 """A part, and some of its bytes; None at its end."""
 
@@ -118,7 +123,7 @@ class _Reader:
         return {
             "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end_part,
             "on_header_field": self._field, "on_header_value": self._more, "on_header_end": self._end_header,
-            "on_end": self._end,
+            "on_headers_finished": self._check, "on_end": self._end,
         }  # fmt: skip
 
     def _begin(self) -> None:
@@ -144,11 +149,18 @@ class _Reader:
         self._header = self._value = b""
         if name == b"content-disposition":
             _, options = parse_options_header(value)
-            self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
             filename = options.get(b"filename")
-            self._part.filename = None if filename is None else filename.decode("utf-8", "replace")
+            self._part.name = _name(options.get(b"name", b""))
+            self._part.filename = None if filename is None else _name(filename)
         elif name == b"content-type":
             self._part.media_type = parse_options_header(value)[0].decode("latin-1").lower()
+        elif name == b"content-transfer-encoding" and value.strip().lower() not in _PLAIN:
+            # RFC 7578, 4.7: senders should not use it, and nobody does.
+            raise Problem(BAD_REQUEST, "The parts of a form are sent as they are, without Content-Transfer-Encoding.")
+
+    def _check(self) -> None:
+        if not self._part.name:
+            raise Problem(BAD_REQUEST, "Each part of a form must have a name, in Content-Disposition.")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self.taken += end - start
@@ -159,6 +171,12 @@ class _Reader:
 
     def _end(self) -> None:
         self.ended = True
+
+
+def _name(written: bytes) -> str:
+    for instead, character in _WRITTEN:
+        written = written.replace(instead, character)
+    return written.decode("utf-8", "replace")
 
 
 async def last_part(events: AsyncIterator[Event], name: str, first: bytes | None) -> AsyncIterator[bytes]:

@@ -134,3 +134,55 @@ async def test_fields_that_trickle_in_are_ended(
 async def test_what_is_behind_the_end_is_no_part_of_a_form(rest: RestFace, ada: Account) -> None:
     answer = await post(rest, ada, FILE + bytes(100_000))
     assert (answer.status_code, answer.json()["size"]) == (201, 3)
+
+
+@pytest.mark.parametrize("values", [(b"name", b"one", b"two"), (b"size", b"", b"3"), (b"media_type", b"text/", b"x")])
+async def test_a_field_that_comes_twice_is_refused(rest: RestFace, ada: Account, values: tuple[bytes, ...]) -> None:
+    name, *given = values
+    fields = b"".join(HEAD + b'name="' + name + b'"\r\n\r\n' + each + b"\r\n" for each in given)
+    answer = await post(rest, ada, fields + FILE)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [(name.decode(), "conflict")]
+    await nothing_is_left(rest, ada)
+
+
+@pytest.mark.parametrize(
+    "head", [b"--b\r\n", b"--b\r\nContent-Type: text/plain\r\n", HEAD + b'filename="a"\r\n', HEAD + b'name=""\r\n']
+)  # fmt: skip
+async def test_a_part_without_a_name_is_no_field(rest: RestFace, ada: Account, head: bytes) -> None:
+    answer = await post(rest, ada, head + b"\r\nabc\r\n" + FILE)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert "must have a name" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "status"),
+    [(b"base64", 400), (b"Quoted-Printable", 400), (b"", 400), (b"Binary", 201), (b"8bit", 201), (b"7bit ", 201)],
+)
+async def test_parts_are_sent_as_they_are(rest: RestFace, ada: Account, encoding: bytes, status: int) -> None:
+    head = HEAD + b'name="file"; filename="a"\r\nContent-Transfer-Encoding: ' + encoding
+    answer = await post(rest, ada, head + b"\r\n\r\nYWJj\r\n--b--\r\n")
+    assert answer.status_code == status, answer.text
+    if status == 400:
+        assert "Content-Transfer-Encoding" in answer.json()["detail"]
+        await nothing_is_left(rest, ada)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (b'"a%22b.txt"', 'a"b.txt'), (b'"a\\"b.txt"', 'a"b.txt'), (b'"100%25.txt"', "100%25.txt"),
+        (b'"a%2%220Db"', 'a%2"0Db'), (b'"\xe2\x82\xac%20.txt"', "\u20ac%20.txt"),
+        (b'"a%0D%0AX: y"', None), (b'"a%0Ab"', None),
+    ],
+)  # fmt: skip
+async def test_names_of_files_are_read_as_browsers_write_them(
+    rest: RestFace, ada: Account, written: bytes, name: str | None
+) -> None:
+    answer = await post(rest, ada, HEAD + b'name="file"; filename=' + written + b"\r\n\r\nabc\r\n--b--\r\n")
+    if name is not None:
+        assert (answer.status_code, answer.json()["name"]) == (201, name)
+        return
+    errors = [(each["field"], each["code"]) for each in answer.json()["errors"]]
+    assert (answer.status_code, errors) == (422, [("name", "format")])
+    await nothing_is_left(rest, ada)

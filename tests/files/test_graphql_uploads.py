@@ -25,6 +25,7 @@ from tests.support.uploads import PNG, fetch
 UPLOAD = "mutation ($file: ID!) { completeFile(input: {id: $file}) { file { id name size sha256 mediaType state } } }"
 TWO = "mutation ($file: ID!) { logout { ok } completeFile(input: {id: $file}) { file { id } } }"
 WITH_KEY = 'mutation ($file: ID!) { completeFile(input: {id: $file}, idempotencyKey: "k") { file { id } } }'
+SKIPPED = "mutation ($file: ID!) { completeFile(input: {id: $file}) @skip(if: true) { file { id } } }"
 BY_INPUT = "mutation ($input: CompleteFileInput!) { completeFile(input: $input) { file { id } } }"
 MARK = {"Apollo-Require-Preflight": "true"}
 MAP = {"0": ["variables.file"]}
@@ -106,6 +107,8 @@ async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Runn
         (form(query="{ me { id } }", variables={"file": None}), 400, "bad_request"),
         (form(query="mutation ($file: ID!) { deleteFile(input: {id: $file}) { id } }"), 400, "bad_request"),
         (form(query=TWO), 400, "bad_request"),
+        (form(query=SKIPPED), 400, "bad_request"),
+        (form(query=SKIPPED.replace("@skip", "@include")), 400, "bad_request"),
         (form(query=WITH_KEY), 422, "idempotency_unsupported"),
         (form(query="mutation ($file: ID!) { nonsense }"), 200, "invalid_document"),
         (form(mapped={}), 400, "bad_request"),
@@ -116,6 +119,7 @@ async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Runn
         (form(variables={"file": "something"}), 400, "bad_request"),
         (form(extensions={"file": 1}), 400, "bad_request"),
         (form(extensions={"file": {"nonsense": 1}}), 422, "validation_failed"),
+        (form(extensions={"file": {"media_type": "image/png"}}), 422, "validation_failed"),
         (form(extensions={"file": {"sha256": "0" * 64}}), 422, "validation_failed"),
         (form(extensions={"file": {"size": 9}}), 422, "validation_failed"),
         (form(b"<html></html>"), 422, "validation_failed"),
