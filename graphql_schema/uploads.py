@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 from graphql import FieldNode
@@ -45,7 +44,7 @@ from services.catalogue.problems import (
 from services.files.config import FilesConfig
 from services.files.forms import FORM, Event, Part, awaited, before_the_file, boundary_of, form_events, last_part
 from services.files.uploads import InterruptedUploadError
-from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
+from services.uploading import COMPLETE, CREATE, NO_KEY, SentFile, send_file, with_part
 
 MAX_BYTES: Final = {"operations": 262_144, "map": 4_096}
 """Of the parts before the file, in their order."""
@@ -84,8 +83,8 @@ def check_form(headers: Mapping[bytes, bytes], form: Form | None, *, allowed: bo
         raise Problem(BAD_REQUEST, "A form has no dry run.")
 
 
-async def sent_file(asking: Asking, receive: Receive, documents: Documents) -> tuple[GraphQLRequest, UUID]:
-    """Take in the file of a form: the request with its identifier, and its key. Whoever calls runs that, or forgets it.
+async def sent_file(asking: Asking, receive: Receive, documents: Documents) -> tuple[GraphQLRequest, SentFile]:
+    """Take in the file of a form: the request that names it, and the file. Whoever calls runs that, then forgets it.
 
     Nothing is read for those who may not send, and nothing is sent for a document that does not complete it. Raises
     RefusedError, OverdrawnError, and as `read_form` and `send_file`.
@@ -99,13 +98,13 @@ async def sent_file(asking: Asking, receive: Receive, documents: Documents) -> t
             form = await read_form(asking, receive)
             await _check_document(asking, form.asked, documents, complete)
             length, till = asking.headers.get(b"content-length", b""), till_of(asking, form.asked, actor)
-            key = await send_file(
+            file = await send_file(
                 gateway, actor, asking.client, form.fields, length.decode("latin-1"), form.body, till
             )  # fmt: skip
         except InterruptedUploadError:
             raise ClientDisconnect from None
-    form.holder[form.member] = gateway.catalogue.resources["file"].encode(key)
-    return form.asked, key
+    form.holder[form.member] = gateway.catalogue.resources["file"].encode(file.key)
+    return form.asked, file
 
 
 async def _check_document(asking: Asking, asked: GraphQLRequest, documents: Documents, only: Operation) -> None:

@@ -34,7 +34,7 @@ from services.files.forms import (
 )
 from services.files.uploads import InterruptedUploadError
 from services.idempotency.keys import key_of_headers
-from services.uploading import COMPLETE, CREATE, NO_KEY, forget_sent, send_file, with_part
+from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
 
 FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
@@ -62,17 +62,17 @@ async def received_form(
     try:
         async with before_the_file(idle_seconds):
             fields, first = await _fields(events)
-        key = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till, expected)
+        file = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till, expected)
     except InterruptedUploadError:
         raise ClientDisconnect from None
     shown = None
     try:
         complete = gateway.catalogue.operations[COMPLETE]
         query, inputs = Queries(RestRoute("POST", "", operation=complete), gateway.limits).parse(b"")
-        shown = await gateway.write(complete, actor, Write(key, None, query, inputs), client)
+        shown = await gateway.write(complete, actor, Write(file.key, None, query, inputs), client)
     finally:
         if shown is None:
-            await forget_sent(gateway, key)
+            await file.forget()
     assert isinstance(shown, Shown)
     return _created(request, gateway, prefix, shown)
 

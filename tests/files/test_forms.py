@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.catalogue import Problem
 from services.execution import Gateway
 from services.files.config import FilesConfig
 from services.files.forms import MAX_AROUND_BYTES, form_events
 from tests.support.accounts import Account
+from tests.support.audit import event, recorded
 from tests.support.faces import RestFace
 
 HEAD = b"--b\r\nContent-Disposition: form-data; "
@@ -185,4 +187,46 @@ async def test_names_of_files_are_read_as_browsers_write_them(
         return
     errors = [(each["field"], each["code"]) for each in answer.json()["errors"]]
     assert (answer.status_code, errors) == (422, [("name", "format")])
+    await nothing_is_left(rest, ada)
+
+
+@pytest.mark.parametrize("size", [b"2", b"4"])
+async def test_the_audit_tells_that_what_was_announced_is_gone(
+    rest: RestFace, gateway: Gateway, ada: Account, size: bytes
+) -> None:
+    async with recorded(gateway) as events:
+        answer = await post(rest, ada, HEAD + b'name="size"\r\n\r\n' + size + b"\r\n" + FILE)
+    assert answer.status_code == 422
+    place = {name: events[0][name] for name in ("resource", "workspace_id")}
+    gone = {**place, "resource_id": events[0]["resource_id"]}
+    assert events == [
+        event(gateway, ada, "create_file", **gone, changed=events[0]["changed"]),
+        event(gateway, ada, "delete_file", **gone),
+    ]
+    async with recorded(gateway) as events:
+        assert (await post(rest, ada, FILE)).status_code == 201
+    assert [each["operation"] for each in events] == ["create_file", "complete_file"]
+
+
+async def test_whoever_leaves_while_sending_a_form_leaves_its_end_in_the_audit(
+    app: FastAPI, rest: RestFace, gateway: Gateway, ada: Account
+) -> None:
+    begun = HEAD + b'name="size"\r\n\r\n9\r\n' + FILE.removesuffix(b"\r\n--b--\r\n")
+    messages = iter([{"type": "http.request", "body": begun, "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pytest.fail(f"Nobody is there: {message}")
+
+    headers = {**ada.headers, "Content-Type": "multipart/form-data; boundary=b", "Host": "gateway.test"}
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": "/api/v1/files", "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("192.0.2.1", 1),
+    }  # fmt: skip
+    async with recorded(gateway) as events:
+        await app(scope, receive, send)
+    assert [each["operation"] for each in events] == ["create_file", "delete_file"]
     await nothing_is_left(rest, ada)

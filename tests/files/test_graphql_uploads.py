@@ -18,6 +18,7 @@ from services.files.config import FilesConfig
 from tests.conftest import make_settings
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
+from tests.support.audit import recorded
 from tests.support.faces import GraphQLFace, RestFace
 from tests.support.factories import make_workspace
 from tests.support.uploads import PNG, fetch
@@ -55,6 +56,14 @@ def form(
         ("operations", (None, orjson.dumps(operations))), ("map", (None, orjson.dumps(mapped))),
         ("0", ("engine.png", content, "image/png")),
     ]  # fmt: skip
+
+
+OTHER = form(
+    query="mutation ($file: String, $other: ID!) { completeFile(input: {id: $other, expectedVersion: $file}) "
+    "{ file { id } } }",
+    variables={"file": None, "other": "fil_00000000000000000000000000000000"},
+)
+"""Completes another file than the one that is sent."""
 
 
 async def post(
@@ -152,10 +161,21 @@ async def test_who_may_not_sends_nothing(on: Running, bob: Account) -> None:
 
 
 async def test_another_file_than_the_one_sent_is_not_kept(on: Running, bob: Account) -> None:
-    query = 'mutation ($file: ID) { completeFile(input: {id: "fil_00000000000000000000000000000000"}) { file { id } } }'
-    answer = await post(on.client, bob, form(query=query.replace("($file: ID)", "($file: ID = null)")))
-    assert answer.json()["errors"]
+    answer = await post(on.client, bob, OTHER)
+    assert code(answer) == "not_found"
     await nothing_is_left(on, bob)
+
+
+async def test_the_audit_tells_what_becomes_of_a_file_that_is_not_kept(on: Running, bob: Account) -> None:
+    for sent in (form(b"<html></html>"), OTHER):
+        async with recorded(on.gateway) as events:
+            assert (await post(on.client, bob, sent)).json()["errors"]
+        told = [(each["operation"], each["outcome"], each["user_id"]) for each in events]
+        assert told == [("create_file", "done", bob.key), ("delete_file", "done", bob.key)]
+        assert events[1]["resource"] == "file"
+    async with recorded(on.gateway) as events:
+        await post(on.client, bob, form())
+    assert [each["operation"] for each in events] == ["create_file", "complete_file"]
 
 
 async def test_a_document_that_is_named_takes_a_file(on: Running, bob: Account) -> None:
