@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -39,11 +39,18 @@ from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
 FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
 _FILE: Final = "file"
+_SAID: Final = "said_of_the_file"
 
 
 def is_form(content_type: str) -> bool:
     """Whether a body is a form with files."""
     return media_type(content_type) == FORM
+
+
+def said_of_the_file(request: Request) -> Mapping[str, Any]:
+    """The input that a form was read as; nothing where it was not read so far."""
+    found: Mapping[str, Any] = getattr(request.state, _SAID, {})
+    return found
 
 
 async def received_form(
@@ -62,6 +69,7 @@ async def received_form(
     try:
         async with before_the_file(idle_seconds):
             fields, first = await _fields(events)
+        setattr(request.state, _SAID, fields)
         file = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till, expected)
     except InterruptedUploadError:
         raise ClientDisconnect from None

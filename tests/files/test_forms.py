@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import Request
 
-from services.catalogue import Problem
+from gateway.settings import Settings
+from services.catalogue import Deprecation, Problem
 from services.execution import Gateway
 from services.files.config import FilesConfig
 from services.files.forms import MAX_AROUND_BYTES, form_events
-from tests.support.accounts import Account
+from services.files.schemas import FileCreate
+from tests.conftest import make_settings
+from tests.support.accounts import Account, sign_up
+from tests.support.apps import running
 from tests.support.audit import event, recorded
 from tests.support.faces import RestFace
 
@@ -230,3 +238,24 @@ async def test_whoever_leaves_while_sending_a_form_leaves_its_end_in_the_audit(
         await app(scope, receive, send)
     assert [each["operation"] for each in events] == ["create_file", "delete_file"]
     await nothing_is_left(rest, ada)
+
+
+async def test_a_form_is_not_read_to_find_what_is_deprecated(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = FileCreate.model_fields["sha256"]
+    monkeypatch.setattr(name, "metadata", [*name.metadata, Deprecation(since=date(2026, 1, 1))])
+    own = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "FILES_URL": tmp_path.as_uri()}
+    async with running(make_settings(**own)) as found:
+        rest, ada = RestFace(found.client, found.gateway.catalogue), await sign_up(found.client)
+
+        async def body(self: Request) -> bytes:
+            pytest.fail("The form is read whole.")
+
+        digest = HEAD + b'name="sha256"\r\n\r\n' + sha256(b"abc").hexdigest().encode() + b"\r\n"
+        with monkeypatch.context() as patch:
+            patch.setattr(Request, "body", body)
+            answers = [await post(rest, ada, form) for form in (FILE, digest + FILE, b"no form")]
+        json = await rest.send("POST", "/files", ada, content=b'{"name": "a", "size": 3, "sha256": null}')
+    told = [(each.status_code, each.headers.get("deprecation")) for each in (*answers, json)]
+    assert told == [(201, None), (201, "@1767225600"), (400, None), (201, "@1767225600")]
