@@ -19,7 +19,7 @@ from gateway.settings import Settings
 from services.catalogue import Deprecation, Problem
 from services.execution import Gateway
 from services.files.config import FilesConfig
-from services.files.forms import MAX_AROUND_BYTES, form_events
+from services.files.forms import MAX_AROUND_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, form_events
 from services.files.schemas import FileCreate
 from tests.conftest import make_settings
 from tests.support.accounts import Account, sign_up
@@ -259,3 +259,20 @@ async def test_a_form_is_not_read_to_find_what_is_deprecated(
         json = await rest.send("POST", "/files", ada, content=b'{"name": "a", "size": 3, "sha256": null}')
     told = [(each.status_code, each.headers.get("deprecation")) for each in (*answers, json)]
     assert told == [(201, None), (201, "@1767225600"), (400, None), (201, "@1767225600")]
+
+
+async def test_a_field_has_an_end(rest: RestFace, ada: Account) -> None:
+    for size in (MAX_FIELD_BYTES, MAX_FIELD_BYTES + 1):
+        answer = await post(rest, ada, HEAD + b'name="name"\r\n\r\n' + b"x" * size + b"\r\n" + FILE)
+        message = f"This has more than {MAX_FIELD_BYTES} bytes."
+        assert (answer.status_code, message in answer.text) == (422, size > MAX_FIELD_BYTES)
+    await nothing_is_left(rest, ada)
+
+
+async def test_the_parts_of_a_form_are_counted() -> None:
+    async def body(parts: int) -> AsyncIterator[bytes]:
+        yield (HEAD + b'name="name"\r\n\r\nx\r\n') * parts + b"--b--\r\n"
+
+    assert len({id(part) for part, _ in [each async for each in form_events(body(MAX_FIELDS), b"b")]}) == MAX_FIELDS
+    with pytest.raises(Problem, match=f"at most {MAX_FIELDS} parts"):
+        assert [each async for each in form_events(body(MAX_FIELDS + 1), b"b")]

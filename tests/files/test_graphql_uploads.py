@@ -231,6 +231,24 @@ async def test_a_form_that_stalls_leaves_nothing(
     await nothing_is_left(on, bob)
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(30.0, 400), (0.05, 408)])
+async def test_a_form_that_never_comes_to_a_part_is_ended(
+    on: Running, bob: Account, seconds: float, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: Any = on.gateway.parts
+    monkeypatch.setitem(parts, FilesConfig, replace(on.gateway.part(FilesConfig), idle_seconds=seconds))
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"\r\n" * (1_000 if status == 400 else 1)
+            await asyncio.sleep(0 if status == 400 else 0.01)
+
+    headers = {**bob.headers, **MARK, "Content-Type": "multipart/form-data; boundary=b"}
+    answer = await on.client.post("/graphql", content=endless(), headers=headers)
+    assert answer.status_code == status, answer.text
+    await nothing_is_left(on, bob)
+
+
 async def test_forms_are_switched_off_at_first(graphql: GraphQLFace, gateway: Gateway, ada: Account) -> None:
     answer = await post(graphql.client, ada, form())
     assert (answer.status_code, code(answer)) == (415, "unsupported_media_type")
