@@ -40,7 +40,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
 )
 from services.documents.known import KnownDocuments
-from services.uploading import COMPLETE, forget_sent
+from services.uploading import COMPLETE
 
 _BY_HTTP = (
     BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
@@ -122,7 +122,7 @@ class GraphQLEndpoint:
     async def _answer_form(self, asking: Asking, receive: Receive, typed: bool) -> Answer:
         """Take in the file of a form, and run the mutation that completes it. Raises Problems of the form."""
         try:
-            asked, key = await sent_file(asking, receive, self._documents)
+            asked, file = await sent_file(asking, receive, self._documents)
         except RefusedError as refused:
             return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
         except OverdrawnError as error:
@@ -130,7 +130,7 @@ class GraphQLEndpoint:
         try:
             return await self.answer(asking, asked, typed=typed)
         finally:
-            await forget_sent(asking.gateway, key)
+            await file.forget()
 
     async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
         """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""

@@ -10,20 +10,19 @@ Browsers send forms unasked, so each must have a header field that makes them as
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
+from graphql import FieldNode
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from graphql_schema.documents import Documents
 from graphql_schema.errors import RefusedError
 from graphql_schema.http import Asking, GraphQLRequest, parameters_of
-from graphql_schema.idempotency import has_key
+from graphql_schema.idempotency import ARGUMENT, has_key
 from graphql_schema.naming import field_name
 from graphql_schema.negotiation import Form, essence
 from graphql_schema.origins import MARKS
@@ -32,7 +31,7 @@ from graphql_schema.references import found_document, slot_of
 from graphql_schema.values import called_operations
 from services.auth.authentication import Authenticator
 from services.budget.till import DRY_RUN
-from services.catalogue import Operation, Problem
+from services.catalogue import InputModel, Operation, Problem
 from services.catalogue.limits import Limits, check_values
 from services.catalogue.naming import camel
 from services.catalogue.problems import (
@@ -41,16 +40,16 @@ from services.catalogue.problems import (
     IDEMPOTENCY_UNSUPPORTED,
     NOT_ACCEPTABLE,
     UNSUPPORTED_MEDIA_TYPE,
-    UPLOAD_STALLED,
 )
 from services.files.config import FilesConfig
-from services.files.forms import FORM, Event, Part, awaited, boundary_of, form_events, last_part
+from services.files.forms import FORM, Event, Part, awaited, before_the_file, boundary_of, form_events, last_part
 from services.files.uploads import InterruptedUploadError
-from services.uploading import COMPLETE, CREATE, send_file, with_part
+from services.uploading import COMPLETE, CREATE, NO_KEY, SentFile, send_file, with_part
 
 MAX_BYTES: Final = {"operations": 262_144, "map": 4_096}
 """Of the parts before the file, in their order."""
 _EXTENSION: Final = "file"
+_CONDITIONS: Final = ("skip", "include")
 
 
 def is_form(headers: Mapping[bytes, bytes]) -> bool:
@@ -79,13 +78,13 @@ def check_form(headers: Mapping[bytes, bytes], form: Form | None, *, allowed: bo
     if form is Form.EVENTS:
         raise Problem(NOT_ACCEPTABLE, "A form is not answered by events.")
     if has_key(headers):
-        raise Problem(IDEMPOTENCY_UNSUPPORTED)
+        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
     if DRY_RUN in headers:
         raise Problem(BAD_REQUEST, "A form has no dry run.")
 
 
-async def sent_file(asking: Asking, receive: Receive, documents: Documents) -> tuple[GraphQLRequest, UUID]:
-    """Take in the file of a form: the request with its identifier, and its key. Whoever calls runs that, or forgets it.
+async def sent_file(asking: Asking, receive: Receive, documents: Documents) -> tuple[GraphQLRequest, SentFile]:
+    """Take in the file of a form: the request that names it, and the file. Whoever calls runs that, then forgets it.
 
     Nothing is read for those who may not send, and nothing is sent for a document that does not complete it. Raises
     RefusedError, OverdrawnError, and as `read_form` and `send_file`.
@@ -99,13 +98,13 @@ async def sent_file(asking: Asking, receive: Receive, documents: Documents) -> t
             form = await read_form(asking, receive)
             await _check_document(asking, form.asked, documents, complete)
             length, till = asking.headers.get(b"content-length", b""), till_of(asking, form.asked, actor)
-            key = await send_file(
+            file = await send_file(
                 gateway, actor, asking.client, form.fields, length.decode("latin-1"), form.body, till
             )  # fmt: skip
         except InterruptedUploadError:
             raise ClientDisconnect from None
-    form.holder[form.member] = gateway.catalogue.resources["file"].encode(key)
-    return form.asked, key
+    form.holder[form.member] = gateway.catalogue.resources["file"].encode(file.key)
+    return form.asked, file
 
 
 async def _check_document(asking: Asking, asked: GraphQLRequest, documents: Documents, only: Operation) -> None:
@@ -116,9 +115,13 @@ async def _check_document(asking: Asking, asked: GraphQLRequest, documents: Docu
     if prepared.structure or prepared.document is None:
         raise RefusedError(prepared.structure)
     operation = prepared.operation(asked.operation_name)
-    called = called_operations(asking.gateway.catalogue, operation)
-    if called != [only] or len(operation.selection_set.selections) != 1:
+    called, (field, *more) = called_operations(asking.gateway.catalogue, operation), operation.selection_set.selections
+    if called != [only] or more or not isinstance(field, FieldNode):
         raise Problem(BAD_REQUEST, f"The document of a form must be one field, `{field_name(only)}`.")
+    if any(each.name.value in _CONDITIONS for each in field.directives or ()):
+        raise Problem(BAD_REQUEST, f"`{field_name(only)}` must be asked for without a condition in a form.")
+    if any(each.name.value == ARGUMENT for each in field.arguments or ()):
+        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,8 @@ async def read_form(asking: Asking, receive: Receive) -> SentForm:
     idle_seconds = gateway.part(FilesConfig).idle_seconds
     body = awaited(aiter(Request(asking.scope, receive).stream()), idle_seconds, ClientDisconnect)
     events = form_events(body, boundary_of(asking.headers[b"content-type"].decode("latin-1")))
-    try:
-        async with asyncio.timeout(idle_seconds):
-            texts, part, first = await _texts(events)
-    except TimeoutError:
-        raise Problem(UPLOAD_STALLED) from None
+    async with before_the_file(idle_seconds):
+        texts, part, first = await _texts(events)
     found = _json("operations", texts["operations"], gateway.limits)
     if isinstance(found, list):
         raise Problem(BAD_REQUEST, "A form holds one request, not a batch.")
@@ -156,9 +156,17 @@ async def read_form(asking: Asking, receive: Receive) -> SentForm:
     given = asked.extensions.get(_EXTENSION) or {}
     if not isinstance(given, dict):
         raise Problem(BAD_REQUEST, f"`extensions.{_EXTENSION}` must be an object.")
-    names = {camel(name): name for name in create.input.model_fields}
-    fields = with_part({names.get(name) or name: value for name, value in given.items()}, part)
+    fields = with_part(_fields(create.input, given), part)
     return SentForm(asked, fields, holder, member, last_part(events, part.name, first))
+
+
+def _fields(model: type[InputModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a file, by the services' names. Raises `validation_failed` for these where GraphQL has others."""
+    names = {camel(name): name for name in model.model_fields}
+    for name in given:
+        if name not in names and name in model.model_fields:
+            raise Problem.field(name, "unknown", f"This is called `{camel(name)}` here.")
+    return {names.get(name) or name: value for name, value in given.items()}
 
 
 async def _texts(events: AsyncIterator[Event]) -> tuple[dict[str, bytes], Part, bytes | None]:

@@ -15,6 +15,8 @@ from services.catalogue.problems import (
     BAD_REQUEST,
     CONFLICT,
     FORBIDDEN,
+    IDEMPOTENCY_KEY_REUSED,
+    IDEMPOTENCY_UNSUPPORTED,
     INSUFFICIENT_SCOPE,
     INVALID_LINK,
     INVALID_TOKEN,
@@ -133,7 +135,8 @@ def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
             "type": "object",
             "title": "FileForm",
             "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before "
-            "it; its part says what it is called and of what type it is, unless fields do.",
+            "it; its part says what it is called and of what type it is, unless fields do. It takes no "
+            "`Idempotency-Key`.",
             "required": ["file"],
             "additionalProperties": False,
             "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},
@@ -144,7 +147,8 @@ def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
     made["content"]["application/json"]["schema"] = {
         "anyOf": [{"$ref": f"{SCHEMA}FileUpload"}, {"$ref": f"{SCHEMA}File"}]
     }
-    described["responses"]["408"] = failures([UPLOAD_STALLED])["408"]
+    told = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
+    described["responses"] |= {status: told[status] for status in ("408", "422")}
 
 
 def _operation(

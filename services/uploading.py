@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from services.audit.recording import Attempt
 from services.budget.till import Till
 from services.catalogue import ANONYMOUS, Actor, Client, Problem
+from services.catalogue.models import NoInput
+from services.catalogue.versions import Expected
 from services.execution import Gateway, Write
 from services.files.config import FilesConfig
 from services.files.forms import MAX_FIELD_BYTES, Part
@@ -17,6 +21,8 @@ from services.files.uploads import Sent, received
 
 CREATE: Final = "create_file"
 COMPLETE: Final = "complete_file"
+DELETE: Final = "delete_file"
+NO_KEY: Final = "A form takes no idempotency key: announce the file by JSON with one, and send its bytes then."
 
 
 def with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
@@ -25,35 +31,47 @@ def with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
     return {**{name: value for name, value in told.items() if value}, **fields}
 
 
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that somebody has announced, and has sent in the same request: to be completed, or forgotten."""
+
+    gateway: Gateway
+    actor: Actor
+    client: Client
+    key: UUID
+
+    async def forget(self) -> None:
+        """Delete it, unless it has been completed; the audit has that as what its sender did."""
+        async with self.gateway.unit_of_work(self.actor, self.client) as call:
+            call.trace.row = await forget_file(call, self.key)
+            if call.trace.row is not None:
+                attempt = Attempt.of(self.gateway.catalogue.operations[DELETE], call)
+                await self.gateway.audit.done(attempt, call.session, NoInput(), {})
+
+
 async def send_file(
     gateway: Gateway, actor: Actor, client: Client, fields: Mapping[str, Any], length: str, body: AsyncIterator[bytes],
-    till: Till | None,
-) -> UUID:  # fmt: skip
+    till: Till | None, expected: Expected | None = None,
+) -> SentFile:  # fmt: skip
     """Take in a file: all of it, checked, or nothing. Without a size among `fields` that of the request bounds it.
 
-    Raises as `create_file` and `received`. Whoever calls completes the file, or forgets it.
+    `expected`: what has to hold before it is announced. Raises as `create_file` and `received`.
+    Whoever calls completes the file, or forgets it.
     """
     exact = "size" in fields
     if not exact:
         fields = {**fields, "size": _most(length, gateway)}
-    announced = await gateway.write(gateway.catalogue.operations[CREATE], actor, Write(data=fields), client, till)
+    write = Write(data=fields, expected=expected)
+    announced = await gateway.write(gateway.catalogue.operations[CREATE], actor, write, client, till)
     assert isinstance(announced, FileUpload)
-    sent = False
+    file, is_there = SentFile(gateway, actor, client, announced.id), False
     try:
-        await received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, Sent(), body, exact=exact
-        )  # fmt: skip
-        sent = True
+        await received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), file.key, Sent(), body, exact=exact)
+        is_there = True
     finally:
-        if not sent:
-            await forget_sent(gateway, announced.id)
-    return announced.id
-
-
-async def forget_sent(gateway: Gateway, key: UUID) -> None:
-    """Delete a file that has not been completed."""
-    async with gateway.unit_of_work(ANONYMOUS) as call:
-        await forget_file(call, key)
+        if not is_there:
+            await file.forget()
+    return file
 
 
 def _most(length: str, gateway: Gateway) -> int:

@@ -316,9 +316,10 @@ IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
 IDEMPOTENCY_UNSUPPORTED: Final = ProblemType(
     "idempotency_unsupported",
     422,
-    "This mutation cannot be answered the same way twice.",
+    "This write cannot be answered the same way twice.",
     "With an idempotency key a mutation's answer is made before it is committed, which cannot be done for all that a "
-    "document can ask for. Nothing was done. Select less, without directives other than `@skip` and `@include`.",
+    "document can ask for. Nothing was done. Select less, without directives other than `@skip` and `@include`. A form "
+    "with a file takes no key at all.",
 )
 TOO_COMPLEX: Final = ProblemType(
     "too_complex",

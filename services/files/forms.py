@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,8 @@ FORM: Final = "multipart/form-data"
 MAX_FIELDS: Final = 20
 MAX_FIELD_BYTES: Final = 4_096
 MAX_HEADER_BYTES: Final = 4_096
+MAX_AROUND_BYTES: Final = 65_536
+"""Of a form, that are in no part: what is before, between and around them, and their headers."""
 
 
 @dataclass
@@ -30,6 +33,11 @@ class Part:
     filename: str | None = None
     media_type: str = ""
 
+
+_PLAIN: Final = (b"7bit", b"8bit", b"binary")
+"""Transfer encodings that encode nothing."""
+_WRITTEN: Final = ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n"))
+"""What browsers write instead of characters in names (WHATWG HTML, multipart form data); they leave `%` as it is."""
 
 Event = tuple[Part, bytes | None]
 """A part, and some of its bytes; None at its end."""
@@ -54,6 +62,16 @@ async def awaited(body: AsyncIterator[bytes], idle_seconds: float, gone: type[Ex
             yield part
 
 
+@asynccontextmanager
+async def before_the_file(idle_seconds: float) -> AsyncIterator[None]:
+    """All that comes before the file must come in the time that an upload may send nothing. Raises `upload_stalled`."""
+    try:
+        async with asyncio.timeout(idle_seconds):
+            yield
+    except TimeoutError:
+        raise Problem(UPLOAD_STALLED) from None
+
+
 def boundary_of(content_type: str) -> bytes:
     """Raises `bad_request` where there is none."""
     kind, options = parse_options_header(content_type)
@@ -64,16 +82,22 @@ def boundary_of(content_type: str) -> bytes:
 
 
 async def form_events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[Event]:
-    """The parts of a form, piece by piece. Raises `bad_request` for what is no form, or one without an end."""
-    reader = _Reader()
+    """The parts of a form, piece by piece. Raises `bad_request` for what is no form, or one without an end.
+
+    However long its parts are, what is around them is bounded: the parser would skip empty lines and blanks for ever.
+    """
+    reader, read = _Reader(), 0
     parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type] # a TypedDict of callables
     try:
         async for data in body:
             parser.write(data)
+            read += len(data)
             while reader.events:
                 yield reader.events.popleft()
             if reader.ended:  # what comes behind is nothing to wait for
                 return
+            if read - reader.taken > MAX_AROUND_BYTES:
+                raise Problem(BAD_REQUEST, f"A form may have at most {MAX_AROUND_BYTES:,} bytes around its parts.")
         parser.finalize()
     except FormParserError:
         raise Problem(BAD_REQUEST, "The body is not a well-formed form.") from None
@@ -87,6 +111,8 @@ class _Reader:
 
     events: deque[Event] = field(default_factory=deque)
     ended: bool = False
+    taken: int = 0
+    """Bytes of parts."""
     _part: Part = field(default_factory=Part)
     _parts: int = 0
     _header: bytes = b""
@@ -97,7 +123,7 @@ class _Reader:
         return {
             "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end_part,
             "on_header_field": self._field, "on_header_value": self._more, "on_header_end": self._end_header,
-            "on_end": self._end,
+            "on_headers_finished": self._check, "on_end": self._end,
         }  # fmt: skip
 
     def _begin(self) -> None:
@@ -123,13 +149,21 @@ class _Reader:
         self._header = self._value = b""
         if name == b"content-disposition":
             _, options = parse_options_header(value)
-            self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
             filename = options.get(b"filename")
-            self._part.filename = None if filename is None else filename.decode("utf-8", "replace")
+            self._part.name = _name(options.get(b"name", b""))
+            self._part.filename = None if filename is None else _name(filename)
         elif name == b"content-type":
             self._part.media_type = parse_options_header(value)[0].decode("latin-1").lower()
+        elif name == b"content-transfer-encoding" and value.strip().lower() not in _PLAIN:
+            # RFC 7578, 4.7: senders should not use it, and nobody does.
+            raise Problem(BAD_REQUEST, "The parts of a form are sent as they are, without Content-Transfer-Encoding.")
+
+    def _check(self) -> None:
+        if not self._part.name:
+            raise Problem(BAD_REQUEST, "Each part of a form must have a name, in Content-Disposition.")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        self.taken += end - start
         self.events.append((self._part, data[start:end]))
 
     def _end_part(self) -> None:
@@ -137,6 +171,12 @@ class _Reader:
 
     def _end(self) -> None:
         self.ended = True
+
+
+def _name(written: bytes) -> str:
+    for instead, character in _WRITTEN:
+        written = written.replace(instead, character)
+    return written.decode("utf-8", "replace")
 
 
 async def last_part(events: AsyncIterator[Event], name: str, first: bytes | None) -> AsyncIterator[bytes]:

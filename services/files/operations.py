@@ -93,11 +93,13 @@ async def set_avatar(call: Call, row: User, data: AvatarInput) -> User:
     return row
 
 
-async def forget_file(call: Call, key: UUID) -> None:
-    """Delete a file that is not complete, as if it had never been announced."""
-    pending = delete(File).where(File.id == key, File.state == FileState.PENDING).returning(File.id)
-    if (await call.session.execute(pending)).first() is not None:
+async def forget_file(call: Call, key: UUID) -> File | None:
+    """Delete a file that is not complete, and return what it was; None where there is none."""
+    pending = delete(File).where(File.id == key, File.state == FileState.PENDING).returning(File)
+    row = (await call.session.execute(pending)).scalar_one_or_none()
+    if row is not None:
         await enqueue(call, delete_file_bytes, GoneFile.model_construct(file_id=key))
+    return row
 
 
 async def linked_file(call: Call, key: UUID) -> File:

@@ -18,12 +18,15 @@ from services.files.config import FilesConfig
 from tests.conftest import make_settings
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
+from tests.support.audit import recorded
 from tests.support.faces import GraphQLFace, RestFace
 from tests.support.factories import make_workspace
 from tests.support.uploads import PNG, fetch
 
 UPLOAD = "mutation ($file: ID!) { completeFile(input: {id: $file}) { file { id name size sha256 mediaType state } } }"
 TWO = "mutation ($file: ID!) { logout { ok } completeFile(input: {id: $file}) { file { id } } }"
+WITH_KEY = 'mutation ($file: ID!) { completeFile(input: {id: $file}, idempotencyKey: "k") { file { id } } }'
+SKIPPED = "mutation ($file: ID!) { completeFile(input: {id: $file}) @skip(if: true) { file { id } } }"
 BY_INPUT = "mutation ($input: CompleteFileInput!) { completeFile(input: $input) { file { id } } }"
 MARK = {"Apollo-Require-Preflight": "true"}
 MAP = {"0": ["variables.file"]}
@@ -53,6 +56,14 @@ def form(
         ("operations", (None, orjson.dumps(operations))), ("map", (None, orjson.dumps(mapped))),
         ("0", ("engine.png", content, "image/png")),
     ]  # fmt: skip
+
+
+OTHER = form(
+    query="mutation ($file: String, $other: ID!) { completeFile(input: {id: $other, expectedVersion: $file}) "
+    "{ file { id } } }",
+    variables={"file": None, "other": "fil_00000000000000000000000000000000"},
+)
+"""Completes another file than the one that is sent."""
 
 
 async def post(
@@ -105,6 +116,9 @@ async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Runn
         (form(query="{ me { id } }", variables={"file": None}), 400, "bad_request"),
         (form(query="mutation ($file: ID!) { deleteFile(input: {id: $file}) { id } }"), 400, "bad_request"),
         (form(query=TWO), 400, "bad_request"),
+        (form(query=SKIPPED), 400, "bad_request"),
+        (form(query=SKIPPED.replace("@skip", "@include")), 400, "bad_request"),
+        (form(query=WITH_KEY), 422, "idempotency_unsupported"),
         (form(query="mutation ($file: ID!) { nonsense }"), 200, "invalid_document"),
         (form(mapped={}), 400, "bad_request"),
         (form(mapped={"0": ["variables.file", "variables.file"]}), 400, "bad_request"),
@@ -114,6 +128,7 @@ async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Runn
         (form(variables={"file": "something"}), 400, "bad_request"),
         (form(extensions={"file": 1}), 400, "bad_request"),
         (form(extensions={"file": {"nonsense": 1}}), 422, "validation_failed"),
+        (form(extensions={"file": {"media_type": "image/png"}}), 422, "validation_failed"),
         (form(extensions={"file": {"sha256": "0" * 64}}), 422, "validation_failed"),
         (form(extensions={"file": {"size": 9}}), 422, "validation_failed"),
         (form(b"<html></html>"), 422, "validation_failed"),
@@ -146,10 +161,21 @@ async def test_who_may_not_sends_nothing(on: Running, bob: Account) -> None:
 
 
 async def test_another_file_than_the_one_sent_is_not_kept(on: Running, bob: Account) -> None:
-    query = 'mutation ($file: ID) { completeFile(input: {id: "fil_00000000000000000000000000000000"}) { file { id } } }'
-    answer = await post(on.client, bob, form(query=query.replace("($file: ID)", "($file: ID = null)")))
-    assert answer.json()["errors"]
+    answer = await post(on.client, bob, OTHER)
+    assert code(answer) == "not_found"
     await nothing_is_left(on, bob)
+
+
+async def test_the_audit_tells_what_becomes_of_a_file_that_is_not_kept(on: Running, bob: Account) -> None:
+    for sent in (form(b"<html></html>"), OTHER):
+        async with recorded(on.gateway) as events:
+            assert (await post(on.client, bob, sent)).json()["errors"]
+        told = [(each["operation"], each["outcome"], each["user_id"]) for each in events]
+        assert told == [("create_file", "done", bob.key), ("delete_file", "done", bob.key)]
+        assert events[1]["resource"] == "file"
+    async with recorded(on.gateway) as events:
+        await post(on.client, bob, form())
+    assert [each["operation"] for each in events] == ["create_file", "complete_file"]
 
 
 async def test_a_document_that_is_named_takes_a_file(on: Running, bob: Account) -> None:
@@ -202,6 +228,24 @@ async def test_a_form_that_stalls_leaves_nothing(
     headers = {**bob.headers, **MARK, "Content-Type": whole.headers["content-type"]}
     answer = await on.client.post("/graphql", content=stalled(), headers=headers)
     assert (answer.status_code, code(answer)) == (408, "upload_stalled")
+    await nothing_is_left(on, bob)
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(30.0, 400), (0.05, 408)])
+async def test_a_form_that_never_comes_to_a_part_is_ended(
+    on: Running, bob: Account, seconds: float, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: Any = on.gateway.parts
+    monkeypatch.setitem(parts, FilesConfig, replace(on.gateway.part(FilesConfig), idle_seconds=seconds))
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"\r\n" * (1_000 if status == 400 else 1)
+            await asyncio.sleep(0 if status == 400 else 0.01)
+
+    headers = {**bob.headers, **MARK, "Content-Type": "multipart/form-data; boundary=b"}
+    answer = await on.client.post("/graphql", content=endless(), headers=headers)
+    assert answer.status_code == status, answer.text
     await nothing_is_left(on, bob)
 
 
