@@ -23,7 +23,7 @@ HEAD: Final = 1024
 INLINE: Final = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"}
 _CERTAIN: Final = 4
 """Bytes of a signature that cannot be there by chance."""
-_ANYTHING: Final = "application/octet-stream"
+ANYTHING: Final = "application/octet-stream"
 _PLAIN: Final = "text/plain"
 _PDF: Final = "application/pdf"
 _ALIASES: Final = {
@@ -70,7 +70,7 @@ def check_type(declared: str, head: bytes) -> None:
     `application/octet-stream` may be anything, a page as well: it is never shown.
     """
     declared = _ALIASES.get(declared, declared)
-    if declared == _ANYTHING:
+    if declared == ANYTHING:
         return
     own = beginning_of(declared)
     if not head:
