@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 PIECE: Final = 65_536
 """Bytes that are handed to the server at a time: who reads so many within the time allowed is slow, but there."""
@@ -53,17 +53,19 @@ class Download(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         """Send all of it. Raises StalledDownloadError."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await self._sent(send, start)
         async for part in self._content:
-            for start in range(0, len(part), PIECE):
-                await self._sent(send, part[start : start + PIECE])
-        await self._sent(send, b"", more=False)
+            for place in range(0, len(part), PIECE):
+                piece = part[place : place + PIECE]
+                await self._sent(send, {"type": "http.response.body", "body": piece, "more_body": True})
+        await self._sent(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _sent(self, send: Send, piece: bytes, *, more: bool = True) -> None:
+    async def _sent(self, send: Send, message: Message) -> None:
         patience = asyncio.timeout(self._idle_seconds)
         try:
             async with patience:
-                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                await send(message)
         except TimeoutError:
             if patience.expired():
                 raise StalledDownloadError from None

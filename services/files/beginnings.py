@@ -24,7 +24,6 @@ _PATTERNS: Final = {
     "image/heif": _branded(rb"mif[12]|msf1|he[iv][cxms]|avi[fs]"),
     "image/bmp": rb"BM|BA\x28\0|(?:CI|CP|IC|PT)\x1a\0",
     "image/tiff": rb"II[*+]\0|MM\0[*+]",
-    "image/vnd.microsoft.icon": rb"\0\0[\x01\x02]\0",
     "video/mp4": _BOX,
     "application/pdf": rb"(?:\xef\xbb\xbf)?\s*%PDF-",
     "application/zip": _ZIP,
@@ -38,12 +37,12 @@ _PATTERNS: Final = {
 }
 BEGINNINGS: Final = {name: re.compile(each, re.DOTALL) for name, each in _PATTERNS.items()}
 """By the type that has it."""
-WEAK: Final = {"image/bmp", "image/vnd.microsoft.icon", "video/mp4", "font/woff", "font/woff2"}
+WEAK: Final = {"image/bmp", "video/mp4", "font/woff", "font/woff2"}
 """Beginnings that something else may have by chance: `The free` is no film."""
 _OFFICE: Final = re.compile(_ZIP + rb"|" + _COMPOUND)  # with a password, it is a compound file
 _SAME: Final = {
     "image/heic": "image/heif", "image/x-ms-bmp": "image/bmp", "image/x-bmp": "image/bmp",
-    "image/x-icon": "image/vnd.microsoft.icon", "audio/mp4": "video/mp4", "audio/x-m4a": "video/mp4",
+    "audio/mp4": "video/mp4", "audio/x-m4a": "video/mp4",
     "audio/m4a": "video/mp4", "video/x-m4v": "video/mp4", "video/quicktime": "video/mp4", "video/3gpp": "video/mp4",
     "video/3gpp2": "video/mp4", "application/x-pdf": "application/pdf", "application/x-zip": "application/zip",
     "application/x-zip-compressed": "application/zip", "application/java-archive": "application/zip",

@@ -35,19 +35,23 @@ _PAGE: Final = re.compile(
     rb"<\s*(?:!doctype\s+html|html|head|body|script|svg|iframe|img|style|title|a\s|!--)", re.IGNORECASE
 )
 _RUNNING: Final = re.compile(
-    rb"<\s*(?:!doctype\s+html|html|body|script|svg|iframe|object|embed|\?php)\b|\A<\s*\?xml\b", re.IGNORECASE
+    rb"<\s*(?:(?:!doctype\s+html|html|script|svg|\?php)\b|(?:body|iframe|object|embed)[\s/])"
+    rb"|<\s*[a-z][^<>]*[\s/\"']on[a-z]{3,}\s*=|\A<\s*\?xml\b",
+    re.IGNORECASE,
 )
-"""Markup that runs something, or begins what may."""
+"""Markup that runs something, or begins what may; what is written `<object>` stands for something else."""
 _MARKS: Final = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*")
 _WIDE: Final = {
     codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be",
 }  # fmt: skip
 """Marks of the encodings in which text has NUL bytes; one is the beginning of another, which comes first."""
-_CONTROL: Final = re.compile(r"[\x00-\x06\x0e-\x19]")
-"""Characters that no text has: all that control, save those that move, ring, escape, separate, or end a file of DOS."""
+_CONTROL: Final = re.compile(r"[\x00-\x06\x10-\x19]")
+"""Characters that no text has: those that control, but do not move, ring, shift, escape, separate, or end a file of DOS."""
 
-_MARKED_UP: Final = {"application/xml", "text/html", "image/svg+xml"}
+_MARKED_UP: Final = {
+    "application/xml", "application/xml-dtd", "application/xml-external-parsed-entity", "text/html", "image/svg+xml",
+}  # fmt: skip
 _DATA: Final = {"application/json", "text/csv", "text/tab-separated-values", "text/calendar", "text/vcard", "text/rtf"}
 """Text that is neither a script nor markup, nor begins as one."""
 _SOURCES: Final = re.compile(r"text/.+|application/(?:x-)?(?:httpd-)?(?:php|javascript|ecmascript|typescript)")

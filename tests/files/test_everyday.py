@@ -86,6 +86,7 @@ PICTURES: list[tuple[str, bytes]] = [
     ("image/avif", box(b"mif1", b"mif1avifmiaf")), ("image/avif", box(b"avis", b"avismsf1")),
     ("image/bmp", b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0"), ("image/x-icon", b"\0\0\1\0\1\0\x10\x10"),
     ("image/vnd.microsoft.icon", b"\0\0\1\0\1\0\x10\x10"), ("image/tiff", b"II*\0\x08\0\0\0"),
+    ("image/x-icon", PNG),
     ("image/tiff", b"MM\0*\0\0\0\x08"), ("image/x-nikon-nef", b"MM\0*\0\0\0\x08"), ("image/x-tga", b"\0\0\2\0" + REST),
     ("image/vnd.adobe.photoshop", b"8BPS\0\1"), ("image/jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
     ("image/jxl", b"\xff\x0a\0"),
@@ -121,8 +122,9 @@ TEXTS: list[tuple[str, bytes]] = [
             b"wOFF is not a word", b"\x1b[31mred\x1b[0m\n", b"The end\r\n\x1a", b"request: <?xml version='1.0'?><a/>",
             b"if a<b and c>d", "K\u00e4fer\n".encode("utf-16"), "K\u00e4fer \U0001f41e\n".encode("utf-32"),
             b"\xfe\xff" + "K\u00e4fer".encode("utf-16-be"), "K\u00e4fer, sch\u00f6n".encode("latin-1"),
-            "\u8f66\u8f6e".encode("gbk"), "\u8eca\u8f2a".encode("shift-jis"), b"x" * 1023 + "\u00e4".encode()[:1],
-            b"\xef\xbb\xbfThe wide road",
+            "\u8f66\u8f6e".encode("gbk"), "\u8eca\u8f2a".encode("shift-jis"), "\ucc28".encode("iso2022_kr"),
+            b"x" * 1023 + "\u00e4".encode()[:1],
+            b"\xef\xbb\xbfThe wide road", b"git show <object>, <body> and <embed>", b"a <b one=1>", b"x < y on z = 1",
         )
     ],
     ("text/csv", b"BIKE,PRICE\n1,2\n"), ("text/csv", b"The wide,road\n"), ("text/csv", "a\tb\n".encode("utf-16")),
@@ -138,7 +140,8 @@ MARKUP: list[tuple[str, bytes]] = [
         (f"application/{each}+xml", XML)
         for each in ("gpx", "vnd.google-earth.kml", "atom", "vnd.recordare.musicxml", "xslt", "mathml")
     ],
-    ("application/xml", XML), ("application/xhtml+xml", b"<html xmlns='http://www.w3.org/1999/xhtml'>"),
+    ("application/xml", XML), ("application/xml-dtd", b"<!-- a --><!ELEMENT a EMPTY>"),
+    ("application/xhtml+xml", b"<html xmlns='http://www.w3.org/1999/xhtml'>"),
 ]  # fmt: skip
 HONEST = DOCUMENTS + ARCHIVES + PICTURES + FILMS + TEXTS + MARKUP
 
@@ -165,6 +168,7 @@ LIES: list[tuple[str, bytes]] = [
         ("text/plain", each)
         for each in (
             PAGE.decode().encode("utf-16"), b"\xfe\xff" + PAGE.decode().encode("utf-16-be"), XML,
+            b"<img src=x onerror=alert(1)>", b"a <a/onclick = 'x'>", b"<body\tonload=x>",
             b"a\0b".decode().encode("utf-16"), b"a <ScRiPt>", b"a <object data=x>", b"a < iframe src=x>",
             "a\n<svg onload=x>".encode("utf-16"), b"\xff\xfe\x00\xd8a\x00",
         )
