@@ -83,8 +83,9 @@ Sha256 = Annotated[
 ]
 MediaType = Annotated[
     str,
-    StringConstraints(max_length=127, pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$"),
-    Field(description="What its bytes are, without parameters (RFC 6838).", examples=["image/png"]),
+    StringConstraints(max_length=127, pattern=r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$"),
+    AfterValidator(str.lower),
+    Field(description="What its bytes are, without parameters (RFC 6838); kept in lower case.", examples=["image/png"]),
 ]
 
 

@@ -47,7 +47,7 @@ _WIDE: Final = {
 }  # fmt: skip
 """Marks of the encodings in which text has NUL bytes; one is the beginning of another, which comes first."""
 _CONTROL: Final = re.compile(r"[\x00-\x06\x10-\x19]")
-"""Characters that no text has: those that control, but do not move, ring, shift, escape, separate, or end a file of DOS."""
+"""Characters that no text has: those that control, but don't move, ring, shift, escape, separate, or end a DOS file."""
 
 _MARKED_UP: Final = {
     "application/xml", "application/xml-dtd", "application/xml-external-parsed-entity", "text/html", "image/svg+xml",

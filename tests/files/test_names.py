@@ -50,6 +50,12 @@ async def test_both_faces_keep_the_same_names(face: Face, ada: Account, given: s
     assert (await face.ok("get_file", ada, id=made["id"]))["name"] == kept
 
 
+async def test_types_are_the_same_in_capitals(face: Face, ada: Account) -> None:
+    made = await face.ok("create_file", ada, announced(PNG, media_type="Application/Vnd.ms-excel.macroEnabled.12"))
+    found = await face.ok("get_file", ada, id=made["id"])
+    assert found["media_type"] == "application/vnd.ms-excel.macroenabled.12"
+
+
 @pytest.mark.parametrize("name", ["\u3164", "a\u200d"])
 async def test_both_faces_say_which_field_is_refused(face: Face, ada: Account, name: str) -> None:
     answer = await face.call("create_file", ada, announced(PNG, name=name))
