@@ -177,12 +177,17 @@ LIES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("declared", "head"), HONEST)
+def ids(cases: list[tuple[str, bytes]]) -> list[str]:
+    """Names that stay: archives tell the time."""
+    return [f"{number} {declared}" for number, (declared, _) in enumerate(cases)]
+
+
+@pytest.mark.parametrize(("declared", "head"), HONEST, ids=ids(HONEST))
 def test_everyday_files_are_taken(declared: str, head: bytes) -> None:
     check_type(declared, head[:1024])
 
 
-@pytest.mark.parametrize(("declared", "head"), LIES)
+@pytest.mark.parametrize(("declared", "head"), LIES, ids=ids(LIES))
 def test_what_is_clearly_something_else_is_refused(declared: str, head: bytes) -> None:
     with pytest.raises(Problem) as raised:
         check_type(declared, head[:1024])
