@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gateway.access_log import write_access_line
 from gateway.frame import complete_headers, request_id_of
 from gateway.settings import load_settings
+from rest.downloads import ABORT
 from rest.problems import problem_response
 from services.catalogue.problems import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Problem
 from services.observation import Observation
@@ -95,7 +96,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not before:  # no WebSocket: uvicorn has just made it, of a class that it lets nobody choose
             self.cycle.__class__ = BoundedCycle
             self._in_body, self._on_shutdown = True, []
-            self.cycle.scope["extensions"] = {ON_SHUTDOWN: self._on_shutdown}
+            extensions: dict[str, Any] = {ON_SHUTDOWN: self._on_shutdown, ABORT: self.transport.abort}
+            self.scope["extensions"] = {**self.scope.get("extensions", {}), **extensions}
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""

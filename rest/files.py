@@ -7,19 +7,22 @@ Sending goes on after an interruption as a partial PUT does (RFC 9110, 14.5): `H
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
 from rest.conditional import expected_of
 from rest.content_range import Range, content_range, requested_range
+from rest.downloads import Download
 from rest.file_forms import is_form
 from rest.forms import body_of
 from rest.paying import asks_for_the_price, priced
@@ -30,7 +33,7 @@ from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.costs import MINIMUM
 from services.catalogue.models import parse_value
-from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
+from services.catalogue.problems import CONFLICT, FORBIDDEN, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
 from services.concurrency import Concurrency
 from services.execution import Gateway
 from services.files.config import FilesConfig
@@ -38,7 +41,7 @@ from services.files.links import FileLinks, Use
 from services.files.models import File, FileState
 from services.files.operations import linked_file
 from services.files.resource import files
-from services.files.sniffing import INLINE
+from services.files.sniffing import ANYTHING, INLINE
 from services.files.store import FileStore, MissingBytesError, Place
 from services.files.uploads import InterruptedUploadError, StoppedUploadError, received
 from services.storage.base import utc_now
@@ -50,6 +53,12 @@ PATH: Final = "/files/{id}/content"
 _CONTENT: Final = re.compile(r"/files/[^/]+/content/?")
 _SHOWN: Final = INLINE | {"text/plain"}
 """What a browser shows at its address; all else it saves."""
+_RUN: Final = re.compile(
+    r"(?:text|application)/(?:x-)?(?:java|ecma|live|j|vb)script.*|text/(?:css|xsl|cache-manifest)|application/wasm"
+    r"|application/(?:xslt\+xml|(?:importmap|manifest|speculationrules)\+json)"
+)
+"""What a page of the gateway's own origin could be made to run, or to look like: it goes out as bytes, since with
+`nosniff` nothing that is called otherwise is taken (Fetch, 3.6)."""
 _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]-]")
 
@@ -79,25 +88,46 @@ async def _content(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
     resource = gateway.catalogue.resources["file"]
     key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
-    use: Use = "PUT" if request.method == "PUT" else "GET"
     host = request.client.host if request.client else ""
-    signed, actor = _signed(request, gateway, key, use), ANONYMOUS
-    if not signed:
-        name = "complete_file" if use == "PUT" else "get_file"
-        operation = gateway.catalogue.operations[name]
-        actor = await gateway.part(Authenticator).actor_for([operation], Presented.of(request.scope["headers"], host))
-        await gateway.admit(operation, actor, Client(host, request.headers.get("user-agent", "")))
+    caller = await _caller(request, gateway, key, host)
     try:
-        with gateway.part(Concurrency).slot(actor, host):
-            await _pay(request, gateway, actor, host)
-            row = await _row(gateway, actor, key, use, signed=signed)
-            if use == "PUT":
+        with ExitStack() as held:
+            held.enter_context(gateway.part(Concurrency).slot(caller.actor, host))
+            await _pay(request, gateway, caller.actor, host)
+            row = await _row(request, gateway, key, caller)
+            if request.method == "PUT":
                 return await _put(request, gateway, row)
-            return await _get(request, gateway, row)
+            if row.state is not FileState.COMPLETE or caller.sends:
+                return _so_far(request, row)
+            return await _get(request, gateway, row, held)
     except PricedError as found:
         return priced(found.till)
     except OverdrawnError as error:
         raise error.problem from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who asks, and by what: a link, or the right to send alone."""
+
+    actor: Actor = ANONYMOUS
+    signed: bool = False
+    sends: bool = False
+
+
+async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _Caller:
+    """Raises `invalid_link`, `invalid_token`, `unauthenticated`, `insufficient_scope`.
+
+    Whoever may send may ask where to go on, by a link as by credentials.
+    """
+    if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
+        return _Caller(signed=True)
+    get, complete = gateway.catalogue.operations["get_file"], gateway.catalogue.operations["complete_file"]
+    actor = await gateway.part(Authenticator).actor_for([get], Presented.of(request.scope["headers"], host))
+    asks = request.method == "HEAD" and get.scope not in actor.scopes and complete.scope in actor.scopes
+    sends = request.method == "PUT" or asks
+    await gateway.admit(complete if sends else get, actor, Client(host, request.headers.get("user-agent", "")))
+    return _Caller(actor, sends=sends)
 
 
 async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> None:
@@ -122,16 +152,20 @@ def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
     return True
 
 
-async def _row(gateway: Gateway, actor: Actor, key: UUID, use: Use, *, signed: bool) -> File:
+async def _row(request: Request, gateway: Gateway, key: UUID, caller: _Caller) -> File:
     """The file, under its policy or as the link says. Raises `not_found`, `forbidden`."""
-    async with gateway.unit_of_work(actor) as call:
-        if signed:
+    async with gateway.unit_of_work(caller.actor) as call:
+        if caller.signed:
             return await linked_file(call, key)
-        if use == "PUT":
+        if request.method == "PUT":
             return await load_for(call, files, key, "complete")
         found = await readable(call, files, File.id == key)
-    if not found:
-        raise Problem(NOT_FOUND)
+        if not found:
+            raise Problem(NOT_FOUND)
+        if caller.sends:
+            may_send = files.policy.predicate("complete", File, caller.actor)
+            if not await readable(call, files, File.id == key, may_send):
+                raise Problem(FORBIDDEN)
     return found[0]
 
 
@@ -153,54 +187,57 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     return Response(status_code=204, headers={"Upload-Offset": str(offset)})
 
 
-async def _get(request: Request, gateway: Gateway, row: File) -> Response:
-    headers = {"Upload-Offset": str(row.received)}
-    if row.state is not FileState.COMPLETE:
-        if request.method == "HEAD":
-            return Response(status_code=204, headers=headers)
-        raise Problem(CONFLICT, "The file is not complete.")
+def _so_far(request: Request, row: File) -> Response:
+    """How far a file has come. Raises `conflict` for who wants more."""
+    if request.method == "HEAD":
+        return Response(status_code=204, headers={"Upload-Offset": str(row.received)})
+    raise Problem(CONFLICT, "The file is not complete.")
+
+
+async def _get(request: Request, gateway: Gateway, row: File, held: ExitStack) -> Response:
+    """The bytes, or what is said of them. A download takes `held` with it."""
     headers = _headers(row)
     expected = expected_of(request.scope["headers"])
     assert row.sha256 is not None
     if expected is not None and expected.is_known(row.sha256):
         return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":  # only GET knows ranges (RFC 9110, 14.2)
+        return Response(headers={**headers, "Content-Length": str(row.size)})
     found = requested_range(request.headers, row.size, headers["ETag"])
     if found is None:
         raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}")
-    return await _streamed(request, gateway, row, found, headers)
+    return await _streamed(gateway, row, found, headers, held)
 
 
 async def _streamed(
-    request: Request, gateway: Gateway, row: File, found: Range, headers: Mapping[str, str]
+    gateway: Gateway, row: File, found: Range, headers: Mapping[str, str], held: ExitStack
 ) -> Response:  # fmt: skip
     headers = {**headers, "Content-Length": str(found.end - found.start)}
     status = 200
     if found.partial:
         status, headers["Content-Range"] = 206, f"bytes {found.start}-{found.end - 1}/{row.size}"
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers)
     parts = gateway.part(FileStore).read(Place(row.id, row.attempt), found.start, found.end)
     try:
         first = await anext(parts, b"")
     except MissingBytesError:
         log.exception("the bytes of a file are missing", file=str(row.id))
         raise Problem(NOT_FOUND) from None
-    return StreamingResponse(_from(first, parts), status, headers)
+    return Download(_from(first, parts), status, headers, held.pop_all(), gateway.part(FilesConfig).idle_seconds)
 
 
-async def _from(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _from(first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     yield first
     async for part in parts:
         yield part
 
 
 def _headers(row: File) -> dict[str, str]:
-    """RFC 6266 for the name; nothing that is fetched runs in the gateway's origin."""
+    """RFC 6266 for the name; nothing that is fetched runs in the gateway's origin, nor in a page of it."""
     disposition = "inline" if row.media_type in _SHOWN else "attachment"
     plain = _PLAIN.sub("_", row.name)
     charset = "; charset=utf-8" if row.media_type == "text/plain" else ""
     return {
-        "Content-Type": row.media_type + charset,
+        "Content-Type": ANYTHING if _RUN.fullmatch(row.media_type) else row.media_type + charset,
         "Content-Disposition": f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(row.name, safe='')}",
         "ETag": f'"{row.sha256}"',
         "Accept-Ranges": "bytes",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rest.file_forms import FIELDS, FILE_OPERATION
 from rest.files import PATH
-from rest.openapi_conditional import ETAG, IF_NONE_MATCH
+from rest.openapi_conditional import ETAG, IF_MATCH, IF_NONE_MATCH
 from rest.openapi_parameters import id_parameter
 from rest.openapi_schemas import SCHEMA
 from services.catalogue import Catalogue
@@ -21,9 +21,10 @@ from services.catalogue.problems import (
     INVALID_LINK,
     INVALID_TOKEN,
     NOT_FOUND,
-    PAYLOAD_TOO_LARGE,
+    PRECONDITION_FAILED,
     RANGE_NOT_SATISFIABLE,
     UNAUTHENTICATED,
+    UNSUPPORTED_MEDIA_TYPE,
     UPLOAD_STALLED,
     VALIDATION_FAILED,
     ProblemType,
@@ -35,6 +36,9 @@ _TEXT: Final = {"type": "string"}
 _REFUSED: Final = (
     UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, FORBIDDEN, INVALID_LINK, NOT_FOUND, VALIDATION_FAILED,
     BAD_REQUEST,
+)  # fmt: skip
+_NOT_TAKEN: Final = (
+    *_REFUSED, CONFLICT, RANGE_NOT_SATISFIABLE, UPLOAD_STALLED, UNSUPPORTED_MEDIA_TYPE,
 )  # fmt: skip
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
@@ -85,7 +89,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     key = id_parameter(catalogue.resources["file"])
-    asking = [key, *_parameters("link.expires", "link.signature", "range", "if_range", IF_NONE_MATCH)]
+    asking = [key, *_parameters("link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)]
     parts: dict[str, Any] = {
         "200": {"description": "All its bytes.", "headers": _of_content(), "content": {"*/*": _BYTES}},
         "206": {
@@ -96,19 +100,21 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
     }  # fmt: skip
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
-        "All of them or a range, by credentials or the signed link that `linkFile` gives.", asking,
-        parts | failures([*_REFUSED, CONFLICT, RANGE_NOT_SATISFIABLE]), get.scope,
+        "All of them or a range, by credentials or the signed link that `linkFile` gives. What browsers could run is "
+        "called `application/octet-stream`.", [*asking, *_parameters("range", "if_range")],
+        parts | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]), [get.scope],
     )  # fmt: skip
-    refused = failures([*_REFUSED, RANGE_NOT_SATISFIABLE])
+    refused = failures([*_REFUSED, PRECONDITION_FAILED])
     ask = _operation(
         "headFileContent", "Ask how far a file has come",
-        "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes.", asking,
+        "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes. Whoever may send it "
+        "but not read it hears the first alone.", asking,
         {
-            **{status: _without_content(each) for status, each in parts.items()},
-            "204": {"description": "It is not complete yet.", "headers": _headers("upload_offset")},
+            **{status: _without_content(each) for status, each in parts.items() if status != "206"},
+            "204": {"description": "How much of it is there.", "headers": _headers("upload_offset")},
             **{status: _without_content(each) for status, each in refused.items()},
         },
-        get.scope,
+        [get.scope, complete.scope],
     )  # fmt: skip
     send = _operation(
         "putFileContent", "Send the bytes of a file",
@@ -116,8 +122,8 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         "that `createFile` gives. What has come before an interruption is kept.",
         [key, *_parameters("link.expires", "link.signature", "content_range")],
         {"204": {"description": "They have come.", "headers": _headers("upload_offset")}}
-        | failures([*_REFUSED, CONFLICT, RANGE_NOT_SATISFIABLE, UPLOAD_STALLED, PAYLOAD_TOO_LARGE]),
-        complete.scope,
+        | failures(_NOT_TAKEN),
+        [complete.scope],
     )  # fmt: skip
     send["requestBody"] = {"required": False, "content": {"application/octet-stream": _BYTES}}
     return {PATH: {"get": fetch, "head": ask, "put": send}}
@@ -153,9 +159,9 @@ def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
 
 def _operation(
     name: str, summary: str, description: str, parameters: list[dict[str, Any]], responses: dict[str, Any],
-    scope: str | None,
+    scopes: list[str | None],
 ) -> dict[str, Any]:  # fmt: skip
-    security: list[dict[str, Any]] = [{"oauth2": [scope]}, {"bearer": []}, {"api_key": []}, {}]
+    security: list[dict[str, Any]] = [*({"oauth2": [each]} for each in scopes), {"bearer": []}, {"api_key": []}, {}]
     return {
         "operationId": name, "tags": ["files"], "summary": summary, "description": description,
         "parameters": parameters, "responses": dict(sorted(responses.items())), "security": security,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class FilesConfig:
-    """Bounds of files. `idle_seconds` is how long an upload may send nothing."""
+    """Bounds of files. `idle_seconds` is how long an upload may send nothing, and a download not be read."""
 
     max_bytes: int
     quota_bytes: int

@@ -70,9 +70,16 @@ async def complete_file(call: Call, row: File) -> File:
     if row.state is FileState.COMPLETE:
         return row
     if row.checked_at is None:
-        raise Problem(CONFLICT, f"Only {row.received} of {row.size} bytes are there.")
+        raise Problem(CONFLICT, _missing(row))
     row.state, row.completed_at = FileState.COMPLETE, call.now
     return row
+
+
+def _missing(row: File) -> str:
+    """What keeps a file from being complete. One of no bytes has to be sent as well: only then is it checked."""
+    if row.received == row.size:
+        return "Its bytes, of which there are none, have not been sent yet: PUT an empty body."
+    return f"Only {row.received} of {row.size} bytes are there."
 
 
 @files.action("link", scope="files:read", emits=(), audited=False)

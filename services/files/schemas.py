@@ -25,25 +25,52 @@ _HIDDEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 Those that format have no width, or turn the order of what is shown around, so that `gpj.exe` looks like a picture.
 """
+_JOINERS: Final = {"\u200c", "\u200d"}
+"""They format, too, but Persian, the languages of India and emoji are not written without them."""
+_BLANKS: Final = (
+    " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+    "\u115f\u1160\u2800\u3164\uffa0"
+)
+"""Spaces, and letters and signs that look like them."""
 
 
 def _safe(name: str) -> str:
+    """The name without blanks around it and dots behind it, which Windows would drop."""
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
         raise PydanticCustomError("name", "This name has more than 255 bytes.")
     if _UNSAFE.search(name):
         raise PydanticCustomError("name", "A name has no slashes and no backslashes.")
-    if any(unicodedata.category(each) in _HIDDEN for each in name):
+    if any(_is_hidden(name, place) for place in range(len(name))):
         raise PydanticCustomError("name", "This name has characters that cannot be seen.")
-    if not name.strip(". "):
-        raise PydanticCustomError("name", "A name is more than dots and spaces.")
+    name = name.lstrip(_BLANKS).rstrip(_BLANKS + ".")
+    if not any(unicodedata.category(each)[0] in "LNPSC" and each not in _BLANKS for each in name):
+        raise PydanticCustomError("name", "A name is more than dots and blanks.")
     return name
+
+
+def _is_hidden(name: str, place: int) -> bool:
+    """Whether the character at this place is one that has no business in a name."""
+    if unicodedata.category(name[place]) not in _HIDDEN:
+        return False
+    joins = name[place] in _JOINERS and 0 < place < len(name) - 1
+    return not (joins and _is_joined(name[place - 1]) and _is_joined(name[place + 1]))
+
+
+def _is_joined(character: str) -> bool:
+    """Whether it may be joined to another: a letter, a mark, or a pictograph, none of which is ASCII."""
+    kind = unicodedata.category(character)[0]
+    return kind in "LM" or (kind == "S" and not character.isascii())
 
 
 FileName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=255),
     AfterValidator(_safe),
-    Field(description="What it is called: no path, at most 255 bytes.", examples=["engine.png"]),
+    Field(
+        description="What it is called: no path, at most 255 bytes, and nothing that cannot be seen. Blanks around it "
+        "and dots behind it are cut off. What only Windows does not take in a name is left to who saves it there.",
+        examples=["engine.png"],
+    ),
 ]
 Size = Annotated[int, Field(ge=0, le=INT32[1], description="How many bytes it has.", examples=[70])]
 Sha256 = Annotated[
@@ -56,8 +83,9 @@ Sha256 = Annotated[
 ]
 MediaType = Annotated[
     str,
-    StringConstraints(max_length=127, pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$"),
-    Field(description="What its bytes are, without parameters (RFC 6838).", examples=["image/png"]),
+    StringConstraints(max_length=127, pattern=r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$"),
+    AfterValidator(str.lower),
+    Field(description="What its bytes are, without parameters (RFC 6838); kept in lower case.", examples=["image/png"]),
 ]
 
 

@@ -163,7 +163,8 @@ def test_the_bytes_of_files_are_described(document: dict[str, Any]) -> None:
     }
     link = {"id", "expires", "signature"}
     assert names["put"] == link | {"Content-Range"}
-    assert names["get"] == names["head"] == link | {"Range", "If-Range", "If-None-Match"}
+    assert names["head"] == link | {"If-Match", "If-None-Match"}
+    assert names["get"] == names["head"] | {"Range", "If-Range"}
     assert "application/octet-stream" in content["put"]["requestBody"]["content"]
     assert {"204", "408", "416"} <= set(content["put"]["responses"])
     assert {"200", "206", "304", "416"} <= set(content["get"]["responses"])
