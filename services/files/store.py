@@ -36,7 +36,7 @@ READ: Final = 256 * 1024
 RETRY_AFTER: Final = 5
 STORE_SECONDS: Final = 45.0
 """What the store may take for one thing: a chunk to put, a part to read, a name to delete."""
-_AT_ONCE: Final = 16
+AT_ONCE: Final = 16
 """Names that are deleted at the same time."""
 
 log = structlog.get_logger(__name__)
@@ -145,8 +145,8 @@ class FileStore:
     async def remove(self, names: Iterable[str]) -> None:
         """Delete these objects, as far as they are there."""
         every = tuple(names)
-        for start in range(0, len(every), _AT_ONCE):
-            await asyncio.gather(*[self._remove(name) for name in every[start : start + _AT_ONCE]])
+        for start in range(0, len(every), AT_ONCE):
+            await asyncio.gather(*[self._remove(name) for name in every[start : start + AT_ONCE]])
 
     async def _remove(self, name: str) -> None:
         with suppress(MissingBytesError):  # somebody else was quicker

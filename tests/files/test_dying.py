@@ -184,6 +184,7 @@ async def test_a_deletion_that_died_is_ended_by_its_job_or_by_the_sweep(
     assert await is_asked_for(gateway, row["id"])
     gone = GoneFile.model_construct(file_id=key_of(row["id"]))
     with monkeypatch.context() as patch:
+        patch.setattr(stores, "AT_ONCE", 1)  # so that it is known which have gone
         death = Death(patch, before, (obstore, "delete_async"))
         try:
             await run(gateway, delete_file_bytes, gone)
