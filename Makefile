@@ -14,11 +14,14 @@ ASSETS := $(PORTAL)/node_modules/.installed
 CONFORMANCE := tests/conformance
 JUDGES := $(CONFORMANCE)/node_modules/.installed
 UV := uv==0.13.9
+S3 := .tools/s3
+# A server that speaks S3, in an environment of its own: it wants another python-dateutil than the lock has.
+MOTO := moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5
 LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz parity conformance check coverage bench format migrate lock clean install assets conformance-tools
+.PHONY: help run test fuzz parity conformance check coverage bench format migrate lock clean install assets conformance-tools s3-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +29,7 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install assets conformance-tools ## Run every test, in parallel, against real servers
+test: install assets conformance-tools s3-tools ## Run every test, in parallel, against real servers
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
@@ -44,7 +47,7 @@ check: install ## Check style, format, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: install assets conformance-tools ## Run every test and show the lines that none of them reached
+coverage: install assets conformance-tools s3-tools ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
@@ -91,3 +94,10 @@ conformance-tools:
 	elif ! command -v npm > /dev/null; then echo 'npm is not installed, so audits from npm are skipped.'; \
 	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(CONFORMANCE); then touch $(JUDGES); \
 	else echo 'npm could not fetch the audits, so those from npm are skipped.'; fi
+
+# What the tests of S3 talk to. Without it they are skipped.
+s3-tools:
+	@if [ $(S3)/.installed -nt Makefile ]; then :; \
+	elif $(PYTHON) -m venv $(S3) && $(S3)/bin/python -m pip install --quiet --disable-pip-version-check $(MOTO) 2> /dev/null; \
+	then touch $(S3)/.installed; \
+	else echo 'pip could not fetch moto, so the tests of S3 are skipped.'; fi

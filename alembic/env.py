@@ -11,15 +11,21 @@ from gateway.embedded import check_database, shared_servers
 from gateway.errors import SettingsError
 from gateway.migrate import import_models, version_locations
 from gateway.settings import Settings, load_settings
+from services.jobs.names import TABLES
 from services.storage.base import Base
 
 # Any number that no other program locks in this database; several gateways may migrate at the same moment.
 MIGRATION_LOCK = 0x4859_4252
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether what is in the database is compared with the models: PgQueuer's tables have none."""
+    return kind != "table" or name not in TABLES
+
+
 def run(connection: Connection) -> None:
     """Migrate, or compare, over `connection`, one process at a time."""
-    context.configure(connection=connection, target_metadata=Base.metadata)
+    context.configure(connection=connection, target_metadata=Base.metadata, include_name=is_ours)
     with context.begin_transaction():
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         context.run_migrations()

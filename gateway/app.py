@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from gateway.direct import Application
 from gateway.documents import Published
@@ -24,19 +24,25 @@ from gateway.faults import register_fault_handlers, write_problem
 from gateway.frame import OperationFrame
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
+from gateway.mail import keeps_mails, mail_folder, warn_of_mail
 from gateway.memory import calm_collector
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.middleware import behind, middleware_stack
 from gateway.migrate import check_migrated, newest, upgrade
 from gateway.options import options_routes
 from gateway.portal import graphiql_page, portal_routes
+from gateway.portal.account import account_routes
+from gateway.portal.mail import mail_routes
 from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
+from gateway.worker import working
 from graphql_schema.endpoint import GraphQLEndpoint
 from graphql_schema.origins import Origins
 from graphql_schema.schema import build_schema
 from graphql_schema.transports import SocketLimits, Transports
+from graphql_schema.uploads import is_graphql_upload
+from rest.files import file_routes, is_upload
 from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
@@ -45,7 +51,10 @@ from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
-EXPOSED_HEADERS = ("Preference-Applied", "Accept-Query", "Deprecation", "Sunset", "Idempotency-Replayed")
+EXPOSED_HEADERS = (
+    "Preference-Applied", "Accept-Query", "Deprecation", "Sunset", "Idempotency-Replayed",
+    "Upload-Offset", "Content-Range", "Accept-Ranges", "Content-Disposition",
+)  # fmt: skip
 
 
 def create_app(settings: Settings | None = None, catalogue: Catalogue | None = None) -> FastAPI:
@@ -62,7 +71,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
         budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
-        write=write_problem,
+        is_upload=_is_upload(settings), write=write_problem,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
@@ -78,22 +87,35 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         }  # fmt: skip
         app.direct = {address: behind(middleware, each) for address, each in direct.items()}
     register_fault_handlers(app)
-    app.router.routes.extend([*rest.routes, *published.routes])
+    app.router.routes.extend([*rest.routes, *file_routes(catalogue, settings.API_V1_STR), *published.routes])
     _mount_openapi(app, settings, catalogue, published)
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
     app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
-    app.router.routes.extend(_options(app, rest, settings.API_V1_STR))
-    app.router.routes.extend(portal_routes(settings.PROJECT_NAME, settings.VERSION, settings.API_V1_STR))
+    app.router.routes.extend(_options(app, rest, settings))
+    name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
+    app.router.routes.extend(portal_routes(name, settings.VERSION, prefix, mails=keeps))
+    app.router.routes.extend(account_routes(name, prefix, catalogue))
+    if keeps:
+        app.router.routes.extend(mail_routes(name, mail_folder(settings)))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
         app.router.routes.extend(metrics_routes(deprecated_members(catalogue), budgets=settings.has_budgets))
     return app
 
 
-def _options(app: FastAPI, rest: RestRouter, prefix: str) -> list[BaseRoute]:
+def _is_upload(settings: Settings) -> Callable[[Scope], bool]:
+    """Whether a request sends a file, on either face."""
+    if not settings.GRAPHQL_UPLOADS:
+        return lambda scope: is_upload(scope, settings.API_V1_STR)
+    return lambda scope: is_upload(scope, settings.API_V1_STR) or is_graphql_upload(scope, GRAPHQL_PATH)
+
+
+def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRoute]:
     """OPTIONS of both faces, whose routes are all there."""
-    accepts = {**rest.accepts, GRAPHQL_PATH: {"Accept-Post": "application/json"}}
+    prefix = settings.API_V1_STR
+    posted = "application/json, multipart/form-data" if settings.GRAPHQL_UPLOADS else "application/json"
+    accepts = {**rest.accepts, GRAPHQL_PATH: {"Accept-Post": posted}}
     return options_routes(
         app.router.routes, lambda path: path == GRAPHQL_PATH or path.startswith(f"{prefix}/"), accepts
     )
@@ -126,7 +148,7 @@ def _transports(settings: Settings) -> Transports:
     public = urlsplit(settings.PUBLIC_URL)
     own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
     origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS])
-    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, limits)
+    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 
 def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], Awaitable[Response]]:
@@ -173,6 +195,9 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
             if ready is not settings:
                 await asyncio.to_thread(upgrade, ready)
             app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
+            warn_of_mail(ready)
+            if ready.runs_jobs:
+                await stack.enter_async_context(working(app.state.gateway, ready))
             # Last, so that all that start-up has made is out of its sight.
             stack.enter_context(calm_collector())
             yield

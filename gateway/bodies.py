@@ -7,6 +7,8 @@ plain text, past every exception handler, and both faces promise a Problem.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,6 +20,8 @@ from services.catalogue.problems import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYP
 
 LINGER_SECONDS: Final = 1.0
 """How long, after a refusal, the rest of the body is read and thrown away."""
+LINGER_LONGER: Final = 5.0
+"""How long that of a body that may be long: its length is no matter."""
 
 _TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
@@ -29,15 +33,19 @@ class BodyGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response], limits: Limits = DEFAULTS
-    ) -> None:
+        self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response],
+        limits: Limits = DEFAULTS, spared: Callable[[Scope], bool] = lambda scope: False,
+    ) -> None:  # fmt: skip
         self.app = app
-        self.max_body_bytes, self.limits = max_body_bytes, limits
+        self.max_body_bytes, self.limits, self.spared = max_body_bytes, limits, spared
         self.write = write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if self.spared(scope):
+            await self._streamed(scope, receive, send)
             return
         declared = {name: value for name, value in scope["headers"] if name in _TELLING}
         if problem := self._problem(scope, declared):
@@ -46,6 +54,27 @@ class BodyGuard:
             await self.app(scope, receive, send)
         else:
             await self._counted(scope, _Body(receive, self.max_body_bytes), send)
+
+    async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What counts its body itself; a refusal before its end closes the connection, once the caller could see it."""
+        encoded = {name: value for name, value in scope["headers"] if name == b"content-encoding"}
+        body = _Body(receive, math.inf, LINGER_LONGER)
+        if problem := self._problem(scope, encoded):
+            await self._refuse(problem, scope, body, send)
+            return
+
+        async def lingering(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400 and not body.ended:
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+                await send(message)
+            elif message["type"] == "http.response.body" and not message.get("more_body") and not body.ended:
+                await send({**message, "more_body": True})
+                await body.linger()
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await send(message)
+
+        await self.app(scope, body.passed, lingering)
 
     async def _counted(self, scope: Scope, body: _Body, send: Send) -> None:
         started = False
@@ -92,9 +121,9 @@ class BodyGuard:
 class _Body:
     """The body as it comes in: counted, cut off at `limit`."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: float, linger_seconds: float = LINGER_SECONDS) -> None:
         self._receive = receive
-        self._limit = limit
+        self._limit, self._linger_seconds = limit, linger_seconds
         self._read = 0
         self._ended = False
         self.exceeded = False
@@ -112,16 +141,26 @@ class _Body:
             raise self.too_large()
         return message
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been read."""
+        return self._ended
+
+    async def passed(self) -> Message:
+        """The next message, however many there are."""
+        return await self._next()
+
     async def linger(self) -> None:
         """Throw away a bounded part of the rest.
 
         Closing a connection with unread bytes in it resets it, and a client that writes before it reads (most do) would
         see the reset instead of the answer.
         """
-        allowance = self._read + self._limit
+        allowance, end = self._read + self._limit, time.monotonic() + self._linger_seconds
         try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                while not self._ended and self._read <= allowance:
+            async with asyncio.timeout(self._linger_seconds):
+                # What comes without being waited for gives no timeout a chance.
+                while not self._ended and self._read <= allowance and time.monotonic() < end:
                     await self._next()
         except TimeoutError:
             return
@@ -144,5 +183,5 @@ def _bounded(scope: Scope, declared: Mapping[bytes, bytes]) -> bool:
     return declared.get(b"content-length", b"").isdigit() or scope.get("http_version") in ("1.0", "1.1")
 
 
-def _too_large(limit: int) -> Problem:
+def _too_large(limit: float) -> Problem:
     return Problem(PAYLOAD_TOO_LARGE, f"The body may have at most {limit} bytes.")

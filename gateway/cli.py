@@ -9,9 +9,11 @@ from gateway.commands.create_admin import create_admin
 from gateway.commands.documents import documents
 from gateway.commands.explain import explain
 from gateway.commands.export import export
+from gateway.commands.jobs import jobs
 from gateway.commands.migrate import migrate
 from gateway.commands.parity import parity
 from gateway.commands.serve import serve
+from gateway.commands.worker import worker
 from gateway.errors import SettingsError
 from services.catalogue import DeclarationError
 
@@ -30,9 +32,11 @@ class SentenceGroup(typer.core.TyperGroup):
 
 app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.command()(serve)
+app.command()(worker)
 app.command()(migrate)
 app.command()(create_admin)
 app.command()(export)
 app.command()(explain)
 app.command()(parity)
 app.add_typer(documents, name="documents")
+app.add_typer(jobs, name="jobs")

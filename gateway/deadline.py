@@ -15,15 +15,19 @@ from services.deadline import Deadline, DeadlineError, Timers
 class RequestDeadline:
     """Gives a request up that takes too long, and answers `deadline_exceeded` (504).
 
-    An answer that has begun is left to end: a stream may be long. What a WebSocket carries has deadlines of its own.
+    An answer that has begun is left to end: a stream may be long. Requests that are `spared` have none. What a
+    WebSocket carries has deadlines of its own.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float, write: Callable[[Scope, Problem], Response]) -> None:
-        self.app, self.seconds, self.write = app, seconds, write
+    def __init__(
+        self, app: ASGIApp, seconds: float, write: Callable[[Scope, Problem], Response],
+        spared: Callable[[Scope], bool] = lambda scope: False,
+    ) -> None:  # fmt: skip
+        self.app, self.seconds, self.write, self.spared = app, seconds, write, spared
         self._timers = Timers(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self.spared(scope):
             await self.app(scope, receive, send)
             return
         deadline, started, late = Deadline(self.seconds, timers=self._timers), False, False

@@ -55,6 +55,7 @@ def middleware_stack(
     budgets: bool = False,
     timeout_seconds: float | None = None,
     limits: Limits = DEFAULTS,
+    is_upload: Callable[[Scope], bool] = lambda scope: False,
     write: ProblemWriter = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
@@ -63,6 +64,7 @@ def middleware_stack(
     `exposed_headers` what the faces add to the header fields that pages may read. With `compression`, larger answers
     are compressed; with `server_timing`, answers say what they took; with `budgets`, what they cost. `write` shows the
     problems found here; it is given the scope, so that a face can answer in its own form.
+    What `is_upload` says to be one has bounds of its own, in length and in time.
     """
     cors = Middleware(
         Cors,
@@ -82,11 +84,17 @@ def middleware_stack(
         Middleware(RequestFrame, server_timing=server_timing),
         *([cors] if cors_origins else []),
         *([Middleware(Compression, write=write)] if compression else []),
-        *([Middleware(RequestDeadline, seconds=timeout_seconds, write=write)] if timeout_seconds else []),
+        *_deadlines(timeout_seconds, write, is_upload),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
-        Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits),
+        Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits, spared=is_upload),
     ]
+
+
+def _deadlines(
+    seconds: float | None, write: ProblemWriter, spared: Callable[[Scope], bool]
+) -> list[Middleware]:  # fmt: skip
+    return [Middleware(RequestDeadline, seconds=seconds, write=write, spared=spared)] if seconds else []
 
 
 def behind(stack: Sequence[Middleware], app: ASGIApp) -> ASGIApp:

@@ -24,7 +24,7 @@ def model_packages(settings: Settings) -> list[str]:
 
     The gateway's own are always among them: its migrations make their tables, whichever of them are being served.
     """
-    return list(dict.fromkeys([*DEFAULT_MODULES, "services.idempotency", *settings.MODULES]))
+    return list(dict.fromkeys([*DEFAULT_MODULES, *settings.MODULES]))
 
 
 def import_models(settings: Settings) -> list[ModuleType]:

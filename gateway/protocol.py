@@ -17,9 +17,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gateway.access_log import write_access_line
 from gateway.frame import complete_headers, request_id_of
 from gateway.settings import load_settings
+from rest.downloads import ABORT
 from rest.problems import problem_response
 from services.catalogue.problems import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Problem
 from services.observation import Observation
+from services.shutdown import ON_SHUTDOWN
 
 MOST_OF_AN_ADDRESS: Final = 65_535
 """What httptools can count."""
@@ -70,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal: Problem | None = None
+        self._on_shutdown: list[Callable[[], None]] = []
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -92,7 +95,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:  # no WebSocket: uvicorn has just made it, of a class that it lets nobody choose
             self.cycle.__class__ = BoundedCycle
-            self._in_body = True
+            self._in_body, self._on_shutdown = True, []
+            extensions: dict[str, Any] = {ON_SHUTDOWN: self._on_shutdown, ABORT: self.transport.abort}
+            self.scope["extensions"] = {**self.scope.get("extensions", {}), **extensions}
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
@@ -125,6 +130,12 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():  # others are not heeded, as HTTP allows; uvicorn logs a warning for each
                 self.handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        """Uvicorn stops, or the connection is to be closed: what has been asked for is answered still."""
+        super().shutdown()
+        for each in self._on_shutdown:
+            each()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""

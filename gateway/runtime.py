@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from gateway.mail import mail_config
 from gateway.metrics import BUDGET_METER
 from gateway.settings import Settings
 from services.audit.recording import Audit
@@ -33,8 +34,15 @@ from services.documents.known import KnownDocuments
 from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
+from services.files.config import FilesConfig
+from services.files.links import FileLinks
+from services.files.slots import UploadSlots
+from services.files.store import FileStore
 from services.idempotency.once import KeptAnswers
+from services.jobs.payloads import Payloads
+from services.jobs.upkeep import Upkeep
 from services.keys.states import ApiKeys
+from services.mail.mailer import Mailer
 from services.storage.breaker import Breaker
 from services.storage.database import Database
 from services.storage.pool import MAX_PREPARED, ReadPool
@@ -61,7 +69,7 @@ async def open_gateway(
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
-    tokens = Tokens(config)
+    tokens, mail = Tokens(config), mail_config(settings, catalogue)
     breaker = Breaker()
     memory = TokenMemory(config.remembered_tokens)
     revocations = Revocations(redis, memory)
@@ -75,6 +83,9 @@ async def open_gateway(
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
         Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
+        mail, Mailer(mail), payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
+        files_config(settings), file_links(settings), FileStore(settings.files_url, settings.FILES_STORE),
+        UploadSlots(settings.FILES_UPLOADS),
         trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
@@ -101,6 +112,7 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
         refresh_lifetime=timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
         attempts_per_account=settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
         attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
+        mails_per_sender=settings.MAILS_PER_SENDER, mails_per_address=settings.MAILS_PER_ADDRESS,
         hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
         remembered_tokens=settings.REMEMBERED_TOKENS,
     )  # fmt: skip
@@ -133,6 +145,25 @@ def kept_answers(settings: Settings) -> KeptAnswers:
     """Answers to writes with idempotency keys, encrypted with keys derived from the secret."""
     secret = blake2b(settings.secret_key.encode(), digest_size=32, person=b"idempotency").digest()
     return KeptAnswers(secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
+
+
+def payloads(settings: Settings) -> Payloads:
+    """What jobs are told, its secrets encrypted with a key derived from the secret."""
+    return Payloads(blake2b(settings.secret_key.encode(), digest_size=32, person=b"job payloads").digest())
+
+
+def files_config(settings: Settings) -> FilesConfig:
+    """What the settings say about files."""
+    return FilesConfig(
+        settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
+        timedelta(seconds=settings.FILES_LINK_SECONDS), timedelta(hours=settings.FILES_PENDING_HOURS),
+    )  # fmt: skip
+
+
+def file_links(settings: Settings) -> FileLinks:
+    """Links to files, signed with a key derived from the secret, so that all workers understand each other's."""
+    key = blake2b(settings.secret_key.encode(), digest_size=32, person=b"file links").digest()
+    return FileLinks(key, f"{settings.PUBLIC_URL}{settings.API_V1_STR}")
 
 
 def redis_client(gateway: Gateway) -> Redis:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings
+from gateway.mail import MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from services.documents.config import Accepted
 
@@ -37,6 +38,7 @@ ARGON2_TIME_COST = 3
 ARGON2_MEMORY_KIB = 65536
 
 POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg"}
+FILES_SCHEMES = {"file", "s3", "gs", "az"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
 DEFAULT_MODULES = (
@@ -46,6 +48,12 @@ DEFAULT_MODULES = (
     "services.audit",
     "services.keys",
     "services.documents",
+    "services.idempotency",
+    "services.jobs",
+    "services.mail",
+    "services.accounts",
+    "services.invitations",
+    "services.files",
     "services.items",
     "services.labels",
     "services.comments",
@@ -74,7 +82,7 @@ def _split_list(value: object) -> object:
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 
 
-class Settings(LimitSettings):
+class Settings(MailSettings, LimitSettings):
     """Every setting of the gateway; the only reader of the environment and of `.env`."""
 
     model_config = SettingsConfigDict(
@@ -127,11 +135,24 @@ class Settings(LimitSettings):
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     REQUIRE_PRECONDITIONS: bool = False
     GRAPHQL_BATCH: NonNegativeInt = 0
+    GRAPHQL_UPLOADS: bool = False
     GRAPHQL_WS_INIT_SECONDS: PositiveFloat = 3
     GRAPHQL_WS_OPERATIONS: PositiveInt = 20
     GRAPHQL_WS_MESSAGE_BYTES: PositiveInt = 1_048_576
     IDEMPOTENCY_HOURS: int = Field(default=24, ge=1, le=8760)
     COMPRESSION: bool = True
+    JOBS_IN_PROCESS: bool | None = None
+    JOBS_CONCURRENCY: int = Field(default=10, ge=2, le=1000)
+    JOBS_HEARTBEAT_SECONDS: int = Field(default=30, ge=1, le=3600)
+    JOBS_KEPT_DAYS: PositiveInt = 7
+    FILES_URL: SecretStr | None = None
+    FILES_STORE: Annotated[dict[str, SecretStr], NoDecode] = {}
+    MAX_FILE_BYTES: int = Field(default=1_000_000_000, ge=1, le=2**31 - 1)
+    FILES_QUOTA_BYTES: PositiveInt = 10_000_000_000
+    FILES_UPLOADS: int = Field(default=32, ge=1, le=1_000)
+    FILES_IDLE_SECONDS: float = Field(default=30, gt=0, le=600)
+    FILES_LINK_SECONDS: int = Field(default=900, ge=1, le=604_800)
+    FILES_PENDING_HOURS: int = Field(default=24, ge=1, le=720)
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False
@@ -167,6 +188,23 @@ class Settings(LimitSettings):
             raise ValueError("must start with postgresql://")
         return value
 
+    @field_validator("FILES_STORE", mode="before")
+    @classmethod
+    def _store_options(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value or "{}")
+        except ValueError:
+            raise ValueError("is not JSON") from None
+
+    @field_validator("FILES_URL")
+    @classmethod
+    def _store_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().partition("://")[0] not in FILES_SCHEMES:
+            raise ValueError("must start with file://, s3://, gs:// or az://")
+        return value
+
     @field_validator("REDIS_URL")
     @classmethod
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
@@ -198,6 +236,7 @@ class Settings(LimitSettings):
         }
         costs = {"PASSWORD_HASH_TIME_COST": ARGON2_TIME_COST, "PASSWORD_HASH_MEMORY_KIB": ARGON2_MEMORY_KIB}
         return [
+            *self.mail_faults(),
             *(
                 f"{name} must be set in production: {why}"
                 for name, why in missing.items()
@@ -219,6 +258,11 @@ class Settings(LimitSettings):
     def has_budgets(self) -> bool:
         """Whether anybody has a budget of points."""
         return bool(self.BUDGET_PER_MINUTE or self.BUDGET_ANONYMOUS_PER_MINUTE)
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether a process that serves runs jobs, too: as set, else in development alone."""
+        return self.ENVIRONMENT == "development" if self.JOBS_IN_PROCESS is None else self.JOBS_IN_PROCESS
 
     @property
     def log_format(self) -> Literal["console", "json"]:
@@ -249,6 +293,13 @@ class Settings(LimitSettings):
     def redis_url(self) -> str:
         """REDIS_URL as text; holds the password."""
         return _needed(self.REDIS_URL, "REDIS_URL").get_secret_value()
+
+    @property
+    def files_url(self) -> str:
+        """FILES_URL as text; a folder in DATA_DIR if it is not set."""
+        if self.FILES_URL is not None:
+            return self.FILES_URL.get_secret_value()
+        return (self.DATA_DIR.resolve() / "files").as_uri()
 
     @property
     def secret_key(self) -> str:

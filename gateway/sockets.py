@@ -13,7 +13,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from graphql_schema.websocket import ON_SHUTDOWN
+from services.shutdown import ON_SHUTDOWN
 
 # uvicorn writes a line at every handshake, with the query string, which may carry a token; the gateway writes its own.
 log = logging.getLogger("gateway.sockets")

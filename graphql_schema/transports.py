@@ -37,13 +37,15 @@ class SocketLimits:
 class Transports:
     """How the endpoint may be used.
 
-    `batch` is how many requests one body may hold, 0 for none. `framed` makes what surrounds an operation of a
-    WebSocket as the gateway's middleware surrounds a request: an observation of its own, and a line in the log.
+    `batch` is how many requests one body may hold, 0 for none. `uploads`: forms with a file are taken. `framed` makes
+    what surrounds an operation of a WebSocket as the gateway's middleware surrounds a request: an observation of its
+    own, and a line in the log.
     """
 
     framed: Callable[[Scope], AbstractContextManager[Line]]
     origins: Origins = field(default_factory=Origins)
     batch: int = 0
+    uploads: bool = False
     socket: SocketLimits = field(default_factory=SocketLimits)
 
 

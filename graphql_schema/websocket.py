@@ -43,9 +43,7 @@ from graphql_schema.transports import Line, Transports, in_time
 from services.auth.authentication import Authenticator
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, TOO_MANY_REQUESTS
-
-ON_SHUTDOWN: Final = "gateway.on_shutdown"
-"""The ASGI extension, a list, of what a server that stops calls instead of cutting the socket."""
+from services.shutdown import ON_SHUTDOWN
 
 _KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
 """Header fields of the handshake that count for each operation."""

@@ -1,7 +1,7 @@
 """Conditional requests: entity tags out, preconditions in (RFC 9110, sections 8.8.3 and 13).
 
-There are no modification dates, so that If-Modified-Since and If-Unmodified-Since are ignored (13.1.3, 13.1.4), and no
-ranges, so that If-Range is (13.1.5).
+There are no modification dates, so that If-Modified-Since and If-Unmodified-Since are ignored (13.1.3, 13.1.4). Only
+the bytes of files have ranges, and heed If-Range (13.1.5; rest/content_range.py).
 """
 
 from __future__ import annotations

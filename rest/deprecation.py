@@ -1,7 +1,8 @@
 """Deprecation on REST: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a link, where what is deprecated is used.
 
 Used is an operation that is called, a field that is asked for, filtered or sorted by, a member of the input that is
-sent. A whole representation has its deprecated fields too, but nobody asked for them.
+sent. A whole representation has its deprecated fields too, but nobody asked for them. A form with a file is not read
+here, however little of it is wanted: what it has said of the file is known when it has been taken in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rest.file_forms import is_form, said_of_the_file
 from rest.negotiation import media_type
 from rest.oauth2 import FORM
 from rest.problems import problem_response
@@ -41,13 +43,18 @@ def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
 
     async def watching(request: Request) -> Response:
         kind = media_type(request.headers.get("content-type", ""))
-        used = dict(_used(route, request.scope["query_string"], await request.body(), kind))
+        body = b"" if is_form(kind) else await request.body()
+        used = dict(_used(route, request.scope["query_string"], body, kind))
         if used:
             observation.note_deprecated(FACE, used)
         try:
             response = await endpoint(request)
         except Problem as problem:
             response = problem_response(problem)
+        if is_form(kind) and route.operation is not None:
+            later = dict(_called(route.operation, said_of_the_file(request)))
+            observation.note_deprecated(FACE, later)
+            used |= later
         for name, value in header_fields(used.values()):
             response.headers.append(name, value)
         return response

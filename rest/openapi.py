@@ -6,9 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from rest import oauth2
+from rest import oauth2, openapi_files
 from rest.openapi_budget import ABOUT_BUDGETS, BUDGET_HEADERS, with_budget_headers
 from rest.openapi_conditional import ETAG, HEADERS, PARAMETERS, RESPONSES, conditions, not_modified
 from rest.openapi_filters import filter_name, filter_schema
@@ -64,6 +65,9 @@ def openapi_document(
         links = links_of(route, routes)
         if links:
             described["responses"][str(route.status)]["links"] = links
+    of_files = openapi_files.file_paths(catalogue, partial(failures, has_body=False))
+    paths |= {f"{prefix}{path}": methods for path, methods in of_files.items()}
+    known = openapi_files if of_files else None
     shown = json.dumps(paths)
     examples = {each: f"#/components/examples/{each.code}" for each in PROBLEM_TYPES.values()}
     return {
@@ -74,8 +78,8 @@ def openapi_document(
         "paths": dict(paths),
         "components": {
             "schemas": {**schemas(catalogue, limits), **_search_schemas(catalogue, limits)},
-            "parameters": {**PARAMETERS, **_parameters(catalogue, limits)},
-            "headers": {**HEADERS, **BUDGET_HEADERS},
+            "parameters": {**PARAMETERS, **(known.PARAMETERS if known else {}), **_parameters(catalogue, limits)},
+            "headers": {**HEADERS, **(known.HEADERS if known else {}), **BUDGET_HEADERS},
             "responses": RESPONSES,
             "examples": {
                 each.code: {"summary": each.title, "value": problem_example(each)}
@@ -117,7 +121,12 @@ def _operation(route: RestRoute, limits: Limits) -> dict[str, Any]:
     body = _body(route)
     if body is not None:
         found["requestBody"] = body
+    openapi_files.with_form(found, name, partial(_budgeted, has_body=True))
     return found
+
+
+def _budgeted(problems: Iterable[ProblemType], *, has_body: bool) -> dict[str, Any]:
+    return with_budget_headers(failures(problems, has_body=has_body))
 
 
 def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str], bool]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rest import oauth2
 from rest.conditional import JSON, expected_of, representation
 from rest.deprecation import watched
+from rest.file_forms import FILE_OPERATION, is_form, received_form
 from rest.fixed_paths import FixedPaths
 from rest.idempotency import answer_again, idempotency_of
 from rest.links import page_links
@@ -179,6 +180,8 @@ async def _write(
 ) -> Response:  # fmt: skip
     operation = route.operation
     assert operation is not None
+    if operation.name == FILE_OPERATION and is_form(request.headers.get("content-type", "")):
+        return await received_form(request, gateway, actor, _client(request), prefix, till)
     query_string = request.scope["query_string"]
     if queries is None:
         refuse_rest(parameters(query_string, gateway.limits))

@@ -1,4 +1,7 @@
-"""How many requests of one caller are answered at the same time: counted by each worker, for as long as they last."""
+"""How many requests of one caller are answered at the same time: counted by each worker, for as long as they last.
+
+A download lasts until its last byte is sent. Other answers are whole when the place is given back.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Concurrency:
         self._running: dict[int | str, int] = {}
 
     def slot(self, actor: Actor, address: str) -> _Slot:
-        """A place for one request, for the length of the block.
+        """A place for one request, for the length of the block; `contextlib.ExitStack` can take it on beyond that.
 
         Entering it raises `too_many_requests` when the caller has as many going on as may be.
         """

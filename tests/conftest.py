@@ -66,6 +66,7 @@ def make_settings(**values: Any) -> Settings:
     """Settings for tests: cheap hashes, no limits in the way, nothing read from the environment."""
     cheap: dict[str, Any] = {"PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64}
     limits = {"LOGIN_ATTEMPTS_PER_ACCOUNT": "100/minute", "LOGIN_ATTEMPTS_PER_ADDRESS": "100000/minute"}
+    limits |= {"MAILS_PER_SENDER": "100000/minute", "MAILS_PER_ADDRESS": "100000/minute"}
     limits |= {"BUDGET_PER_MINUTE": "0", "BUDGET_ANONYMOUS_PER_MINUTE": "0"}
     secret = {"SECRET_KEY": "a key for tests, of 32 bytes at least"}
     # Documents are planned when they are first seen, so that what is tested once is tested compiled.
@@ -96,14 +97,15 @@ def worker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def settings(worker: str) -> Iterator[Settings]:
+def settings(worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings with a database and a Redis database of the worker's own."""
     base, name = os.environ[_DATABASE], f"gateway_test_{worker}"
     asyncio.run(_execute(base, f"drop database if exists {name}", f"create database {name} template {TEMPLATE}"))
     number = 1 + int(worker.removeprefix("gw")) % 15 if worker.startswith("gw") else 0
     redis = os.environ[_REDIS]
     redis = f"{redis}?db={number}" if redis.startswith("unix") else f"{redis.rstrip('/')}/{number}"
-    yield make_settings(DATABASE_URL=with_database(base, name), REDIS_URL=redis)
+    files = tmp_path_factory.mktemp("files").as_uri()
+    yield make_settings(DATABASE_URL=with_database(base, name), REDIS_URL=redis, FILES_URL=files)
     asyncio.run(_execute(base, f"drop database {name} with (force)"))
 
 

@@ -166,6 +166,8 @@ def _policy(operation: Operation) -> str:
     if operation.entries:
         return f"those of {', '.join(each.name for each in operation.entries.values())}"
     actions = ["read"] if operation.action == "read" else ["read", operation.action]
+    if operation.kind is Kind.LIST:
+        actions = list(resource.policy.listing)
     if operation.kind is Kind.CREATE:
         actions = [operation.action]
     predicates = {action: resource.policy.predicate(action, resource.model, _ANYBODY) for action in actions}

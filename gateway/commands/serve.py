@@ -17,8 +17,10 @@ from rich.console import Console
 
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
+from gateway.mail import ACCOUNT_PATH, keeps_mails
 from gateway.metrics import WORKERS_FOLDER
 from gateway.migrate import upgrade
+from gateway.portal.mail import MAIL_PATH
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
@@ -48,9 +50,10 @@ def serve(
         asyncio.run(check_reachable(settings))
         if not settings.is_production:
             upgrade(settings)
-        _print_banner(settings, host, port, _load_demo(settings) if demo else None)
+        base = _address(host, port)
+        _print_banner(settings, base, _load_demo(settings) if demo else None)
         with ExitStack() as stack:
-            stack.enter_context(_exported(settings))
+            stack.enter_context(_exported(settings, base))
             if settings.METRICS and workers > 1:
                 os.environ[WORKERS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="gateway-metrics-"))
             uvicorn.run(
@@ -107,9 +110,11 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _exported(settings: Settings) -> Iterator[None]:
+def _exported(settings: Settings, base: str) -> Iterator[None]:
     """Pass on what was found out here to the processes that serve, which read the environment themselves."""
     found = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": settings.secret_key}
+    if not settings.is_production and not (settings.ACCOUNT_URL or settings.PUBLIC_URL):
+        found["ACCOUNT_URL"] = f"{base}{ACCOUNT_PATH}"
     before = dict(os.environ)
     os.environ.update(found)
     try:
@@ -128,15 +133,21 @@ def _load_demo(settings: Settings) -> tuple[str, str]:
     return DEMO_USERNAME, DEMO_PASSWORD
 
 
-def _print_banner(settings: Settings, host: str, port: int, sign_in: tuple[str, str] | None) -> None:
-    shown = f"[{host}]" if ":" in host else host
-    base = f"http://{shown}:{port}"
+def _address(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens there."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - no bind
+    return f"http://{shown}:{port}"
+
+
+def _print_banner(settings: Settings, base: str, sign_in: tuple[str, str] | None) -> None:
     lines = {
         "Start page": f"{base}/",
         "GraphiQL": f"{base}/graphql",
         "Swagger UI": f"{base}/docs",
         "ReDoc": f"{base}/redoc",
     }
+    if keeps_mails(settings):
+        lines["Mails"] = f"{base}{MAIL_PATH}"
     if sign_in:
         lines["Demo sign-in"] = " / ".join(sign_in)
     console = Console(soft_wrap=True, highlight=False, markup=False)

@@ -17,11 +17,16 @@ KNOWN: Final[dict[tuple[str, str], Known]] = {
     ("login", "scope"): lambda world: world.catalogue.scopes[0],
     ("refresh_token", "refresh_token"): lambda world: world.accounts["guest"].refresh_token,
     ("change_password", "current_password"): lambda world: PASSWORD,
+    ("change_email", "current_password"): lambda world: PASSWORD,
     ("introspect", "token"): lambda world: world.accounts["guest"].access_token,
     ("revoke", "token"): lambda world: world.accounts["guest"].access_token,
     ("create_membership", "username"): lambda world: world.accounts["newcomer"].username,
 }
 """What neither a type nor an example can tell, by operation and field: credentials, and a user who is named."""
+
+
+NOT_FOR_ALL: Final = frozenset({("update_user", "email")})
+"""Fields that only admins may send: they are left out of what is valid for everybody."""
 
 
 def fields(operation: Operation) -> tuple[Field, ...]:
@@ -38,6 +43,8 @@ def filled(
     """
     found = {}
     for field in only if only is not None else fields(operation):
+        if (operation.name, field.name) in NOT_FOR_ALL:
+            continue
         known = KNOWN.get((operation.name, field.name))
         try:
             value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))

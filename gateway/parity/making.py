@@ -31,6 +31,7 @@ from gateway.parity.world import (
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Resource
+from services.catalogue.problems import FORBIDDEN
 from services.execution import Gateway, Write
 from services.storage.base import utc_now
 from services.users.models import User
@@ -51,6 +52,7 @@ async def make_world(gateway: Gateway) -> World:
     await maker.key("owner", BOUND, sorted(gateway.catalogue.scopes), workspace_id=world.rows["workspace"][SHARED].id)
     for operation in maker.makeable():
         await maker.rows(operation)
+    await maker.refer()
     await maker.find_rows()
     return world
 
@@ -148,12 +150,30 @@ class _Maker:
                     data = filled(self.world, operation, role, place, some)
                     made = await self._write(operation.name, self.world.accounts[role].actor, data)
                 except Problem as error:
-                    fault = f"{operation.name} as {role}: {error}"
+                    # What only owners make, there is none of the editor's.
+                    allowed = error.type is not FORBIDDEN or target != EDITORS
+                    fault = f"{operation.name} as {role}: {error}" if allowed else ""
                 else:
                     await self._keep(resource.name, target, made["id"] if isinstance(made, dict) else made.id)
                     break
             else:
-                self.world.unmade.append(fault)
+                if fault:
+                    self.world.unmade.append(fault)
+
+    async def refer(self) -> None:
+        """Let the stranger's account refer to foreign rows that were made after it, as to its picture."""
+        users = self.world.catalogue.by_model[User]
+        stranger = self.world.accounts["stranger"].actor.user_id
+        for name, kind in users.fields.items():
+            if kind.identifier is None or name == "id":
+                continue
+            target = self.world.catalogue.by_prefix.get(kind.identifier.prefix)
+            made = self.world.rows.get(target.name, {}).get(FOREIGN) if target is not None else None
+            if made is not None:
+                async with self.gateway.database.unit_of_work() as session:
+                    await session.execute(update(User).where(User.id == stranger).values({name: made.key}))
+                    await session.commit()
+        await self._keep(users.name, FOREIGN, stranger)
 
     async def find_rows(self) -> None:
         """Rows that came with accounts, by the account they refer to; accounts themselves are their own."""

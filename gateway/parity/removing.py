@@ -68,8 +68,9 @@ def _of_operation(operation: Operation) -> Iterator[Removal]:
 
 def _by_actions(resource: Resource[Any], actions: Collection[str]) -> Callable[[Operation, Case], bool]:
     def concerns(called: Operation, case: Case) -> bool:
+        listed = called.kind is Kind.LIST and "list" in actions
         own = called.action in actions or (called.action not in resource.policy.rules and "update" in actions)
-        return called.resource is resource and not case.include and (own or "read" in actions)
+        return called.resource is resource and not case.include and (own or listed or "read" in actions)
 
     return concerns
 

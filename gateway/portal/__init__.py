@@ -7,7 +7,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.portal.assets import ASSETS_PATH, assets, serve_asset
-from gateway.portal.pages import page, render, stylesheets
+from gateway.portal.mail import MAIL_PATH, is_near
+from gateway.portal.pages import Html, page, render, stylesheets
 from gateway.portal.problems import problem_detail, problem_list
 from gateway.portal.tools import graphiql_page, redoc_page, swagger_page
 
@@ -15,16 +16,18 @@ __all__ = ["graphiql_page", "portal_routes"]
 
 
 def portal_routes(
-    project_name: str, version: str, api_prefix: str, *, graphql_path: str = "/graphql"
+    project_name: str, version: str, api_prefix: str, *, graphql_path: str = "/graphql", mails: bool = False
 ) -> list[BaseRoute]:
     """`/`, `/docs`, `/redoc`, `/problems`, `/problems/{code}`, `/favicon.ico` and `/assets/…`.
 
     The pages name the OpenAPI document `{api_prefix}/openapi.json` and the GraphQL endpoint `graphql_path`. GraphiQL
-    has no route of its own: the endpoint answers with `graphiql_page`.
+    has no route of its own: the endpoint answers with `graphiql_page`. `mails`: there are `mail_routes`, to which the
+    start page leads whom they would answer.
     """
 
     async def landing(request: Request) -> Response:
-        return landing_page(request, project_name, version, api_prefix, graphql_path)
+        shows = mails and is_near(request)
+        return landing_page(request, project_name, version, api_prefix, graphql_path, mails=shows)
 
     async def docs(request: Request) -> Response:
         base = _base(request)
@@ -51,9 +54,12 @@ def portal_routes(
     ]
 
 
-def landing_page(request: Request, project_name: str, version: str, api_prefix: str, graphql_path: str) -> Response:
-    """The front door: where everything is, and the first requests to make."""
+def landing_page(
+    request: Request, project_name: str, version: str, api_prefix: str, graphql_path: str, *, mails: bool = False
+) -> Response:
+    """The front door: where everything is, the mails that are kept too if wanted, and the first requests to make."""
     base = _base(request)
+    card = render("landing_mails.html", address=f"{base}{MAIL_PATH}") if mails else Html()
     body = render(
         "landing.html",
         project=project_name,
@@ -62,6 +68,7 @@ def landing_page(request: Request, project_name: str, version: str, api_prefix: 
         api=api_prefix,
         graphql=graphql_path,
         origin=str(request.base_url).rstrip("/"),
+        mails=card,
     )
     return page(project_name, body, base=base, head=stylesheets(base, "page.css"))
 

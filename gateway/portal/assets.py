@@ -27,7 +27,7 @@ from services.catalogue.problems import NOT_FOUND, Problem
 ASSETS_PATH: Final = "/assets"
 HERE: Final = Path(__file__).parent
 _MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_OWN: Final = ("favicon.svg", "page.css", "tools.css", "docs.js", "redoc.js", "graphiql.js")
+_OWN: Final = ("favicon.svg", "page.css", "tools.css", "docs.js", "redoc.js", "graphiql.js", "account.js")
 _FROM_PYTHON: Final = ("swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js")
 
 

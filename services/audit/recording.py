@@ -27,6 +27,7 @@ from services.catalogue.identifiers import new_key
 from services.catalogue.models import InputModel, fields_of
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import (
+    EMAIL_UNVERIFIED,
     FORBIDDEN,
     INSUFFICIENT_SCOPE,
     INVALID_CREDENTIALS,
@@ -44,6 +45,7 @@ Event = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 _OF_PRIVILEGES: Final = (FORBIDDEN, INSUFFICIENT_SCOPE)
+_OF_SIGN_IN: Final = (INVALID_CREDENTIALS, EMAIL_UNVERIFIED)
 _SECONDS: Final = 60
 """For how long nothing more is written about somebody who tries too often to sign in."""
 _REMEMBERED: Final = 10_000
@@ -112,7 +114,7 @@ class Audit:
         if INVALID_CREDENTIALS not in attempt.operation.declared_problems:
             return False
         if problem.type is not TOO_MANY_REQUESTS:
-            return problem.type is INVALID_CREDENTIALS
+            return problem.type in _OF_SIGN_IN
         who = (attempt.trace.claimed, network_of(attempt.client.address))
         known, self._turned_away[who] = who in self._turned_away, True
         return not known

@@ -23,7 +23,8 @@ class AuditEventRead(ReadModel):
     id: AuditEventID
     created_at: Instant = Field(description="When.")
     user_id: UserID | None = Field(
-        description="Who; of a refused sign-in whose account it was about. Null where there is no such account."
+        description="Who; of a refused sign-in whose account it was about. Null where there is no such account, and of "
+        "the command line."
     )
     session_id: SessionID | None = Field(description="The session it was done in; of a sign-in the one it opened.")
     key_id: KeyID | None = Field(description="The API key it was done with.")

@@ -23,6 +23,8 @@ class AuthConfig:
     refresh_lifetime: timedelta = timedelta(days=30)
     attempts_per_account: str = "10/5 minutes"
     attempts_per_address: str = "60/5 minutes"
+    mails_per_sender: str = "20/hour"
+    mails_per_address: str = "5/hour"
     hash_time_cost: int = 3
     hash_memory_kib: int = 65536
     remembered_tokens: int = 10_000

@@ -8,8 +8,10 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Select, delete, func, or_, select, update  # noqa: TID251 - before it is known who calls
 
+from services.auth.addresses import Address, address_changed, check_may_change_address
 from services.auth.config import AuthConfig
 from services.auth.models import Session
+from services.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
 from services.auth.passwords import Passwords
 from services.auth.policy import own
 from services.auth.resource import sessions
@@ -18,11 +20,23 @@ from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
 from services.auth.tokens import Tokens
 from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
-from services.catalogue.problems import FORBIDDEN, INVALID_CREDENTIALS, INVALID_TOKEN, TOO_MANY_REQUESTS, UNAVAILABLE
+from services.catalogue.problems import (
+    EMAIL_UNVERIFIED,
+    FORBIDDEN,
+    INVALID_CREDENTIALS,
+    INVALID_TOKEN,
+    TOO_MANY_REQUESTS,
+    UNAVAILABLE,
+)
+from services.mail.asking import LINK, NOTICE
+from services.mail.messages import MailKind
+from services.mail.models import Purpose
+from services.mail.tokens import forget
 from services.storage.flushing import flush
+from services.storage.rows import assign
 from services.users.models import User
 from services.users.resource import users
-from services.users.schemas import UserRegister, normalised_email
+from services.users.schemas import UserRegister, UserUpdate, normalised_email
 from services.workspaces.operations import open_workspace, personal_slug
 
 log = structlog.get_logger(__name__)
@@ -48,12 +62,13 @@ async def _end(call: Call, session: Session) -> None:
 delete_session = sessions.delete(before=_end)
 
 
-@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3, cost=HASHING)
+@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
 async def create_user(call: Call, data: UserRegister) -> User:
     """Sign up: make an account, and a personal workspace for it."""
     await call.part(SignInThrottle).address(call.client.address)
     user = await register(call, data)
     call.actor = Actor(user.id)
+    await ask_to_verify(call, user)
     return user
 
 
@@ -72,26 +87,28 @@ async def register(call: Call, data: UserRegister) -> User:
 @procedure(
     "auth/login",
     scope=None,
-    problems=[INVALID_CREDENTIALS, *_CROWDED],
+    problems=[INVALID_CREDENTIALS, EMAIL_UNVERIFIED, *_CROWDED],
     emits="session.created",
-    statements=4,
+    statements=5 + NOTICE,
     cost=HASHING,
 )
 async def login(call: Call, data: LoginInput) -> TokenPair:
     """Sign in with user name or e-mail address and password."""
     scopes = _granted(call, data.scope)
-    user_id = await _verified_user(call, data.username, data.password.get_secret_value())
+    user = await _verified_user(call, data.username, data.password.get_secret_value())
+    check_address(call, user)
+    await tell_of_sign_in(call, user)
     session = Session(
-        id=new_key(), user_id=user_id, device=call.client.agent[:300], address=call.client.address[:45],
+        id=new_key(), user_id=user.id, device=call.client.agent[:300], address=call.client.address[:45],
         scopes=sorted(scopes), created_at=call.now, last_used_at=call.now,
         expires_at=call.now + call.part(Tokens).lifetime("refresh"),
     )  # fmt: skip
     call.session.add(session)
-    call.actor, call.trace.row = Actor(user_id, session.id), session
-    return _pair(call, session.id, user_id, scopes, 0)
+    call.actor, call.trace.row = Actor(user.id, session.id), session
+    return _pair(call, session.id, user.id, scopes, 0)
 
 
-@procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed", statements=3)
+@procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed", statements=4 + NOTICE)
 async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     """Get new tokens for a refresh token. Each works once: using one again, be it by accident, ends the session."""
     tokens = call.part(Tokens)
@@ -110,10 +127,12 @@ async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     row = (await call.session.execute(next_generation)).one_or_none()
     if row is not None:
         return _pair(call, claims.session_id, claims.user_id, frozenset(row.scopes), row.generation)
-    reused = delete(Session).where(this, Session.generation > claims.generation).returning(Session.id)
-    if (await call.session.execute(reused)).first():
+    reused = delete(Session).where(this, Session.generation > claims.generation).returning(Session)
+    session = (await call.session.execute(reused)).scalar_one_or_none()
+    if session is not None:
         log.warning("refresh_token_reused", session=f"ses_{claims.session_id.hex}", user=f"usr_{claims.user_id.hex}")
         _make_known(call, [claims.session_id])
+        await tell_of_reuse(call, session)
     raise Problem(INVALID_TOKEN, keep=True)
 
 
@@ -122,18 +141,18 @@ async def logout(call: Call) -> None:
     """Sign out: end the session that the access token belongs to."""
     if call.actor.session_id is None:
         raise Problem(FORBIDDEN, "An API key has no session to end.")
-    await _end_sessions(call, Session.id == call.actor.session_id)
+    await end_sessions(call, Session.id == call.actor.session_id)
 
 
 async def end_session(call: Call, session_id: UUID, user_id: UUID) -> None:
     """End one session of a user, if it is there."""
-    await _end_sessions(call, Session.id == session_id, Session.user_id == user_id)
+    await end_sessions(call, Session.id == session_id, Session.user_id == user_id)
 
 
 @procedure("auth/logout-all", scope="sessions:write", emits="session.ended", statements=2)
 async def logout_all(call: Call) -> None:
     """Sign out everywhere: end all sessions of the user."""
-    await _end_sessions(call, Session.user_id == call.user_id)
+    await end_sessions(call, Session.user_id == call.user_id)
 
 
 @procedure(
@@ -141,37 +160,69 @@ async def logout_all(call: Call) -> None:
     scope="users:write",
     problems=_CROWDED,
     emits="user.password_changed",
-    statements=4,
+    statements=5 + NOTICE,
     cost=2 * HASHING,
 )
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
     """Change the password. All other sessions of the user end."""
-    throttle, passwords, account = call.part(SignInThrottle), call.part(Passwords), call.user_id.hex
-    await throttle.address(call.client.address)
-    await throttle.account(account)
-    stored = (await call.session.execute(select(User.password_hash).where(User.id == call.user_id))).scalar_one()
-    # Hashing takes its time; the connection is not kept waiting for it.
-    await call.session.rollback()
-    right, _ = await passwords.verify(data.current_password.get_secret_value(), stored)
-    if not right:
-        raise Problem.field("current_password", "wrong", "This is not the current password.")
-    await throttle.succeeded(account)
-    new_hash = await passwords.hash(data.new_password.get_secret_value())
+    stored = await check_password(call, data.current_password.get_secret_value())
+    new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())
     unchanged = User.password_hash == stored
     changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User)
     call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
     if call.trace.row is None:
-        raise Problem.field("current_password", "wrong", "The password was changed in the meantime.")
-    await _end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
+        raise password_changed()
+    # Whoever asked for these meanwhile may be whom the password is changed for.
+    await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
+    await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
+    await tell(call, MailKind.PASSWORD_CHANGED, call.trace.row)
 
 
-@users.action("deactivate", emits="user.deactivated", statements=2)
+async def check_password(call: Call, password: str) -> str:
+    """The hash of the caller's password, if this is it; attempts are counted. Ends the transaction.
+
+    Raises `validation_failed`, `too_many_requests` and `unavailable`.
+    """
+    throttle, account = call.part(SignInThrottle), call.user_id.hex
+    await throttle.address(call.client.address)
+    await throttle.own(account)
+    stored = (await call.session.execute(select(User.password_hash).where(User.id == call.user_id))).scalar_one()
+    # Hashing takes its time; the connection is not kept waiting for it.
+    await call.session.rollback()
+    right, _ = await call.part(Passwords).verify(password, stored)
+    if not right:
+        raise Problem.field("current_password", "wrong", "This is not the current password.")
+    await throttle.succeeded(account)
+    return stored
+
+
+def password_changed() -> Problem:
+    """What is said to those whose password was another once it was verified."""
+    return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+
+
+@users.update(statements=2 + LINK + NOTICE)
+async def update_user(call: Call, row: User, data: UserUpdate) -> User:
+    """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
+    before = Address.of(row)
+    if data.changes().get("email", row.email) != row.email:
+        check_may_change_address(call, row)
+        row.email_verified_at = None
+    assign(row, data)
+    if row.email != before.email:
+        await address_changed(call, row, before)
+    return row
+
+
+@users.action("deactivate", emits="user.deactivated", statements=3)
 async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False
     await flush(call.session)
+    # What was asked for before must not be good again once the account is.
+    await forget(call, row.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     # Their API keys depend on the user, too.
-    await _end_sessions(call, Session.user_id == row.id, others=[row.id])
+    await end_sessions(call, Session.user_id == row.id, others=[row.id])
     return row
 
 
@@ -193,8 +244,8 @@ def _granted(call: Call, asked: str | None) -> frozenset[str]:
     return wanted
 
 
-async def _verified_user(call: Call, name: str, password: str) -> UUID:
-    """The account's key, its row locked against a change of password and deactivation until the session is made.
+async def _verified_user(call: Call, name: str, password: str) -> User:
+    """The account, its row locked against a change of password and deactivation until the session is made.
 
     Raises `invalid_credentials`, with the same words and work, whatever is wrong, and `too_many_requests`.
     """
@@ -203,8 +254,8 @@ async def _verified_user(call: Call, name: str, password: str) -> UUID:
     found = (await call.session.execute(_account_named(name))).one_or_none()
     # Hashing takes its time; the connection is not kept waiting for it.
     await call.session.rollback()
-    account, call.trace.claimed = (found.id.hex, found.id) if found else (name, None)
-    await throttle.account(account)
+    call.trace.claimed = found.id if found else None
+    await throttle.sign_in(name, found.id.hex if found else None)
     right, new_hash = await passwords.verify(password, found.password_hash if found else None)
     if found is None or not right or not found.is_active:
         raise Problem(INVALID_CREDENTIALS)
@@ -214,8 +265,8 @@ async def _verified_user(call: Call, name: str, password: str) -> UUID:
         raise Problem(INVALID_CREDENTIALS)
     if new_hash is not None:
         user.password_hash = new_hash
-    await throttle.succeeded(account)
-    return user.id
+    await throttle.succeeded(user.id.hex, name)
+    return user
 
 
 def _account_named(name: str) -> Select[UUID, str, bool]:
@@ -237,7 +288,8 @@ def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], g
     )  # fmt: skip
 
 
-async def _end_sessions(call: Call, *which: object, others: Sequence[UUID] = ()) -> None:
+async def end_sessions(call: Call, *which: object, others: Sequence[UUID] = ()) -> None:
+    """End the sessions that these conditions hold for, of which at least one says whose they are."""
     statement = delete(Session).where(*which).returning(Session.id)  # type: ignore[arg-type]
     _make_known(call, list((await call.session.execute(statement)).scalars()), others)
 

@@ -1,4 +1,7 @@
-"""Limits on attempts to sign in, per account and per address, in Redis; in the worker's memory while Redis is down."""
+"""Limits on attempts to sign in, and on mails that somebody has sent, per account and per address.
+
+Counted in Redis; in the worker's memory while Redis is down.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
 
 from limits import RateLimitItem, parse_many
 from redis.asyncio import Redis
@@ -17,6 +21,8 @@ from services.storage.breaker import Breaker
 from services.throttling import Throttle
 
 _NAME = "sign-in"
+LOOSER: Final = 3
+"""How many times as many attempts an account has, by all its names, as one of them."""
 
 
 @dataclass(slots=True)
@@ -28,24 +34,61 @@ class SignInThrottle:
     config: AuthConfig
     _throttle: Throttle = field(init=False)
     _per_account: Sequence[RateLimitItem] = field(init=False)
+    _per_key: Sequence[RateLimitItem] = field(init=False)
     _per_address: Sequence[RateLimitItem] = field(init=False)
+    _per_sender: Sequence[RateLimitItem] = field(init=False)
+    _per_mailbox: Sequence[RateLimitItem] = field(init=False)
 
     def __post_init__(self) -> None:
         self._throttle = Throttle(self.redis, self.breaker, _NAME)
         self._per_account = parse_many(self.config.attempts_per_account)
+        self._per_key = [type(each)(each.amount * LOOSER, each.multiples) for each in self._per_account]
         self._per_address = parse_many(self.config.attempts_per_address)
+        self._per_sender = parse_many(self.config.mails_per_sender)
+        self._per_mailbox = parse_many(self.config.mails_per_address)
 
     async def address(self, address: str) -> None:
         """Count an attempt from a network address. Raises `too_many_requests` with the seconds to wait."""
         await self._hit(self._per_address, "address", network_of(address))
 
-    async def account(self, account: str) -> None:
-        """Count an attempt at an account: its key, or the name given where there is none. Raises as `address`."""
-        await self._hit(self._per_account, "account", _key(account))
+    async def sign_in(self, name: str, account: str | None) -> None:
+        """Count an attempt to sign in by a name, as it was given, and at its account, if any. Raises as `address`.
 
-    async def succeeded(self, account: str) -> None:
-        """Forget the account's attempts."""
-        await self._throttle.clear(self._per_account, "account", _key(account))
+        By the name alone nobody learns which names and addresses belong together; an account has more, for all of its.
+        """
+        await self._hit(self._per_account, "name", _key(name))
+        if account is not None:
+            await self._hit(self._per_key, "account", _key(account))
+
+    async def own(self, account: str) -> None:
+        """Count an attempt of somebody who is signed in to show their password. Raises as `address`.
+
+        Apart from sign-ins, by which strangers could keep them from it.
+        """
+        await self._hit(self._per_account, "own", _key(account))
+
+    async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
+        """Count a mail for a purpose to `email`, be there an account or not, that somebody at a network address has
+        sent, as an account's key if they are signed in. Raises as `address`.
+        """
+        for sender in filter(None, (network_of(address), account)):
+            await self._hit(self._per_sender, f"{purpose} by", sender)
+        await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
+
+    async def may_tell(self, purpose: str, email: str) -> bool:
+        """Count a mail that tells somebody of something; whether they have not had too many."""
+        try:
+            await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
+        except Problem:
+            return False
+        return True
+
+    async def succeeded(self, account: str, *names: str) -> None:
+        """Forget the attempts at an account, and by these names of it."""
+        await self._throttle.clear(self._per_key, "account", _key(account))
+        await self._throttle.clear(self._per_account, "own", _key(account))
+        for name in names:
+            await self._throttle.clear(self._per_account, "name", _key(name))
 
     async def _hit(self, rates: Sequence[RateLimitItem], kind: str, key: str) -> None:
         wait = await self._throttle.hit(rates, kind, key)

@@ -1,6 +1,6 @@
 """The vocabulary in which a back end is declared. Knows neither HTTP nor GraphQL, and no storage."""
 
-from services.catalogue.actors import ANONYMOUS, Actor, Client
+from services.catalogue.actors import ANONYMOUS, OPERATOR, Actor, Client
 from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue, Seam
 from services.catalogue.declaration import DeclarationError
@@ -32,6 +32,7 @@ __all__ = [
     "ACTOR_WORKSPACE_ID",
     "ANONYMOUS",
     "IN_PERSON",
+    "OPERATOR",
     "UNBOUND",
     "Actor",
     "Call",

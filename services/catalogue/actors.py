@@ -39,11 +39,13 @@ class Actor:
 
     def __str__(self) -> str:
         if self.user_id is None:
-            return "anonymous"
+            return "operator" if self.is_admin else "anonymous"
         return f"usr_{self.user_id.hex}" if self.key_id is None else f"usr_{self.user_id.hex}:key_{self.key_id.hex}"
 
 
 ANONYMOUS = Actor()
+OPERATOR = Actor(is_admin=True)
+"""Whoever runs the gateway, at its command line: nobody's user, and passes every policy. No credentials make one."""
 
 
 @dataclass(frozen=True, slots=True)

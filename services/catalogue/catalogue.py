@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from services.catalogue.declaration import DeclarationError, Location, listing
 from services.catalogue.identifiers import split_identifier
+from services.catalogue.jobs import JobKind
 from services.catalogue.models import ResultModel
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import Problem
@@ -34,13 +35,18 @@ class Seam:
 
 
 class Catalogue:
-    """All resources and operations by name. Raises DeclarationError, with place and mend, for whatever does not fit."""
+    """All resources, operations and kinds of job by name.
+
+    Raises DeclarationError, with place and mend, for whatever does not fit.
+    """
 
     def __init__(
-        self, resources: Iterable[Resource[Any]], operations: Iterable[Operation], seams: Iterable[Seam] = ()
-    ) -> None:
+        self, resources: Iterable[Resource[Any]], operations: Iterable[Operation], seams: Iterable[Seam] = (),
+        jobs: Iterable[JobKind] = (),
+    ) -> None:  # fmt: skip
         self.resources: dict[str, Resource[Any]] = {}
         self.operations: dict[str, Operation] = {}
+        self.jobs: dict[str, JobKind] = {}
         self.seams = tuple(seams)
         self._bound: dict[Resource[Any], Resource[Any]] = {}
         for resource in resources:
@@ -51,13 +57,16 @@ class Catalogue:
         for operation in operations:
             self._add_operation(operation)
         self._bind_batches()
+        for job in jobs:
+            self._add_job(job)
         self.scopes = tuple(sorted({each.scope for each in self.operations.values() if each.scope}))
 
     @classmethod
     def load(cls, modules: Iterable[str]) -> Catalogue:
-        """The catalogue of these packages: whatever their `resource.py` and `operations.py` declare."""
+        """The catalogue of these packages: whatever their `resource.py`, `operations.py` and `jobs.py` declare."""
         resources: dict[int, Resource[Any]] = {}
         operations: dict[int, Operation] = {}
+        jobs: dict[int, JobKind] = {}
         seams: list[Seam] = []
         for package in modules:
             for module in _declarations(package):
@@ -66,9 +75,11 @@ class Catalogue:
                         resources[id(value)] = value
                     elif isinstance(value, Operation):
                         operations[id(value)] = value
+                    elif isinstance(value, JobKind):
+                        jobs[id(value)] = value
                     elif isinstance(value, Seam):
                         seams.append(value)
-        return cls(resources.values(), operations.values(), seams)
+        return cls(resources.values(), operations.values(), seams, jobs.values())
 
     def resource_of(self, identifier: str) -> tuple[Resource[Any], Any] | None:
         """The resource and the key that a public identifier names, or None."""
@@ -159,6 +170,12 @@ class Catalogue:
             operation, resource=resource, result=self._result(operation, resource)
         )
 
+    def _add_job(self, job: JobKind) -> None:
+        other = self.jobs.get(job.name)
+        if other is not None:
+            raise job.fault(f"the job at {other.location} has this name already.", "Give it another name.")
+        self.jobs[job.name] = job
+
     def _bind_batches(self) -> None:
         """A batch is made of operations of this catalogue."""
         for batch in [each for each in self.operations.values() if each.entries]:
@@ -199,7 +216,7 @@ def _declarations(package: str) -> Iterable[ModuleType]:
         if error.name is None or not (package == error.name or package.startswith(f"{error.name}.")):
             raise
         raise DeclarationError(place, f'there is no package "{package}".', "Correct the setting MODULES.") from None
-    names = [n for n in ("resource", "operations") if importlib.util.find_spec(f"{package}.{n}") is not None]
+    names = [n for n in ("resource", "operations", "jobs") if importlib.util.find_spec(f"{package}.{n}") is not None]
     if not names:
         raise DeclarationError(
             place, f'"{package}" has neither resource.py nor operations.py.', "Correct the setting MODULES."

@@ -4,6 +4,7 @@ A `Rule` takes an entity (a mapped class or an alias of it) and returns a predic
 are the bind parameters `ACTOR_ID`, `ACTOR_SESSION_ID` and `ACTOR_WORKSPACE_ID` (the workspace that an API key is bound
 to: a rule that is about the user, and not about a workspace, wants `UNBOUND`). A `Policy` has a rule per action and a
 mask per guarded field. What has no rule is allowed to nobody; admins pass every rule and see through every mask.
+A rule `list` narrows what a list at the top shows to less than what can be read.
 
 A rule that says that a column is among keys which do not depend on the row (the actor's workspaces) is best written as
 `Within`: the Reader then finds the keys once a statement, and can read a list key by key.
@@ -11,7 +12,7 @@ A rule that says that a column is among keys which do not depend on the row (the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ class Within:
 
 
 class Policy:
-    """Rules by action (`read`, `create`, `update`, `delete`, or an action's own name) and masks by field."""
+    """Rules by action (`read`, `list`, `create`, `update`, `delete`, or an action's own name) and masks by field."""
 
     def __init__(self, *, read: Rule, masks: Mapping[str, Rule] | None = None, **rules: Rule) -> None:
         self.rules: dict[str, Rule] = {"read": read, **rules}
@@ -77,6 +78,11 @@ class Policy:
             nobody if action in {"create", "delete"} else self.rules.get("update", nobody)
         )
         return rule(entity)
+
+    @property
+    def listing(self) -> Sequence[str]:
+        """The actions whose rules a row in a list at the top has to pass."""
+        return ("read", "list") if "list" in self.rules else ("read",)
 
     def within(self, action: str, actor: Actor) -> Within | None:
         """The rule for this, where it is that a column of the row is among the actor's keys."""

@@ -58,6 +58,8 @@ _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
     "accept_post": "Accept-Post",
     "accept_patch": "Accept-Patch",
     "accept_query": "Accept-Query",
+    "offset": "Upload-Offset",
+    "content_range": "Content-Range",
 }
 """Members that are said in header fields too."""
 MAX_ERRORS: Final = 20
@@ -116,7 +118,7 @@ class Problem(Exception):
             found["WWW-Authenticate"] = self._challenge()
         for member, name in _MEMBERS_IN_HEADERS.items():
             if member in self.extra:
-                found[name] = self.extra[member]
+                found[name] = str(self.extra[member])
         return found
 
     def _challenge(self) -> str:
@@ -180,6 +182,14 @@ FORBIDDEN: Final = ProblemType(
     "You may not do this.",
     "The resource is readable, but this action on it is not allowed to the actor.",
 )
+EMAIL_UNVERIFIED: Final = ProblemType(
+    "email_unverified",
+    403,
+    "Verify your e-mail address first.",
+    "User name and password are right, but nobody has shown yet that the account's address is theirs, which they have "
+    "to here (setting EMAIL_VERIFICATION). Follow the link in the mail, or ask for another: `POST "
+    "/auth/resend-verification`, in GraphQL `resendVerification`.",
+)
 INSUFFICIENT_SCOPE: Final = ProblemType(
     "insufficient_scope",
     403,
@@ -200,6 +210,13 @@ DOCUMENT_REFUSED: Final = ProblemType(
     "This GraphQL document is not run here.",
     "The gateway does not run every document it is sent (setting GRAPHQL_DOCUMENTS): with `persisted`, documents are "
     "named by their hash; with `trusted`, only those run that the operator has registered.",
+)
+INVALID_LINK: Final = ProblemType(
+    "invalid_link",
+    403,
+    "This link is not good.",
+    "A signed link to the bytes of a file is good until it expires, for one file, and either to send or to fetch. This "
+    "one has expired, or is not what was given out. Ask for another one.",
 )
 NOT_FOUND: Final = ProblemType(
     "not_found",
@@ -226,6 +243,13 @@ NOT_ACCEPTABLE: Final = ProblemType(
     "There is no such representation.",
     "What is here has none of the forms that `Accept` or `Accept-Encoding` allow. Nothing was done. Answers are "
     "`application/json`, problems `application/problem+json`, as they are or compressed with gzip or zstd.",
+)
+UPLOAD_STALLED: Final = ProblemType(
+    "upload_stalled",
+    408,
+    "The upload has stalled.",
+    "Nothing has come for longer than the setting FILES_IDLE_SECONDS. What has come is kept: ask with HEAD where to go "
+    "on, and send the rest with `Content-Range`.",
 )
 CONFLICT: Final = ProblemType(
     "conflict",
@@ -267,6 +291,14 @@ UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     "Bodies are `application/json` (`application/merge-patch+json` too for PATCH), unless the operation says "
     "otherwise, and are not compressed.",
 )
+RANGE_NOT_SATISFIABLE: Final = ProblemType(
+    "range_not_satisfiable",
+    416,
+    "There is no such range.",
+    "The bytes asked for lie beyond the end of the file, or those that are sent do not go on where the ones before "
+    "have ended. `content_range` says the size of the file, `offset` (also the header `Upload-Offset`) where an upload "
+    "goes on.",
+)
 VALIDATION_FAILED: Final = ProblemType(
     "validation_failed",
     422,
@@ -284,9 +316,10 @@ IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
 IDEMPOTENCY_UNSUPPORTED: Final = ProblemType(
     "idempotency_unsupported",
     422,
-    "This mutation cannot be answered the same way twice.",
+    "This write cannot be answered the same way twice.",
     "With an idempotency key a mutation's answer is made before it is committed, which cannot be done for all that a "
-    "document can ask for. Nothing was done. Select less, without directives other than `@skip` and `@include`.",
+    "document can ask for. Nothing was done. Select less, without directives other than `@skip` and `@include`. A form "
+    "with a file takes no key at all.",
 )
 TOO_COMPLEX: Final = ProblemType(
     "too_complex",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.storage.base import Base, Key, Timestamps, search_vector
@@ -24,6 +24,7 @@ class Comment(Timestamps, Base):
     search_vector: Mapped[Any] = search_vector("body")
 
     __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
         ForeignKeyConstraint(
             ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
             name="fk_comments_item", info={"fields": ["item_id"]},
@@ -33,4 +34,25 @@ class Comment(Timestamps, Base):
         Index("ix_comments_item_id", "item_id", "id"),
         Index("ix_comments_workspace_id", "workspace_id", "id"),
         Index("ix_comments_search_vector", "search_vector", postgresql_using="gin"),
+    )  # fmt: skip
+
+
+class CommentFile(Base):
+    """A file attached to a comment, both of the same workspace."""
+
+    __tablename__ = "comment_files"
+
+    comment_id: Mapped[UUID] = mapped_column(primary_key=True)
+    file_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    workspace_id: Mapped[UUID]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "comment_id"], ["comments.workspace_id", "comments.id"], ondelete="CASCADE",
+            name="fk_comment_files_comment",
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "file_id"], ["files.workspace_id", "files.id"], ondelete="CASCADE",
+            name="fk_comment_files_file", info={"fields": ["file_id"]},
+        ),
     )  # fmt: skip

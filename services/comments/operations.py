@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from services.catalogue import Call, Problem
-from services.comments.models import Comment
+from services.comments.models import Comment, CommentFile
 from services.comments.resource import comments
-from services.comments.schemas import CommentCreate, CommentUpdate
+from services.comments.schemas import CommentCreate, CommentFileInput, CommentUpdate
+from services.files.attaching import attach, detach
 from services.items.models import Item
 from services.items.resource import items
 from services.storage.constraints import NOT_THERE
@@ -29,4 +30,20 @@ async def create_comment(call: Call, data: CommentCreate) -> Comment:
 async def update_comment(call: Call, row: Comment, data: CommentUpdate) -> Comment:
     """Change one's own comment."""
     assign(row, data)
+    return row
+
+
+@comments.action("attach_file", emits="comment.file_attached", statements=3)
+async def attach_comment_file(call: Call, row: Comment, data: CommentFileInput) -> Comment:
+    """Attach a complete file to one's own comment. Attaching it again changes nothing."""
+    if await attach(call, CommentFile, {"comment_id": row.id}, row.workspace_id, data.file_id):
+        row.updated_at = call.now
+    return row
+
+
+@comments.action("detach_file", emits="comment.file_detached", statements=2)
+async def detach_comment_file(call: Call, row: Comment, data: CommentFileInput) -> Comment:
+    """Take a file off one's own comment; it is not deleted. Detaching it again changes nothing."""
+    if await detach(call, CommentFile, {"comment_id": row.id}, data.file_id):
+        row.updated_at = call.now
     return row

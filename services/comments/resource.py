@@ -1,13 +1,17 @@
 """Comments as a resource."""
 
-from services.catalogue import Resource, one
-from services.comments.models import Comment
+from services.catalogue import Resource, many, one
+from services.comments.models import Comment, CommentFile
 from services.comments.policy import policy
 from services.comments.schemas import CommentRead
 
 comments = Resource(
     "comment", model=Comment, read=CommentRead, prefix="cmt", policy=policy,
-    relations=[one("item", reverse="comments"), one("author", reverse="comments")],
+    relations=[
+        one("item", reverse="comments"),
+        one("author", reverse="comments"),
+        many("files", through=CommentFile, reverse="comments"),
+    ],
     filters=["id", "item_id", "author_id", "body", "created_at", "updated_at"],
     sorts=["created_at", "updated_at"], search=["body"],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, absent
+from services.files.schemas import FileID
 from services.items.schemas import ItemID
 from services.users.schemas import UserID
 
@@ -41,3 +42,9 @@ class CommentUpdate(InputModel):
     """Another text for a comment."""
 
     body: Body = absent()
+
+
+class CommentFileInput(InputModel):
+    """Which file to attach or detach."""
+
+    file_id: FileID = Field(description="A complete file of the comment's workspace.")

@@ -84,3 +84,24 @@ class ItemLabel(Base):
             name="fk_item_labels_label", info={"fields": ["label_id"]},
         ),
     )  # fmt: skip
+
+
+class ItemFile(Base):
+    """A file attached to an item, both of the same workspace."""
+
+    __tablename__ = "item_files"
+
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    file_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    workspace_id: Mapped[UUID]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
+            name="fk_item_files_item",
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "file_id"], ["files.workspace_id", "files.id"], ondelete="CASCADE",
+            name="fk_item_files_file", info={"fields": ["file_id"]},
+        ),
+    )  # fmt: skip

@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem
 from services.catalogue.problems import VALIDATION_FAILED, FieldError
-from services.items.models import Item, ItemLabel, ItemStatus
+from services.files.attaching import attach, detach
+from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
 from services.items.resource import items
-from services.items.schemas import ItemCreate, ItemLabelInput, ItemUpdate
+from services.items.schemas import ItemCreate, ItemFileInput, ItemLabelInput, ItemUpdate
 from services.labels.models import Label
 from services.labels.resource import labels as all_labels
 from services.storage.constraints import NOT_THERE
@@ -70,6 +71,22 @@ async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
     """Take a label off an item. Detaching it again changes nothing."""
     pair = delete(ItemLabel).where(ItemLabel.item_id == row.id, ItemLabel.label_id == data.label_id)
     if (await call.session.execute(pair.returning(ItemLabel.item_id))).first():
+        row.updated_at = call.now
+    return row
+
+
+@items.action("attach_file", emits="item.file_attached", statements=3)
+async def attach_file(call: Call, row: Item, data: ItemFileInput) -> Item:
+    """Attach a complete file to an item. Attaching it again changes nothing."""
+    if await attach(call, ItemFile, {"item_id": row.id}, row.workspace_id, data.file_id):
+        row.updated_at = call.now
+    return row
+
+
+@items.action("detach_file", emits="item.file_detached", statements=2)
+async def detach_file(call: Call, row: Item, data: ItemFileInput) -> Item:
+    """Take a file off an item; it is not deleted. Detaching it again changes nothing."""
+    if await detach(call, ItemFile, {"item_id": row.id}, data.file_id):
         row.updated_at = call.now
     return row
 

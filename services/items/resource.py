@@ -1,7 +1,7 @@
 """Items as a resource."""
 
 from services.catalogue import Resource, many, one
-from services.items.models import Item, ItemLabel
+from services.items.models import Item, ItemFile, ItemLabel
 from services.items.policy import policy
 from services.items.schemas import ItemRead
 
@@ -13,6 +13,7 @@ items = Resource(
         one("assignee", reverse="assigned_items"),
         one("parent", reverse="children"),
         many("labels", through=ItemLabel, reverse="items"),
+        many("files", through=ItemFile, reverse="items"),
     ],
     filters=[
         "id", "workspace_id", "title", "status", "priority", "due_at", "creator_id", "assignee_id", "parent_id",

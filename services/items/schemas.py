@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, absent
+from services.files.schemas import FileID
 from services.items.models import ItemStatus
 from services.labels.schemas import LabelID
 from services.users.schemas import UserID
@@ -75,3 +76,9 @@ class ItemLabelInput(InputModel):
     """Which label to attach or detach."""
 
     label_id: LabelID = Field(description="A label of the item's workspace.")
+
+
+class ItemFileInput(InputModel):
+    """Which file to attach or detach."""
+
+    file_id: FileID = Field(description="A complete file of the item's workspace.")

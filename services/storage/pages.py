@@ -81,14 +81,16 @@ class Pages:
     ) -> Subquery:
         """A page of a resource; `more`: with the row that would come next, if there is one."""
         arguments = self._arguments(slot)
-        within = resource.policy.within("read", self.actor)
+        *others, last = resource.policy.listing
+        within = resource.policy.within(last, self.actor)
         if within is not None and arguments.search is None and not _names_rows(arguments.filter):
             return self._from_either_end(resource, within, where, slot, fields, more=more)
         entity = aliased(resource.model)
-        visible = resource.policy.predicate("read", entity, self.actor) if within is None else self._visible(
-            resource, entity
+        visible = resource.policy.predicate(last, entity, self.actor) if within is None else self._visible(
+            resource, entity, last
         )  # fmt: skip
-        rows = self._rows(resource, entity, fields, [visible, *self._asked(resource, entity, slot, where)])
+        found = [visible, *[self._visible(resource, entity, each) for each in others]]
+        rows = self._rows(resource, entity, fields, [*found, *self._asked(resource, entity, slot, where)])
         return self._cut(rows, self._order(resource, entity, slot), slot, more=more)
 
     def below(
@@ -127,10 +129,8 @@ class Pages:
     def size(self, resource: Resource[Any], where: Rule | None, slot: int) -> ScalarSelect[Any]:
         """The size of the whole of a list."""
         entity = aliased(resource.model)
-        found = [
-            resource.policy.predicate("read", entity, self.actor),
-            *self._asked(resource, entity, slot, where, False),
-        ]
+        rules = [resource.policy.predicate(each, entity, self.actor) for each in resource.policy.listing]
+        found = [*rules, *self._asked(resource, entity, slot, where, False)]
         return select(func.count()).select_from(entity).where(*found).scalar_subquery()
 
     def size_below(self, relation: Relation, slot: int, parent: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -164,6 +164,7 @@ class Pages:
         more: bool,
     ) -> Subquery:
         """A page that is read key by key if the keys are few, otherwise in the list's order."""
+        *others, last = resource.policy.listing
         keys, fields, order = self._set(within), tuple(fields), self._arguments(slot).reading
         bound = FEW if self._arguments(slot).filter is None else FEW_FILTERED
         few = select(func.count()).select_from(keys).scalar_subquery() <= bound
@@ -172,6 +173,7 @@ class Pages:
         # Of most of these rows nothing but their place is needed, and that is often in an index.
         entity = aliased(resource.model)
         found = [getattr(entity, within.column) == own.c.key, *self._asked(resource, entity, slot, where)]
+        found += [self._visible(resource, entity, each) for each in others]
         places = self._rows(resource, entity, dict.fromkeys(["id", *(each.field for each in order)]), found)
         newest = places.order_by(*self._order(resource, entity, slot)).limit(reach).lateral("newest")
         merged = select(newest.c.id).select_from(own.join(newest, true()))
@@ -179,7 +181,8 @@ class Pages:
         entity = aliased(resource.model)
         by_key = self._rows(resource, entity, fields, [entity.id == nearest.c.id])
         entity = aliased(resource.model)
-        found = [not_(few), self._visible(resource, entity), *self._asked(resource, entity, slot, where)]
+        found = [not_(few), *[self._visible(resource, entity, each) for each in (last, *others)]]
+        found += self._asked(resource, entity, slot, where)
         in_order = self._bounded(self._rows(resource, entity, fields, found), self._order(resource, entity, slot), slot)
         both = union_all(by_key, select(*in_order.c)).subquery("found")
         return self._cut(select(*both.c), ordered(order, both), slot, more=more)
@@ -211,12 +214,12 @@ class Pages:
         columns = [resource.policy.column(name, entity, self.actor).label(name) for name in fields]
         return select(*columns).where(*found)
 
-    def _visible(self, resource: Resource[Any], entity: Any) -> ColumnElement[bool]:
+    def _visible(self, resource: Resource[Any], entity: Any, action: str = "read") -> ColumnElement[bool]:
         """Whether the actor may read a row that has been found by its key or its parent's."""
-        within = resource.policy.within("read", self.actor)
+        within = resource.policy.within(action, self.actor)
         if within is not None:
             return within.among(entity, select(self._set(within).c.key)).is_(true())
-        rule = resource.policy.predicate("read", entity, self.actor)
+        rule = resource.policy.predicate(action, entity, self.actor)
         return rule if self.actor.is_admin else rule.is_(true())
 
     def _set(self, within: Within) -> CTE:

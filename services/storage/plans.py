@@ -39,7 +39,7 @@ class Plan:
 
 USUAL: Final = 4_000
 """Characters of a statement that counts as one of those remembered; longer ones count as several."""
-LONGEST: Final = 16_000
+LONGEST: Final = 20_000
 """Characters of a statement that is still worth it. PostgreSQL keeps some 100 bytes a character of each prepared one,
 in every backend; what is longer goes down the general path."""
 

@@ -76,12 +76,18 @@ class Prepared:
 async def fetch_row(session: AsyncSession, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
     """The first row of a statement within the session's transaction."""
     count_statement()
+    raw = await begun(session)
+    row: Sequence[Any] | None = await raw.fetchrow(text, *values)
+    return row
+
+
+async def begun(session: AsyncSession) -> Any:
+    """asyncpg's own connection behind a session, in the session's transaction, which has begun."""
     raw, adapter = _connections(session)
     if not raw.is_in_transaction():
         # SQLAlchemy begins when it first sends something itself.
         await adapter._start_transaction()  # noqa: SLF001 - there is no other way to it than a statement that does nothing
-    row: Sequence[Any] | None = await raw.fetchrow(text, *values)
-    return row
+    return raw
 
 
 def raw_connection(session: AsyncSession) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Subquery, Uuid, any_, bindparam, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Subquery, Uuid, and_, any_, bindparam, func, select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -46,16 +46,16 @@ class Records:
     async def page(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> Page:
         """A page of a list. Raises `validation_failed` for a cursor of another list."""
         entity = aliased(resource.model)
-        statement = self._list(resource, entity, arguments, where, select(*self._columns(resource, entity)))
+        columns, where = select(*self._columns(resource, entity)), self._listed(resource, where)
+        statement = self._list(resource, entity, arguments, where, columns)
         records = [dict(row) for row in (await self._execute(statement)).mappings()]
         return self._paged(resource, arguments, records)
 
     async def count(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> int:
         """The number of rows in the whole list."""
         entity = aliased(resource.model)
-        statement = (
-            select(func.count()).select_from(entity).where(*self._restrictions(resource, entity, arguments, where))
-        )
+        found = self._restrictions(resource, entity, arguments, self._listed(resource, where))
+        statement = select(func.count()).select_from(entity).where(*found)
         return int((await self._execute(statement)).scalar_one())
 
     async def get(self, resource: Resource[Any], key: UUID) -> Record | None:
@@ -113,6 +113,17 @@ class Records:
         return [
             resource.policy.column(name, entity, self.actor).label(name) for name in (*resource.fields, *sorted(hidden))
         ]
+
+    def _listed(self, resource: Resource[Any], where: Rule | None) -> Rule:
+        """What holds for the rows of a list at the top, besides that the actor may read them."""
+        _, *narrower = resource.policy.listing
+
+        def holds(entity: Any) -> ColumnElement[bool]:
+            rules = [resource.policy.predicate(each, entity, self.actor) for each in narrower]
+            found: ColumnElement[bool] = and_(true(), *rules, *([where(entity)] if where is not None else []))
+            return found
+
+        return holds
 
     def _restrictions(
         self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
 from sqlalchemy import CheckConstraint, Index, String, func, true
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from services.storage.base import Base, Key, Timestamps
 
@@ -20,6 +23,11 @@ class User(Timestamps, Base):
     password_hash: Mapped[str] = mapped_column(String(255), deferred=True)
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_superuser: Mapped[bool] = mapped_column(default=False, server_default="false")
+    email_verified_at: Mapped[datetime | None] = mapped_column()
+    avatar_id: Mapped[UUID | None] = mapped_column(index=True)
+    """A file; services/files, which can be left out, says that it must be there."""
+
+    email_verified: Mapped[bool] = column_property(email_verified_at.is_not(None))
 
     __table_args__ = (
         CheckConstraint("char_length(username) between 3 and 50", "username_length", info={"fields": ["username"]}),

@@ -26,5 +26,6 @@ def visible(user: Any) -> ColumnElement[bool]:
 
 
 policy = Policy(
-    read=visible, create=everyone, update=in_person, deactivate=in_person, activate=nobody, masks={"email": in_person}
-)
+    read=visible, create=everyone, update=in_person, set_avatar=in_person, deactivate=in_person, activate=nobody,
+    masks={"email": in_person, "email_verified": in_person},
+)  # fmt: skip

@@ -7,6 +7,6 @@ from services.users.schemas import UserRead
 
 users = Resource(
     "user", model=User, read=UserRead, prefix="usr", policy=policy,
-    filters=["id", "email", "username", "full_name", "is_active", "is_superuser", "created_at"],
+    filters=["id", "email", "email_verified", "username", "full_name", "is_active", "is_superuser", "created_at"],
     sorts=["username", "full_name", "created_at"],
 )  # fmt: skip

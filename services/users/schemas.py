@@ -12,20 +12,22 @@ from pydantic_core import PydanticCustomError
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, absent
 
 UserID = Annotated[UUID, Identifier("usr")]
+AvatarID = Annotated[UUID, Identifier("fil")]
+"""A file's, known here so that services/files, which can be left out, need not be."""
 
 
 def _address(text: str) -> str:
     try:
-        return validate_email(text, check_deliverability=False).normalized
+        return validate_email(text, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError:
         raise PydanticCustomError("email", "This is not an e-mail address.") from None
 
 
 def normalised_email(text: str) -> str:
-    """An e-mail address as registration keeps it; any other text as it is."""
+    """An e-mail address as registration keeps it, or has kept it; any other text as it is."""
     try:
-        return _address(text)
-    except PydanticCustomError:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
         return text
 
 
@@ -34,7 +36,7 @@ Email = Annotated[
     StringConstraints(max_length=254),
     AfterValidator(_address),
     Field(
-        description="E-mail address; not at a name that is reserved, such as `.test` and `.local`.",
+        description="E-mail address, ASCII before the `@`; not at a reserved name such as `.test` or `.local`.",
         examples=["ada@example.com"],
         json_schema_extra={"format": "email"},
     ),
@@ -60,10 +62,14 @@ class UserRead(ReadModel):
 
     id: UserID
     email: str | None = Field(description="E-mail address; shown to the user themself and to admins, otherwise null.")
+    email_verified: bool | None = Field(
+        description="Whether the address is known to be theirs; shown to those who see it."
+    )
     username: str = Field(description="The name to sign in with and to be invited by.")
     full_name: str | None = Field(description="Name as people say it.")
     is_active: bool = Field(description="Whether the account can be used.")
     is_superuser: bool = Field(description="Whether the user is an admin.")
+    avatar_id: AvatarID | None = Field(description="A picture of them, which whoever sees the user may fetch.")
     created_at: Instant = Field(description="When the account was made.")
     updated_at: Instant = Field(description="When it was last changed.")
 

@@ -21,6 +21,11 @@ OPEN_TO_ALL = {
     "login": "Its input is the credential.",
     "refresh_token": "Its input is the credential.",
     "revoke": "Its input is the credential.",
+    "verify_email": "Its input is the credential.",
+    "confirm_email": "Its input is the credential.",
+    "reset_password": "Its input is the credential.",
+    "resend_verification": "Whoever asks for it cannot sign in, perhaps; the answer is the same for every address.",
+    "forgot_password": "Whoever asks for it cannot sign in; the answer is the same for every address.",
 }
 """Operations that ask for nothing, and why."""
 FOR_ANY_USER = {
@@ -108,5 +113,6 @@ def test_whatever_is_unique_beyond_a_workspace_may_be_known_to_exist(catalogue: 
     beyond = [each for each in known if TENANT not in {column.name for column in each.columns}]
     assert [str(each.name) for each in beyond if not each.info.get("public")] == []
     assert {tuple(column.name for column in each.columns) for each in beyond} == {
-        ("email",), ("username",), ("slug",), ("personal_user_id",), ("secret_hash",), ("previous_hash",)
+        ("email",), ("username",), ("slug",), ("personal_user_id",), ("secret_hash",), ("previous_hash",),
+        ("digest",), ("once",),
     }  # fmt: skip

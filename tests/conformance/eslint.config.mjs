@@ -35,7 +35,9 @@ const exceptions = {
       acceptedIdTypes: ["ID"],
       exceptions: {
         suffixes: ["BatchResult", "Connection", "Edge", "Payload"],
-        types: ["BatchFieldError", "BatchProblem", "Introspection", "PageInfo", "Revocation", "TokenPair"],
+        types: [
+          "BatchFieldError", "BatchProblem", "FileLink", "Introspection", "Joined", "PageInfo", "Revocation", "TokenPair",
+        ],
       },
     },
   ],

@@ -50,7 +50,9 @@ async def test_schema_goes_up_down_and_up_again_and_is_what_the_models_say(setti
         alembic(env, "upgrade head")
         core = ["users", "sessions", "workspaces", "memberships", "api_keys", "audit_events"]
         core += ["trusted_documents", "trusted_documents_version", "idempotency_keys"]
-        sample = ["items", "labels", "item_labels", "comments"]
+        core += ["mail_tokens", "invitations", "files"]
+        core += ["jobs", "pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"]
+        sample = ["items", "labels", "item_labels", "item_files", "comments", "comment_files"]
         assert await tables(url) == {"alembic_version", *core, *sample}
 
 

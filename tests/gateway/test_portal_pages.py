@@ -97,7 +97,7 @@ async def test_landing_page_leads_to_pages_that_exist(live_server: str) -> None:
             "[new URL(a.href).pathname, (await fetch(a.href, {headers: {accept: 'text/html'}})).status]))"
         )
 
-        expected = ["/graphql", "/docs", "/redoc", "/api/v1/openapi.json", "/problems", "/health/ready"]
+        expected = ["/graphql", "/docs", "/redoc", "/api/v1/openapi.json", "/problems", "/health/ready", "/dev/mail"]
         assert statuses == [[path, 200] for path in expected]
         assert page.strangers(live_server) == []
         assert page.errors == []

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from gateway import protocol as protocols
 from gateway.frame import SECURITY_HEADERS
 from gateway.protocol import AT_ONCE, BoundedProtocol
+from rest.downloads import ABORT
 
 MOST = 1_000
 
@@ -300,3 +301,24 @@ async def test_slow_head_does_not_cut_off_the_answer_before_it(monkeypatch: pyte
     app.may.set()
     await finished(protocol)
     assert (statuses(transport), transport.closed) == ([b"200"], True)
+
+
+async def test_application_may_close_the_connection_at_once_with_an_answer_half_sent(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+        scope["extensions"][ABORT]()
+        while (await receive())["type"] != "http.disconnect":
+            continue
+
+    def abort(transport: Transport) -> None:
+        transport.closed = True
+        asyncio.get_running_loop().call_soon(protocol.connection_lost, None)
+
+    monkeypatch.setattr(Transport, "abort", abort)
+    protocol, transport = connected(half)
+    protocol.data_received(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    await finished(protocol)
+    assert (statuses(transport), transport.closed) == ([b"200"], True)
+    assert [each for each in caplog.records if each.levelno > logging.INFO] == []

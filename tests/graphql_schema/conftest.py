@@ -33,4 +33,4 @@ def compiled(small: Running) -> CompiledOperations:
     """What it remembers of documents."""
     (route,) = [each for each in small.app.router.routes if isinstance(each, Route) and each.path == "/graphql"]
     assert isinstance(route.app, GraphQLEndpoint)
-    return route.app._compiled
+    return route.app._executor._compiled

@@ -125,6 +125,12 @@ USER_CASES: list[tuple[dict[str, Any], str]] = [
     ({"is_superuser": {"ne": False}}, ""),
     ({"is_active": True}, "abc"),
     ({"not": {"is_active": {"eq": True}}}, ""),
+    ({"email_verified": {"eq": False}}, "a"),
+    ({"email_verified": {"eq": True}}, ""),
+    ({"email_verified": {"ne": True}}, "abc"),
+    ({"email_verified": {"ne": False}}, "bc"),
+    ({"email_verified": {"is_null": True}}, "bc"),
+    ({"email_verified": {"is_null": False}}, "a"),
 ]
 
 
@@ -154,7 +160,7 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 async def shelf(client: httpx.AsyncClient, gateway: Gateway) -> Shelf:
-    """The items of ROWS (b and c below a, d below b; e assigned to the owner), and three users."""
+    """The items of ROWS (b and c below a, d below b; e assigned to the owner), and three users: a is the owner."""
     face, owner = RestFace(client, gateway.catalogue), await sign_up(client)
     made = [
         {**row, "status": ItemStatus(row["status"]), "due_at": row["due_at"] and parse_instant(row["due_at"])}
@@ -172,7 +178,7 @@ async def shelf(client: httpx.AsyncClient, gateway: Gateway) -> Shelf:
         await session.commit()
     users = {}
     for letter, name in (("a", "Ada Lovelace"), ("b", None), ("c", "Charles 100%")):
-        account = await sign_up(client)
+        account = owner if letter == "a" else await sign_up(client)
         await face.ok("update_user", account, {"full_name": name}, id=account.id)
         users[letter] = account.id
     return Shelf(owner, names, users)

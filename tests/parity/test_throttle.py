@@ -83,10 +83,18 @@ async def test_other_accounts_stay_open(here: Face, somebody: Account, somebody_
     assert await attempt(here, somebody_else.username, somebody_else.password) is None
 
 
-async def test_name_and_address_of_an_account_count_as_one(here: Face, somebody: Account) -> None:
-    names = [somebody.username, f"{somebody.username}@Example.com", f" {somebody.username.upper()} ", somebody.username]
-    found = [await attempt(here, name) for name in names]
-    assert found == ["invalid_credentials"] * ATTEMPTS + ["too_many_requests"]
+async def test_name_and_address_of_an_account_are_counted_apart(here: Face, somebody: Account) -> None:
+    """Or whoever guesses would learn which belong together."""
+    name, email = somebody.username, f"{somebody.username}@Example.com"
+    found = [await attempt(here, each) for each in (name, f" {name.upper()} ", name, name, email)]
+    assert found == ["invalid_credentials"] * ATTEMPTS + ["too_many_requests", "invalid_credentials"]
+
+
+async def test_strangers_do_not_keep_a_user_from_changing_the_password(here: Face, somebody: Account) -> None:
+    found = [await attempt(here, somebody.username) for _ in range(ATTEMPTS + 1)]
+    assert found[-1] == "too_many_requests"
+    data = {"current_password": somebody.password, "new_password": "a horse of another colour"}
+    assert await here.ok("change_password", somebody, data) is None
 
 
 async def test_address_is_closed_after_too_many_attempts_whatever_the_account(

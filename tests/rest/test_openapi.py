@@ -77,6 +77,7 @@ def test_every_operation_is_there_with_its_problems(gateway: Gateway, document: 
 
 def test_nothing_else_is_there(gateway: Gateway, document: dict[str, Any]) -> None:
     expected = {(f"{PREFIX}{route.path}", route.method.lower()) for route in rest_routes(gateway.catalogue)}
+    expected |= {(f"{PREFIX}/files/{{id}}/content", method) for method in ("get", "head", "put")}
     assert {(path, method) for path, method, _ in operations(document)} == expected
 
 
@@ -153,3 +154,22 @@ def test_kept_document_is_fresh(document: dict[str, Any]) -> None:
     for each in (kept, made := {**document, "info": dict(document["info"])}):
         each["info"].pop("version")
     assert kept == made
+
+
+def test_the_bytes_of_files_are_described(document: dict[str, Any]) -> None:
+    content = document["paths"][f"{PREFIX}/files/{{id}}/content"]
+    names = {
+        method: {_resolved(document, each)["name"] for each in shown["parameters"]} for method, shown in content.items()
+    }
+    link = {"id", "expires", "signature"}
+    assert names["put"] == link | {"Content-Range"}
+    assert names["head"] == link | {"If-Match", "If-None-Match"}
+    assert names["get"] == names["head"] | {"Range", "If-Range"}
+    assert "application/octet-stream" in content["put"]["requestBody"]["content"]
+    assert {"204", "408", "416"} <= set(content["put"]["responses"])
+    assert {"200", "206", "304", "416"} <= set(content["get"]["responses"])
+    assert "Content-Range" in content["get"]["responses"]["206"]["headers"]
+    assert "Upload-Offset" in content["head"]["responses"]["204"]["headers"]
+    form = document["paths"][f"{PREFIX}/files"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["file"]
+    assert set(form["properties"]) == {"workspace_id", "name", "size", "sha256", "media_type", "file"}

@@ -59,6 +59,11 @@ def test_action_without_a_rule_is_an_update_and_without_that_is_nobody_s(
     assert sql(policy.predicate(action, User, ANONYMOUS)) == expected
 
 
+def test_rule_of_lists_is_asked_besides_that_of_reading() -> None:
+    assert list(Policy(read=named("r")).listing) == ["read"]
+    assert list(Policy(read=named("r"), list=named("l")).listing) == ["read", "list"]
+
+
 @pytest.mark.parametrize("action", ["read", "create", "update", "delete", "publish"])
 def test_admin_passes_every_rule(action: str) -> None:
     assert sql(READ_ONLY.predicate(action, User, ADMIN)) == "true"

@@ -57,7 +57,8 @@ def started(*command: str, env: Mapping[str, str], log: Path, ready: str) -> Ite
 
 
 def _path(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))
+    """Of a program of this Python by its name, of any other by its path."""
+    return name if "/" in name else str(Path(sys.executable).with_name(name))
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:

@@ -51,6 +51,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "SECRET_KEY": settings.secret_key,
         "DATA_DIR": str(settings.DATA_DIR),
+        "FILES_URL": settings.files_url,
         "LOG_FORMAT": "json",
         "PASSWORD_HASH_TIME_COST": str(settings.PASSWORD_HASH_TIME_COST),
         "PASSWORD_HASH_MEMORY_KIB": str(settings.PASSWORD_HASH_MEMORY_KIB),

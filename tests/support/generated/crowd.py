@@ -9,9 +9,12 @@ from sqlalchemy import insert
 
 from services.audit.models import AuditEvent, Outcome
 from services.auth.models import Session
-from services.comments.models import Comment
+from services.comments.models import Comment, CommentFile
 from services.execution import Gateway
-from services.items.models import Item, ItemLabel, ItemStatus
+from services.files.models import File, FileState
+from services.invitations.models import Invitation
+from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys.models import ApiKey
 from services.labels.models import Label
 from services.users.models import User
@@ -45,9 +48,14 @@ def _rows() -> Sequence[tuple[Any, list[Row]]]:
         ]),
         (ItemLabel, [_link(number, number + step) for number in numbers for step in range(4)]),
         (Comment, [_comment(number, number + step) for number in numbers for step in range(4)]),
+        (File, [_file(number) for number in numbers]),
+        (ItemFile, [_attached("item_id", f"item {n}", n + step) for n in numbers for step in range(4)]),
+        (CommentFile, [_attached("comment_id", f"comment {n} {n}", n + step) for n in numbers for step in range(4)]),
         (Session, [_session(number) for number in numbers]),
         (ApiKey, [_api_key(number) for number in numbers]),
         (AuditEvent, [_event(number) for number in numbers]),
+        (Invitation, [_invitation(number) for number in numbers]),
+        (Job, [_job(number) for number in numbers]),
     ]  # fmt: skip
 
 
@@ -95,6 +103,18 @@ def _comment(item: int, author: int) -> Row:
     }  # fmt: skip
 
 
+def _file(number: int) -> Row:
+    return {
+        "user_id": key(f"user {number}"), "workspace_id": key("room 0"), "name": f"file {number}", "size": 0,
+        "sha256": "0" * 64, "media_type": "text/plain", "state": FileState.COMPLETE, "checked_at": moment(number),
+        "completed_at": moment(number), **_made("file", number),
+    }  # fmt: skip
+
+
+def _attached(name: str, to: str, file: int) -> Row:
+    return {name: key(to), "file_id": key(f"file {file % SIZE}"), "workspace_id": key("room 0")}
+
+
 def _api_key(number: int) -> Row:
     return {
         "user_id": key("user 0"), "workspace_id": key("room 0") if number % 2 else None, "name": f"key {number}",
@@ -109,6 +129,21 @@ def _event(number: int) -> Row:
         "operation": "update_item", "resource": "item", "resource_id": f"itm_{key(f'item {number}').hex}",
         "workspace_id": key("room 0"), "request_id": None, "address": None, "outcome": Outcome.DONE, "problem": None,
         "changed": ["title"], **_made("audit_event", number),
+    }  # fmt: skip
+
+
+def _invitation(number: int) -> Row:
+    return {
+        "workspace_id": key("room 0"), "user_id": key(f"user {number}"), "email": f"guest{number}@example.com",
+        "role": Role.VIEWER, "digest": str(number).encode(), "expires_at": FAR, **_made("invitation", number),
+    }  # fmt: skip
+
+
+def _job(number: int) -> Row:
+    return {
+        "name": "toil", "state": JobState.SUCCEEDED, "payload": {}, "user_id": None, "attempts": 1, "error": None,
+        "once": None, "ticket": number, "run_at": moment(number), "started_at": None, "finished_at": None,
+        **_made("job", number),
     }  # fmt: skip
 
 

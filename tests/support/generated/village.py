@@ -8,19 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from services.audit.models import AuditEvent, Outcome
 from services.auth.authentication import KEY_PREFIX
 from services.auth.models import Session
 from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor
-from services.comments.models import Comment
+from services.comments.models import Comment, CommentFile
 from services.execution import Gateway
-from services.items.models import Item, ItemLabel, ItemStatus
+from services.files.models import File, FileState
+from services.invitations.models import Invitation
+from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.jobs.models import Job, JobState
 from services.keys import secrets
 from services.keys.models import ApiKey
 from services.keys.secrets import hash_of
@@ -49,8 +53,17 @@ DUES: Final = (
     datetime(2030, 6, 1, 12, 30, 0, 120000, tzinfo=UTC),
 )  # fmt: skip
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "files", "invitations", "items", "jobs", "labels", "memberships",
+    "sessions", "users", "workspaces",
 )  # fmt: skip
+MODELS: Final = (
+    User, Workspace, Membership, Item, Label, ItemLabel, Comment, File, ItemFile, CommentFile, Session, ApiKey,
+    AuditEvent, Invitation, Job,
+)  # fmt: skip
+AVATAR: Final = "file 6"
+"""The picture of cyd, in a workspace that nobody but ada sees."""
+JOBS: Final = 9
+"""There are as many in all states; those after them have failed."""
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 BODIES: Final = ("They arrive on Monday.", "brass", "No.", "wheels, wheels, wheels", '🐝\t"quoted"', "brass")
 LABELS: Final = ("bug", "Bug report", "brass", "ärger", "zzz")
@@ -91,19 +104,25 @@ async def build_village(gateway: Gateway) -> Village:
     """Put everything into an empty database."""
     rows = _rows()
     async with gateway.database.unit_of_work() as session:
-        for model in (User, Workspace, Membership, Item, Label, ItemLabel, Comment, Session, ApiKey, AuditEvent):
+        for model in MODELS:
             await session.execute(insert(model), rows[model.__tablename__])
+        # Users and files refer to each other.
+        pictured = update(User).where(User.id == key("cyd"))
+        await session.execute(pictured.values(avatar_id=key(AVATAR), updated_at=User.updated_at))
         await session.commit()
     return Village(rows, _callers(gateway))
 
 
 def _rows() -> dict[str, list[Row]]:
-    items, labels = _items(), _labels()
+    items, labels, files = _items(), _labels(), _files()
+    comments = _comments(items)
     return {
+        "files": files, "item_files": _filed("item_id", items, files),
+        "comment_files": _filed("comment_id", comments, files),
         "users": _users(), "workspaces": _workspaces(), "memberships": _memberships(), "items": items,
-        "labels": labels, "item_labels": _links(items, labels), "comments": _comments(items), "sessions": _sessions(),
+        "labels": labels, "item_labels": _links(items, labels), "comments": comments, "sessions": _sessions(),
         "api_keys": _api_keys(),
-        "audit_events": _events(items),
+        "audit_events": _events(items), "invitations": _invitations(), "jobs": _jobs(),
     }  # fmt: skip
 
 
@@ -113,6 +132,7 @@ def _users() -> list[Row]:
             "id": key(name), "email": f"{name}@example.com", "username": name, "password_hash": "none",
             "full_name": None if number % 2 else f"{name.title()} of the Village", "is_active": name != "gone",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number + 1),
+            "email_verified_at": moment(number) if number % 3 else None,
         }
         for number, name in enumerate(PEOPLE)
     ]  # fmt: skip
@@ -179,6 +199,29 @@ def _links(items: Sequence[Row], labels: Sequence[Row]) -> list[Row]:
     ]
 
 
+def _files() -> list[Row]:
+    places = ["shared"] * 4 + ["second"] * 2 + ["of-ada"]
+    return [
+        {
+            "id": key(f"file {number}"), "workspace_id": key(place), "user_id": key("ada" if number % 2 else "bob"),
+            "name": f"{LABELS[number % len(LABELS)]}.png", "size": number % 3, "sha256": f"{number % 3}" * 64,
+            "media_type": "image/png" if number % 2 else "text/plain", "received": number % 3,
+            "checked_at": moment(number), "state": FileState.COMPLETE, "lease": None, "leased_until": None,
+            "created_at": moment(number), "completed_at": moment(number),
+        }
+        for number, place in enumerate(places)
+    ]  # fmt: skip
+
+
+def _filed(name: str, rows: Sequence[Row], files: Sequence[Row]) -> list[Row]:
+    return [
+        {name: row["id"], "file_id": file["id"], "workspace_id": row["workspace_id"]}
+        for i, row in enumerate(rows)
+        for j, file in enumerate(files)
+        if row["workspace_id"] == file["workspace_id"] and (i + j) % 3 == 0
+    ]
+
+
 def _comments(items: Sequence[Row]) -> list[Row]:
     return [
         {
@@ -200,6 +243,20 @@ def _sessions() -> list[Row]:
             "created_at": moment(number), "last_used_at": FAR, "expires_at": FAR,
         }
         for number, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _jobs() -> list[Row]:
+    return [
+        {
+            "id": key(f"job {number}"), "name": TITLES[number % len(TITLES)],
+            "state": list(JobState)[number % 4] if number < JOBS else JobState.FAILED,
+            "payload": {}, "user_id": key(PEOPLE[number % 3]) if number % 4 else None, "attempts": number,
+            "error": DESCRIPTIONS[number % len(DESCRIPTIONS)], "once": None, "ticket": number,
+            "created_at": moment(number), "run_at": moment(number * 3), "started_at": None,
+            "finished_at": moment(number) if number % 2 else None,
+        }
+        for number in range(3 * JOBS)
     ]  # fmt: skip
 
 
@@ -239,6 +296,17 @@ def _events(items: Sequence[Row]) -> list[Row]:
             "problem": "forbidden" if number % 5 == 1 else None, "changed": ["title", "due_at"][: number % 3],
         }
         for number, item in enumerate(items)
+    ]  # fmt: skip
+
+
+def _invitations() -> list[Row]:
+    return [
+        {
+            "id": key(f"invitation {number}"), "workspace_id": key(room), "user_id": key(user),
+            "email": f"guest{number}@example.com", "role": list(Role)[number % 3], "digest": str(number).encode(),
+            "created_at": moment(number), "expires_at": moment(number * 2) if number % 2 else FAR,
+        }
+        for number, (room, user) in enumerate(product(ROOMS, ("ada", "bob", "gone")))
     ]  # fmt: skip
 
 

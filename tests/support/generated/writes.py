@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.catalogue import Catalogue, Operation, Resource
-from tests.support.generated.village import key
+from tests.support.generated.village import JOBS, key
 
 Input = dict[str, Any]
 
@@ -52,6 +52,23 @@ WRITES: Final[Mapping[str, Written]] = {
     "detach_label": Written(
         ADA, lambda n: {"id": _item(n), "labelId": _id("lbl", "label 3")}, ("attach_label", {})
     ),
+    "attach_file": Written(
+        ADA, lambda n: {"id": _item(n), "fileId": _id("fil", "file 3")}, ("detach_file", {})
+    ),
+    "detach_file": Written(
+        ADA, lambda n: {"id": _item(n), "fileId": _id("fil", "file 3")}, ("attach_file", {})
+    ),
+    "attach_comment_file": Written(
+        ADA, lambda n: {"id": _id("cmt", "comment 1 0"), "fileId": _id("fil", "file 3")}, ("detach_comment_file", {})
+    ),
+    "detach_comment_file": Written(
+        ADA, lambda n: {"id": _id("cmt", "comment 1 0"), "fileId": _id("fil", "file 3")}, ("attach_comment_file", {})
+    ),
+    "set_avatar": Written(
+        ADA, lambda n: {"id": _id("usr", "ada"), "fileId": _id("fil", f"file {1 + n % 2 * 2}")},
+        ("set_avatar", {"fileId": None}),
+    ),
+    "complete_file": Written(ADA, lambda n: {"id": _id("fil", "file 1")}),
     "create_label": Written(BOB, lambda n: {"workspaceId": SHARED, "name": f"new {n}", "color": "#123456"}),
     "update_label": Written(BOB, lambda n: {"id": _id("lbl", "label 0"), "name": f"changed {n}"}),
     "create_comment": Written(BOB, lambda n: {"itemId": _item(n), "body": f"new {n}"}),
@@ -65,12 +82,16 @@ WRITES: Final[Mapping[str, Written]] = {
     "update_membership": Written(ADA, lambda n: {
         "id": _id("mbr", "shared bob"), "role": ("VIEWER", "EDITOR")[n % 2],
     }),
+    "create_invitation": Written(ADA, lambda n: {
+        "workspaceId": SHARED, "email": f"new{n}@example.com", "role": ("VIEWER", "EDITOR")[n % 2],
+    }),
     "create_user": Written("nobody", lambda n: {
         "email": f"new{n}@example.com", "username": f"new{n}", "password": "correct horse",
     }),
     "update_user": Written(ADA, lambda n: {"id": _id("usr", "ada"), "fullName": f"Changed {n}"}),
     "deactivate_user": Written(ROOT, lambda n: {"id": _id("usr", "dan")}, ("activate_user", {})),
     "activate_user": Written(ROOT, lambda n: {"id": _id("usr", "dan")}, ("deactivate_user", {})),
+    "retry_job": Written(ROOT, lambda n: {"id": _id("job", f"job {JOBS + n % AGAIN + (n >= AGAIN) * JOBS}")}),
 }  # fmt: skip
 
 

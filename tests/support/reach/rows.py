@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from services.audit.models import Outcome
 from services.auth.authentication import KEY_PREFIX
+from services.files.models import FileState
 from services.items.models import ItemStatus
+from services.jobs.models import JobState
 from services.keys import secrets
 from services.keys.secrets import hash_of
 from services.workspaces.models import Role
@@ -32,7 +35,8 @@ PERSONAL: Final = {f"of{name}": {name: Role.OWNER} for name in PEOPLE}
 MEMBERS: Final = ROOMS | PERSONAL
 
 READABLE: Final = (
-    "api_keys", "audit_events", "comments", "items", "labels", "memberships", "sessions", "users", "workspaces",
+    "api_keys", "audit_events", "comments", "files", "invitations", "items", "jobs", "labels", "memberships",
+    "sessions", "users", "workspaces",
 )  # fmt: skip
 EVERY_READ: Final = [f"{each}:read" for each in READABLE]
 
@@ -44,13 +48,15 @@ FAR: Final = datetime(2999, 1, 1, tzinfo=UTC)
 class Marked:
     """A row, the group of those who may read it, and the groups of those who see its guarded fields.
 
-    `derived` are public fields that are no columns of their own.
+    `derived` are public fields that are no columns of their own; `listed` is the group in whose lists the row stands,
+    if that is a smaller one.
     """
 
     values: Row
     group: str
     guarded: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Any] = field(default_factory=dict)
+    listed: str = ""
 
     @property
     def key(self) -> UUID:
@@ -83,8 +89,11 @@ def _users() -> list[Marked]:
             "full_name": None if name == "vic" else secret(group, "user", f"{name} in full"),
             "email": f"{secret(f'mail{name}', 'user', name)}@example.com", "is_active": name != "dora",
             "is_superuser": name == "root", "created_at": moment(number), "updated_at": moment(number),
+            "email_verified_at": moment(number) if number % 2 else None,
+            "avatar_id": key(f"file {_AVATAR}") if name == "ed" else None,
         }  # fmt: skip
-        found.append(Marked(values, group, {"email": f"mail{name}"}))
+        guarded = dict.fromkeys(("email", "email_verified"), f"mail{name}")
+        found.append(Marked(values, group, guarded, {"email_verified": bool(number % 2)}))
     return found
 
 
@@ -127,6 +136,7 @@ _ITEMS: Final = {
 _LABELS: Final = {"s4": "shared", "s5": "shared", "a4": "alpha", "b4": "beta", "polga": "ofolga", "plou": "oflou"}
 _LABELLED: Final = (("s0", "s4"), ("s0", "s5"), ("s1", "s4"), ("a0", "a4"), ("a1", "a4"), ("b0", "b4"), ("b1", "b4"),
                     ("polga", "polga"), ("plou", "plou"))  # fmt: skip
+_FILED: Final = (("s0", "s6"), ("s0", "s7"), ("s1", "s6"), ("a0", "a6"), ("b1", "b6"), ("plou", "plou"))
 _COMMENTS: Final = (
     ("s0", "ed"), ("s0", "lou"), ("s0", "dora"), ("s1", "olga"), ("s2", "vic"), ("a0", "ed"), ("a0", "ann"),
     ("a1", "olga"), ("b0", "ben"), ("b1", "ed"), ("b1", "lou"), ("polga", "olga"), ("plou", "lou"),
@@ -214,6 +224,19 @@ def _api_keys() -> list[Marked]:
     ]  # fmt: skip
 
 
+def _invitations() -> list[Marked]:
+    found = []
+    for number, (room, user) in enumerate((*((room, "ed") for room in MEMBERS), ("shared", "lou"))):
+        group = f"{room}owned"
+        values = {
+            "id": key(f"invitation {number}"), "workspace_id": key(room), "user_id": key(user),
+            "email": f"{secret(group, 'invitation', str(number))}@example.com", "role": list(Role)[number % 3],
+            "digest": str(number).encode(), "created_at": moment(number), "expires_at": FAR if number % 2 else START,
+        }  # fmt: skip
+        found.append(Marked(values, group))
+    return found
+
+
 def secret_of(group: str) -> str:
     """The secret of an API key of which there is one in the group."""
     body = key(group).hex
@@ -236,6 +259,45 @@ def _audit_events() -> list[Marked]:
     return found
 
 
+# Workspace, and who has announced it; one of each is pending.
+_FILES: Final = {
+    "s6": ("shared", "ed"), "s7": ("shared", "lou"), "a6": ("alpha", "ann"), "b6": ("beta", "ben"),
+    "polga": ("ofolga", "olga"), "plou": ("oflou", "lou"), "aed": ("alpha", "ed"),
+}  # fmt: skip
+_AVATAR: Final = "aed"
+"""The picture of ed: seen by whoever sees ed."""
+
+
+def _files() -> list[Marked]:
+    found = []
+    for number, (name, (room, user)) in enumerate(_FILES.items()):
+        done, group = number % 3 != 2, "directory" if name == _AVATAR else room
+        values = {
+            "id": key(f"file {name}"), "workspace_id": key(room), "user_id": key(user),
+            "name": secret(group, "file", name), "size": number, "sha256": sha256(name.encode()).hexdigest(),
+            "media_type": secret(group, "file", name),
+            "state": FileState.COMPLETE if done else FileState.PENDING, "received": 0,
+            "checked_at": moment(number) if done else None, "lease": None, "leased_until": None,
+            "created_at": moment(number), "completed_at": moment(number) if done else None,
+        }  # fmt: skip
+        found.append(Marked(values, group, listed=room))
+    return found
+
+
+def _jobs() -> list[Marked]:
+    found = []
+    for number, user in enumerate(("olga", "ed", None)):
+        values: Row = {
+            "id": key(f"job {number}"), "state": list(JobState)[number], "payload": {}, "user_id": key(user or "root"),
+            "attempts": number, "once": None, "ticket": number, "created_at": moment(number), "run_at": moment(number),
+            "started_at": None, "finished_at": moment(number), **{
+                each: secret("admins", "job", f"{number}") for each in ("name", "error")
+            },
+        }  # fmt: skip
+        found.append(Marked(values, "admins"))
+    return found
+
+
 MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "user": _users,
     "workspace": _workspaces,
@@ -245,11 +307,14 @@ MAKERS: Final[dict[str, Callable[[], Sequence[Marked]]]] = {
     "label": _labels,
     "comment": _comments,
     "api_key": _api_keys,
+    "file": _files,
     "audit_event": _audit_events,
+    "invitation": _invitations,
+    "job": _jobs,
 }
 """By the resource's name."""
 
-UNMARKED: Final = {("label", "color"), ("api_key", "hint")}
+UNMARKED: Final = {("label", "color"), ("api_key", "hint"), ("file", "sha256")}
 """Texts that have no room for a secret, by resource and field."""
 
 
@@ -259,5 +324,17 @@ def links() -> dict[str, list[Row]]:
         "item_labels": [
             {"item_id": key(item), "label_id": key(f"label {label}"), "workspace_id": key(_ITEMS[item][0])}
             for item, label in _LABELLED
-        ]
+        ],
+        "item_files": [
+            {"item_id": key(item), "file_id": key(f"file {file}"), "workspace_id": key(_ITEMS[item][0])}
+            for item, file in _FILED
+        ],
+        "comment_files": [
+            {
+                "comment_id": key(f"comment {number}"),
+                "file_id": key(f"file {file}"),
+                "workspace_id": key(_FILES[file][0]),
+            }
+            for number, file in ((0, "s6"), (1, "s7"), (5, "a6"), (8, "b6"), (11, "polga"))
+        ],
     }

@@ -23,7 +23,9 @@ async def shaken(gateway: Gateway, world: World, groups: Collection[str]) -> Asy
     for resource in world.catalogue.resources.values():
         for number, row in enumerate(world.of(resource)):
             whole = row.group in groups
-            names = {name for name in resource.sorts if whole} | {n for n, g in row.guarded.items() if g in groups}
+            # What is derived is no column, and changes with what it is derived from.
+            guarded = {name for name, group in row.guarded.items() if group in groups and name not in row.derived}
+            names = {name for name in resource.sorts if whole} | guarded
             values = {name: _other(row.values[name], number) for name in names}
             if values and "updated_at" in row.values:
                 # Whoever changes a guarded field says that the row was changed, if not what.

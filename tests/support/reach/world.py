@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from services.catalogue import Catalogue, Operation, Relation, Resource
 from services.execution import Gateway
 from services.storage.base import Base
+from services.users.models import User
 from tests.support.reach.callers import OWN_LISTS, Caller, make_callers
 from tests.support.reach.rows import MAKERS, UNMARKED, Marked, Row, links
 
@@ -44,7 +45,8 @@ class World:
     def listed(self, caller: Caller, operation: Operation) -> dict[UUID, Marked]:
         """The rows that a list operation shows."""
         assert operation.resource is not None
-        found = self.visible(caller, operation.resource)
+        visible = self.visible(caller, operation.resource)
+        found = {key: each for key, each in visible.items() if caller.is_in(each.listed or each.group)}
         if operation.name in OWN_LISTS:
             return {each.key: each for each in found.values() if each.values["user_id"] == caller.key}
         return found
@@ -86,10 +88,17 @@ async def build_world(gateway: Gateway) -> World:
     assert gaps(world) == []
     by_table = {catalogue.resources[name].table.name: [each.values for each in made] for name, made in rows.items()}
     by_table |= {name: list(pairs) for name, pairs in world.links.items()}
+    without = {"users": {"avatar_id": None}}  # Users and files refer to each other.
     async with gateway.database.unit_of_work() as session:
         for table in Base.metadata.sorted_tables:
             if by_table.get(table.name):
-                await session.execute(insert(table), by_table[table.name])
+                await session.execute(
+                    insert(table), [{**row, **without.get(table.name, {})} for row in by_table[table.name]]
+                )
+        for row in by_table["users"]:
+            if row["avatar_id"] is not None:
+                known = {name: row[name] for name in ("avatar_id", "updated_at")}
+                await session.execute(update(User).where(User.id == row["id"]).values(known))
         await session.commit()
     return world
 

@@ -1,0 +1,132 @@
+"""`gateway jobs`: what is done in the background, for who has to see to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import undefer
+
+from gateway.embedded import check_reachable, shared_servers
+from gateway.errors import SettingsError
+from gateway.runtime import open_gateway
+from gateway.settings import load_settings
+from services.catalogue import OPERATOR, Call, Catalogue, Problem
+from services.catalogue.calls import Trace
+from services.catalogue.identifiers import split_identifier
+from services.catalogue.jobs import HopelessError
+from services.catalogue.models import NoInput
+from services.catalogue.operations import Operation
+from services.catalogue.problems import NOT_FOUND
+from services.catalogue.versions import ANY, Expected
+from services.execution import Gateway
+from services.jobs.models import Job, JobState
+from services.jobs.operations import delete_job, retry_job
+from services.jobs.payloads import Payloads
+from services.jobs.resource import jobs as resource
+
+jobs = typer.Typer(no_args_is_help=True, help="See to what is done in the background.")
+
+_Ids = Annotated[list[str], typer.Argument(metavar="JOB…", help="Identifiers: job_….")]
+
+
+@jobs.command("list")
+def list_(
+    state: Annotated[JobState | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+) -> None:
+    """List jobs, the newest first: identifier, kind, state, tries, when due, and the last error, with tabs between."""
+
+    async def found(call: Call, _gateway: Gateway) -> list[Job]:
+        query = select(Job).order_by(Job.created_at.desc()).limit(limit)
+        return list((await call.session.execute(query if state is None else query.where(Job.state == state))).scalars())
+
+    for each in _run(found):
+        due, error = each.run_at.strftime("%Y-%m-%d %H:%M:%SZ"), " ".join((each.error or "").split())
+        typer.echo("\t".join([resource.encode(each.id), each.name, each.state, str(each.attempts), due, error]))
+
+
+@jobs.command()
+def show(job: Annotated[str, typer.Argument(help="Its identifier: job_….")]) -> None:
+    """Show all that is known of a job, but for secrets."""
+
+    async def found(call: Call, gateway: Gateway) -> dict[str, Any]:
+        row = await call.session.get(Job, _key(job), options=[undefer(Job.payload)])
+        if row is None:
+            raise _unknown(job)
+        kind = gateway.catalogue.jobs.get(row.name)
+        values: dict[str, Any] = {"id": job, **{name: getattr(row, name) for name in resource.fields if name != "id"}}
+        if row.payload and kind is not None:
+            try:
+                values["payload"] = call.part(Payloads).read(kind.payload, row.payload).model_dump(mode="json")
+            except HopelessError as error:
+                values["payload"] = str(error)
+        return values
+
+    typer.echo(orjson.dumps(_run(found), option=orjson.OPT_INDENT_2).decode())
+
+
+@jobs.command()
+def retry(ids: _Ids) -> None:
+    """Try jobs again that have failed: all of them, or none if one cannot be."""
+
+    _do(retry_job, ids)
+    typer.echo(f"{len(ids)} queued.")
+
+
+@jobs.command()
+def discard(ids: _Ids) -> None:
+    """Forget jobs, done or not: all of them, or none if one is running."""
+
+    _do(delete_job, ids)
+    typer.echo(f"{len(ids)} discarded.")
+
+
+def _do(operation: Operation, ids: Sequence[str]) -> None:
+    """Call an operation for each of these jobs, in one transaction: by the same rules, and as much in the audit, as if
+    an admin did.
+    """
+
+    async def done(call: Call, gateway: Gateway) -> None:
+        for each in ids:
+            call.trace = Trace()
+            try:
+                await gateway.do(operation, call, _key(each), NoInput(), Expected.version(ANY))
+            except Problem as problem:
+                raise (_unknown(each) if problem.type is NOT_FOUND else problem) from None
+
+    _run(done)
+
+
+def _key(identifier: str) -> UUID:
+    prefix, key = split_identifier(identifier) or ("", None)
+    if prefix != resource.prefix or key is None:
+        raise _unknown(identifier)
+    return key
+
+
+def _unknown(identifier: str) -> SettingsError:
+    return SettingsError(f"There is no job {identifier}.")
+
+
+def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
+    """Do something in a transaction, as the operator. Raises SettingsError with what was refused."""
+    with shared_servers(load_settings()) as settings:
+
+        async def run() -> Any:
+            await check_reachable(settings)
+            async with (
+                open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway,
+                gateway.unit_of_work(OPERATOR) as call,
+            ):
+                return await action(call, gateway)
+
+        try:
+            return asyncio.run(run())
+        except Problem as problem:
+            raise SettingsError(problem.detail) from None

@@ -1,0 +1,95 @@
+"""`/account/…`: where links in mails lead, unless a team has pages of its own (ACCOUNT_URL).
+
+A page does nothing by being opened, since whatever looks through mails opens their links: somebody has to press a
+button. The token is in the address's fragment, so it is in nobody's log; the page's script sends it in a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.mail import ACCOUNT_PATH
+from gateway.portal.pages import PAGE_POLICY, Html, asset_url, page, render, stylesheets
+from services.catalogue import Catalogue
+
+_POLICY: Final = f"{PAGE_POLICY}; script-src 'self'"
+_NAMING: Final = (
+    '<label>User name or e-mail address<input name="username" autocomplete="username" maxlength="254" required></label>'
+)
+_KNOWING: Final = (
+    '<label>Password<input name="password" type="password" autocomplete="current-password" maxlength="128" required>'
+    "</label>"
+)
+_CHOOSING: Final = (
+    '<label>New password<input name="new_password" type="password" autocomplete="new-password" minlength="8" '
+    'maxlength="128" required></label>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """A page: which operation its button calls, what it says, and the fields of its form."""
+
+    operation: str
+    title: str
+    lead: str
+    button: str
+    done: str
+    fields: str = ""
+
+
+PAGES: Final = {
+    "verify-email": AccountPage(
+        "verify_email", "Verify your e-mail address", "Say that the address that the mail came to is yours.",
+        "Verify the address", "The address is verified.",
+    ),
+    "confirm-email": AccountPage(
+        "confirm_email", "Confirm your new e-mail address", "The address that the mail came to becomes your account's.",
+        "Confirm the address", "The address is your account's now.",
+    ),
+    "reset-password": AccountPage(
+        "reset_password", "Choose a new password", "Wherever you are signed in, you will be signed out.",
+        "Change the password", "The password is changed. Sign in with it.", _CHOOSING,
+    ),
+    "accept-invitation": AccountPage(
+        "accept_invitation", "Accept the invitation", "Sign in to join the workspace. Sign up first if you have no "
+        "account yet.", "Sign in and join", "You are a member of the workspace now.", _NAMING + _KNOWING,
+    ),
+}  # fmt: skip
+
+
+def account_routes(project_name: str, api_prefix: str, catalogue: Catalogue) -> list[BaseRoute]:
+    """The pages whose operations the catalogue has."""
+    return [
+        Route(f"{ACCOUNT_PATH}/{name}", _endpoint(project_name, api_prefix, each, catalogue))
+        for name, each in PAGES.items()
+        if each.operation in catalogue.operations
+    ]
+
+
+def _endpoint(
+    project_name: str, api_prefix: str, shown: AccountPage, catalogue: Catalogue
+) -> Callable[[Request], Awaitable[Response]]:  # fmt: skip
+    operation = catalogue.operations[shown.operation]
+
+    async def endpoint(request: Request) -> Response:
+        base = request.scope.get("root_path", "").rstrip("/")
+        body = render(
+            "account.html", project=project_name, title=shown.title, lead=shown.lead, button=shown.button,
+            done=shown.done, fields=Html(shown.fields), api=f"{base}{api_prefix}",
+            action=f"{base}{api_prefix}/{operation.address}", scope=operation.scope or "", base=base,
+        )  # fmt: skip
+        script = Html(f'<script src="{escape(asset_url("account.js", base))}" defer></script>')
+        head = Html(stylesheets(base, "page.css") + script)
+        found = page(f"{shown.title} · {project_name}", body, base=base, head=head, policy=_POLICY)
+        found.headers["Referrer-Policy"] = "no-referrer"
+        return found
+
+    return endpoint

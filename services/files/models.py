@@ -1,0 +1,67 @@
+"""Files as rows. Their bytes are in the store, under keys made of the row's key alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.storage.base import Base, Key, enum_column, utc_now
+from services.users.models import User
+
+
+class FileState(StrEnum):
+    """Whether a file can be read yet."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+
+
+class File(Base):
+    """A file of a workspace: announced first, readable once all its bytes are there and are what was announced."""
+
+    __tablename__ = "files"
+
+    id: Mapped[Key]
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    media_type: Mapped[str] = mapped_column(String(127))
+    state: Mapped[FileState] = enum_column(FileState, default=FileState.PENDING)
+    received: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Bytes that are in the store."""
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Which one they are of: whoever begins anew puts theirs elsewhere."""
+    checked_at: Mapped[datetime | None]
+    """When the last byte had come, and all were what was announced."""
+    lease: Mapped[UUID | None]
+    """Of the upload under way."""
+    leased_until: Mapped[datetime | None]
+    """When it counts as dead, if it has not said otherwise by then."""
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    completed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        CheckConstraint("octet_length(name) between 1 and 255", "name_length", info={"fields": ["name"]}),
+        CheckConstraint("size >= 0", "size", info={"fields": ["size"]}),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", "sha256_form", info={"fields": ["sha256"]}),
+        CheckConstraint("(state = 'complete') = (completed_at is not null)", "completed"),
+        CheckConstraint("state = 'pending' or (checked_at is not null and sha256 is not null)", "checked"),
+        CheckConstraint("received between 0 and size", "received"),
+        Index("ix_files_user_id", "user_id", "id"),
+        Index("ix_files_state", "state", "created_at"),
+    )
+
+
+# Users know nothing of files. `use_alter`: each of the two tables refers to the other.
+User.__table__.append_constraint(  # type: ignore[attr-defined] # it is a Table
+    ForeignKeyConstraint(
+        ["avatar_id"], ["files.id"], ondelete="SET NULL", name="fk_users_avatar_id_files", use_alter=True
+    )
+)

@@ -1,0 +1,35 @@
+"""Who may do what with files: viewers of the workspace read them, its editors add and delete them.
+
+Whoever sees a user may read the file that is their avatar, too; it is in no list of theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import aliased
+
+from services.catalogue import ACTOR_ID, Policy
+from services.users.models import User
+from services.users.policy import visible
+from services.workspaces.models import Role
+from services.workspaces.policy import has_role, member
+
+
+def own(file: Any) -> ColumnElement[bool]:
+    """Files that the actor has announced, as long as they may write in the workspace."""
+    return and_(file.user_id == ACTOR_ID, has_role(file.workspace_id, Role.EDITOR))
+
+
+def of_members_or_avatar(file: Any) -> ColumnElement[bool]:
+    """Files of the actor's workspaces, and the avatars of the users whom they see."""
+    user = aliased(User)
+    avatar = select(user.id).where(user.avatar_id == file.id, visible(user)).correlate(file).exists()
+    return or_(has_role(file.workspace_id, Role.VIEWER), avatar)
+
+
+policy = Policy(
+    read=of_members_or_avatar, list=member(Role.VIEWER), link=of_members_or_avatar,
+    create=member(Role.EDITOR), delete=member(Role.EDITOR), complete=own,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Jobs: kept beside what asked for them, run by workers."""

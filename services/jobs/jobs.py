@@ -1,0 +1,19 @@
+"""What is done by the clock, for jobs themselves."""
+
+from __future__ import annotations
+
+from services.catalogue.jobs import Work, job
+from services.jobs.models import Job, JobState
+from services.jobs.upkeep import Upkeep, sweep_notes
+from services.storage.sweeping import sweep_all
+
+
+@job("sweep_jobs", cron="7 * * * *", timeout=3600)
+async def sweep_jobs(work: Work) -> None:
+    """Forget jobs that were done long ago, and what PgQueuer has noted of any."""
+    before = work.part(Upkeep).before(work.now)
+    await sweep_all(work, Job.finished_at, before, Job.state == JobState.SUCCEEDED)
+    more = True
+    while more:
+        async with work.unit_of_work() as call:
+            more = await sweep_notes(call.session, before)

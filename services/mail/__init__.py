@@ -1,0 +1,1 @@
+"""E-mail: asked for within a transaction, sent by jobs."""

@@ -1,0 +1,107 @@
+"""Mails as they are sent: from templates, as plain text (RFC 2046) and HTML.
+
+Whatever comes from outside (names, addresses, programs) is one line of text in both, and escaped in HTML. Headers are
+written by Python's `email`, which refuses line breaks in them (RFC 5322).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from email_validator import validate_email
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from services.catalogue.jobs import HopelessError
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+MAX_VALUE: Final = 200
+"""Characters of a value in a mail."""
+MAX_CHOSEN: Final = 60
+"""Characters of a value that somebody has chosen."""
+_CHOSEN: Final = frozenset({"name", "device", "inviter", "workspace"})
+_LINK: Final = re.compile(r"\w*://|www\.", re.IGNORECASE)
+_CONTROLS: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+"""Categories of characters that are not seen, or change how others are."""
+
+
+class MailKind(StrEnum):
+    """The mails there are. Each has templates of its name, `.txt` and `.html`; its subject is a block of the text."""
+
+    VERIFY_EMAIL = "verify_email"
+    CONFIRM_EMAIL = "confirm_email"
+    EMAIL_CHANGED = "email_changed"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a mail
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - likewise
+    NEW_SIGN_IN = "new_sign_in"
+    SESSION_REVOKED = "session_revoked"
+    INVITATION = "invitation"
+
+
+def compose(
+    kind: MailKind, *, key: UUID, to: str, sender: str, product: str, link: str = "", values: Mapping[str, str]
+) -> EmailMessage:  # fmt: skip
+    """A mail. `key` is that of the job that sends it, a UUIDv7: it makes Message-ID and Date, so that a second try
+    sends the same mail.
+
+    `link` is not shortened. Raises HopelessError for an address that no header can hold.
+    """
+    shown = {name: (without_links if name in _CHOSEN else one_line)(value) for name, value in values.items()}
+    shown |= {"product": one_line(product), "link": link, "to": one_line(to)}
+    text, html = (_templates().get_template(f"{kind}.{form}") for form in ("txt", "html"))
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["From"] = _sender(sender)
+        message["To"] = Address(addr_spec=ascii_domain(to))
+        message["Subject"] = one_line("".join(text.blocks["subject"](text.new_context(shown))))
+    except (ValueError, HeaderParseError, IndexError):
+        raise HopelessError("Its address cannot be written to.") from None
+    message["Date"] = format_datetime(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
+    message["Message-ID"] = f"<{key.hex}@{_sender(sender).domain or 'localhost'}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers to it
+    message.set_content(text.render(shown), cte="quoted-printable")
+    message.add_alternative(html.render(shown), subtype="html", cte="quoted-printable")
+    return message
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and what is not seen, at most so long as a value may be."""
+    words = "".join(" " if each.isspace() else each for each in text)
+    seen = "".join(each for each in words if unicodedata.category(each) not in _CONTROLS)
+    return " ".join(seen.split())[:MAX_VALUE]
+
+
+def without_links(text: str) -> str:
+    """What somebody may have chosen for a stranger to read, as a short line in which nothing looks like a link."""
+    return one_line(_LINK.sub(" ", one_line(text)))[:MAX_CHOSEN].rstrip()
+
+
+def ascii_domain(address: str) -> str:
+    """An address whose domain is in ASCII (RFC 5891), as mail servers want it. Raises EmailNotValidError."""
+    found = validate_email(address, check_deliverability=False)
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
+def _sender(text: str) -> Address:
+    name, address = parseaddr(text)
+    return Address(name, addr_spec=address)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
