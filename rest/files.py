@@ -27,6 +27,7 @@ from rest.file_forms import is_form
 from rest.forms import body_of
 from rest.paying import asks_for_the_price, priced
 from rest.stopping import until_shutdown
+from services import observation
 from services.auth.authentication import Authenticator, Presented
 from services.budget.budget import Budget
 from services.budget.till import OverdrawnError, PricedError, Till
@@ -120,9 +121,10 @@ async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _
 
     Whoever may send may ask where to go on, by a link as by credentials.
     """
-    if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
-        return _Caller(signed=True)
     get, complete = gateway.catalogue.operations["get_file"], gateway.catalogue.operations["complete_file"]
+    if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
+        observation.note((complete if request.method == "PUT" else get).name, str(ANONYMOUS))
+        return _Caller(signed=True)
     actor = await gateway.part(Authenticator).actor_for([get], Presented.of(request.scope["headers"], host))
     asks = request.method == "HEAD" and get.scope not in actor.scopes and complete.scope in actor.scopes
     sends = request.method == "PUT" or asks
@@ -170,6 +172,9 @@ async def _row(request: Request, gateway: Gateway, key: UUID, caller: _Caller) -
 
 
 async def _put(request: Request, gateway: Gateway, row: File) -> Response:
+    expected = expected_of(request.scope["headers"])
+    if expected is not None:
+        expected.check(row.sha256 if row.state is FileState.COMPLETE else None)
     sent = content_range(request.headers.get("content-range"), row.size)
     length = request.headers.get("content-length", "")
     announced = row.size if sent.end is None else sent.end - sent.start

@@ -38,7 +38,7 @@ _REFUSED: Final = (
     BAD_REQUEST,
 )  # fmt: skip
 _NOT_TAKEN: Final = (
-    *_REFUSED, CONFLICT, RANGE_NOT_SATISFIABLE, UPLOAD_STALLED, UNSUPPORTED_MEDIA_TYPE,
+    *_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, UPLOAD_STALLED, UNSUPPORTED_MEDIA_TYPE,
 )  # fmt: skip
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
@@ -119,7 +119,8 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
     send = _operation(
         "putFileContent", "Send the bytes of a file",
         "All of them, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed `upload_url` "
-        "that `createFile` gives. What has come before an interruption is kept.",
+        "that `createFile` gives. What has come before an interruption is kept. `If-Match` and `If-None-Match` are "
+        "heeded: of a file that is not complete there is nothing yet that they could match.",
         [key, *_parameters("link.expires", "link.signature", "content_range")],
         {"204": {"description": "They have come.", "headers": _headers("upload_offset")}}
         | failures(_NOT_TAKEN),

@@ -16,6 +16,7 @@ from services.concurrency import Concurrency
 from services.execution import Gateway
 from services.files.config import FilesConfig
 from tests.support.accounts import Account
+from tests.support.asgi import observed
 from tests.support.faces import RestFace
 from tests.support.factories import make_key
 from tests.support.uploads import PNG, announced, fetch, make_file
@@ -232,3 +233,32 @@ async def test_the_document_has_every_answer_about_bytes(
     described = (await rest.client.get("/api/v1/openapi.json")).json()["paths"]["/api/v1/files/{id}/content"]
     assert status in described[method]["responses"]
     assert {"206", "416"}.isdisjoint(described["head"]["responses"])
+    assert "412" in described["put"]["responses"]
+
+
+@pytest.mark.parametrize("given", ['"x"', "*"])
+async def test_bytes_are_not_sent_where_others_are_expected(rest: RestFace, ada: Account, given: str) -> None:
+    """There is nothing yet that could be matched (RFC 9110, 13.1.1)."""
+    made = await rest.ok("create_file", ada, announced(PNG))
+    refused = await rest.client.put(made["upload_url"], content=PNG, headers={"If-Match": given})
+    assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
+    assert (await rest.client.head(made["upload_url"])).headers["upload-offset"] == "0"
+    sent = await rest.client.put(made["upload_url"], content=PNG, headers={"If-None-Match": "*"})
+    assert sent.status_code == 204
+    await rest.ok("complete_file", ada, id=made["id"])
+    again = await rest.client.put(made["upload_url"], content=PNG, headers={"If-None-Match": "*"})
+    assert (again.status_code, again.json()["code"]) == (412, "precondition_failed")
+
+
+async def test_who_comes_by_a_link_is_in_the_access_line_as_nobody_who_does_something(
+    rest: RestFace, ada: Account
+) -> None:
+    row = await make_file(rest, ada)
+    link = (await rest.ok("link_file", ada, id=row["id"]))["url"]
+    made = await rest.ok("create_file", ada, announced(PNG))
+    with observed() as seen:
+        assert (await rest.client.get(link)).status_code == 200
+        assert (await rest.client.put(made["upload_url"], content=PNG)).status_code == 204
+    assert [(each.operation, each.actor) for each in seen] == [
+        ("get_file", "anonymous"), ("complete_file", "anonymous"),
+    ]  # fmt: skip
