@@ -4,6 +4,9 @@ PORT ?= 8000
 WORKERS ?= auto
 # Which they are, by file or folder; all of them if empty.
 TESTS ?=
+# What `make proof` runs, and `make test` leaves to it.
+PROOFS := tests/proofs tests/conformance
+BEHAVIOUR := tests $(PROOFS:%=--ignore=%)
 # How many documents `make fuzz` makes up.
 FUZZ ?= 50000
 
@@ -12,16 +15,20 @@ INSTALLED := .venv/.installed
 PORTAL := gateway/portal
 ASSETS := $(PORTAL)/node_modules/.installed
 CONFORMANCE := tests/conformance
-JUDGES := $(CONFORMANCE)/node_modules/.installed
+# The audits, and the generators of clients for each face: each folder with a lock of its own.
+JUDGES := $(CONFORMANCE) $(CONFORMANCE)/rest_clients $(CONFORMANCE)/graphql_clients
 UV := uv==0.13.9
 S3 := .tools/s3
+CLIENTS := .tools/clients
 # A server that speaks S3, in an environment of its own: it wants another python-dateutil than the lock has.
 MOTO := moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5
+# Generators of clients in Python, and the checker of what they generate; they want other versions than the lock has.
+GENERATORS := openapi-python-client==0.29.1 ariadne-codegen==0.19.0 mypy==2.4.0
 LOCK := .tools/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz parity conformance check coverage bench format migrate lock clean install assets conformance-tools s3-tools
+.PHONY: help run test proof fuzz parity conformance check coverage bench format migrate lock clean install assets conformance-tools s3-tools client-tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +36,11 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install assets conformance-tools s3-tools ## Run every test, in parallel, against real servers
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+test: install assets s3-tools ## Run every test of behaviour, in parallel, against real servers
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(TESTS),$(BEHAVIOUR))
+
+proof: install assets conformance-tools client-tools ## Prove at length: the pages in a browser, generated clients, others' audits
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(TESTS),$(PROOFS))
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
 	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py
@@ -38,7 +48,7 @@ fuzz: install ## Ask both paths of reading 50,000 random documents, and compare 
 parity: install ## Prove that services, REST and GraphQL agree, and that each role can do what is documented
 	$(BIN)/gateway parity --against docs/authorization.md
 
-conformance: install conformance-tools ## Have the gateway judged by others' audits, and say what each found
+conformance: install conformance-tools client-tools ## Have the gateway judged by others' audits, and say what each found
 	$(BIN)/pytest --quiet --no-header $(CONFORMANCE)
 
 check: install ## Check style, format, types and the direction of imports
@@ -47,7 +57,7 @@ check: install ## Check style, format, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: install assets conformance-tools s3-tools ## Run every test and show the lines that none of them reached
+coverage: install assets conformance-tools s3-tools client-tools ## Run every test and show the lines that none of them reached
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
@@ -67,7 +77,7 @@ lock: ## Choose versions anew: requirements.txt (to run) and requirements-dev.tx
 
 clean: ## Remove the environment, fetched assets and caches; data stays
 	rm -rf .venv .tools build dist htmlcov .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache .schemathesis $(PORTAL)/node_modules $(CONFORMANCE)/node_modules
+		.ruff_cache .schemathesis $(PORTAL)/node_modules $(JUDGES:%=%/node_modules)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(INSTALLED)
@@ -88,12 +98,21 @@ assets:
 	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(PORTAL); then touch $(ASSETS); \
 	else echo 'npm could not fetch GraphiQL, so it is loaded from its public address.'; fi
 
-# The audits from npm. Where they are missing their tests are skipped, so nothing here may fail either.
+# The audits and generators from npm. Where they are missing their tests are skipped, so nothing here may fail either.
 conformance-tools:
-	@if [ $(JUDGES) -nt $(CONFORMANCE)/package-lock.json ]; then :; \
-	elif ! command -v npm > /dev/null; then echo 'npm is not installed, so audits from npm are skipped.'; \
-	elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(CONFORMANCE); then touch $(JUDGES); \
-	else echo 'npm could not fetch the audits, so those from npm are skipped.'; fi
+	@for folder in $(JUDGES); do \
+		if [ ! -e $$folder/package-lock.json ] || [ $$folder/node_modules/.installed -nt $$folder/package-lock.json ]; then :; \
+		elif ! command -v npm > /dev/null; then echo "npm is not installed, so the tests that need $$folder are skipped."; \
+		elif npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $$folder; then touch $$folder/node_modules/.installed; \
+		else echo "npm could not fetch the packages of $$folder, so the tests that need them are skipped."; fi; \
+	done
+
+# Generators of clients in Python. Without them their tests are skipped.
+client-tools:
+	@if [ $(CLIENTS)/.installed -nt Makefile ]; then :; \
+	elif $(PYTHON) -m venv $(CLIENTS) && $(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check $(GENERATORS); \
+	then touch $(CLIENTS)/.installed; \
+	else echo 'pip could not fetch the generators of clients in Python, so their tests are skipped.'; fi
 
 # What the tests of S3 talk to. Without it they are skipped.
 s3-tools:
