@@ -44,6 +44,7 @@ from services.jobs.upkeep import Upkeep
 from services.keys.states import ApiKeys
 from services.mail.mailer import Mailer
 from services.storage.breaker import Breaker
+from services.storage.cascades import Cascades
 from services.storage.database import Database
 from services.storage.pool import MAX_PREPARED, ReadPool
 from services.storage.reader import Reader
@@ -82,7 +83,7 @@ async def open_gateway(
         config, redis, tokens, states, memory, revocations,
         Passwords.of(config), SignInThrottle(redis, breaker, config),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
+        Audit(catalogue, database), Cascades(catalogue), kept_answers(settings), Concurrency(settings.MAX_CONCURRENT_REQUESTS),
         mail, Mailer(mail), payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
         files_config(settings), file_links(settings), FileStore(settings.files_url, settings.FILES_STORE),
         UploadSlots(settings.FILES_UPLOADS),
@@ -110,6 +111,7 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
         secret=settings.secret_key, scopes=catalogue.scopes, algorithm=settings.ALGORITHM,
         access_lifetime=timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES),
         refresh_lifetime=timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
+        refresh_grace=timedelta(seconds=settings.REFRESH_GRACE_SECONDS),
         attempts_per_account=settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
         attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
         mails_per_sender=settings.MAILS_PER_SENDER, mails_per_address=settings.MAILS_PER_ADDRESS,

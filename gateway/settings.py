@@ -120,6 +120,7 @@ class Settings(MailSettings, LimitSettings):
     ALGORITHM: Literal["HS256", "HS384", "HS512"] = "HS256"
     ACCESS_TOKEN_EXPIRE_MINUTES: PositiveInt = 30
     REFRESH_TOKEN_EXPIRE_DAYS: PositiveInt = 30
+    REFRESH_GRACE_SECONDS: int = Field(default=10, ge=0, le=300)
     REMEMBERED_TOKENS: PositiveInt = 10_000
     LOGIN_ATTEMPTS_PER_ACCOUNT: str = "10/5 minutes"
     LOGIN_ATTEMPTS_PER_ADDRESS: str = "60/5 minutes"

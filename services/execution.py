@@ -36,6 +36,7 @@ from services.idempotency.once import STATEMENTS, Answered, Idempotency, KeptAns
 from services.preconditions import check_version
 from services.reading import Reads
 from services.storage.base import utc_now
+from services.storage.cascades import Cascades
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
 from services.storage.flushing import flush
 from services.storage.reader import Answer
@@ -164,8 +165,9 @@ class Gateway(Reads):
         except Problem:
             await self.audit.add(refusal)
             raise
-        # However the result was read to be shown, one statement is meant to do it.
-        sent = observation.statements() - before - max(call.shown_by - 1, 0)
+        # However the result was read to be shown, one statement is meant to do it. What a deletion takes with it depends
+        # on how the models hang together, and on what is there, not on the operation.
+        sent = observation.statements() - before - max(call.shown_by - 1, 0) - call.followed_by
         most = operation.statements * (len(data.entries) if isinstance(data, Batch) else 1)
         most += (write.expected is not None) + (STATEMENTS if write.idempotency is not None else 0)
         if self.reader is not None and sent > most:
@@ -229,7 +231,7 @@ class Gateway(Reads):
             await check_references(call, self.catalogue, data)
             arguments.append(data)
         if operation.function is None:
-            await _delete(operation, call, arguments[1])
+            await self._delete(operation, call, arguments[1])
             await self.audit.done(Attempt.of(operation, call), call.session, data, before)
             return None
         returned = await operation.function(*arguments)
@@ -238,6 +240,17 @@ class Gateway(Reads):
         await flush(call.session)
         await self.audit.done(Attempt.of(operation, call), call.session, data, before)
         return returned
+
+    async def _delete(self, operation: Operation, call: Call, row: Any) -> None:
+        """Delete a row, and with it what hangs on it."""
+        if operation.before is not None:
+            await operation.before(call, row)
+        before = observation.statements()
+        witnesses = self.audit.witnesses(Attempt.of(operation, call))
+        await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
+        call.followed_by += observation.statements() - before
+        await call.session.delete(row)
+        await call.session.flush()
 
     async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
@@ -265,10 +278,3 @@ class Gateway(Reads):
             except Exception:
                 # The change is made; what follows it must not turn its answer into a failure.
                 log.exception("after_commit_failed", actor=str(call.actor))
-
-
-async def _delete(operation: Operation, call: Call, row: Any) -> None:
-    if operation.before is not None:
-        await operation.before(call, row)
-    await call.session.delete(row)
-    await call.session.flush()

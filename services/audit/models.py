@@ -35,6 +35,8 @@ class AuditEvent(Base):
     resource: Mapped[str | None] = mapped_column(String(100))
     resource_id: Mapped[str | None] = mapped_column(String(50))
     workspace_id: Mapped[UUID | None]
+    caused_by: Mapped[str | None] = mapped_column(String(50))
+    """Of a row that was changed or deleted because another one was deleted: that one."""
     request_id: Mapped[str | None] = mapped_column(String(128))
     address: Mapped[str | None] = mapped_column(String(45))
     outcome: Mapped[Outcome] = enum_column(Outcome)

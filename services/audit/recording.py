@@ -5,7 +5,7 @@ Names of fields and identifiers go in, never values: no secret can. Each event i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
 from services import observation
+from services.audit.affected import affected
 from services.audit.models import AuditEvent, Outcome
 from services.auth.throttle import network_of
 from services.catalogue.actors import Actor, Client
@@ -35,6 +36,7 @@ from services.catalogue.problems import (
     Problem,
 )
 from services.storage.base import utc_now
+from services.storage.cascades import Witness
 from services.storage.database import Database
 from services.storage.prepared import Prepared, given
 from services.workspaces.models import Workspace
@@ -84,12 +86,21 @@ class Audit:
 
         `before` are the attributes that its row had when it was loaded.
         """
-        if not self.is_on or not attempt.operation.audited:
+        if not self.is_on or not attempt.operation.audited or attempt.trace.repeated:
             return
         changed = attempt.trace.changed
         names = _changed(attempt, data, before) if changed is None else changed
         event = _event(self.catalogue, attempt, outcome=Outcome.DONE.value, changed=list(names))
         await _adding().row(session, event)
+
+    def witnesses(self, attempt: Attempt) -> Sequence[Witness]:
+        """Who takes note of what a deletion does to other rows: an event for each of them, beside that of the deletion.
+        """
+        if not self.is_on or not attempt.operation.audited:
+            return ()
+        event = _event(self.catalogue, attempt, outcome=Outcome.DONE.value)
+        event["caused_by"] = event["resource_id"]
+        return (Witness(affected, lambda: {**event, "first": new_key().bytes}),)
 
     def refusal(self, attempt: Attempt, problem: Problem) -> Event | None:
         """What there is to record of a write that has been refused, if anything.
@@ -159,6 +170,7 @@ def _event(catalogue: Catalogue, attempt: Attempt, **more: Any) -> Event:
         "resource": resource.name if resource else None,
         "resource_id": resource.encode(row["id"]) if resource and "id" in row else None,
         "workspace_id": row.get("id" if isinstance(trace.row, Workspace) else "workspace_id"),
+        "caused_by": None,
         "request_id": request.request_id if request else None,
         "address": attempt.client.address[:45] or None,
         "changed": [],

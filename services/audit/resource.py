@@ -10,7 +10,7 @@ audit_events = Resource(
     relations=[one("user")],
     filters=[
         "id", "created_at", "user_id", "session_id", "key_id", "as_admin", "operation", "resource", "resource_id",
-        "workspace_id", "request_id", "address", "outcome", "problem",
+        "workspace_id", "caused_by", "request_id", "address", "outcome", "problem",
     ],
     sorts=["created_at", "operation"],
 )  # fmt: skip

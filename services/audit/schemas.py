@@ -36,6 +36,11 @@ class AuditEventRead(ReadModel):
         examples=["itm_0198c0de0198c0de0198c0de0198c0de"],
     )
     workspace_id: WorkspaceID | None = Field(description="The workspace of the row; null where it has none.")
+    caused_by: str | None = Field(
+        description="The identifier of the row whose deletion has changed this one (`changed` says in what), or has "
+        "deleted it too (`changed` is empty). Null for the row that the operation itself was about.",
+        examples=["wsp_0198c0de0198c0de0198c0de0198c0de"],
+    )
     request_id: str | None = Field(description="The request's id, as in its answer's X-Request-ID and in the log.")
     address: str | None = Field(description="The network address of the client.")
     outcome: Outcome = Field(description="What came of it.")

@@ -11,7 +11,8 @@ class AuthConfig:
     """Keys, lifetimes, limits and costs.
 
     `scopes` are all that a token can carry; the limits are in the syntax of the library `limits`;
-    `remembered_tokens` is how many each worker remembers.
+    `remembered_tokens` is how many each worker remembers. `refresh_grace` is how long the refresh token before the
+    present one is still answered.
     """
 
     secret: str = field(repr=False)
@@ -21,6 +22,7 @@ class AuthConfig:
     algorithm: str = "HS256"
     access_lifetime: timedelta = timedelta(minutes=30)
     refresh_lifetime: timedelta = timedelta(days=30)
+    refresh_grace: timedelta = timedelta(seconds=10)
     attempts_per_account: str = "10/5 minutes"
     attempts_per_address: str = "60/5 minutes"
     mails_per_sender: str = "20/hour"

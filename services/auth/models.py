@@ -22,6 +22,8 @@ class Session(Base):
     address: Mapped[str] = mapped_column(String(45))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     generation: Mapped[int] = mapped_column(default=0)
+    refreshed_at: Mapped[datetime | None]
+    """When it got its present generation; null before the first refresh."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, delete, func, or_, select, update  # noqa: TID251 - before it is known who calls
+from sqlalchemy import (  # noqa: TID251 - before it is known who calls
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from services.auth.addresses import Address, address_changed, check_may_change_address
 from services.auth.config import AuthConfig
@@ -18,7 +28,7 @@ from services.auth.resource import sessions
 from services.auth.schemas import ChangePasswordInput, LoginInput, RefreshInput, TokenPair
 from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
-from services.auth.tokens import Tokens
+from services.auth.tokens import Claims, Tokens
 from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import (
     EMAIL_UNVERIFIED,
@@ -110,30 +120,50 @@ async def login(call: Call, data: LoginInput) -> TokenPair:
 
 @procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed", statements=4 + NOTICE)
 async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
-    """Get new tokens for a refresh token. Each works once: using one again, be it by accident, ends the session."""
+    """Get new tokens for a refresh token. Each is replaced by its use; for some seconds after that (the setting
+    REFRESH_GRACE_SECONDS) it still gets its successor again. Using an older one, be it by accident, ends the session.
+    """
     tokens = call.part(Tokens)
     claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
     call.actor = Actor(claims.user_id, claims.session_id)
-    this = Session.id == claims.session_id
-    next_generation = (
-        update(Session)
-        .where(this, Session.generation == claims.generation, Session.expires_at > call.now)
-        .where(Session.user_id.in_(select(User.id).where(User.id == claims.user_id, User.is_active)))
-        .values(
-            generation=Session.generation + 1, last_used_at=call.now, expires_at=call.now + tokens.lifetime("refresh")
-        )
-        .returning(Session.scopes, Session.generation)
-    )
-    row = (await call.session.execute(next_generation)).one_or_none()
+    row = (await call.session.execute(_next_generation(call, claims))).one_or_none()
     if row is not None:
-        return _pair(call, claims.session_id, claims.user_id, frozenset(row.scopes), row.generation)
-    reused = delete(Session).where(this, Session.generation > claims.generation).returning(Session)
-    session = (await call.session.execute(reused)).scalar_one_or_none()
+        if row.again:
+            log.info("refresh_token_answered_again", session=f"ses_{claims.session_id.hex}", address=call.client.address)
+        call.trace.repeated = row.again
+        return _pair(call, claims.session_id, claims.user_id, frozenset(row.scopes), claims.generation + 1)
+    reused = delete(Session).where(Session.id == claims.session_id, Session.generation > claims.generation)
+    session = (await call.session.execute(reused.returning(Session))).scalar_one_or_none()
     if session is not None:
         log.warning("refresh_token_reused", session=f"ses_{claims.session_id.hex}", user=f"usr_{claims.user_id.hex}")
         _make_known(call, [claims.session_id])
         await tell_of_reuse(call, session)
     raise Problem(INVALID_TOKEN, keep=True)
+
+
+def _next_generation(call: Call, claims: Claims) -> ReturningUpdate[list[str], bool]:
+    """Move a live session from the generation of a refresh token to the one behind it, or, within the grace, leave it
+    there. Of uses at once, each waits for the one before, and finds what that has left.
+
+    The grace counts from the first use, by the database's clock, which is the same for every process.
+    """
+    config, lifetime = call.part(AuthConfig), call.part(Tokens).lifetime("refresh")
+    current, answerable = Session.generation == claims.generation, Session.generation == claims.generation
+    if config.refresh_grace:
+        recent = Session.refreshed_at > func.now() - config.refresh_grace
+        answerable = or_(current, and_(Session.generation == claims.generation + 1, recent))
+    return (
+        update(Session)
+        .where(Session.id == claims.session_id, answerable, Session.expires_at > call.now)
+        .where(Session.user_id.in_(select(User.id).where(User.id == claims.user_id, User.is_active)))
+        .values(
+            generation=claims.generation + 1,
+            refreshed_at=case((current, func.now()), else_=Session.refreshed_at),
+            last_used_at=call.now,
+            expires_at=call.now + lifetime,
+        )
+        .returning(Session.scopes, (Session.refreshed_at != func.now()).label("again"))
+    )
 
 
 @procedure("auth/logout", scope="", problems=[FORBIDDEN], emits="session.ended")

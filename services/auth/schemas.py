@@ -27,7 +27,7 @@ class LoginInput(InputModel):
 
 
 class RefreshInput(InputModel):
-    """A refresh token, good for one use."""
+    """A refresh token, replaced by its use."""
 
     refresh_token: Annotated[SecretStr, Field(max_length=4_096, description="The refresh token last received.")]
 
@@ -45,7 +45,7 @@ class TokenPair(ResultModel):
     access_token: str = Field(description="For `Authorization: Bearer …`.")
     token_type: str = Field(default="bearer", description="Always `bearer`.")
     expires_in: int = Field(description="Seconds until the access token expires.")
-    refresh_token: str = Field(description="For one use of `refreshToken`; each refresh gives a new one.")
+    refresh_token: str = Field(description="For `refreshToken`, which replaces it by a new one.")
     scope: str = Field(description="The scopes granted, separated by spaces.")
 
 

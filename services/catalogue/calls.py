@@ -23,13 +23,15 @@ class Trace:
     The gateway notes the row and `as_admin`, which is whether an ordinary user in the actor's place would have been
     refused. An operation says what cannot be seen from outside: the `row` it is about where neither the caller names
     it nor the result is it; the names of fields it has `changed` past the row; the account that is `claimed` by
-    somebody of whom it is not known yet whether it is theirs.
+    somebody of whom it is not known yet whether it is theirs; that the call only `repeated` what was done and recorded
+    before.
     """
 
     row: Any = None
     changed: tuple[str, ...] | None = None
     claimed: UUID | None = None
     as_admin: bool = False
+    repeated: bool = False
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Call:
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shown_by: int = 0
     """How many statements have read the result."""
+    followed_by: int = 0
+    """How many have found and changed what hung on deleted rows."""
     trace: Trace = field(default_factory=Trace)
 
     def part(self, kind: type[Part]) -> Part:

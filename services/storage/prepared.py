@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Insert, Select, bindparam
+from sqlalchemy import BindParameter, Delete, Insert, Select, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import CompileError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -53,7 +53,7 @@ class Prepared:
 
     __slots__ = ("fixed", "names", "text")
 
-    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Delete) -> None:
         of_actor = dict.fromkeys(_OF_ACTOR)
         expanded = statement.compile(dialect=_DIALECT).construct_expanded_state(of_actor)
         self.text: str = expanded.statement

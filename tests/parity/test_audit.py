@@ -16,6 +16,7 @@ from tests.support.apps import make_admin
 from tests.support.audit import ADDRESS, event, every_event, recorded, refusal, session_of
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import Team, key_of, make_comment, make_item, make_label, unique
+from tests.support.grace import grace_passed
 
 # On what, with what input, and which fields that changes.
 ON_A_ROW: list[tuple[str, str, dict[str, Any], list[str]]] = [
@@ -131,6 +132,7 @@ async def test_refresh_token_used_again_is_recorded_with_the_session_it_ends(
     face: Face, gateway: Gateway, ada: Account
 ) -> None:
     await face.ok("refresh_token", None, {"refresh_token": ada.tokens["refresh_token"]})
+    await grace_passed(gateway, ada)
     async with recorded(gateway) as events:
         answer = await face.call("refresh_token", None, {"refresh_token": ada.tokens["refresh_token"]})
         assert answer.problem == "invalid_token"

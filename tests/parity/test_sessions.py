@@ -9,7 +9,6 @@ from uuid import UUID
 
 from fastapi import FastAPI
 from sqlalchemy import select, update
-from structlog.testing import capture_logs
 
 from services.auth.models import Session
 from services.execution import Gateway
@@ -59,32 +58,6 @@ async def test_access_token_does_not_refresh_and_refresh_token_does_not_call(fac
     await refuse_refresh(face, swapped)
     assert (await face.call("me", replace(ada, tokens=swapped))).problem == "invalid_token"
     await refresh(face, ada.tokens)
-
-
-async def test_second_use_of_a_refresh_token_ends_the_session_and_is_logged(
-    face: Face, ada: Account, rest: RestFace, graphql: GraphQLFace
-) -> None:
-    fresh = await refresh(face, ada.tokens)
-    other = await another(face, ada)
-    with capture_logs() as logs:
-        await refuse_refresh(face, ada.tokens)
-    noted = [each for each in logs if each["event"] == "refresh_token_reused"]
-    assert [(each["user"], each["log_level"]) for each in noted] == [(ada.id, "warning")]
-    assert ada.tokens["refresh_token"] not in str(logs)
-    await refuse(ada, rest, graphql)
-    await refuse(replace(ada, tokens=fresh), rest, graphql)
-    assert (await face.ok("me", other))["id"] == ada.id
-
-
-async def test_refresh_token_used_twice_at_once_ends_the_session(
-    face: Face, ada: Account, rest: RestFace, graphql: GraphQLFace
-) -> None:
-    given = {"refresh_token": ada.tokens["refresh_token"]}
-    answers = await asyncio.gather(*(face.call("refresh_token", None, given) for _ in range(4)))
-    won = [answer for answer in answers if answer.problem is None]
-    assert len(won) == 1
-    assert [answer.problem for answer in answers if answer.problem is not None] == ["invalid_token"] * 3
-    await refuse(replace(ada, tokens=won[0].data), rest, graphql)
 
 
 async def test_refresh_after_the_session_has_expired_is_refused(face: Face, ada: Account, gateway: Gateway) -> None:

@@ -49,8 +49,8 @@ def event(gateway: Gateway, actor: Account, operation: str, **more: Any) -> Even
     """What `recorded` finds of something that an account has done; `more` is what differs from the rest."""
     usual: Event = {
         "user_id": actor.key, "session_id": session_of(gateway, actor), "key_id": None, "as_admin": False,
-        "operation": operation, "resource": None, "resource_id": None, "workspace_id": None, "address": ADDRESS,
-        "outcome": "done", "problem": None, "changed": [],
+        "operation": operation, "resource": None, "resource_id": None, "workspace_id": None, "caused_by": None,
+        "address": ADDRESS, "outcome": "done", "problem": None, "changed": [],
     }  # fmt: skip
     return {**usual, **more}
 
