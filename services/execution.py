@@ -165,8 +165,8 @@ class Gateway(Reads):
         except Problem:
             await self.audit.add(refusal)
             raise
-        # However the result was read to be shown, one statement is meant to do it. What a deletion takes with it depends
-        # on how the models hang together, and on what is there, not on the operation.
+        # However the result was read to be shown, one statement is meant to do it. How many tables a deletion affects
+        # is not the operation's doing.
         sent = observation.statements() - before - max(call.shown_by - 1, 0) - call.followed_by
         most = operation.statements * (len(data.entries) if isinstance(data, Batch) else 1)
         most += (write.expected is not None) + (STATEMENTS if write.idempotency is not None else 0)
@@ -247,8 +247,12 @@ class Gateway(Reads):
             await operation.before(call, row)
         before = observation.statements()
         witnesses = self.audit.witnesses(Attempt.of(operation, call))
-        await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
+        taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
         call.followed_by += observation.statements() - before
+        for resource, keys in [(operation.resource, [row.id]), *taken.items()]:
+            tell = self.catalogue.gone(resource) if resource is not None else None
+            if tell is not None:
+                tell(call, keys)
         await call.session.delete(row)
         await call.session.flush()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import func, select  # noqa: TID251 - of whom a mail has brought the leave
 
 from services.accounts.jobs import Asked, mail_link
 from services.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
@@ -27,6 +27,7 @@ from services.mail.asking import LINK, NOTICE, send_link
 from services.mail.messages import MailKind
 from services.mail.models import MailToken, Purpose
 from services.mail.tokens import forget, is_good, spent, use_up
+from services.storage.cascades import Cascades
 from services.storage.flushing import flush
 from services.users.models import User
 
@@ -125,7 +126,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
     # Whoever began to change the address meanwhile may be whom the password is changed for.
     await forget(call, user.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     if not was_verified:
-        await call.session.execute(delete(ApiKey).where(ApiKey.user_id == user.id))
+        await call.part(Cascades).delete_where(call.session, ApiKey, ApiKey.user_id == user.id)
     # What is remembered of keys goes with the user.
     await end_sessions(call, Session.user_id == user.id, others=[user.id])
     await tell(call, MailKind.PASSWORD_CHANGED, user)

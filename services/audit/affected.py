@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (  # noqa: TID251 - of rows that are about to go
+from sqlalchemy import (
     ARRAY,
     ColumnElement,
     FromClause,
@@ -20,7 +20,7 @@ from sqlalchemy import (  # noqa: TID251 - of rows that are about to go
     insert,
     literal,
     null,
-    select,
+    select,  # noqa: TID251 - of rows that are about to go
 )
 
 from services.audit.models import AuditEvent

@@ -94,8 +94,7 @@ class Audit:
         await _adding().row(session, event)
 
     def witnesses(self, attempt: Attempt) -> Sequence[Witness]:
-        """Who takes note of what a deletion does to other rows: an event for each of them, beside that of the deletion.
-        """
+        """Who takes note of what a deletion does to other rows: an event for each of these, beside its own."""
         if not self.is_on or not attempt.operation.audited:
             return ()
         event = _event(self.catalogue, attempt, outcome=Outcome.DONE.value)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import (  # noqa: TID251 - before it is known who calls
+from sqlalchemy import (
+    ColumnElement,
     Select,
-    and_,
-    case,
-    delete,
     func,
     or_,
-    select,
-    update,
+    select,  # noqa: TID251 - before it is known who calls
+    update,  # noqa: TID251 - likewise
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from services.auth.addresses import Address, address_changed, check_may_change_address
 from services.auth.config import AuthConfig
@@ -24,11 +21,12 @@ from services.auth.models import Session
 from services.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
 from services.auth.passwords import Passwords
 from services.auth.policy import own
+from services.auth.refreshing import next_generation
 from services.auth.resource import sessions
 from services.auth.schemas import ChangePasswordInput, LoginInput, RefreshInput, TokenPair
 from services.auth.sessions import SessionStates
 from services.auth.throttle import SignInThrottle
-from services.auth.tokens import Claims, Tokens
+from services.auth.tokens import Tokens
 from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import (
     EMAIL_UNVERIFIED,
@@ -42,6 +40,7 @@ from services.mail.asking import LINK, NOTICE
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
 from services.mail.tokens import forget
+from services.storage.cascades import Cascades
 from services.storage.flushing import flush
 from services.storage.rows import assign
 from services.users.models import User
@@ -65,11 +64,12 @@ login_form = Seam(
 list_sessions = sessions.list(where=own)
 
 
-async def _end(call: Call, session: Session) -> None:
-    _make_known(call, [session.id])
+def _make_known(call: Call, session_ids: Collection[UUID], others: Collection[UUID] = ()) -> None:
+    states = call.part(SessionStates)
+    call.after_commit.append(lambda: states.ended(session_ids, others))
 
 
-delete_session = sessions.delete(before=_end)
+delete_session = sessions.delete(gone=_make_known)
 
 
 @users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
@@ -126,44 +126,19 @@ async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     tokens = call.part(Tokens)
     claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
     call.actor = Actor(claims.user_id, claims.session_id)
-    row = (await call.session.execute(_next_generation(call, claims))).one_or_none()
+    row = (await call.session.execute(next_generation(call, claims))).one_or_none()
     if row is not None:
         if row.again:
-            log.info("refresh_token_answered_again", session=f"ses_{claims.session_id.hex}", address=call.client.address)
+            log.info("refresh_token_answered_again", session=f"ses_{claims.session_id.hex}")
         call.trace.repeated = row.again
         return _pair(call, claims.session_id, claims.user_id, frozenset(row.scopes), claims.generation + 1)
-    reused = delete(Session).where(Session.id == claims.session_id, Session.generation > claims.generation)
-    session = (await call.session.execute(reused.returning(Session))).scalar_one_or_none()
+    reused = select(Session).where(Session.id == claims.session_id, Session.generation > claims.generation)
+    session = (await call.session.execute(reused.with_for_update())).scalar_one_or_none()
     if session is not None:
         log.warning("refresh_token_reused", session=f"ses_{claims.session_id.hex}", user=f"usr_{claims.user_id.hex}")
-        _make_known(call, [claims.session_id])
+        await end_sessions(call, Session.id == claims.session_id)
         await tell_of_reuse(call, session)
     raise Problem(INVALID_TOKEN, keep=True)
-
-
-def _next_generation(call: Call, claims: Claims) -> ReturningUpdate[list[str], bool]:
-    """Move a live session from the generation of a refresh token to the one behind it, or, within the grace, leave it
-    there. Of uses at once, each waits for the one before, and finds what that has left.
-
-    The grace counts from the first use, by the database's clock, which is the same for every process.
-    """
-    config, lifetime = call.part(AuthConfig), call.part(Tokens).lifetime("refresh")
-    current, answerable = Session.generation == claims.generation, Session.generation == claims.generation
-    if config.refresh_grace:
-        recent = Session.refreshed_at > func.now() - config.refresh_grace
-        answerable = or_(current, and_(Session.generation == claims.generation + 1, recent))
-    return (
-        update(Session)
-        .where(Session.id == claims.session_id, answerable, Session.expires_at > call.now)
-        .where(Session.user_id.in_(select(User.id).where(User.id == claims.user_id, User.is_active)))
-        .values(
-            generation=claims.generation + 1,
-            refreshed_at=case((current, func.now()), else_=Session.refreshed_at),
-            last_used_at=call.now,
-            expires_at=call.now + lifetime,
-        )
-        .returning(Session.scopes, (Session.refreshed_at != func.now()).label("again"))
-    )
 
 
 @procedure("auth/logout", scope="", problems=[FORBIDDEN], emits="session.ended")
@@ -318,12 +293,6 @@ def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], g
     )  # fmt: skip
 
 
-async def end_sessions(call: Call, *which: object, others: Sequence[UUID] = ()) -> None:
+async def end_sessions(call: Call, *which: ColumnElement[bool], others: Sequence[UUID] = ()) -> None:
     """End the sessions that these conditions hold for, of which at least one says whose they are."""
-    statement = delete(Session).where(*which).returning(Session.id)  # type: ignore[arg-type]
-    _make_known(call, list((await call.session.execute(statement)).scalars()), others)
-
-
-def _make_known(call: Call, session_ids: list[UUID], others: Sequence[UUID] = ()) -> None:
-    states = call.part(SessionStates)
-    call.after_commit.append(lambda: states.ended(session_ids, others))
+    _make_known(call, await call.part(Cascades).delete_where(call.session, Session, *which), others)

@@ -16,7 +16,7 @@ from services.catalogue.declaration import DeclarationError, Location, listing
 from services.catalogue.identifiers import split_identifier
 from services.catalogue.jobs import JobKind
 from services.catalogue.models import ResultModel
-from services.catalogue.operations import Kind, Operation
+from services.catalogue.operations import Gone, Kind, Operation
 from services.catalogue.problems import Problem
 from services.catalogue.relations import resolve
 from services.catalogue.resources import Resource
@@ -100,6 +100,11 @@ class Catalogue:
         return next(
             (o for o in self.operations.values() if o.kind is Kind.GET and o.resource is resource and o.on_a_row), None
         )
+
+    def gone(self, resource: Resource[Any]) -> Gone | None:
+        """Who is told of rows of a resource that are deleted."""
+        deletions = (each for each in self.operations.values() if each.kind is Kind.DELETE)
+        return next((each.gone for each in deletions if each.resource is resource and each.gone is not None), None)
 
     def _add_resource(self, resource: Resource[Any]) -> None:
         for other in self.resources.values():

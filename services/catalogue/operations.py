@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Awaitable[Any]]
 Check = Callable[[Call, Any], Awaitable[None]]
+Gone = Callable[[Call, Collection[Any]], None]
+"""Is told of the keys of rows that are deleted, in the transaction that does it."""
 
 
 class Kind(Enum):
@@ -81,6 +83,8 @@ class Operation:
     returns: Any = None
     where: Rule | None = None
     before: Check | None = None
+    gone: Gone | None = None
+    """Of a deletion: what follows from it, whether the caller has named the row or it has gone with another."""
     declared_problems: tuple[ProblemType, ...] = ()
     emits: tuple[str, ...] = ()
     cost: int = 1

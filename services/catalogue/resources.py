@@ -17,7 +17,7 @@ from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, fields_of
 from services.catalogue.naming import words
-from services.catalogue.operations import Check, Function, Kind, Operation, declare, write_operation
+from services.catalogue.operations import Check, Function, Gone, Kind, Operation, declare, write_operation
 from services.catalogue.policies import Policy, Rule
 from services.catalogue.problems import ProblemType
 from services.catalogue.relations import Relation, RelationDeclaration
@@ -140,13 +140,16 @@ class Resource(Generic[M]):
         return declare(named, Kind.GET, self, address, description, where=where, deprecated=deprecated)
 
     def delete(
-        self, *, before: Check | None = None, problems: Iterable[ProblemType] = (), statements: int = 1,
-        description: str = "", deprecated: Deprecation | None = None,
+        self, *, before: Check | None = None, gone: Gone | None = None, problems: Iterable[ProblemType] = (),
+        statements: int = 1, description: str = "", deprecated: Deprecation | None = None,
     ) -> Operation:  # fmt: skip
-        """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion."""
+        """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion.
+
+        `gone(call, keys)` is told of rows that go, be it this one or some that go with one of another resource.
+        """
         return declare(
             f"delete_{self.name}", Kind.DELETE, self, None, description or f"Delete one {self.noun}.", before=before,
-            own_statements=statements, declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
+            gone=gone, own_statements=statements, declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
             deprecated=deprecated,
         )  # fmt: skip
 

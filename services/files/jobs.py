@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import and_, delete, or_, select  # noqa: TID251 - a worker is no caller
+from sqlalchemy import and_, or_, select  # noqa: TID251 - a worker is no caller
 
 from services.catalogue import InputModel
 from services.catalogue.jobs import Work, job
@@ -15,6 +15,7 @@ from services.files.models import File, FileState
 from services.files.schemas import FileID
 from services.files.store import CHUNK, FileStore, Stored
 from services.jobs.queue import enqueue
+from services.storage.cascades import Cascades
 
 SWEPT: Final = 500
 """Files that are forgotten at once."""
@@ -52,7 +53,7 @@ async def forget_pending_files(work: Work) -> None:
     while True:
         async with work.unit_of_work() as call:
             keys = (await call.session.execute(late)).scalars().all()
-            await call.session.execute(delete(File).where(File.id.in_(keys)))
+            await work.part(Cascades).delete(call.session, File, keys)
             for key in keys:
                 await enqueue(call, delete_file_bytes, GoneFile.model_construct(file_id=key))
         if not keys:

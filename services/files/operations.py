@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import delete, func, select  # noqa: TID251 - all files of a workspace count, whoever may see them
+from sqlalchemy import func, select  # noqa: TID251 - all files of a workspace count, whoever may see them
 
 from services.catalogue import Call, Problem, Seam, new_key
 from services.catalogue.problems import CONFLICT, NOT_FOUND
@@ -16,6 +16,7 @@ from services.files.models import File, FileState
 from services.files.resource import files
 from services.files.schemas import AvatarInput, FileCreate, FileLink, FileUpload
 from services.jobs.queue import STATEMENTS, enqueue
+from services.storage.cascades import Cascades
 from services.storage.rows import check_placed
 from services.users.models import User
 from services.users.resource import users
@@ -102,9 +103,10 @@ async def set_avatar(call: Call, row: User, data: AvatarInput) -> User:
 
 async def forget_file(call: Call, key: UUID) -> File | None:
     """Delete a file that is not complete, and return what it was; None where there is none."""
-    pending = delete(File).where(File.id == key, File.state == FileState.PENDING).returning(File)
+    pending = select(File).where(File.id == key, File.state == FileState.PENDING).with_for_update()
     row = (await call.session.execute(pending)).scalar_one_or_none()
     if row is not None:
+        await call.part(Cascades).delete(call.session, File, [key])
         await enqueue(call, delete_file_bytes, GoneFile.model_construct(file_id=key))
     return row
 

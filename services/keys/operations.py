@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
 
@@ -20,6 +21,7 @@ from services.keys.resource import api_keys
 from services.keys.schemas import ApiKeyCreate, ApiKeyRotate, CredentialInput, Introspection, IssuedKey, Revocation
 from services.keys.secrets import hash_of, hint_of, is_secret, new_secret
 from services.keys.states import live
+from services.storage.cascades import Cascades
 from services.storage.rows import check_placed
 from services.users.models import User
 
@@ -32,12 +34,13 @@ metadata = Seam(
 list_api_keys, get_api_key = api_keys.list(), api_keys.get()
 
 
-async def _end(call: Call, key: ApiKey) -> None:
-    _make_known(call, key)
+def _make_known(call: Call, keys: Collection[UUID]) -> None:
+    revocations, subjects = call.part(Revocations), list(keys)
+    call.after_commit.append(lambda: revocations.announce(subjects))
 
 
 delete_api_key = api_keys.delete(
-    before=_end, description="Revoke an API key: within a second it is refused everywhere."
+    gone=_make_known, description="Revoke an API key: within a second it is refused everywhere."
 )
 
 
@@ -65,7 +68,7 @@ async def rotate_api_key(call: Call, row: ApiKey, data: ApiKeyRotate) -> IssuedK
     current = (await call.session.execute(select(ApiKey.secret_hash).where(ApiKey.id == row.id))).scalar_one()
     row.previous_hash, row.previous_until = (current, call.now + grace) if grace else (None, None)
     row.secret_hash, row.hint, row.rotated_at = hash_of(secret), hint_of(secret), call.now
-    _make_known(call, row)
+    _make_known(call, [row.id])
     return IssuedKey(id=row.id, secret=secret)
 
 
@@ -83,8 +86,8 @@ async def revoke(call: Call, data: CredentialInput) -> Revocation:
         found = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
         key = (await call.session.execute(found)).scalar_one_or_none()
         if key is not None:
-            await call.session.delete(key)
-            _make_known(call, key)
+            await call.part(Cascades).delete_where(call.session, ApiKey, ApiKey.id == key.id)
+            _make_known(call, [key.id])
         return Revocation()
     claims = call.part(Tokens).claims(secret)
     if claims is not None:
@@ -116,8 +119,3 @@ def _check_budget(call: Call, per_minute: int | None) -> None:
     most = call.part(Budget).config.per_minute
     if per_minute is not None and most and per_minute > most:
         raise Problem.field("budget_per_minute", "range", f"Nobody has more than {most} points a minute.")
-
-
-def _make_known(call: Call, key: ApiKey) -> None:
-    revocations, subjects = call.part(Revocations), [key.id]
-    call.after_commit.append(lambda: revocations.announce(subjects))

@@ -1,12 +1,12 @@
 """What the deletion of rows does to other rows by the foreign keys, as the changes and deletions that it is.
 
-PostgreSQL would do it without a word (`ON DELETE SET NULL`, `ON DELETE CASCADE`). Before it does, `Cascades.follow`
-finds the rows, from the deleted ones downwards, and locks them; sees to it that what is changed counts as changed (its
-`updated_at`, its version); and has witnesses, as the audit is one, take note of each. All of it follows from the models'
-foreign keys and the catalogue's relations, so that no resource has to say anything.
+PostgreSQL does it silently (`ON DELETE SET NULL`, `ON DELETE CASCADE`). Before it does, `Cascades.follow` finds the
+rows, from the deleted ones downwards, and locks them; changes those that will be changed, which moves `updated_at` and
+the version as any other change does; and has witnesses, of which the audit is one, take note of each row. All of it
+follows from the models' foreign keys and the catalogue's relations: a resource need not declare anything.
 
-A row that loses its link to a deleted one (an item whose label goes) counts as changed where the relation is declared by
-its resource. Rows of association tables, and of tables that are no resource, leave no notes; PostgreSQL deletes them.
+A row that loses its link to a deleted one (an item whose label is deleted) counts as changed if its resource declares
+the relation. Rows of association tables, and of tables without a resource, are not noted; PostgreSQL deletes them.
 
 The rows to be deleted must be locked already (`FOR UPDATE`): nobody can refer to them any more, and the same holds of
 what is found below them. So nothing is added between the look and the deletion.
@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
-from sqlalchemy import (  # noqa: TID251 - what hangs on a row hangs on it whoever may see it
+from sqlalchemy import (
     CTE,
     Column,
     ColumnElement,
@@ -83,6 +84,22 @@ class Cascades:
         deleting = self._kept(table, lambda: delete(table).where(_is_among(table)))
         await deleting.row(session, {"keys": list(keys)})
 
+    async def delete_where(
+        self, session: AsyncSession, model: type[DeclarativeBase], *conditions: ColumnElement[bool]
+    ) -> Sequence[Any]:
+        """Delete the rows that the conditions hold for, as `delete` does; returns their keys.
+
+        One statement where nothing hangs on rows of the model.
+        """
+        table, as_they_are = table_of(model), {"synchronize_session": False}
+        if table not in self._edges:
+            deleting = delete(model).where(*conditions).returning(key_of(table))
+            return (await session.execute(deleting, execution_options=as_they_are)).scalars().all()
+        locked = select(key_of(table)).where(*conditions).order_by(key_of(table)).with_for_update()
+        keys = (await session.execute(locked)).scalars().all()
+        await self.delete(session, model, keys)
+        return keys
+
     async def follow(
         self, session: AsyncSession, model: type[DeclarativeBase], keys: Collection[Any],
         witnesses: Sequence[Witness] = (),
@@ -118,7 +135,7 @@ class Cascades:
             below = defaultdict[Table, set[Any]](set)
             for parent in [each for each in self._edges if level.get(each)]:
                 edges = self._edges[parent]
-                looking = self._kept((parent, "look"), lambda edges=edges: _look_along(edges))
+                looking = self._kept((parent, "look"), partial(_look_along, edges))
                 row = await looking.row(session, {"keys": list(level[parent])})
                 for edge, found in zip(edges, row or (), strict=True):
                     if edge.deletes:
@@ -129,9 +146,7 @@ class Cascades:
             level = below
         return gone, changed
 
-    async def _change(
-        self, session: AsyncSession, edge: Edge, keys: set[Any], witnesses: Sequence[Witness]
-    ) -> None:
+    async def _change(self, session: AsyncSession, edge: Edge, keys: set[Any], witnesses: Sequence[Witness]) -> None:
         """Make the change of an edge, which moves the version and the time of the change as any other does."""
         table = edge.child
         touched = touched_columns(self._mappers[table])
@@ -161,9 +176,7 @@ class Cascades:
 
         await self._tell(session, (table, _notes(witnesses)), statement, {"keys": list(keys)}, witnesses)
 
-    def _noted(
-        self, table: Table, rows: CTE, changed: Sequence[str], witnesses: Sequence[Witness]
-    ) -> Select[int]:
+    def _noted(self, table: Table, rows: CTE, changed: Sequence[str], witnesses: Sequence[Witness]) -> Select[int]:
         """What counts the rows, and has each witness's statement done along with it."""
         resource, counted = self._by_table.get(table), select(func.count()).select_from(rows)
         notes = [each.note(resource, rows, changed) for each in witnesses] if resource is not None else []

@@ -1,4 +1,4 @@
-"""Which rows are affected by the deletion of others: read off the models' foreign keys, and the catalogue's relations."""
+"""Which rows the deletion of others affects: read off the models' foreign keys and the catalogue's relations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
 
-from sqlalchemy import (  # noqa: TID251 - what hangs on a row hangs on it whoever may see it
+from sqlalchemy import (
     ARRAY,
     BindParameter,
     Column,
@@ -52,7 +52,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What a column becomes when its row changes: an expression, and, where that is a parameter, how to make its value."""
+    """What a column becomes when its row changes: an expression, and, if it is a parameter, how to make its value."""
 
     expression: Any
     value: Callable[[], Any] | None = None
@@ -158,13 +158,15 @@ def _by_links(resource: Resource[Any]) -> Iterator[Edge]:
             link = cast("Table", relation.through).columns
             linked = select(link[relation.near]).where(link[relation.far] == any_(keys_among(relation.target.table)))
             hangs = key_of(resource.table).in_(linked)
-            yield Edge(relation.target.table, resource.table, hangs, False, {}, (relation.name,))  # noqa: FBT003 - a member
+            yield Edge(relation.target.table, resource.table, hangs, False, {}, (relation.name,))
 
 
 def _goes_with(relation: Relation) -> bool:
     """Whether the link goes with the row at its far end."""
     keys = cast("Table", relation.through).columns[relation.far].foreign_keys
-    return any(each.column.table is relation.target.table and (each.ondelete or "").upper() == "CASCADE" for each in keys)
+    return any(
+        each.column.table is relation.target.table and (each.ondelete or "").upper() == "CASCADE" for each in keys
+    )
 
 
 def _noteworthy(edges: Sequence[Edge], shown: set[Table]) -> list[Edge]:

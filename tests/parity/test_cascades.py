@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.execution import Gateway
 from tests.support.audit import event, recorded
 from tests.support.faces import Face
-from tests.support.factories import Team, key_of, make_comment, make_item, make_label
+from tests.support.factories import Team, key_of, make_item
 
 
 async def test_children_of_a_deleted_item_are_changed(face: Face, gateway: Gateway, team: Team) -> None:
