@@ -111,7 +111,11 @@ class Types:
 
 
 def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
-    words = "Its version, which changes with whatever is shown of it: REST's `ETag`, and what `expectedVersion` takes."
+    words = (
+        "Its entity tag, which changes with whatever is shown of it: REST's `ETag`, and what `expectedVersion` takes."
+    )
+    if "version" in resource.fields:
+        words += " The field `version` is another thing."
     deprecated = deprecations_of(resource.read)
     fields = [
         attribute(

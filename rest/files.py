@@ -34,7 +34,7 @@ from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.costs import MINIMUM
 from services.catalogue.models import parse_value
-from services.catalogue.problems import CONFLICT, FORBIDDEN, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
+from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
 from services.concurrency import Concurrency
 from services.execution import Gateway
 from services.files.config import FilesConfig
@@ -167,7 +167,7 @@ async def _row(request: Request, gateway: Gateway, key: UUID, caller: _Caller) -
         if caller.sends:
             may_send = files.policy.predicate("complete", File, caller.actor)
             if not await readable(call, files, File.id == key, may_send):
-                raise Problem(FORBIDDEN)
+                raise files.policy.refusal("complete", caller.actor)
     return found[0]
 
 

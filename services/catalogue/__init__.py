@@ -17,6 +17,7 @@ from services.catalogue.policies import (
     UNBOUND,
     Policy,
     everyone,
+    needs,
     nobody,
     signed_in,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "absent",
     "everyone",
     "many",
+    "needs",
     "new_key",
     "nobody",
     "one",

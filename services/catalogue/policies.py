@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Uuid, bindparam, case, false, null, true
 
 from services.catalogue.actors import Actor
+from services.catalogue.problems import FORBIDDEN, Problem
 
 Rule = Callable[[Any], ColumnElement[bool]]
 
@@ -32,11 +33,33 @@ IN_PERSON = ACTOR_SESSION_ID.is_not(null())
 """The user has signed in: this is no API key."""
 
 
+@dataclass(frozen=True, slots=True)
+class Needing:
+    """A rule, and what whoever it refuses is told that it takes: see `needs`."""
+
+    rule: Rule
+    words: str
+    key: str
+    bound: str
+
+    def __call__(self, entity: Any) -> ColumnElement[bool]:
+        return self.rule(entity)
+
+
+def needs(words: str, *, key: str = "", bound: str = "") -> Callable[[Rule], Needing]:
+    """Decorator of a rule: what it takes, in a sentence, for those whom it refuses (the detail of `forbidden`).
+
+    `key` is said to API keys instead, where the rule refuses them all, and `bound` to those bound to a workspace.
+    """
+    return lambda rule: Needing(rule, words, key, bound)
+
+
 def everyone(entity: Any) -> ColumnElement[bool]:
     """Anybody, signed in or not."""
     return true()
 
 
+@needs("Only admins may do this.")
 def nobody(entity: Any) -> ColumnElement[bool]:
     """Admins only."""
     return false()
@@ -53,6 +76,8 @@ class Within:
 
     column: str
     keys: Callable[[], Select[Any]]
+    words: str = ""
+    """As of `needs`."""
 
     def __call__(self, entity: Any) -> ColumnElement[bool]:
         return self.among(entity, self.keys())
@@ -72,12 +97,20 @@ class Policy:
 
     def predicate(self, action: str, entity: Any, actor: Actor) -> ColumnElement[bool]:
         """Whether the actor may do this to a row of the entity. An action without a rule of its own is an update."""
-        if actor.is_admin:
-            return true()
-        rule = self.rules.get(action) or (
+        return true() if actor.is_admin else self._rule(action)(entity)
+
+    def refusal(self, action: str, actor: Actor) -> Problem:
+        """The `forbidden` for an actor whom an action's rule refuses. It says what that takes, if the rule does."""
+        rule = self._rule(action)
+        words = rule.words if isinstance(rule, (Needing, Within)) else ""
+        if isinstance(rule, Needing) and actor.key_id is not None:
+            words = (rule.bound if actor.workspace_id is not None else "") or rule.key or words
+        return Problem(FORBIDDEN, words or None)
+
+    def _rule(self, action: str) -> Rule:
+        return self.rules.get(action) or (
             nobody if action in {"create", "delete"} else self.rules.get("update", nobody)
         )
-        return rule(entity)
 
     @property
     def listing(self) -> Sequence[str]:

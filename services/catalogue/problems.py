@@ -180,7 +180,7 @@ FORBIDDEN: Final = ProblemType(
     "forbidden",
     403,
     "You may not do this.",
-    "The resource is readable, but this action on it is not allowed to the actor.",
+    "The resource is readable, but this action on it is not allowed to the actor; `detail` says whom it is allowed to.",
 )
 EMAIL_UNVERIFIED: Final = ProblemType(
     "email_unverified",

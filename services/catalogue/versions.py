@@ -28,7 +28,7 @@ ETAG: Final = "etag"
 EXPECTED: Final = "expected_version"
 """What GraphQL calls the tag that a caller expects, beside an operation's input; fields of it cannot be called so."""
 EXPECTED_WORDS: Final = (
-    f"The version (`{ETAG}`) of the {{}} as it was read, `*` for any; if it has changed since, nothing is done."
+    f"The `{ETAG}` of the {{}} as it was read, `*` for any; if it has changed since, nothing is done."
 )
 ANY: Final = "*"
 """Any version at all: what matters is that there is one."""

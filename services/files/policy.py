@@ -10,13 +10,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import aliased
 
-from services.catalogue import ACTOR_ID, Policy
+from services.catalogue import ACTOR_ID, Policy, needs
 from services.users.models import User
 from services.users.policy import visible
 from services.workspaces.models import Role
 from services.workspaces.policy import has_role, member
 
 
+@needs(
+    "Only whoever has announced a file may send and complete it, while they are an editor or owner of the workspace."
+)
 def own(file: Any) -> ColumnElement[bool]:
     """Files that the actor has announced, as long as they may write in the workspace."""
     return and_(file.user_id == ACTOR_ID, has_role(file.workspace_id, Role.EDITOR))

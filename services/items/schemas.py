@@ -39,7 +39,11 @@ class ItemRead(ReadModel):
     creator_id: UserID = Field(description="Who made it.")
     assignee_id: UserID | None = Field(description="Who is to do it.")
     parent_id: ItemID | None = Field(description="The item it is a part of.")
-    version: int = Field(description="How often it was written; grows with every change.")
+    version: int = Field(
+        description="How often it was written: a counter to compare and to show. A write that depends on what was read "
+        "takes not this but the row's entity tag: in GraphQL `etag`, for `expectedVersion`; in REST the header `ETag`, "
+        "for `If-Match`."
+    )
     created_at: Instant = Field(description="When it was made.")
     updated_at: Instant = Field(description="When it was last changed.")
 

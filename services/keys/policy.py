@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
-from services.catalogue import ACTOR_ID, IN_PERSON, UNBOUND, Policy
+from services.catalogue import ACTOR_ID, IN_PERSON, UNBOUND, Policy, needs
 from services.workspaces.models import Role
 from services.workspaces.policy import has_role
 
@@ -25,6 +25,10 @@ def own_or_of_workspace(key: Any) -> ColumnElement[bool]:
     return or_(own(key), has_role(key.workspace_id, Role.OWNER))
 
 
+@needs(
+    "Only its own user may make or rotate an API key, and one that is bound to a workspace only while they own that.",
+    key="An API key cannot make or rotate keys, itself included: call with the access token of a session.",
+)
 def made_in_person(key: Any) -> ColumnElement[bool]:
     """A key for oneself, bound to no workspace or to one that the actor owns."""
     where = or_(key.workspace_id.is_(None), has_role(key.workspace_id, Role.OWNER))

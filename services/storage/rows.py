@@ -14,7 +14,7 @@ from services.catalogue.actors import Actor
 from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.models import InputModel, fields_of
-from services.catalogue.problems import FORBIDDEN, NOT_FOUND, VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.problems import NOT_FOUND, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.resources import Resource
 from services.storage.constraints import NOT_THERE
 from services.storage.flushing import flush
@@ -38,7 +38,7 @@ async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) ->
     row: M = found[0]
     call.trace.row = row
     if not found.allowed:
-        raise Problem(FORBIDDEN)
+        raise resource.policy.refusal(action, call.actor)
     call.trace.as_admin = not found.ordinary
     return row
 
@@ -92,7 +92,7 @@ async def check_placed(call: Call, resource: Resource[Any], row: Any) -> None:
     found = await _placing(resource, call.actor.is_admin).row(call.session, values)
     allowed, ordinary = found or (False, False)
     if not allowed:
-        raise Problem(FORBIDDEN)
+        raise resource.policy.refusal("create", call.actor)
     call.trace.as_admin |= not ordinary
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
-from services.catalogue import ACTOR_ID, UNBOUND, Policy, everyone, nobody, signed_in
+from services.catalogue import ACTOR_ID, UNBOUND, Policy, everyone, needs, nobody, signed_in
 
 
 def themself(user: Any) -> ColumnElement[bool]:
@@ -15,6 +15,10 @@ def themself(user: Any) -> ColumnElement[bool]:
     return own
 
 
+@needs(
+    "Only users themselves and admins may do this.",
+    bound="An API key that is bound to a workspace cannot change accounts.",
+)
 def in_person(user: Any) -> ColumnElement[bool]:
     """The same, unless they call with a key that is bound to a workspace: it is no business of whoever holds that."""
     return and_(themself(user), UNBOUND)

@@ -9,11 +9,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import aliased
 
-from services.catalogue import ACTOR_ID, ACTOR_WORKSPACE_ID, UNBOUND, Policy, signed_in
+from services.catalogue import ACTOR_ID, ACTOR_WORKSPACE_ID, UNBOUND, Policy, needs, signed_in
 from services.catalogue.policies import Rule, Within
 from services.workspaces.models import Membership, Role
 
 _RANKED = (Role.VIEWER, Role.EDITOR, Role.OWNER)
+_WHO = {
+    Role.VIEWER: "Only members of the workspace may do this.",
+    Role.EDITOR: "Only editors and owners of the workspace may do this.",
+    Role.OWNER: "Only owners of the workspace may do this.",
+}
 
 
 @cache
@@ -38,7 +43,7 @@ def has_role(workspace_id: ColumnElement[Any], least: Role) -> ColumnElement[boo
 
 def member(least: Role) -> Rule:
     """The rule that the actor has at least this role in the row's workspace."""
-    return Within("workspace_id", workspaces_with(least))
+    return Within("workspace_id", workspaces_with(least), _WHO[least])
 
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
@@ -49,13 +54,15 @@ def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **
 
 
 def _role_in(least: Role) -> Rule:
-    return Within("id", workspaces_with(least))
+    return Within("id", workspaces_with(least), _WHO[least])
 
 
+@needs("Only owners of the workspace may remove other members.")
 def _owner_or_themself(membership: Any) -> ColumnElement[bool]:
     return or_(has_role(membership.workspace_id, Role.OWNER), membership.user_id == ACTOR_ID)
 
 
+@needs("Only signed-in users may open workspaces.", bound="An API key that is bound to a workspace cannot open others.")
 def _anybody(workspace: Any) -> ColumnElement[bool]:
     """Whoever is signed in opens workspaces; a key that is bound to one does not open others."""
     return and_(signed_in(workspace), UNBOUND)
