@@ -127,8 +127,8 @@ def _event(number: int) -> Row:
     return {
         "user_id": key(f"user {number}"), "session_id": key("session user"), "key_id": None, "as_admin": False,
         "operation": "update_item", "resource": "item", "resource_id": f"itm_{key(f'item {number}').hex}",
-        "workspace_id": key("room 0"), "request_id": None, "address": None, "outcome": Outcome.DONE, "problem": None,
-        "changed": ["title"], **_made("audit_event", number),
+        "workspace_id": key("room 0"), "caused_by": None, "request_id": None, "address": None,
+        "outcome": Outcome.DONE, "problem": None, "changed": ["title"], **_made("audit_event", number),
     }  # fmt: skip
 
 

@@ -291,6 +291,7 @@ def _events(items: Sequence[Row]) -> list[Row]:
             "resource": "item" if number % 6 else None,
             "resource_id": f"itm_{item['id'].hex}" if number % 6 else None,
             "workspace_id": item["workspace_id"] if number % 7 else None,
+            "caused_by": f"wsp_{item['workspace_id'].hex}" if number % 8 == 0 else None,
             "request_id": f"request-{number // 2}" if number % 2 else None,
             "address": ("192.0.2.1", "2001:db8::1", None)[number % 3], "outcome": list(Outcome)[number % 5 == 1],
             "problem": "forbidden" if number % 5 == 1 else None, "changed": ["title", "due_at"][: number % 3],

@@ -247,7 +247,7 @@ def _audit_events() -> list[Marked]:
     found = []
     for number, (room, user) in enumerate([*((room, "ed") for room in MEMBERS), ("shared", "lou"), (None, "olga")]):
         group = f"{room}owned" if room else "admins"
-        texts = ("operation", "resource", "resource_id", "request_id", "address", "problem")
+        texts = ("operation", "resource", "resource_id", "caused_by", "request_id", "address", "problem")
         values = {
             "id": key(f"event {number}"), "created_at": moment(number), "user_id": key(user),
             "session_id": key(f"session {user}"), "key_id": key("keysolga"),
