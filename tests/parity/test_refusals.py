@@ -16,6 +16,7 @@ from tests.support.factories import Team, make_comment, make_item, make_key, mak
 from tests.support.uploads import announced, make_file
 
 EDITORS = "Only editors and owners of the workspace may do this."
+THEMSELVES = "Only users themselves and admins may do this."
 OWNERS = "Only owners of the workspace may do this."
 SENDERS = (
     "Only whoever has announced a file may send and complete it, while they are an editor or owner of the workspace."
@@ -81,7 +82,7 @@ async def test_member_is_told_which_role_it_takes(face: Face, team: Team) -> Non
         (team.editor, "create_invitation", {"workspace_id": team.id, "email": "a@example.com", "role": "viewer"}, None,
          OWNERS),
         (team.editor, "complete_file", {}, file["id"], SENDERS),
-        (team.editor, "update_user", {"username": "a"}, team.owner.id, "Only users themselves and admins may do this."),
+        (team.editor, "update_user", {"full_name": "A"}, team.owner.id, THEMSELVES),
         (team.editor, "activate_user", {}, team.owner.id, "Only admins may do this."),
     ]  # fmt: skip
     for actor, operation, data, id, words in calls:
