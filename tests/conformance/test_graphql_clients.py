@@ -103,8 +103,8 @@ async def python(workshop: Workshop) -> Workshop:
     return workshop
 
 
-ITEM: Final = {"description": None, "priority": 0, "labels": []}
-TOLD: Final = {
+ITEM: Final[dict[str, Any]] = {"description": None, "priority": 0, "labels": []}
+TOLD: Final[dict[str, Any]] = {
     "created": [
         {**ITEM, "title": "1", "status": "OPEN", "dueAt": None},
         {**ITEM, "title": "3", "status": "IN_PROGRESS", "dueAt": "2030-01-31T12:00:00.000000Z"},

@@ -19,8 +19,10 @@ from tests.conftest import make_settings
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.audit import recorded
+from tests.support.documents import document, forget_all, hash_of, register
 from tests.support.faces import GraphQLFace, RestFace
 from tests.support.factories import make_workspace
+from tests.support.sockets import connected, subscribe
 from tests.support.uploads import PNG, fetch
 
 UPLOAD = (
@@ -39,13 +41,18 @@ MAP = {"0": ["variables.file"]}
 
 
 @pytest.fixture(scope="module")
-async def on(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    """A gateway that takes forms."""
-    own = make_settings(
+def uploading(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a gateway that takes forms."""
+    return make_settings(
         DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, GRAPHQL_UPLOADS=True, MAX_BODY_BYTES=10_000,
         FILES_URL=tmp_path_factory.mktemp("uploads").as_uri(),
     )  # fmt: skip
-    async with running(own) as found:
+
+
+@pytest.fixture(scope="module")
+async def on(uploading: Settings) -> AsyncIterator[Running]:
+    """A gateway that takes forms."""
+    async with running(uploading) as found:
         yield found
 
 
@@ -220,6 +227,32 @@ async def test_json_has_no_files(on: Running, bob: Account, query: str, variable
         (error,) = answer.json()["errors"][0]["extensions"]["errors"]
         assert (error["field"], error["message"]) == ("file", words)
     await nothing_is_left(on, bob)
+
+
+async def test_no_other_transport_has_files(on: Running, bob: Account) -> None:
+    asked = {"query": ONE, "variables": {"file": "x"}}
+    headers = {**bob.headers, "Accept": "text/event-stream"}
+    events = await on.client.post("/graphql", json=asked, headers=headers)
+    assert NO_FILE in events.text
+    got = await on.client.get("/graphql", params={"query": ONE, "variables": '{"file": "x"}'}, headers=bob.headers)
+    assert (got.status_code, code(got)) == (405, "method_not_allowed")
+    async with connected(on.app, bob.headers) as socket:
+        socket.send(subscribe("send", ONE, {"file": "x"}))
+        told = await socket.receive()
+    assert NO_FILE in orjson.dumps(told).decode()
+    await nothing_is_left(on, bob)
+
+
+async def test_a_trusted_document_takes_a_file_and_no_other_does(uploading: Settings, bob: Account) -> None:
+    async with running(uploading.model_copy(update={"GRAPHQL_DOCUMENTS": "trusted"})) as trusted:
+        await register(trusted, document(ONE, "Send", kind="mutation"))
+        try:
+            taken = await post(trusted.client, bob, form(query="", documentId=hash_of(ONE)))
+            refused = await post(trusted.client, bob, form(query=UPLOAD))
+        finally:
+            await forget_all(trusted)
+    assert taken.json()["data"]["uploadFile"]["file"]["id"].startswith("fil_")
+    assert code(refused) == "document_refused"
 
 
 async def test_the_form_costs_what_it_costs_on_rest(on: Running, bob: Account) -> None:
