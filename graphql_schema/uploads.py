@@ -128,7 +128,7 @@ def _place(mapped: Any, name: str, variables: Mapping[str, Any]) -> tuple[Mutabl
     """The object, and the member of it, that is null for the file of this name."""
     paths = mapped.get(name) if isinstance(mapped, dict) and len(mapped) == 1 else None
     if not isinstance(paths, list) or len(paths) != 1 or not isinstance(paths[0], str):
-        raise Problem(BAD_REQUEST, "`map` must name one path for one file: a form takes one, for one mutation.")
+        raise Problem(BAD_REQUEST, "A form takes one file, for one mutation: `map` must name it, and one path.")
     *above, member = paths[0].split(".")
     holder: Any = {"variables": variables}
     for each in above:
