@@ -133,8 +133,10 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(
-        build_schema(catalogue, suggestions=suggestions, limits=settings.limits), catalogue, suggestions=suggestions,
-        page=page, limits=settings.limits,
+        build_schema(
+            catalogue, suggestions=suggestions, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS
+        ),
+        catalogue, suggestions=suggestions, page=page, limits=settings.limits,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
         tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip

@@ -28,7 +28,7 @@ from graphql import (
 
 from graphql_schema.complexity import PAGE_SIZES, document_rows
 from graphql_schema.fields import Collector, Fields, condition_names
-from graphql_schema.naming import field_name
+from graphql_schema.naming import called_by_field
 from services.catalogue import Catalogue, Operation, Resource
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, hop_points
@@ -66,7 +66,7 @@ class Prices:
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits = DEFAULTS) -> None:
         self.schema, self.limits = schema, limits
-        self.operations = {field_name(each): each for each in catalogue.operations.values()}
+        self.operations = called_by_field(catalogue)
         kinds: dict[str, Any] = {
             pascal(each.name): schema.get_type(pascal(each.name)) for each in catalogue.resources.values()
         }

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -25,7 +25,7 @@ from graphql_schema.running import Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.sse import EventStream
 from graphql_schema.transports import Transports
-from graphql_schema.uploads import check_form, is_form, sent_file
+from graphql_schema.uploads import check_form, is_form, read_form
 from graphql_schema.websocket import GraphQLSocket
 from services.budget.till import OverdrawnError, PricedError
 from services.catalogue import Catalogue, Problem
@@ -40,7 +40,8 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
 )
 from services.documents.known import KnownDocuments
-from services.uploading import COMPLETE
+from services.files.uploads import InterruptedUploadError
+from services.uploading import CREATE
 
 _BY_HTTP = (
     BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
@@ -72,7 +73,7 @@ class GraphQLEndpoint:
         tell_cost: bool = False,
     ) -> None:
         self._page, self._transports, self._tell_cost = page, transports, tell_cost
-        self._uploads = transports.uploads and COMPLETE in catalogue.operations
+        self._uploads = transports.uploads and CREATE in catalogue.operations
         core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
         self._documents = Documents(core, suggestions=suggestions, limits=limits)
         compiled = CompiledOperations(core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits)
@@ -120,17 +121,14 @@ class GraphQLEndpoint:
         return await self.answer(asking, asked, typed=typed)
 
     async def _answer_form(self, asking: Asking, receive: Receive, typed: bool) -> Answer:
-        """Take in the file of a form, and run the mutation that completes it. Raises Problems of the form."""
-        try:
-            asked, file = await sent_file(asking, receive, self._documents)
-        except RefusedError as refused:
-            return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
-        except OverdrawnError as error:
-            raise error.problem from None
-        try:
-            return await self.answer(asking, asked, typed=typed)
-        finally:
-            await file.forget()
+        """Run the mutation that takes the file of a form, which comes meanwhile. Raises Problems of the form."""
+        asked, file = await read_form(asking, receive)
+        answer = await self.answer(asking, asked, typed=typed)
+        if isinstance(file.fault, InterruptedUploadError):
+            raise ClientDisconnect
+        if file.fault is not None:
+            raise file.fault
+        return answer
 
     async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
         """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""

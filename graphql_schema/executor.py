@@ -20,6 +20,7 @@ from graphql_schema.paying import check_allowed, till_of
 from graphql_schema.references import Origin, found_document, slot_of
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
+from graphql_schema.upload_field import check_takes_file
 from graphql_schema.values import called_operations, input_problem, literal_errors, variable_errors
 from services import observation
 from services.auth.authentication import Authenticator
@@ -67,8 +68,8 @@ class Executor:
     async def _run_compiled(self, asking: Origin, asked: GraphQLRequest) -> Outcome | None:
         """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
         gateway, keyed = asking.gateway, asking.is_post and may_have_key(asking.headers, asked.query)
-        # A dry run ends on the general path, which judges without doing anything.
-        if asked.dry or (gateway.reader is None and not keyed):
+        # A dry run ends on the general path, which judges without doing anything; so does what plans do not know.
+        if asked.dry or asked.has_file or (gateway.reader is None and not keyed):
             return None
         operation = self._compiled.find(asked.query, asked.operation_name)
         at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
@@ -110,6 +111,8 @@ class Executor:
         document, operation = _runnable(prepared, asked)
         if not asking.is_post and operation.operation is not OperationType.QUERY:
             raise Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
+        if asked.has_file:
+            check_takes_file(operation)
         called = called_operations(self._catalogue, operation)
         only = called if len(called) == len(operation.selection_set.selections) else ()
         actor = await gateway.part(Authenticator).actor_for(only, asking.presented)

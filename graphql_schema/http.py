@@ -101,6 +101,8 @@ class GraphQLRequest:
     """Whether it shall tell the price only."""
     whole: bool = False
     """Whether anything that goes wrong anywhere is the whole answer."""
+    has_file: bool = False
+    """Whether it came in a form, with a file among its variables."""
 
 
 @dataclass(slots=True)

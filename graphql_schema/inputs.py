@@ -74,7 +74,7 @@ class Coercers:
         self._objects: dict[str, dict[str, tuple[str, Coerce, bool]]] = {}
 
     def of(self, kind: Any) -> Coerce:
-        """From a JSON value of the type to plain data. Raises UnfitError."""
+        """From a JSON value of the type to plain data, which raises UnfitError. Raises NotCompiledError."""
         if is_non_null_type(kind):
             return _required(self.of(kind.of_type))
         if is_list_type(kind):
@@ -83,6 +83,8 @@ class Coercers:
             return _nullable(_chosen(enum_values(kind)))
         if is_input_object_type(kind):
             return _nullable(self._object(kind))
+        if kind.name not in _SCALARS:
+            raise NotCompiledError(f"values of {kind.name}")
         return _nullable(_SCALARS[kind.name])
 
     def _object(self, kind: GraphQLInputObjectType) -> Coerce:

@@ -30,15 +30,17 @@ from graphql_schema.lists import list_parameters, read_arguments, renamed
 from graphql_schema.naming import field_name
 from graphql_schema.nodes import Located, located, located_each
 from graphql_schema.types import Node, Types
+from graphql_schema.upload_field import UPLOAD_FIELD, UPLOAD_SCALAR, upload_mutation
 from services import authorization, observation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, description_of, fields_of, parse_input, parse_value
-from services.catalogue.naming import pascal, snake
+from services.catalogue.naming import camel, pascal, snake
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 from services.execution import Write
+from services.uploading import COMPLETE, CREATE, UPLOAD
 
 MAX_NODES = DEFAULTS.nodes
 _ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
@@ -51,31 +53,38 @@ class GatewaySchema(strawberry.Schema):
         """Nothing: see graphql_schema/errors.py."""
 
 
-def build_schema(catalogue: Catalogue, *, suggestions: bool = True, limits: Limits = DEFAULTS) -> GatewaySchema:
-    """The schema of a catalogue. `suggestions`: whether errors may name similar fields."""
-    return _Builder(catalogue, limits).schema(suggestions)
+def build_schema(
+    catalogue: Catalogue, *, suggestions: bool = True, limits: Limits = DEFAULTS, uploads: bool = False
+) -> GatewaySchema:
+    """The schema of a catalogue. `suggestions`: whether errors may name similar fields; `uploads`: whether there is
+    `uploadFile`, for catalogues that have files.
+    """
+    return _Builder(catalogue, limits, uploads=uploads and CREATE in catalogue.operations).schema(suggestions)
 
 
 class _Builder:
-    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+    def __init__(self, catalogue: Catalogue, limits: Limits, *, uploads: bool) -> None:
         self.catalogue, self.types, self.limits = catalogue, Types(catalogue, limits), limits
+        self.uploads = uploads
         self._inputs: dict[str, Any] = {}
 
     def schema(self, suggestions: bool) -> GatewaySchema:
         operations = sorted(self.catalogue.operations.values(), key=field_name)
-        taken = {"node", "nodes"}
+        taken = {"node", "nodes", *([UPLOAD_FIELD] if self.uploads else [])}
         for each in operations:
             if field_name(each) in taken:
                 raise each.fault(f'its GraphQL field "{field_name(each)}" is taken already.', "Give it another name.")
             taken.add(field_name(each))
         queries = [self._query(each) for each in operations if each.is_read]
         mutations = [self._mutation(each) for each in operations if not each.is_read]
+        if self.uploads:
+            mutations.append(self._upload())
         return GatewaySchema(
             query=_root("Query", "Everything that can be read.", [*queries, self._node(), self._nodes()]),
             mutation=_root("Mutation", "Everything that can be done.", mutations) if mutations else None,
             types=[self.types.of(each) for each in self.catalogue.resources.values()],
             extensions=[CachedDocument],
-            config=StrawberryConfig(scalar_map=SCALAR_MAP, disable_field_suggestions=not suggestions),
+            config=StrawberryConfig(scalar_map=SCALAR_MAP | UPLOAD_SCALAR, disable_field_suggestions=not suggestions),
         )
 
     def _query(self, operation: Operation) -> StrawberryField:
@@ -138,9 +147,13 @@ class _Builder:
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
         return field(
-            operation.name, nullable(self._payload(operation)), operation.description, mutate, arguments,
-            deprecated=operation.why_deprecated,
+            operation.name, nullable(self._payload(operation.name, operation)), operation.description, mutate,
+            arguments, deprecated=operation.why_deprecated,
         )  # fmt: skip
+
+    def _upload(self) -> StrawberryField:
+        announced, complete = self.catalogue.operations[CREATE], self.catalogue.operations[COMPLETE]
+        return upload_mutation(self._payload(UPLOAD, complete), _input_members(announced))
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
@@ -154,9 +167,9 @@ class _Builder:
             self._inputs[name] = input_type(name, " ".join(about.split()), members)
         return self._inputs.get(name)
 
-    def _payload(self, operation: Operation) -> Any:
+    def _payload(self, called: str, operation: Operation) -> Any:
         """`CreateItemPayload { item }`; `LoginPayload { tokenPair }`; a deleted row's `id`; otherwise `ok`."""
-        name, result = f"{pascal(operation.name)}Payload", operation.result
+        name, result = f"{pascal(called)}Payload", operation.result
         if isinstance(result, Resource):
             words = f"The {result.noun} as it is now."
             fields = [
@@ -174,7 +187,7 @@ class _Builder:
             fields = [attribute("ok", bool, "True: it is done.", lambda done: True)]
         cls = type(name, (), {})
         add_fields(cls, fields)
-        return strawberry.type(cls, name=name, description=f"The outcome of `{field_name(operation)}`.")
+        return strawberry.type(cls, name=name, description=f"The outcome of `{camel(called)}`.")
 
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:

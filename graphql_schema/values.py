@@ -41,7 +41,7 @@ from graphql import (
 from pydantic import BaseModel
 
 from graphql_schema.fields import parts_of
-from graphql_schema.naming import field_name
+from graphql_schema.naming import called_by_field, field_name
 from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.batches import MAX_ENTRIES, parse_batch
 from services.catalogue.limits import DEFAULTS, Limits
@@ -180,6 +180,7 @@ _MUST_BE: Mapping[str, str] = {
     "Int": "This must be an integer.",
     "String": "This must be a string.",
     "Boolean": "This must be true or false.",
+    "Upload": "This must be a file of a form: see the GraphQL multipart request specification.",
 }
 
 
@@ -252,7 +253,7 @@ class _Finder(Visitor):
 
 def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) -> list[Operation]:
     """The catalogue's operations that a GraphQL operation calls directly, in order."""
-    by_field = {field_name(each): each for each in catalogue.operations.values()}
+    by_field = called_by_field(catalogue)
     names = [each.name.value for each in operation.selection_set.selections if isinstance(each, FieldNode)]
     return [by_field[name] for name in names if name in by_field]
 

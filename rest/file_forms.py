@@ -20,7 +20,7 @@ from services.catalogue import Actor, Client, Problem
 from services.catalogue.limits import Limits
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.versions import Expected
-from services.execution import Gateway, Shown, Write
+from services.execution import Gateway, Shown
 from services.files.config import FilesConfig
 from services.files.forms import (
     FORM,
@@ -34,7 +34,7 @@ from services.files.forms import (
 )
 from services.files.uploads import InterruptedUploadError
 from services.idempotency.keys import key_of_headers
-from services.uploading import COMPLETE, CREATE, NO_KEY, send_file, with_part
+from services.uploading import COMPLETE, CREATE, NO_KEY, FormFile, Sender, upload_file
 
 FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
@@ -65,22 +65,17 @@ async def received_form(
     idle_seconds = gateway.part(FilesConfig).idle_seconds
     body = body_of(request, idle_seconds)
     events = form_events(body, boundary_of(request.headers.get("content-type", "")))
-    length = request.headers.get("content-length", "")
     try:
         async with before_the_file(idle_seconds):
-            fields, first = await _fields(events)
+            fields, part, first = await _fields(events)
         setattr(request.state, _SAID, fields)
-        file = await send_file(gateway, actor, client, fields, length, last_part(events, _FILE, first), till, expected)
+        length = request.headers.get("content-length", "")
+        file = FormFile(part, length, last_part(events, _FILE, first))
+        route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
+        query, inputs = Queries(route, gateway.limits).parse(b"")
+        shown = await upload_file(Sender(gateway, actor, client, till), file, fields, expected, query, inputs)
     except InterruptedUploadError:
         raise ClientDisconnect from None
-    shown = None
-    try:
-        complete = gateway.catalogue.operations[COMPLETE]
-        query, inputs = Queries(RestRoute("POST", "", operation=complete), gateway.limits).parse(b"")
-        shown = await gateway.write(complete, actor, Write(file.key, None, query, inputs), client)
-    finally:
-        if shown is None:
-            await file.forget()
     assert isinstance(shown, Shown)
     return _created(request, gateway, prefix, shown)
 
@@ -101,8 +96,8 @@ def _created(request: Request, gateway: Gateway, prefix: str, shown: Shown) -> R
     return Response(orjson.dumps(row), 201, {"Location": at}, JSON)
 
 
-async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], bytes | None]:
-    """The fields up to the file, what the file's own header says, and its first bytes (None: it has none).
+async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], Part, bytes | None]:
+    """The fields up to the file, its own part, and its first bytes (None: it has none).
 
     Raises `validation_failed`, `bad_request`.
     """
@@ -110,8 +105,7 @@ async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], bytes |
     current: Part | None = None
     async for part, data in events:
         if part.name == _FILE:
-            fields = {name: _value(name, bytes(value)) for name, value in found.items()}
-            return with_part(fields, part), data
+            return {name: _value(name, bytes(value)) for name, value in found.items()}, part, data
         if part.name not in FIELDS:
             raise Problem.field(part.name, "unknown", "There is no such field.")
         if part is not current:

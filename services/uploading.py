@@ -1,77 +1,110 @@
-"""A file in one request, on either face: announced and sent, to be completed by whoever calls."""
+"""A file in one request, on either face: announced, sent and completed, or nothing of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from services.audit.recording import Attempt
 from services.budget.till import Till
-from services.catalogue import ANONYMOUS, Actor, Client, Problem
+from services.catalogue import ANONYMOUS, Actor, Client, Problem, Query
+from services.catalogue.lists import Record
 from services.catalogue.models import NoInput
+from services.catalogue.selections import Input
 from services.catalogue.versions import Expected
-from services.execution import Gateway, Write
+from services.execution import Gateway, Shown, Write
 from services.files.config import FilesConfig
 from services.files.forms import MAX_FIELD_BYTES, Part
 from services.files.operations import forget_file
 from services.files.schemas import FileUpload
 from services.files.uploads import Sent, received
 
+UPLOAD: Final = "upload_file"
+"""What GraphQL calls it; REST has no name for it, but the form of `create_file`."""
 CREATE: Final = "create_file"
 COMPLETE: Final = "complete_file"
 DELETE: Final = "delete_file"
 NO_KEY: Final = "A form takes no idempotency key: announce the file by JSON with one, and send its bytes then."
 
 
-def with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
-    """What is said of a file, with what the header of its own part says where nothing else does."""
-    told = {"name": part.filename, "media_type": part.media_type}
-    return {**{name: value for name, value in told.items() if value}, **fields}
+@dataclass(frozen=True, slots=True)
+class FormFile:
+    """The file of a form, whose bytes are still to come: `length` is what the request says of its own."""
+
+    part: Part
+    length: str
+    body: AsyncIterator[bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class SentFile:
-    """A file that somebody has announced, and has sent in the same request: to be completed, or forgotten."""
+class Sender:
+    """Who sends a file, with what, and where they pay for it."""
 
     gateway: Gateway
     actor: Actor
     client: Client
-    key: UUID
-
-    async def forget(self) -> None:
-        """Delete it, unless it has been completed; the audit has that as what its sender did."""
-        async with self.gateway.unit_of_work(self.actor, self.client) as call:
-            call.trace.row = await forget_file(call, self.key)
-            if call.trace.row is not None:
-                attempt = Attempt.of(self.gateway.catalogue.operations[DELETE], call)
-                await self.gateway.audit.done(attempt, call.session, NoInput(), {})
+    till: Till | None = None
 
 
-async def send_file(
-    gateway: Gateway, actor: Actor, client: Client, fields: Mapping[str, Any], length: str, body: AsyncIterator[bytes],
-    till: Till | None, expected: Expected | None = None,
-) -> SentFile:  # fmt: skip
-    """Take in a file: all of it, checked, or nothing. Without a size among `fields` that of the request bounds it.
+async def upload_file(
+    sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None = None,
+    shown: Query | None = None, inputs: Sequence[Input] = (),
+) -> Record | Shown:  # fmt: skip
+    """Take in a file: all of it, checked and complete, or nothing.
 
-    `expected`: what has to hold before it is announced. Raises as `create_file` and `received`.
-    Whoever calls completes the file, or forgets it.
+    `fields` is the input of `create_file`; what it leaves out, the file's own part says, and without a size the
+    request's length bounds it. `expected`: what has to hold before it is announced. `shown`, `inputs`: what to show of
+    the file (see Write); without it, it comes back as a record. Raises as `create_file`, `received` and
+    `complete_file`.
     """
+    key = await _sent(sender, file, fields, expected)
+    complete, result = sender.gateway.catalogue.operations[COMPLETE], None
+    try:
+        result = await sender.gateway.write(complete, sender.actor, Write(key, None, shown, inputs), sender.client)
+    finally:
+        if result is None:
+            await _forget(sender, key)
+    assert isinstance(result, (Mapping, Shown))
+    return result
+
+
+async def _sent(sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None) -> UUID:
+    """The key of a file that has been announced and has come."""
+    gateway, create = sender.gateway, sender.gateway.catalogue.operations[CREATE]
+    fields = _with_part(fields, file.part)
     exact = "size" in fields
     if not exact:
-        fields = {**fields, "size": _most(length, gateway)}
+        fields["size"] = _most(file.length, gateway)
     write = Write(data=fields, expected=expected)
-    announced = await gateway.write(gateway.catalogue.operations[CREATE], actor, write, client, till)
+    announced = await gateway.write(create, sender.actor, write, sender.client, sender.till)
     assert isinstance(announced, FileUpload)
-    file, is_there = SentFile(gateway, actor, client, announced.id), False
+    is_there = False
     try:
-        await received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), file.key, Sent(), body, exact=exact)
+        await received(
+            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, Sent(), file.body, exact=exact
+        )  # fmt: skip
         is_there = True
     finally:
         if not is_there:
-            await file.forget()
-    return file
+            await _forget(sender, announced.id)
+    return announced.id
+
+
+async def _forget(sender: Sender, key: UUID) -> None:
+    """Delete a file, unless it has been completed; the audit has that as what its sender did."""
+    async with sender.gateway.unit_of_work(sender.actor, sender.client) as call:
+        call.trace.row = await forget_file(call, key)
+        if call.trace.row is not None:
+            attempt = Attempt.of(sender.gateway.catalogue.operations[DELETE], call)
+            await sender.gateway.audit.done(attempt, call.session, NoInput(), {})
+
+
+def _with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
+    """What is said of a file, with what the header of its own part says where nothing else does."""
+    told = {"name": part.filename, "media_type": part.media_type}
+    return {**{name: value for name, value in told.items() if value}, **fields}
 
 
 def _most(length: str, gateway: Gateway) -> int:

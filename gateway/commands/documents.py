@@ -47,7 +47,7 @@ class Judge:
         """That of the catalogue which MODULES says."""
         settings = load_settings()
         catalogue = Catalogue.load(settings.MODULES)
-        schema = build_schema(catalogue)._schema  # noqa: SLF001 - as for the endpoint
+        schema = build_schema(catalogue, uploads=settings.GRAPHQL_UPLOADS)._schema  # noqa: SLF001 - as for the endpoint
         documents = Documents(schema, suggestions=True)
         return cls(schema, documents, PublishedDocuments(schema, catalogue, documents), settings.API_V1_STR)
 

@@ -26,7 +26,7 @@ def export(what: Annotated[Contract, typer.Argument(help="The contract of which 
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
     if what is Contract.GRAPHQL:
-        typer.echo(build_schema(catalogue, limits=settings.limits).as_str())
+        typer.echo(build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS).as_str())
         return
     document = openapi_document(
         catalogue,

@@ -24,6 +24,10 @@ from services.workspaces.operations import lock_workspace, usual_workspace_id
 
 content = Seam("rest", "GET, HEAD, PUT /files/{id}/content", "Bytes are streamed, by credentials or a signed link.")
 form = Seam("rest", "POST /files (multipart/form-data)", "A file in one request (RFC 7578), streamed; JSON works too.")
+upload = Seam(
+    "graphql", "uploadFile (multipart/form-data)",
+    "A file in one request, where GRAPHQL_UPLOADS is on: no JSON carries an `Upload`. What REST's form does.",
+)  # fmt: skip
 
 list_files, get_file = files.list(), files.get()
 

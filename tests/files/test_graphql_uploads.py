@@ -19,27 +19,40 @@ from tests.conftest import make_settings
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.audit import recorded
+from tests.support.documents import document, forget_all, hash_of, register
 from tests.support.faces import GraphQLFace, RestFace
 from tests.support.factories import make_workspace
+from tests.support.sockets import connected, subscribe
 from tests.support.uploads import PNG, fetch
 
-UPLOAD = "mutation ($file: ID!) { completeFile(input: {id: $file}) { file { id name size sha256 mediaType state } } }"
-TWO = "mutation ($file: ID!) { logout { ok } completeFile(input: {id: $file}) { file { id } } }"
-WITH_KEY = 'mutation ($file: ID!) { completeFile(input: {id: $file}, idempotencyKey: "k") { file { id } } }'
-SKIPPED = "mutation ($file: ID!) { completeFile(input: {id: $file}) @skip(if: true) { file { id } } }"
-BY_INPUT = "mutation ($input: CompleteFileInput!) { completeFile(input: $input) { file { id } } }"
+UPLOAD = (
+    "mutation ($file: Upload!, $name: String, $type: String, $size: Int, $sha: String, $room: ID) { uploadFile(input: "
+    "{file: $file, name: $name, mediaType: $type, size: $size, sha256: $sha, workspaceId: $room}) "
+    "{ file { id name size sha256 mediaType state } } }"
+)
+ONE = "mutation ($file: Upload!) { uploadFile(input: {file: $file}) { file { id } } }"
+TWO = ONE.replace("{ uploadFile", "{ logout { ok } uploadFile", 1)
+TWICE = ONE.replace("{ uploadFile", "{ again: uploadFile(input: {file: $file}) { file { id } } uploadFile", 1)
+SKIPPED = ONE.replace("$file})", "$file}) @skip(if: true)")
+BY_INPUT = "mutation ($input: UploadFileInput!) { uploadFile(input: $input) { file { id } } }"
+NO_FILE = "This must be a file of a form: see the GraphQL multipart request specification."
 MARK = {"Apollo-Require-Preflight": "true"}
 MAP = {"0": ["variables.file"]}
 
 
 @pytest.fixture(scope="module")
-async def on(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    """A gateway that takes forms."""
-    own = make_settings(
+def uploading(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a gateway that takes forms."""
+    return make_settings(
         DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, GRAPHQL_UPLOADS=True, MAX_BODY_BYTES=10_000,
         FILES_URL=tmp_path_factory.mktemp("uploads").as_uri(),
     )  # fmt: skip
-    async with running(own) as found:
+
+
+@pytest.fixture(scope="module")
+async def on(uploading: Settings) -> AsyncIterator[Running]:
+    """A gateway that takes forms."""
+    async with running(uploading) as found:
         yield found
 
 
@@ -58,12 +71,9 @@ def form(
     ]  # fmt: skip
 
 
-OTHER = form(
-    query="mutation ($file: String, $other: ID!) { completeFile(input: {id: $other, expectedVersion: $file}) "
-    "{ file { id } } }",
-    variables={"file": None, "other": "fil_00000000000000000000000000000000"},
-)
-"""Completes another file than the one that is sent."""
+def said(**more: Any) -> list[tuple[str, Any]]:
+    """A form whose input says more than its file does."""
+    return form(variables={"file": None, **more})
 
 
 async def post(
@@ -85,7 +95,7 @@ def code(answer: httpx.Response) -> str:
 async def test_a_file_is_sent_and_completed_by_one_mutation(on: Running, bob: Account) -> None:
     answer = await post(on.client, bob, form())
     assert answer.status_code == 200, answer.text
-    row = answer.json()["data"]["completeFile"]["file"]
+    row = answer.json()["data"]["uploadFile"]["file"]
     assert row == {
         "id": row["id"], "name": "engine.png", "size": len(PNG), "sha256": sha256(PNG).hexdigest(),
         "mediaType": "image/png", "state": "COMPLETE",
@@ -93,17 +103,16 @@ async def test_a_file_is_sent_and_completed_by_one_mutation(on: Running, bob: Ac
     assert (await fetch(RestFace(on.client, on.gateway.catalogue), bob, row["id"])).content == PNG
 
 
-async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Running, bob: Account) -> None:
+async def test_more_is_said_in_the_input_which_may_be_one_variable(on: Running, bob: Account) -> None:
     rest = RestFace(on.client, on.gateway.catalogue)
     room = await make_workspace(rest, bob)
     content = bytes(20_000)  # more than other bodies may have
-    said = {
-        "workspaceId": room["id"], "name": "zeros.bin", "mediaType": "application/octet-stream", "size": len(content),
-        "sha256": sha256(content).hexdigest(),
+    given = {
+        "file": None, "workspaceId": room["id"], "name": "zeros.bin", "mediaType": "application/octet-stream",
+        "size": len(content), "sha256": sha256(content).hexdigest(),
     }  # fmt: skip
-    sent = form(content, BY_INPUT, {"0": ["variables.input.id"]}, {"input": {"id": None}}, extensions={"file": said})
-    answer = await post(on.client, bob, sent)
-    id = answer.json()["data"]["completeFile"]["file"]["id"]
+    answer = await post(on.client, bob, form(content, BY_INPUT, {"0": ["variables.input.file"]}, {"input": given}))
+    id = answer.json()["data"]["uploadFile"]["file"]["id"]
     row = await rest.ok("get_file", bob, id=id)
     assert {name: row[name] for name in ("name", "size", "workspace_id", "media_type")} == {
         "name": "zeros.bin", "size": 20_000, "workspace_id": room["id"], "media_type": "application/octet-stream",
@@ -111,42 +120,49 @@ async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Runn
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "problem"),
+    ("sent", "status", "problem", "field"),
     [
-        (form(query="{ me { id } }", variables={"file": None}), 400, "bad_request"),
-        (form(query="mutation ($file: ID!) { deleteFile(input: {id: $file}) { id } }"), 400, "bad_request"),
-        (form(query=TWO), 400, "bad_request"),
-        (form(query=SKIPPED), 400, "bad_request"),
-        (form(query=SKIPPED.replace("@skip", "@include")), 400, "bad_request"),
-        (form(query=WITH_KEY), 422, "idempotency_unsupported"),
-        (form(query="mutation ($file: ID!) { nonsense }"), 200, "invalid_document"),
-        (form(mapped={}), 400, "bad_request"),
-        (form(mapped={"0": ["variables.file", "variables.file"]}), 400, "bad_request"),
-        (form(mapped={"1": ["variables.file"]}), 400, "bad_request"),
-        (form(mapped={"0": ["variables.other"]}), 400, "bad_request"),
-        (form(mapped={"0": ["query"]}), 400, "bad_request"),
-        (form(variables={"file": "something"}), 400, "bad_request"),
-        (form(extensions={"file": 1}), 400, "bad_request"),
-        (form(extensions={"file": {"nonsense": 1}}), 422, "validation_failed"),
-        (form(extensions={"file": {"media_type": "image/png"}}), 422, "validation_failed"),
-        (form(extensions={"file": {"sha256": "0" * 64}}), 422, "validation_failed"),
-        (form(extensions={"file": {"size": 9}}), 422, "validation_failed"),
-        (form(b"<html></html>"), 422, "validation_failed"),
-        ([("operations", (None, b"[{}, {}]")), *form()[1:]], 400, "bad_request"),
-        ([("operations", (None, b"{")), *form()[1:]], 400, "bad_request"),
-        ([("operations", (None, b" " * 300_000)), *form()[1:]], 400, "bad_request"),
-        (form()[:2], 400, "bad_request"),
-        ([form()[2], *form()[:2]], 400, "bad_request"),
-        ([*form(), ("1", ("b.png", PNG, "image/png"))], 400, "bad_request"),
+        (form(query="{ me { id } }", variables={"file": None}), 400, "bad_request", None),
+        (form(query="mutation ($file: ID!) { deleteFile(input: {id: $file}) { id } }"), 400, "bad_request", None),
+        (form(query=TWO), 400, "bad_request", None),
+        (form(query=TWICE), 400, "bad_request", None),
+        (form(query=SKIPPED), 400, "bad_request", None),
+        (form(query=SKIPPED.replace("@skip", "@include")), 400, "bad_request", None),
+        (form(query=f"{ONE} fragment X on File {{ id }}"), 200, "invalid_document", None),
+        (form(query="mutation ($file: Upload!) { nonsense }"), 200, "invalid_document", None),
+        (form(query=ONE.replace("Upload!", "ID!")), 200, "invalid_document", None),
+        (form(mapped={}), 400, "bad_request", None),
+        (form(mapped={"0": ["variables.file", "variables.file"]}), 400, "bad_request", None),
+        (form(mapped={"0": ["variables.file"], "1": ["variables.name"]}), 400, "bad_request", None),
+        (form(mapped={"1": ["variables.file"]}), 400, "bad_request", None),
+        (form(mapped={"0": ["variables.other"]}), 400, "bad_request", None),
+        (form(mapped={"0": ["query"]}), 400, "bad_request", None),
+        (form(variables={"file": "something"}), 400, "bad_request", None),
+        (form(mapped={"0": ["variables.x"]}, variables={"file": "x", "x": None}), 200, "validation_failed", "file"),
+        (said(sha="0" * 64), 200, "validation_failed", "sha256"),
+        (said(size=9), 200, "validation_failed", "size"),
+        (said(size=-1), 200, "validation_failed", "size"),
+        (said(size="9"), 200, "validation_failed", "size"),
+        (said(name="a/b"), 200, "validation_failed", "name"),
+        (said(name=None), 200, "validation_failed", "name"),
+        (said(type="nonsense"), 200, "validation_failed", "mediaType"),
+        (said(room="nonsense"), 200, "validation_failed", "workspaceId"),
+        (form(b"<html></html>"), 200, "validation_failed", "mediaType"),
+        ([("operations", (None, b"[{}, {}]")), *form()[1:]], 400, "bad_request", None),
+        ([("operations", (None, b"{")), *form()[1:]], 400, "bad_request", None),
+        ([("operations", (None, b" " * 300_000)), *form()[1:]], 400, "bad_request", None),
+        (form()[:2], 400, "bad_request", None),
+        ([form()[2], *form()[:2]], 400, "bad_request", None),
+        ([*form(), ("1", ("b.png", PNG, "image/png"))], 400, "bad_request", None),
     ],
 )
 async def test_what_is_wrong_leaves_nothing(
-    on: Running, bob: Account, sent: list[tuple[str, Any]], status: int, problem: str
+    on: Running, bob: Account, sent: list[tuple[str, Any]], status: int, problem: str, field: str | None
 ) -> None:
     answer = await post(on.client, bob, sent)
-    assert (answer.status_code, bool(answer.json()["errors"])) == (status, True), answer.text
-    if problem:
-        assert code(answer) == problem
+    assert (answer.status_code, code(answer)) == (status, problem), answer.text
+    errors = answer.json()["errors"][0]["extensions"].get("errors")
+    assert (errors[0]["field"] if errors else None) == field
     await nothing_is_left(on, bob)
 
 
@@ -154,28 +170,95 @@ async def test_who_may_not_sends_nothing(on: Running, bob: Account) -> None:
     other = await sign_up(on.client)
     room = await make_workspace(RestFace(on.client, on.gateway.catalogue), other)
     assert code(await post(on.client, None, form())) == "unauthenticated"
-    refused = await post(on.client, bob, form(extensions={"file": {"workspaceId": room["id"]}}))
-    assert (refused.status_code, code(refused)) == (422, "validation_failed")
+    refused = await post(on.client, bob, said(room=room["id"]))
+    assert code(refused) == "validation_failed"
     await nothing_is_left(on, bob)
     await nothing_is_left(on, other)
 
 
-async def test_another_file_than_the_one_sent_is_not_kept(on: Running, bob: Account) -> None:
-    answer = await post(on.client, bob, OTHER)
-    assert code(answer) == "not_found"
-    await nothing_is_left(on, bob)
+async def test_what_is_refused_before_the_file_does_not_wait_for_it(on: Running, bob: Account) -> None:
+    whole = httpx.Request("POST", "http://gateway.test/graphql", files=form(bytes(1_000)))
+    beginning = whole.read()[:-900]
+
+    async def never_ending() -> AsyncIterator[bytes]:
+        yield beginning
+        await asyncio.Event().wait()
+
+    headers = {**MARK, "Content-Type": whole.headers["content-type"]}
+    answer = await on.client.post("/graphql", content=never_ending(), headers=headers)
+    assert code(answer) == "unauthenticated"
 
 
 async def test_the_audit_tells_what_becomes_of_a_file_that_is_not_kept(on: Running, bob: Account) -> None:
-    for sent in (form(b"<html></html>"), OTHER):
-        async with recorded(on.gateway) as events:
-            assert (await post(on.client, bob, sent)).json()["errors"]
-        told = [(each["operation"], each["outcome"], each["user_id"]) for each in events]
-        assert told == [("create_file", "done", bob.key), ("delete_file", "done", bob.key)]
-        assert events[1]["resource"] == "file"
+    async with recorded(on.gateway) as events:
+        assert (await post(on.client, bob, form(b"<html></html>"))).json()["errors"]
+    told = [(each["operation"], each["outcome"], each["user_id"]) for each in events]
+    assert told == [("create_file", "done", bob.key), ("delete_file", "done", bob.key)]
+    assert events[1]["resource"] == "file"
     async with recorded(on.gateway) as events:
         await post(on.client, bob, form())
     assert [each["operation"] for each in events] == ["create_file", "complete_file"]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "words"),
+    [
+        (ONE, {"file": "aGVsbG8="}, NO_FILE),
+        (ONE, {"file": {}}, NO_FILE),
+        (ONE, {"file": None}, "This field is required."),
+        (ONE, {}, "This field is required."),
+        (
+            BY_INPUT,
+            {"input": {"file": 1}},
+            NO_FILE,
+        ),
+        (
+            'mutation { uploadFile(input: {file: "x"}) { file { id } } }',
+            {},
+            NO_FILE,
+        ),
+    ],
+)
+async def test_json_has_no_files(on: Running, bob: Account, query: str, variables: dict[str, Any], words: str) -> None:
+    for headers in (bob.headers, {**bob.headers, "X-Dry-Run": "cost"}, {**bob.headers, "Idempotency-Key": "once"}):
+        asked = {"query": query, "variables": variables}
+        answer = await on.client.post("/graphql", json=asked, headers=headers)
+        assert code(answer) == "validation_failed", answer.text
+        (error,) = answer.json()["errors"][0]["extensions"]["errors"]
+        assert (error["field"], error["message"]) == ("file", words)
+    await nothing_is_left(on, bob)
+
+
+async def test_no_other_transport_has_files(on: Running, bob: Account) -> None:
+    asked = {"query": ONE, "variables": {"file": "x"}}
+    headers = {**bob.headers, "Accept": "text/event-stream"}
+    events = await on.client.post("/graphql", json=asked, headers=headers)
+    assert NO_FILE in events.text
+    got = await on.client.get("/graphql", params={"query": ONE, "variables": '{"file": "x"}'}, headers=bob.headers)
+    assert (got.status_code, code(got)) == (405, "method_not_allowed")
+    async with connected(on.app, bob.headers) as socket:
+        socket.send(subscribe("send", ONE, {"file": "x"}))
+        told = await socket.receive()
+    assert NO_FILE in orjson.dumps(told).decode()
+    await nothing_is_left(on, bob)
+
+
+async def test_a_trusted_document_takes_a_file_and_no_other_does(uploading: Settings, bob: Account) -> None:
+    async with running(uploading.model_copy(update={"GRAPHQL_DOCUMENTS": "trusted"})) as trusted:
+        await register(trusted, document(ONE, "Send", kind="mutation"))
+        try:
+            taken = await post(trusted.client, bob, form(query="", documentId=hash_of(ONE)))
+            refused = await post(trusted.client, bob, form(query=UPLOAD))
+        finally:
+            await forget_all(trusted)
+    assert taken.json()["data"]["uploadFile"]["file"]["id"].startswith("fil_")
+    assert code(refused) == "document_refused"
+
+
+async def test_the_form_costs_what_it_costs_on_rest(on: Running, bob: Account) -> None:
+    sent = form(query=ONE, extensions={"cost": True})
+    answer = await post(on.client, bob, sent)
+    assert answer.json()["extensions"]["cost"] == on.gateway.catalogue.operations["create_file"].cost
 
 
 async def test_a_document_that_is_named_takes_a_file(on: Running, bob: Account) -> None:
@@ -183,7 +266,7 @@ async def test_a_document_that_is_named_takes_a_file(on: Running, bob: Account) 
     persisted = {"persistedQuery": {"version": 1, "sha256Hash": digest}}
     for query in (UPLOAD, ""):
         answer = await post(on.client, bob, form(query=query, extensions=persisted))
-        assert answer.json()["data"]["completeFile"]["file"]["size"] == len(PNG), answer.text
+        assert answer.json()["data"]["uploadFile"]["file"]["size"] == len(PNG), answer.text
 
 
 @pytest.mark.parametrize("name", ["X-Apollo-Operation-Name", "Apollo-Require-Preflight", "X-Requested-With", ""])
@@ -218,7 +301,7 @@ async def test_a_form_that_stalls_leaves_nothing(
 ) -> None:
     parts: Any = on.gateway.parts
     monkeypatch.setitem(parts, FilesConfig, replace(on.gateway.part(FilesConfig), idle_seconds=0.05))
-    sent = form(bytes(1_000), extensions={"file": {"size": 1_000}})
+    sent = form(bytes(1_000), variables={"file": None, "size": 1_000})
     whole = httpx.Request("POST", "http://gateway.test/graphql", files=sent)
 
     async def stalled() -> AsyncIterator[bytes]:

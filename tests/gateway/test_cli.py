@@ -54,6 +54,11 @@ def test_exported_schema_can_be_read_back(no_servers: dict[str, str]) -> None:
     assert {"me", "items", "node"} <= set(schema.query_type.fields)
 
 
+def test_exported_schema_has_uploads_where_they_are_switched_on(no_servers: dict[str, str]) -> None:
+    assert "Upload" not in parse_schema(said("export", "graphql", env=no_servers)).type_map
+    assert "Upload" in parse_schema(said("export", "graphql", env={**no_servers, "GRAPHQL_UPLOADS": "true"})).type_map
+
+
 def test_export_is_of_the_modules_alone(no_servers: dict[str, str]) -> None:
     core = {**no_servers, "MODULES": CORE}
     assert "Item" not in parse_schema(said("export", "graphql", env=core)).type_map
@@ -75,6 +80,7 @@ def test_explain_lists_every_operation_and_every_seam(no_servers: dict[str, str]
     assert rows["login"].endswith("open to everybody")
     assert "create_user 50, login 50, change_password 100" in rows["cost:"]
     assert [line for line in lines if line.startswith("rest: POST /auth/login is written by hand: ")]
+    assert [line for line in lines if line.startswith("graphql: uploadFile (multipart/form-data) is written by hand: ")]
 
 
 @pytest.mark.parametrize("name", ["update_item", "update.item"])

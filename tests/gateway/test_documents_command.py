@@ -86,6 +86,17 @@ async def test_manifests_of_both_formats_are_registered_once(
     assert await registered(settings) == {hash_of(LOGOUT): LOGOUT}
 
 
+async def test_mutation_of_files_is_registered_where_they_are_switched_on(
+    documents: Command, settings: Settings, tmp_path: Path
+) -> None:
+    upload = "mutation Send($file: Upload!) { uploadFile(input: {file: $file}) { file { id } } }"
+    file = apollo(tmp_path / "a.json", upload)
+    assert "Nothing was registered." in await refusal(documents, "add", file)
+    env = {"DATABASE_URL": settings.database_url, "SECRET_KEY": settings.secret_key, "GRAPHQL_UPLOADS": "true"}
+    added = await said(lambda *told: gateway_command("documents", *map(str, told), env=env), "add", file)
+    assert added == "1 registered, 0 known already.\n"
+
+
 async def test_document_is_published_and_taken_back(documents: Command, settings: Settings, tmp_path: Path) -> None:
     file = apollo(tmp_path / "a.json", ITEMS)
     address = "/api/v1/documents/Items"

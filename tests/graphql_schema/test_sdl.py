@@ -23,8 +23,8 @@ from tests.support.faces import GraphQLFace
 KEPT = Path(__file__).parents[2] / "graphql_schema" / "schema.graphql"
 
 
-def _schema(gateway: Gateway) -> GatewaySchema:
-    return build_schema(gateway.catalogue)
+def _schema(gateway: Gateway, *, uploads: bool = False) -> GatewaySchema:
+    return build_schema(gateway.catalogue, uploads=uploads)
 
 
 async def test_introspection_works_for_everybody(graphql: GraphQLFace) -> None:
@@ -50,7 +50,7 @@ def _described(name: str, kind: GraphQLNamedType) -> Iterator[tuple[str, str | N
 def test_everything_has_a_description(gateway: Gateway) -> None:
     bare = [
         place
-        for name, kind in _schema(gateway)._schema.type_map.items()
+        for name, kind in _schema(gateway, uploads=True)._schema.type_map.items()
         if not is_introspection_type(kind) and not is_specified_scalar_type(kind)
         for place, description in _described(name, kind)
         if not description
@@ -65,6 +65,16 @@ def test_every_operation_is_a_root_field(gateway: Gateway) -> None:
     reads = sum(each.is_read for each in gateway.catalogue.operations.values())
     assert len(schema.query_type.fields) == reads + len(("node", "nodes"))
     assert len(schema.mutation_type.fields) == len(gateway.catalogue.operations) - reads
+
+
+def test_seams_are_root_fields_that_no_operation_has(gateway: Gateway) -> None:
+    without, with_uploads = (_schema(gateway, uploads=each)._schema for each in (False, True))
+    assert without.mutation_type is not None
+    assert with_uploads.mutation_type is not None
+    more = set(with_uploads.mutation_type.fields) - set(without.mutation_type.fields)
+    listed = {each.address.split()[0] for each in gateway.catalogue.seams if each.face == "graphql"}
+    assert more == listed == {"uploadFile"}
+    assert set(with_uploads.type_map) - set(without.type_map) == {"Upload", "UploadFileInput", "UploadFilePayload"}
 
 
 def test_kept_schema_is_fresh(gateway: Gateway) -> None:

@@ -52,6 +52,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "SECRET_KEY": settings.secret_key,
         "DATA_DIR": str(settings.DATA_DIR),
         "FILES_URL": settings.files_url,
+        "GRAPHQL_UPLOADS": str(settings.GRAPHQL_UPLOADS),
+        "COMPRESSION": str(settings.COMPRESSION),
         "LOG_FORMAT": "json",
         "PASSWORD_HASH_TIME_COST": str(settings.PASSWORD_HASH_TIME_COST),
         "PASSWORD_HASH_MEMORY_KIB": str(settings.PASSWORD_HASH_MEMORY_KIB),
