@@ -14,14 +14,13 @@ from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import orjson
 from graphql import FieldNode
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from graphql_schema.documents import Documents
 from graphql_schema.errors import RefusedError
-from graphql_schema.http import Asking, GraphQLRequest, parameters_of
+from graphql_schema.http import Asking, GraphQLRequest, json_of, parameters_of
 from graphql_schema.idempotency import ARGUMENT, has_key
 from graphql_schema.naming import field_name
 from graphql_schema.negotiation import Form, essence
@@ -32,7 +31,6 @@ from graphql_schema.values import called_operations
 from services.auth.authentication import Authenticator
 from services.budget.till import DRY_RUN
 from services.catalogue import InputModel, Operation, Problem
-from services.catalogue.limits import Limits, check_values
 from services.catalogue.naming import camel
 from services.catalogue.problems import (
     BAD_REQUEST,
@@ -146,11 +144,11 @@ async def read_form(asking: Asking, receive: Receive) -> SentForm:
     events = form_events(body, boundary_of(asking.headers[b"content-type"].decode("latin-1")))
     async with before_the_file(idle_seconds):
         texts, part, first = await _texts(events)
-    found = _json("operations", texts["operations"], gateway.limits)
+    found = json_of("`operations`", texts["operations"], gateway.limits)
     if isinstance(found, list):
         raise Problem(BAD_REQUEST, "A form holds one request, not a batch.")
     asked = parameters_of(found, len(texts["operations"]), gateway.limits)
-    holder, member = _place(_json("map", texts["map"], gateway.limits), part.name, asked.variables)
+    holder, member = _place(json_of("`map`", texts["map"], gateway.limits), part.name, asked.variables)
     create = gateway.catalogue.operations[CREATE]
     assert create.input is not None
     given = asked.extensions.get(_EXTENSION) or {}
@@ -187,14 +185,6 @@ async def _texts(events: AsyncIterator[Event]) -> tuple[dict[str, bytes], Part, 
         if len(found[each.name]) > MAX_BYTES[each.name]:
             raise Problem(BAD_REQUEST, f"`{each.name}` may have at most {MAX_BYTES[each.name]:,} bytes.")
     raise Problem(BAD_REQUEST, "The form has no file.")
-
-
-def _json(name: str, text: bytes, limits: Limits) -> Any:
-    check_values(text, limits, f"`{name}`")
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Problem(BAD_REQUEST, f"`{name}` is not well-formed JSON in UTF-8.") from None
 
 
 def _place(mapped: Any, name: str, variables: Mapping[str, Any]) -> tuple[MutableMapping[str, Any], str]:

@@ -134,6 +134,12 @@ async def test_more_is_said_in_the_extension_and_the_path_may_be_deeper(on: Runn
         (form(b"<html></html>"), 422, "validation_failed"),
         ([("operations", (None, b"[{}, {}]")), *form()[1:]], 400, "bad_request"),
         ([("operations", (None, b"{")), *form()[1:]], 400, "bad_request"),
+        ([("operations", (None, b'{"query": "{ a }", "query": "{ b }"}')), *form()[1:]], 400, "bad_request"),
+        (
+            [form()[0], ("map", (None, b'{"0": [], "0": ["variables.file"]}')), form()[2]],
+            400,
+            "bad_request",
+        ),
         ([("operations", (None, b" " * 300_000)), *form()[1:]], 400, "bad_request"),
         (form()[:2], 400, "bad_request"),
         ([form()[2], *form()[:2]], 400, "bad_request"),
