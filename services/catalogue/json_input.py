@@ -55,23 +55,45 @@ def malformed(what: str = "The body") -> Problem:
     return Problem(BAD_REQUEST, f"{what} is not well-formed JSON in UTF-8.")
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """The members of an object, in their order."""
+class _Twice(dict[str, Any]):
+    """An object in which a name comes twice."""
+
+    name: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    twice, seen = _Twice(found), set()
+    for name, _ in pairs:
+        if name in seen:
+            twice.name = name
+            return twice
+        seen.add(name)
+    raise AssertionError
 
 
 def _first_twice(text: bytes) -> Path | None:
     """Where a name comes twice; None where none does, or the text is no JSON. Slow: for what is refused."""
     try:
-        waiting: list[tuple[Path, Any]] = [((), json.loads(text, object_pairs_hook=_Pairs))]
+        # Each with its name and what it is in: paths written out would be copied at every step.
+        waiting: list[tuple[Any, Any]] = [(json.loads(text, object_pairs_hook=_object), None)]
     except (ValueError, RecursionError):
         return None
     while waiting:
-        path, value = waiting.pop()
-        members = value if isinstance(value, _Pairs) else list(enumerate(value)) if isinstance(value, list) else []
-        seen = set()
-        for name, _ in members:
-            if name in seen:
-                return (*path, name) if len(path) < MOST_STEPS else (name,)
-            seen.add(name)
-        waiting += [((*path, name), each) for name, each in reversed(members) if each and isinstance(each, list)]
+        value, place = waiting.pop()
+        if isinstance(value, _Twice):
+            return _path(place, value.name)
+        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        inner = [(each, (name, place)) for name, each in members if each and isinstance(each, (dict, list))]
+        waiting += reversed(inner)
     return None
+
+
+def _path(place: Any, name: str) -> Path:
+    steps: list[str | int] = [name]
+    while place is not None and len(steps) <= MOST_STEPS:
+        step, place = place
+        steps.append(step)
+    return tuple(reversed(steps)) if len(steps) <= MOST_STEPS else (name,)
