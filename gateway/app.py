@@ -38,7 +38,7 @@ from gateway.runtime import open_gateway, redis_client
 from gateway.settings import Settings, load_settings
 from gateway.worker import working
 from graphql_schema.endpoint import GraphQLEndpoint
-from graphql_schema.origins import Origins
+from graphql_schema.origins import LOCAL, Origins
 from graphql_schema.schema import build_schema
 from graphql_schema.transports import SocketLimits, Transports
 from graphql_schema.uploads import is_graphql_upload
@@ -68,8 +68,10 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     graphql = _graphql(settings, catalogue)
     middleware = middleware_stack(
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
+        cors_pattern=LOCAL if settings.lets_local_pages_call else None,
         slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
-        exposed_headers=EXPOSED_HEADERS, compression=settings.COMPRESSION, server_timing=not settings.is_production,
+        compression=settings.COMPRESSION_PREFERS if settings.COMPRESSION else None,
+        exposed_headers=EXPOSED_HEADERS, server_timing=not settings.is_production,
         budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
         is_upload=_is_upload(settings), write=write_problem,
     )  # fmt: skip
@@ -149,7 +151,7 @@ def _transports(settings: Settings) -> Transports:
     )  # fmt: skip
     public = urlsplit(settings.PUBLIC_URL)
     own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
-    origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS])
+    origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS], local=settings.lets_local_pages_call)
     return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 

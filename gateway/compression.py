@@ -1,4 +1,4 @@
-"""Compression of answers (RFC 9110, sections 8.4 and 12.5.3): zstd (RFC 8878) or gzip, as `Accept-Encoding` says.
+"""Compression of answers (RFC 9110, sections 8.4 and 12.5.3): gzip or zstd (RFC 8878), as `Accept-Encoding` says.
 
 Starlette's GZipMiddleware does not weigh `Accept-Encoding`, knows no zstd, compresses streams and leaves entity-tags as
 they are. Here a compressed answer is a representation of its own: its strong entity-tag gets a suffix (RFC 9110,
@@ -54,18 +54,21 @@ class Compression:
 
     A client that takes neither a coding known here nor the answer as it is (`identity;q=0`) is refused before anything
     is done (406); one that only refuses the answer as it is gets short ones compressed too. `write` shows the refusal.
+    Of codings that a client weighs alike, `prefers` is used.
     """
 
-    def __init__(self, app: ASGIApp, write: Callable[[Scope, Problem], Response]) -> None:
+    def __init__(self, app: ASGIApp, write: Callable[[Scope, Problem], Response], prefers: str = "gzip") -> None:
         self.app = app
         self.write = write
+        # The last of equals is chosen.
+        self._codings = tuple(sorted(_COMPRESS, key=lambda each: each == prefers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         told = [each for each in scope["headers"] if each[0] in _TELLING]
-        coding, as_it_is = _chosen(told) if told else (None, True)
+        coding, as_it_is = _chosen(told, self._codings) if told else (None, True)
         if coding is None and not as_it_is:
             await self._refuse(scope, receive, send)
             return
@@ -178,21 +181,21 @@ def _is_text(message: Message, least: int) -> bool:
     return whole and fits
 
 
-def _chosen(told: list[RawHeader]) -> tuple[Coding, bool]:
-    """The coding to use, and whether the answer may come as it is."""
+def _chosen(told: list[RawHeader], codings: tuple[str, ...]) -> tuple[Coding, bool]:
+    """The coding to use, of equals the last one, and whether the answer may come as it is."""
     given = [value for name, value in told if name == b"accept-encoding"]
     value = given[0] if len(given) == 1 else b",".join(given)
-    return _choice(value) if len(value) <= LONGEST else (None, True)
+    return _choice(value, codings) if len(value) <= LONGEST else (None, True)
 
 
 @lru_cache(maxsize=256)
-def _choice(accepted: bytes) -> tuple[Coding, bool]:
+def _choice(accepted: bytes, codings: tuple[str, ...]) -> tuple[Coding, bool]:
     weights = dict(reversed(weighted(accepted.decode("latin-1"))))
     others = weights.get("*")
     as_it_is = weights.get("identity", others)
     best, chosen = as_it_is or 0.0, None
-    # With equal weights zstd, which takes a third of the time, and a coding rather than none.
-    for coding in ("gzip", "zstd"):
+    # With equal weights a coding rather than none.
+    for coding in codings:
         weight = weights.get(coding, weights.get(f"x-{coding}", others)) or 0.0
         if weight and weight >= best:
             best, chosen = weight, coding

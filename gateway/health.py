@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from services.shutdown import STOPPING
+
 PROBE_SECONDS: Final = 2.0
 
 log = structlog.get_logger("gateway.health")
@@ -32,12 +34,14 @@ class Check:
 
 
 def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
-    """`/health/live` (always 200) and `/health/ready` (503 while a required check is down), as JSON."""
+    """`/health/live` (always 200) and `/health/ready` (503 while a required check is down, or the server stops)."""
 
     async def live(request: Request) -> Response:
         return _answer(200, {"status": "ok"})
 
     async def ready(request: Request) -> Response:
+        if request.scope.get("state", {}).get(STOPPING):
+            return _answer(503, {"status": "stopping"})
         wells = await asyncio.gather(*(_is_up(name, check) for name, check in checks.items()))
         up = dict(zip(checks, wells, strict=True))
         return _answer(*_verdict(up, checks))

@@ -2,12 +2,13 @@
 
 `middleware_stack` gives them in their order. From the outside in: the frame (request id, observation, headers, access
 line), so that everything below can name the request, every answer has the headers, and the line the final status and
-size; CORS; compression; the deadline; the net for unexpected exceptions; then what amends or refuses a request on its
-way to a face.
+size; CORS; compression; one spelling of each address; the deadline; the net for unexpected exceptions; then what amends
+or refuses a request on its way to a face.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -21,13 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.access_log import logged_path
 from gateway.bodies import BodyGuard
 from gateway.compression import Compression
-from gateway.cors import Cors
+from gateway.cors import Cors, NoCors
 from gateway.deadline import RequestDeadline
 from gateway.frame import RequestFrame
 from rest.problems import problem_response
 from services import observation
 from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.problems import INTERNAL_ERROR, Problem
+from services.catalogue.problems import INTERNAL_ERROR, NOT_FOUND, Problem
 
 ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
 
@@ -35,6 +36,11 @@ EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WW
 EXPOSED_IF_SENT: Final = ("ETag",)
 """What pages of other origins may read of the answers that have it."""
 BUDGET_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "X-Request-Cost")
+
+_NEEDLESS: Final = re.compile(
+    rb"%(?:2F|5C|[01][0-9A-F]|7F|2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE
+)
+"""Octets that no address of the gateway has encoded: `/`, `\\`, control characters, and RFC 3986's unreserved ones."""
 
 error_log = structlog.get_logger("gateway.errors")
 
@@ -49,8 +55,9 @@ def middleware_stack(
     max_body_bytes: int,
     slash_prefixes: Sequence[str],
     cors_origins: Sequence[str] = (),
+    cors_pattern: str | None = None,
     exposed_headers: Sequence[str] = (),
-    compression: bool = False,
+    compression: str | None = None,
     server_timing: bool = False,
     budgets: bool = False,
     timeout_seconds: float | None = None,
@@ -61,9 +68,11 @@ def middleware_stack(
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
     `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …),
-    `exposed_headers` what the faces add to the header fields that pages may read. With `compression`, larger answers
-    are compressed; with `server_timing`, answers say what they took; with `budgets`, what they cost. `write` shows the
-    problems found here; it is given the scope, so that a face can answer in its own form.
+    `exposed_headers` what the faces add to the header fields that pages may read. Pages of `cors_origins`, and of
+    origins that match `cors_pattern`, may call. With `compression`, larger answers are compressed, by the coding of
+    that name where a client weighs several alike; with `server_timing`, answers say what they took; with `budgets`,
+    what they cost. `write` shows the problems found here; it is given the scope, so that a face can answer in its own
+    form.
     What `is_upload` says to be one has bounds of its own, in length and in time.
     """
     cors = Middleware(
@@ -79,11 +88,13 @@ def middleware_stack(
         ],
         max_age=600,
         exposed_if_sent=EXPOSED_IF_SENT,
+        allow_origin_regex=cors_pattern,
     )
     return [
         Middleware(RequestFrame, server_timing=server_timing),
-        *([cors] if cors_origins else []),
-        *([Middleware(Compression, write=write)] if compression else []),
+        cors if cors_origins or cors_pattern else Middleware(NoCors),
+        *([Middleware(Compression, write=write, prefers=compression)] if compression else []),
+        Middleware(OneSpelling, write=write),
         *_deadlines(timeout_seconds, write, is_upload),
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
@@ -141,6 +152,26 @@ class InternalErrors:
             seen = observation.current()
             problem = Problem(INTERNAL_ERROR, request_id=seen.request_id if seen else None)
             await self.write(scope, problem)(scope, receive, send)
+
+
+class OneSpelling:
+    """Refuses addresses that another spelling of a path leads to (404), so that a proxy's rules hold.
+
+    ASGI's `path` is decoded: by it, `/api/v1%2Fjobs` would be `/api/v1/jobs`, past every proxy that goes by what was
+    sent. The same is true of letters, digits and `-._~`, which RFC 3986, section 2.3, wants written as themselves. An
+    encoded backslash, or a control character, is in no address. All others may be encoded, in identifiers for instance.
+    """
+
+    def __init__(self, app: ASGIApp, write: ProblemWriter = write_problem) -> None:
+        self.app = app
+        self.write = write
+
+    # Not a coroutine function: it passes the application's own awaitable on.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        raw: bytes | None = scope.get("raw_path")
+        if raw is not None and b"%" in raw and _NEEDLESS.search(raw):
+            return self.write(scope, Problem(NOT_FOUND))(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 class TrailingSlash:

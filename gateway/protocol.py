@@ -21,7 +21,7 @@ from rest.downloads import ABORT
 from rest.problems import problem_response
 from services.catalogue.problems import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Problem
 from services.observation import Observation
-from services.shutdown import ON_SHUTDOWN
+from services.shutdown import ON_SHUTDOWN, STOPPING
 
 MOST_OF_AN_ADDRESS: Final = 65_535
 """What httptools can count."""
@@ -58,7 +58,7 @@ class BoundedCycle(RequestResponseCycle):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses a head that is too long (431), and trailers; hangs up on a head that is too slow.
+    """Refuses a head that is too long (431), and trailers; hangs up on a head that is too slow, or never comes.
 
     What cannot be parsed is refused as a Problem as well: 414 for an address that is too long, else 400. No refusal
     overtakes the answer to a request before it on the connection, and after a refusal nothing is read.
@@ -74,8 +74,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal: Problem | None = None
         self._on_shutdown: list[Callable[[], None]] = []
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own
+        """A client: the time of its first head runs."""
+        super().connection_made(transport)
+        self._start_timer()
+
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request; blank lines before it are none, and prolong nothing."""
+        self._unset_keepalive_if_required()
         self._in_head = True
         super().on_message_begin()
 
@@ -89,6 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The last byte of a head."""
         self._in_head, self._stepped = False, True
         self._stop_timer()
+        self._unset_keepalive_if_required()  # of an answer that ended amid this head
         if self._bytes + AT_ONCE > bounds()[0]:
             self._measure()
         before = self.cycle
@@ -96,6 +103,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not before:  # no WebSocket: uvicorn has just made it, of a class that it lets nobody choose
             self.cycle.__class__ = BoundedCycle
             self._in_body, self._on_shutdown = True, []
+            if self.app_state.get(STOPPING):
+                self.cycle.keep_alive = False
             extensions: dict[str, Any] = {ON_SHUTDOWN: self._on_shutdown, ABORT: self.transport.abort}
             self.scope["extensions"] = {**self.scope.get("extensions", {}), **extensions}
 
@@ -117,7 +126,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Whatever comes."""
-        self._unset_keepalive_if_required()
         try:
             for start in range(0, len(data), AT_ONCE):
                 if self._refusal is not None:
@@ -144,7 +152,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _feed(self, piece: bytes) -> None:
         """Parse, and count what has come since the last step forward: a head, a piece of a body, the end of one."""
-        most, seconds = bounds()
+        most, _ = bounds()
         self._stepped, before = False, len(self.url)
         self.parser.feed_data(piece)
         self._bytes = 0 if self._stepped else self._bytes + len(piece)
@@ -153,7 +161,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._bytes > most and not counted:
             raise _too_large(most)
         if self._in_head and self._head_timer is None:
-            self._head_timer = self.loop.call_later(seconds, self.shutdown)
+            self._start_timer()
 
     def _measure(self) -> None:
         """Raises Problem for a head that is too long, whose last bytes have not been counted."""
@@ -192,6 +200,10 @@ class BoundedProtocol(HttpToolsProtocol):
         scope = {"method": method, "path": "", "raw_path": self.url.partition(b"?")[0]}
         write_access_line(scope, seen, response.status_code, len(body), 0)
         return STATUS_LINE[response.status_code] + head + b"\r\n" + body
+
+    def _start_timer(self) -> None:
+        _, seconds = bounds()
+        self._head_timer = self.loop.call_later(seconds, self.shutdown)
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

@@ -142,6 +142,7 @@ class Settings(MailSettings, LimitSettings):
     GRAPHQL_WS_MESSAGE_BYTES: PositiveInt = 1_048_576
     IDEMPOTENCY_HOURS: int = Field(default=24, ge=1, le=8760)
     COMPRESSION: bool = True
+    COMPRESSION_PREFERS: Literal["gzip", "zstd"] = "gzip"
     JOBS_IN_PROCESS: bool | None = None
     JOBS_CONCURRENCY: int = Field(default=10, ge=2, le=1000)
     JOBS_HEARTBEAT_SECONDS: int = Field(default=30, ge=1, le=3600)
@@ -158,6 +159,8 @@ class Settings(MailSettings, LimitSettings):
     LOG_FORMAT: Literal["console", "json"] | None = None
     OPENTELEMETRY: bool = False
     METRICS: bool = False
+    KEEP_ALIVE_SECONDS: PositiveInt = 75
+    SHUTDOWN_DRAIN_SECONDS: int = Field(default=0, ge=0, le=3600)
     SHUTDOWN_GRACE_SECONDS: PositiveInt = 30
 
     @field_validator("LOG_LEVEL", mode="before")
@@ -259,6 +262,11 @@ class Settings(MailSettings, LimitSettings):
     def has_budgets(self) -> bool:
         """Whether anybody has a budget of points."""
         return bool(self.BUDGET_PER_MINUTE or self.BUDGET_ANONYMOUS_PER_MINUTE)
+
+    @property
+    def lets_local_pages_call(self) -> bool:
+        """Whether pages that this machine serves (http://localhost:3000) may call, beside BACKEND_CORS_ORIGINS."""
+        return self.ENVIRONMENT == "development"
 
     @property
     def runs_jobs(self) -> bool:

@@ -17,6 +17,7 @@ from graphql_schema.references import NAMES, reference_of
 from services.auth.authentication import Presented
 from services.budget.till import DRY_RUN, Till, is_dry_run
 from services.catalogue import Client, Problem
+from services.catalogue.json_input import Path, read_json
 from services.catalogue.limits import Limits, check_query_string, check_values
 from services.catalogue.problems import BAD_REQUEST, PAYLOAD_TOO_LARGE, TOO_COMPLEX
 from services.documents.known import Reference
@@ -129,6 +130,7 @@ class Answer:
 
 _PLAIN: Final = f"{Form.PLAIN.value}; charset=utf-8".encode()
 _TYPED: Final = f"{Form.TYPED.value}; charset=utf-8".encode()
+_PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 _NO_QUERY: Final = "`query` must be a GraphQL document."
 
 Batch = Sequence[GraphQLRequest | Problem]
@@ -162,7 +164,7 @@ async def _read_parameters(asking: Asking, receive: Receive, batch: int) -> Grap
         return _of_query_string(asking.scope["query_string"], limits)
     check_media_type(asking.headers.get(b"content-type", b""))
     body = await _body(receive)
-    found = _json("The body", body, limits)
+    found = json_of("The body", body, limits)
     if isinstance(found, list):
         return _batch(found, batch, len(body), limits)
     return parameters_of(found, len(body), limits)
@@ -200,23 +202,25 @@ async def _body(receive: Receive) -> bytes:
 
 def _of_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
     check_query_string(query_string, limits)
-    given = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        if name in given and (name in _PARAMETERS or name in NAMES):
+            raise Problem(BAD_REQUEST, f"The parameter `{name}` is given twice.")
+        given[name] = value
     variables, extensions = given.get("variables"), given.get("extensions")
     return parameters_of({
         "query": given.get("query"),
         "operationName": given.get("operationName"),
-        "variables": _json("`variables`", variables.encode(), limits) if variables else None,
-        "extensions": _json("`extensions`", extensions.encode(), limits) if extensions else None,
+        "variables": json_of("`variables`", variables.encode(), limits, ("variables",)) if variables else None,
+        "extensions": json_of("`extensions`", extensions.encode(), limits, ("extensions",)) if extensions else None,
         **{name: given[name] for name in NAMES if name in given},
     }, len(query_string), limits)  # fmt: skip
 
 
-def _json(what: str, text: bytes, limits: Limits) -> Any:
+def json_of(what: str, text: bytes, limits: Limits, at: Path = ()) -> Any:
+    """As `read_json`, of a text that `check_values` has nothing against. Raises `bad_request`."""
     check_values(text, limits, what)
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Problem(BAD_REQUEST, f"{what} is not well-formed JSON in UTF-8.") from None
+    return read_json(text, what, at)
 
 
 def parameters_of(found: Any, size: int, limits: Limits) -> GraphQLRequest:

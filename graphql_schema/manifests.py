@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
 
 from graphql_schema.complexity import check_complexity
@@ -18,6 +17,7 @@ from graphql_schema.documents import Documents
 from graphql_schema.errors import document_problem
 from graphql_schema.references import LONGEST
 from services.catalogue import Problem
+from services.catalogue.json_input import read_json
 from services.documents.known import SHA256_PREFIX, is_digest
 from services.documents.registering import NewDocument, RefusedDocumentsError, digest_of
 
@@ -60,9 +60,9 @@ def read_manifest(text: bytes, schema: GraphQLSchema, documents: Documents) -> l
 
 def _entries(text: bytes) -> Iterator[_Entry]:
     try:
-        manifest = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise RefusedDocumentsError(["This is not well-formed JSON in UTF-8."]) from None
+        manifest = read_json(text, "The manifest")
+    except Problem as problem:
+        raise RefusedDocumentsError([problem.detail]) from None
     if not isinstance(manifest, dict):
         raise RefusedDocumentsError(["A manifest is a JSON object."])
     if "format" not in manifest:

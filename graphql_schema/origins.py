@@ -8,6 +8,7 @@ See docs/decisions/0013-requests-without-preflight.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -20,8 +21,12 @@ from services.catalogue.problems import CSRF_SUSPECTED
 MARKS: Final = (b"x-apollo-operation-name", b"apollo-require-preflight", b"x-requested-with")
 """Header fields by which a client shows that it can send such: any of them, not empty."""
 
+LOCAL: Final = r"https?://(localhost|([a-z0-9-]+\.)+localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+"""The origins of pages that the browser's own machine serves (RFC 6761, section 6.3), as a pattern."""
+
 _FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 """Media types that a browser sends unasked (Fetch, "CORS-safelisted request-header")."""
+_LOCAL: Final = re.compile(LOCAL.encode())
 _FOREIGN: Final = frozenset({b"cross-site", b"same-site"})
 
 
@@ -30,15 +35,19 @@ class Origins:
     """The origins whose pages may call. `others` are those beside the gateway's own; `*` is all of them."""
 
     others: frozenset[bytes] = frozenset()
+    local: bool = False
+    """Whether those of LOCAL are among them."""
 
     @classmethod
-    def of(cls, others: Iterable[str]) -> Origins:
+    def of(cls, others: Iterable[str], *, local: bool = False) -> Origins:
         """From a setting's texts."""
-        return cls(frozenset(each.lower().encode() for each in others))
+        return cls(frozenset(each.lower().encode() for each in others), local)
 
     def allow(self, origin: bytes, host: bytes) -> bool:
         """Whether pages of an origin may call the gateway that was addressed as `host`."""
         origin = origin.lower()
+        if self.local and _LOCAL.fullmatch(origin):
+            return True
         # By the name alone: behind a proxy that ends TLS the gateway does not know its own scheme.
         return b"*" in self.others or origin in self.others or _name(origin.partition(b"://")[2]) == _name(host) != b""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 from graphql_schema.http import is_deep
 from services.auth.authentication import API_KEY, AUTHORIZATION
 from services.budget.till import DRY_RUN
 from services.catalogue import Problem
+from services.catalogue.json_input import read_json
 from services.catalogue.limits import Limits, check_values
 from services.catalogue.problems import BAD_REQUEST
 
@@ -50,11 +49,9 @@ def parse_message(text: str | None, most: int, limits: Limits) -> dict[str, Any]
         raise CloseError(*TOO_BIG)
     try:
         check_values(data, limits)
-        found = orjson.loads(data)
+        found = read_json(data, "it")
     except Problem as problem:
         raise invalid(problem.detail) from None
-    except orjson.JSONDecodeError:
-        raise invalid("not JSON") from None
     if is_deep(found, DEEPEST):
         raise invalid("nested too deeply")
     if not isinstance(found, dict) or found.get("type") not in TYPES:

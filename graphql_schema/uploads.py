@@ -12,18 +12,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from typing import Any, Final
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
-from graphql_schema.http import Asking, GraphQLRequest, parameters_of
+from graphql_schema.http import Asking, GraphQLRequest, json_of, parameters_of
 from graphql_schema.idempotency import has_key
 from graphql_schema.negotiation import Form, essence
 from graphql_schema.origins import MARKS
 from graphql_schema.upload_field import SentFile
 from services.budget.till import DRY_RUN
 from services.catalogue import Problem
-from services.catalogue.limits import Limits, check_values
 from services.catalogue.problems import (
     BAD_REQUEST,
     CSRF_SUSPECTED,
@@ -85,11 +83,11 @@ async def read_form(asking: Asking, receive: Receive) -> tuple[GraphQLRequest, S
             texts, part, first = await _texts(events)
     except InterruptedUploadError:
         raise ClientDisconnect from None
-    found = _json("operations", texts["operations"], limits)
+    found = json_of("`operations`", texts["operations"], limits)
     if isinstance(found, list):
         raise Problem(BAD_REQUEST, "A form holds one request, not a batch.")
     asked = parameters_of(found, len(texts["operations"]), limits)
-    holder, member = _place(_json("map", texts["map"], limits), part.name, asked.variables)
+    holder, member = _place(json_of("`map`", texts["map"], limits), part.name, asked.variables)
     length = asking.headers.get(b"content-length", b"").decode("latin-1")
     file = SentFile(FormFile(part, length, last_part(events, part.name, first)))
     holder[member], asked.has_file = file, True
@@ -114,14 +112,6 @@ async def _texts(events: AsyncIterator[Event]) -> tuple[dict[str, bytes], Part, 
         if len(found[each.name]) > MAX_BYTES[each.name]:
             raise Problem(BAD_REQUEST, f"`{each.name}` may have at most {MAX_BYTES[each.name]:,} bytes.")
     raise Problem(BAD_REQUEST, "The form has no file.")
-
-
-def _json(name: str, text: bytes, limits: Limits) -> Any:
-    check_values(text, limits, f"`{name}`")
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Problem(BAD_REQUEST, f"`{name}` is not well-formed JSON in UTF-8.") from None
 
 
 def _place(mapped: Any, name: str, variables: Mapping[str, Any]) -> tuple[MutableMapping[str, Any], str]:

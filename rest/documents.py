@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,7 @@ from rest.paying import asks_for_the_price
 from rest.problems import PROBLEM_MEDIA_TYPE, problem_response
 from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
+from services.catalogue.json_input import refuse_twice
 from services.catalogue.problems import BAD_REQUEST, NOT_FOUND, VALIDATION_FAILED, FieldError
 from services.documents.publishing import DocumentCaller, DocumentRunner, Parameter, ParameterKind, UnfitDocumentError
 from services.documents.trusted import TrustedDocuments
@@ -76,7 +78,7 @@ def variables_of(parameters: Sequence[Parameter], query_string: bytes) -> dict[s
 
     A list's values each come under its name. What is not of its type stays a text, for the document's own types to
     refuse: who calls is looked at first. Raises `bad_request` for what is not UTF-8, `validation_failed` naming
-    parameters that are unknown, or given twice.
+    parameters that are unknown, or given twice, `bad_request` for a name twice in an object.
     """
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
@@ -103,7 +105,7 @@ def _fault(parameter: Parameter | None, texts: Sequence[str]) -> tuple[str, str]
 
 
 def _value(parameter: Parameter, texts: Sequence[str]) -> Any:
-    read = _READERS[parameter.kind]
+    read = partial(_json, parameter.name) if parameter.kind is ParameterKind.JSON else _READERS[parameter.kind]
     return [read(each) for each in texts] if parameter.many else read(texts[0])
 
 
@@ -124,11 +126,13 @@ def _number(text: str) -> Any:
     return value if math.isfinite(value) else text
 
 
-def _json(text: str) -> Any:
+def _json(name: str, text: str) -> Any:
     try:
-        return orjson.loads(text)
+        found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+    refuse_twice(text.encode(), f"`{name}`", (name,))
+    return found
 
 
 _READERS: Final[Mapping[ParameterKind, Any]] = {
@@ -136,5 +140,4 @@ _READERS: Final[Mapping[ParameterKind, Any]] = {
     ParameterKind.INTEGER: _integer,
     ParameterKind.NUMBER: _number,
     ParameterKind.BOOLEAN: lambda text: _BOOLEANS.get(text, text),
-    ParameterKind.JSON: _json,
 }

@@ -17,6 +17,7 @@ import orjson
 from rest.representation import listing
 from services.catalogue import Problem, Resource, Selection
 from services.catalogue.cursors import Order
+from services.catalogue.json_input import refuse_twice
 from services.catalogue.limits import DEFAULTS, Limits, check_query_string
 from services.catalogue.lists import ListArguments, list_arguments
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
@@ -119,6 +120,7 @@ def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dic
         tree = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Problem.field("filter", "format", "This is not well-formed JSON.") from None
+    refuse_twice(text.encode(), "The filter", ("filter",))
     if not isinstance(tree, Mapping):
         raise Problem.field("filter", "type", "This must be an object.")
     return {"and": [fields, tree]} if fields else dict(tree)

@@ -14,6 +14,7 @@ import orjson
 from rest.negotiation import JSON, media_type
 from rest.query import Parameters
 from services.catalogue import Problem
+from services.catalogue.json_input import read_json
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED, FieldError
 
 ACCEPT_QUERY: Final = JSON
@@ -32,13 +33,10 @@ def check_media_type(content_type: str, accepting: str) -> None:
 def body_parameters(body: bytes) -> Parameters:
     """The query parameters that a search in JSON amounts to; members that are null, and empty lists, count as left out.
 
-    Raises `bad_request` when it is no JSON object, `validation_failed` naming every member that is unknown or of the
-    wrong type.
+    Raises `bad_request` when it is no JSON object or has a name twice, `validation_failed` naming every member that is
+    unknown or of the wrong type.
     """
-    try:
-        given = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
+    given = read_json(body or b"{}")
     if not isinstance(given, dict):
         raise Problem(BAD_REQUEST, "The body must be a JSON object.")
     unknown = [FieldError((name,), "unknown", "There is no such field.") for name in given if name not in MEMBERS]

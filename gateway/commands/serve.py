@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -14,14 +14,19 @@ from typing import Annotated, NoReturn
 import typer
 import uvicorn
 from rich.console import Console
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import ChangeReload
 
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
+from gateway.logging import configure_logging
 from gateway.mail import ACCOUNT_PATH, keeps_mails
 from gateway.metrics import WORKERS_FOLDER
 from gateway.migrate import upgrade
 from gateway.portal.mail import MAIL_PATH
+from gateway.server import GatewayServer
 from gateway.settings import Settings, load_settings
+from gateway.supervisor import supervise
 from services.catalogue import Catalogue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -56,14 +61,33 @@ def serve(
             stack.enter_context(_exported(settings, base))
             if settings.METRICS and workers > 1:
                 os.environ[WORKERS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="gateway-metrics-"))
-            uvicorn.run(
+            config = uvicorn.Config(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
                 access_log=False, server_header=False, loop=_if_installed("uvloop"),
                 http=PROTOCOL if find_spec("httptools") else "auto", timeout_worker_healthcheck=WORKER_SECONDS,
                 ws="gateway.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
-                forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS,
+                forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS, timeout_keep_alive=settings.KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
             )  # fmt: skip
+            if not _run(config, settings):
+                raise SystemExit(STARTUP_FAILURE)
+
+
+def _run(config: uvicorn.Config, settings: Settings) -> bool:
+    """Serve until a signal comes; tell whether the start succeeded."""
+    if config.should_reload:
+        # The end that stays here is closed when this process is gone, whatever became of it.
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ChangeReload(config, GatewayServer(config, 0, theirs).run, [config.bind_socket()]).run()
+        return True
+    if config.workers > 1:
+        configure_logging(settings.LOG_LEVEL, settings.log_format)
+        return asyncio.run(supervise(config, settings.SHUTDOWN_DRAIN_SECONDS))
+    server = GatewayServer(config, settings.SHUTDOWN_DRAIN_SECONDS)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    return server.started
 
 
 def _if_installed(name: str) -> str:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 from uuid import UUID
 
-import orjson
 from pydantic import ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.catalogue.identifiers import Identifier
+from services.catalogue.json_input import read_json
 from services.catalogue.limits import DEFAULTS
 from services.catalogue.models import MAX_LISTED, InputModel, absent, parse_input, problem_of, refuse_crowd, too_much
 from services.catalogue.naming import pascal
-from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
 
 if TYPE_CHECKING:
@@ -139,9 +139,7 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
     """
     try:
         # As it is: what is in the entries is looked at one by one.
-        outer = _Outer.model_validate(orjson.loads(data) if isinstance(data, bytes) else data)
-    except orjson.JSONDecodeError:
-        raise Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.") from None
+        outer = _Outer.model_validate(read_json(data) if isinstance(data, bytes) else data)
     except ValidationError as error:
         raise problem_of(error) from None
     check_number(outer.operations, most)

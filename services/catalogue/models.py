@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from services.catalogue.json_input import malformed, refuse_twice
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.scalars import FieldType, field_type
@@ -146,7 +147,7 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, mo
         return too_much()
     errors = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in errors):
-        return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
+        return malformed()
     if not prefix and any(
         each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors
     ):
@@ -163,10 +164,12 @@ def refuse_crowd(model: type[BaseModel], data: Mapping[str, Any]) -> None:
 def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: int = MAX_LISTED) -> Model:
     """Validate an operation's input, once, whichever face it came through.
 
-    `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is not a
-    JSON object and `validation_failed` with every field at fault, if they are not more than `most`.
+    `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is no JSON
+    object or has a name twice, `validation_failed` with every field at fault, if they are not more than `most`.
     """
-    if not isinstance(data, bytes):
+    if isinstance(data, bytes):
+        refuse_twice(data)
+    else:
         refuse_crowd(model, data)
     try:
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))

@@ -58,11 +58,16 @@ CHOICES: dict[str | None, str | None] = {
     "GZIP": "gzip",
     "x-gzip": "gzip",
     "gzip, deflate, br": "gzip",
-    "gzip, deflate, br, zstd": "zstd",
+    "gzip, deflate, br, zstd": "gzip",
+    "br;q=1.0, zstd;q=1.0, gzip;q=0.8": "zstd",
+    "zstd, gzip;q=0.9": "zstd",
+    "zstd, *;q=0.5": "zstd",
+    "zstd, x-gzip": "gzip",
     "zstd;q=0.5, gzip": "gzip",
-    "gzip;q=0.5, zstd;q=0.5": "zstd",
-    "*": "zstd",
-    "*;q=0.1": "zstd",
+    "gzip;q=0.5, zstd;q=0.5": "gzip",
+    "*": "gzip",
+    "*;q=0.1": "gzip",
+    "gzip;q=0, *": "zstd",
     "zstd;q=0, *": "gzip",
     "gzip;q=0": None,
     "gzip;q=0.000, zstd;q=0": None,
@@ -281,3 +286,13 @@ async def test_setting_switches_it_off(settings: Settings) -> None:
         answer = await client.get("/api/v1/openapi.json", headers={"Accept-Encoding": "gzip, zstd, identity;q=0"})
         assert answer.status_code == 200
         assert {"content-encoding", "vary"} & set(answer.headers) == set()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip, deflate, br, zstd", "zstd"), ("*", "zstd"), ("gzip, zstd;q=0.9", "gzip"), ("gzip", "gzip")],
+)
+async def test_zstd_can_be_preferred_for_those_who_do_not_care(accepted: str, coding: str) -> None:
+    app = Compression(answering(), write_problem, prefers="zstd")
+    reply = await request(app, "GET", "/x", headers={"Accept-Encoding": accepted})
+    assert (reply.headers["content-encoding"], READ[coding](reply.content)) == (coding, LONG)

@@ -8,7 +8,6 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -94,14 +93,19 @@ def test_port_that_is_taken_is_refused(servers: dict[str, str]) -> None:
 def test_uvicorn_is_told_the_loop_and_the_parser_that_are_installed(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch, installed: list[str], loop: str, http: str
 ) -> None:
-    told: dict[str, Any] = {}
-    monkeypatch.setattr(uvicorn, "run", lambda _app, **options: told.update(options))
+    told: list[uvicorn.Config] = []
+
+    def run_nothing(config: uvicorn.Config, _settings: Settings) -> bool:
+        told.append(config)
+        return True
+
+    monkeypatch.setattr(serve, "_run", run_nothing)
     monkeypatch.setattr(serve, "find_spec", lambda name: name if name in installed else None)
 
     done = gateway_command("serve", "--port", str(free_port()), env=servers)
 
     assert done.exit_code == 0, done.output
-    assert (told["loop"], told["http"]) == (loop, http)
+    assert [(each.loop, each.http, each.timeout_keep_alive) for each in told] == [(loop, http, 75)]
 
 
 UNREACHABLE = {

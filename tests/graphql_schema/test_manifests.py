@@ -33,7 +33,7 @@ def refusal(content: bytes, documents: Documents) -> Sequence[str]:
 
 
 BROKEN: dict[str, tuple[bytes, Sequence[str]]] = {
-    "no JSON": (b"{", ["This is not well-formed JSON in UTF-8."]),
+    "no JSON": (b"{", ["The manifest is not well-formed JSON in UTF-8."]),
     "no object": (b"[]", ["A manifest is a JSON object."]),
     "nothing in it": (b"{}", ["The manifest holds no documents."]),
     "format": (b'{"format": "x", "version": 1, "operations": []}',

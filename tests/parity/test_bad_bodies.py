@@ -91,7 +91,8 @@ HUGE = {
 @pytest.mark.parametrize("name", ["priority", "title", "nope"])
 async def test_huge_number_is_refused(send: Send, gateway: Gateway, name: str, number: bytes) -> None:
     async with unchanged(gateway):
-        answer = await send(b'{"title": "x", "' + name.encode() + b'": ' + number + b"}")
+        given = {b"title": b'"x"', name.encode(): number}
+        answer = await send(b"{" + b", ".join(b'"%b": %b' % each for each in given.items()) + b"}")
     assert answer.problem in {"bad_request", "validation_failed"}
     assert set(answer.errors or {}) <= {name}
     assert answer.size < MAX_SIZE

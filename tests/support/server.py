@@ -61,6 +61,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "BUDGET_PER_MINUTE": str(settings.BUDGET_PER_MINUTE),
         "BUDGET_ANONYMOUS_PER_MINUTE": str(settings.BUDGET_ANONYMOUS_PER_MINUTE),
         "MAX_HEADER_BYTES": str(settings.MAX_HEADER_BYTES),
+        "REQUEST_TIMEOUT_SECONDS": str(settings.REQUEST_TIMEOUT_SECONDS),
+        "KEEP_ALIVE_SECONDS": str(settings.KEEP_ALIVE_SECONDS),
+        "SHUTDOWN_DRAIN_SECONDS": str(settings.SHUTDOWN_DRAIN_SECONDS),
         "LOGIN_ATTEMPTS_PER_ADDRESS": settings.LOGIN_ATTEMPTS_PER_ADDRESS,
     }
     return {**kept, **values}
