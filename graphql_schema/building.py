@@ -89,6 +89,16 @@ def annotation(kind: FieldType) -> Any:
     return nullable(inner) if kind.nullable else inner
 
 
+def shown_annotation(kind: FieldType) -> Any:
+    """The annotation of a row's field: a value of an enum is null where this version doesn't know it."""
+    if kind.enum is None:
+        return annotation(kind)
+    inner = nullable(graphql_enum(kind.enum))
+    if not kind.many:
+        return inner
+    return nullable(list_of(inner)) if kind.nullable else list_of(inner)
+
+
 def attribute(
     name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: str | None = None
 ) -> StrawberryField:

@@ -225,11 +225,8 @@ class _Walk:
         return fields
 
     def _limit(self, node: FieldNode) -> int:
-        limits, given = self.prices.limits, (self._argument(node, name) for name in PAGE_SIZES)
-        # As GraphQL's Int takes it, which a number without a fraction is.
-        sizes = [
-            int(value) for value in given if isinstance(value, int) or (isinstance(value, float) and value % 1 == 0)
-        ]
+        limits, given = self.prices.limits, (integral(self._argument(node, name)) for name in PAGE_SIZES)
+        sizes = [value for value in given if isinstance(value, int)]
         return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
     def _argument(self, node: FieldNode, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
@@ -13,31 +13,45 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
-from services.catalogue.scalars import FieldType, field_type
+from services.catalogue.scalars import IF_UNKNOWN, INT32, FieldType, field_type, integral
+
+if TYPE_CHECKING:
+    from services.catalogue.resources import Resource
 
 Model = TypeVar("Model", bound="InputModel")
 
 
-def refuse_nul(value: Any) -> Any:
-    """PostgreSQL has no NUL in texts. Raises PydanticCustomError when a string, or one of a list, has one."""
+def refuse_unfit(value: Any) -> Any:
+    """PostgreSQL has no NUL in texts, and GraphQL no integers beyond 32 bits.
+
+    Raises PydanticCustomError when a string has one or an integer is one, in lists too.
+    """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if isinstance(text, str) and "\x00" in text:
         raise PydanticCustomError("nul", "This text holds a NUL character.")
+    if type(value) is int and not INT32[0] <= value <= INT32[1]:
+        raise PydanticCustomError("int32", "This integer is out of range.")
     if isinstance(text, (list, tuple)):
         for each in text:
-            refuse_nul(each)
+            refuse_unfit(each)
     return value
 
 
 class InputModel(BaseModel):
-    """What an operation takes: strict types, no unknown fields, no NUL in any text."""
+    """What an operation takes: strict types, no unknown fields, no NUL in any text, no integer beyond 32 bits."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _integral(cls, value: Any) -> Any:
+        # The table of scalars has no floats, so that what a number is meant for needs no looking up.
+        return [integral(each) for each in value] if type(value) is list else integral(value)
+
     @field_validator("*", mode="after")
     @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        return refuse_nul(value)
+    def _fits(cls, value: Any) -> Any:
+        return refuse_unfit(value)
 
     def changes(self) -> dict[str, Any]:
         """The fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
@@ -77,6 +91,12 @@ def description_of(model: type[BaseModel], name: str) -> str:
     return info.description or next((each for each in nested if each), None) or fallback
 
 
+def shown_description(resource: Resource[Any], name: str) -> str:
+    """What contracts say of a row's field."""
+    about = description_of(resource.read, name)
+    return about if resource.fields[name].enum is None else f"{about} {IF_UNKNOWN}"
+
+
 def _annotations(annotation: Any) -> Iterator[Any]:
     if get_origin(annotation) is Annotated:
         yield from annotation.__metadata__
@@ -97,6 +117,7 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "string_sub_type": ("type", "This must be a string."),
     "int_type": ("type", "This must be an integer."),
     "int_from_float": ("type", "This must be an integer."),
+    "int32": ("range", None),
     "int_parsing_size": ("range", "This integer is out of range."),
     "bool_type": ("type", "This must be true or false."),
     "list_type": ("type", "This must be a list."),
@@ -140,13 +161,18 @@ def too_much() -> Problem:
     return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
 
 
+def malformed() -> Problem:
+    """What is said of a body that is no JSON."""
+    return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
+
+
 def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, most: int = MAX_LISTED) -> Problem:
     """The Problem that Pydantic's errors amount to, `most` of them listed. No input value is in it."""
     if error.error_count() > most:
         return too_much()
     errors = error.errors(include_url=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in errors):
-        return Problem(BAD_REQUEST, "The body is not well-formed JSON in UTF-8.")
+        return malformed()
     if not prefix and any(
         each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors
     ):
@@ -169,7 +195,11 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
     if not isinstance(data, bytes):
         refuse_crowd(model, data)
     try:
+        if isinstance(data, bytes):
+            orjson.loads(data)  # Pydantic's parser takes NaN and infinities, which are no JSON (RFC 8259, section 6)
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))
+    except orjson.JSONDecodeError:
+        raise malformed() from None
     except ValidationError as error:
         raise problem_of(error, most=most) from None
     except TypeError:  # orjson: an integer beyond 64 bits, or lists within lists without end
@@ -179,7 +209,7 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
     """Validate one JSON value (of a filter, or an identifier). Raises `validation_failed` naming the path."""
     try:
-        return refuse_nul(adapter.validate_json(orjson.dumps(value), strict=True))
+        return refuse_unfit(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:
         raise problem_of(error, tuple(path)) from None
     except PydanticCustomError as error:
