@@ -34,6 +34,7 @@ from services.catalogue.batches import OPERATIONS
 from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, hop_points
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import pascal
+from services.catalogue.scalars import integral
 from services.storage.statement import NotCompiledError
 
 INTROSPECTION_WEIGHT: Final = 20

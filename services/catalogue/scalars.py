@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import isfinite
 from operator import attrgetter
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 from uuid import UUID
@@ -30,10 +31,9 @@ log = structlog.get_logger(__name__)
 INT32: Final = (-(2**31), 2**31 - 1)
 """Integers are those of GraphQL's Int on both faces."""
 
-MAX_NUMBER: Final = 400
-"""Characters of a number in a text that is looked at."""
-
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBER: Final = re.compile(r"(-?)0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DIGITS: Final = 12
+"""Of a longer integer the beginning is out of range, too."""
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,32}))?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -51,18 +51,18 @@ def integral(value: Any) -> Any:
 
 
 def written_number(text: str) -> Any:
-    """The number that a text in a query string is, written as in JSON but for zeros in front; any other text as it is.
-
-    What is longer than MAX_NUMBER characters, or greater than a double, stays a text.
+    """The number that a text in a query string is, written as in JSON but for zeros in front; any other text as it is,
+    and what is greater than a double. An integer of many digits comes as another that is out of range.
     """
-    found = _NUMBER.fullmatch(text) if len(text) <= MAX_NUMBER else None
+    found = _NUMBER.fullmatch(text)
     if found is None:
         return text
-    value = int(text) if found[1] is found[2] is None else integral(float(text))
-    return text if value in _ENDLESS else value
+    sign, digits, *fraction = found.groups()
+    if not any(fraction):
+        return int(sign + digits[:_DIGITS])
+    value = float(text)
+    return integral(value) if isfinite(value) else text
 
-
-_ENDLESS: Final = (float("inf"), float("-inf"))
 
 _INFINITIES: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 """What asyncpg takes for PostgreSQL's -infinity and infinity, which are no instants."""

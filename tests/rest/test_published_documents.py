@@ -26,14 +26,16 @@ from tests.support.asgi import observed
 from tests.support.documents import document, forget_all, register
 from tests.support.factories import make_item, unknown_id
 
-BOARD = """query Board($first: Int = 2, $statuses: [ItemStatus!], $words: String, $all: Boolean = true) {
+BOARD = """query Board(
+  $first: Int = 2, $statuses: [ItemStatus!] = [OPEN, IN_PROGRESS, DONE], $words: String, $all: Boolean = true
+) {
   items(first: $first, filter: {status: {in: $statuses}}, search: $words, orderBy: [{field: TITLE}]) {
     nodes { title status ...More @include(if: $all) }
   }
 }
 fragment More on Item { labels { nodes { name } } }"""
 BY_ID = "query ItemById($key: ID!) { item(id: $key) { id title } me { username } }"
-FILTERED = """query Filtered($where: ItemFilter!, $since: DateTime) {
+FILTERED = """query Filtered($where: ItemFilter!, $since: DateTime = "2000-01-01T00:00:00Z") {
   items(filter: $where) { nodes { title createdAt } }
   more: items(filter: {createdAt: {gte: $since}}) { totalCount }
 }"""
@@ -215,7 +217,8 @@ async def test_openapi_has_it_while_it_is_published(own: Running) -> None:
         {"name": "first", "in": "query", "required": False, "description": text % ("first", "Int"),
          "schema": {"type": "integer", "format": "int32", "default": 2}},
         {"name": "statuses", "in": "query", "required": False, "description": text % ("statuses", "[ItemStatus!]"),
-         "schema": {"type": "array", "items": statuses, "maxItems": 100}, "style": "form", "explode": True},
+         "schema": {"type": "array", "items": statuses, "maxItems": 100, "default": ["OPEN", "IN_PROGRESS", "DONE"]},
+         "style": "form", "explode": True},
         {"name": "words", "in": "query", "required": False, "description": text % ("words", "String"),
          "schema": {"type": "string"}},
         {"name": "all", "in": "query", "required": False, "description": text % ("all", "Boolean"),
