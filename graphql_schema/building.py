@@ -21,7 +21,8 @@ SCALAR_MAP: dict[object, Any] = {
     # The services have formatted the value on its way out, and check it on its way in: texts pass through.
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="An instant: RFC 3339, UTC, microseconds and Z on the way out; any offset on the way in.",
+        description="An instant: RFC 3339, UTC, microseconds and Z on the way out; any offset on the way in, and any "
+        "digits of a second, which are cut to six.",
         serialize=str,
         parse_value=lambda value: value,
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",

@@ -167,7 +167,7 @@ def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
     found: dict[str, Any] = {}
     for key, value in plain.items():
         if key in ("and", "or"):
-            found[key] = [graphql_filter(resource, each) for each in value]
+            found[key] = [graphql_filter(resource, each) for each in value] if isinstance(value, list) else value
         elif key == "not":
             found[key] = graphql_filter(resource, value)
         else:
@@ -191,7 +191,8 @@ def _upper_fragment(text: bytes) -> orjson.Fragment:
     value = orjson.loads(text)
     if not isinstance(value, str) or b"\\" not in text:
         return orjson.Fragment(orjson.dumps(_upper(value)))
-    return orjson.Fragment(f'"{"".join(f"\\u{ord(each):04x}" for each in value.upper())}"')
+    escaped = "".join(f"\\u{ord(each):04x}" for each in value.upper())
+    return orjson.Fragment(f'"{escaped}"')
 
 
 def _order(text: str) -> dict[str, str]:

@@ -4,10 +4,10 @@ Both faces hand over the same plain form, in the services' own names: `{"status"
 "not": {…}}`; entries of one mapping are all required. `parse_filter` checks it against a resource and types its values.
 
 What is asked for by accident must not come to more rows than were meant: by a variable that is left out in GraphQL, by
-a member that a client has nothing to put into in JSON. So a field's object without operators is refused, and so is a filter
-without a condition below `or` and `not`, where it would hold for everything, or for nothing. A filter that is left out,
-null or `{}` as a whole is no filter, and neither is `{"and": []}`; of no alternatives (`{"or": []}`, `{"in": []}`) none
-holds. No operand may be null: that is what `is_null` is for.
+a member that a client has nothing to put into in JSON. So a field's object without operators is refused, and so is a
+filter without a condition below `or` and `not`, where it would hold for everything, or for nothing. A filter that is
+left out, null or `{}` as a whole is no filter, and neither is `{"and": []}`; of no alternatives (`{"or": []}`,
+`{"in": []}`) none holds. No operand may be null: that is what `is_null` is for.
 """
 
 from __future__ import annotations
@@ -143,7 +143,6 @@ class _Parser:
             _check_list(value, self.limits.filter_values, path)
             return tuple(self._entry(name, each, (*path, index)) for index, each in enumerate(value))
         return _value(self.resource, name, value, path)
-
 
     def _entry(self, name: str, value: Any, path: Path) -> Any:
         if value is None:

@@ -39,10 +39,18 @@ FILTERED = """query Filtered($where: ItemFilter!, $since: DateTime = "2000-01-01
   items(filter: $where) { nodes { title createdAt } }
   more: items(filter: {createdAt: {gte: $since}}) { totalCount }
 }"""
+TITLED = "query Titled($title: String) { items(filter: {title: {eq: $title}}) { totalCount } }"
 LABELS = "query Labels { labels { nodes { name } } }"
 NODE = "query Anything($id: ID!) { node(id: $id) { id ... on Item { title } ... on Label { name } } }"
 STATUSES = ["OPEN", "IN_PROGRESS", "DONE", "ARCHIVED"]
-PUBLISHED = {"Board": BOARD, "ItemById": BY_ID, "Filtered": FILTERED, "Labels": LABELS, "Anything": NODE}
+PUBLISHED = {
+    "Board": BOARD,
+    "ItemById": BY_ID,
+    "Filtered": FILTERED,
+    "Labels": LABELS,
+    "Anything": NODE,
+    "Titled": TITLED,
+}
 
 
 @pytest.fixture(scope="module", params=["any", "trusted"])
@@ -179,6 +187,21 @@ async def test_number_is_the_same_with_zeros_before_it(own: Running, ada: Accoun
     assert (padded.status_code, padded.json()) == (200, plain.json())
     for other in ("-1", "-" + "0" * 20 + "1", "9" * 30):
         assert problem(await get(own, "Board", ada, first=other))[:2] == (422, "validation_failed")
+
+
+@pytest.mark.parametrize("text", ["1.0", "1e0", "0.1e1"])
+async def test_number_is_an_integer_however_it_is_written(own: Running, ada: Account, text: str) -> None:
+    assert (await get(own, "Board", ada, first=text)).json() == (await get(own, "Board", ada, first="1")).json()
+    assert problem(await get(own, "Board", ada, first="1.5"))[2] == [("first", "type")]
+    await make_item(own.face("rest"), ada, priority=2, due_at=None)
+    where = '{"priority": {"eq": 2.0}}'
+    assert len((await get(own, "Filtered", ada, where=where)).json()["items"]["nodes"]) == 1
+
+
+async def test_operand_that_is_left_out_is_named_by_its_parameter(own: Running, ada: Account) -> None:
+    await make_item(own.face("rest"), ada)
+    assert problem(await get(own, "Titled", ada)) == (422, "validation_failed", [("title", "required")])
+    assert (await get(own, "Titled", ada, title="Wheel")).json() == {"items": {"totalCount": 1}}
 
 
 async def test_accept_counts(own: Running, ada: Account) -> None:
