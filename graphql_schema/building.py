@@ -21,7 +21,8 @@ SCALAR_MAP: dict[object, Any] = {
     # The services have formatted the value on its way out, and check it on its way in: texts pass through.
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="An instant: RFC 3339, UTC, microseconds and Z on the way out; any offset on the way in.",
+        description="An instant: RFC 3339, UTC, microseconds and Z on the way out; any offset on the way in, and any "
+        "digits of a second, which are cut to six.",
         serialize=str,
         parse_value=lambda value: value,
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
@@ -87,6 +88,16 @@ def annotation(kind: FieldType) -> Any:
     if kind.many:
         inner = list_of(inner)
     return nullable(inner) if kind.nullable else inner
+
+
+def shown_annotation(kind: FieldType) -> Any:
+    """The annotation of a row's field: a value of an enum is null where this version doesn't know it."""
+    if kind.enum is None:
+        return annotation(kind)
+    inner = nullable(graphql_enum(kind.enum))
+    if not kind.many:
+        return inner
+    return nullable(list_of(inner)) if kind.nullable else list_of(inner)
 
 
 def attribute(

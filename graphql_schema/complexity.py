@@ -35,6 +35,7 @@ from graphql import (
 from services.catalogue import Problem
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, Limits
 from services.catalogue.problems import TOO_COMPLEX
+from services.catalogue.scalars import integral
 
 PAGE_SIZES: Final = ("first", "last")
 _SIZES: Final = (*PAGE_SIZES, "ids")
@@ -158,7 +159,8 @@ class _Scale:
         """How many rows the field could have: a page of a connection, the identifiers of `nodes`, otherwise one."""
         given = {each.name.value: each.value for each in node.arguments or ()}
         if kind.name.endswith("Connection") and not _is_row(kind):
-            sizes = [value for value in (self._value(given.get(each)) for each in PAGE_SIZES) if isinstance(value, int)]
+            found = [integral(self._value(given.get(each))) for each in PAGE_SIZES]
+            sizes = [value for value in found if isinstance(value, int)]
             return min(max(1, *sizes), self.limits.page_size) if sizes else self.limits.usual_page
         if "ids" in given:
             listed = given["ids"]

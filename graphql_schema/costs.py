@@ -34,6 +34,7 @@ from services.catalogue.batches import OPERATIONS
 from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, hop_points
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import pascal
+from services.catalogue.scalars import integral
 from services.storage.statement import NotCompiledError
 
 INTROSPECTION_WEIGHT: Final = 20
@@ -225,11 +226,8 @@ class _Walk:
         return fields
 
     def _limit(self, node: FieldNode) -> int:
-        limits, given = self.prices.limits, (self._argument(node, name) for name in PAGE_SIZES)
-        # As GraphQL's Int takes it, which a number without a fraction is.
-        sizes = [
-            int(value) for value in given if isinstance(value, int) or (isinstance(value, float) and value % 1 == 0)
-        ]
+        limits, given = self.prices.limits, (integral(self._argument(node, name)) for name in PAGE_SIZES)
+        sizes = [value for value in given if isinstance(value, int)]
         return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
     def _argument(self, node: FieldNode, name: str) -> Any:

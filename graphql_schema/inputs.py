@@ -30,7 +30,7 @@ from graphql import (
     is_non_null_type,
 )
 
-from services.catalogue.scalars import INT32
+from services.catalogue.scalars import INT32, integral
 from services.storage.statement import NotCompiledError
 
 Variables = Mapping[str, Any]
@@ -239,6 +239,7 @@ def _text(value: Any) -> Any:
 
 
 def _integer(value: Any) -> Any:
+    value = integral(value)
     if type(value) is not int or not INT32[0] <= value <= INT32[1]:
         raise UnfitError
     return value

@@ -197,7 +197,7 @@ def _conditions(name: str, kind: FieldType) -> Any:
     single = annotation(replace(kind, nullable=False))
     types = {Operator.IN: list_of(single), Operator.NOT_IN: list_of(single), Operator.IS_NULL: bool}
     members = [Argument(each.value, types.get(each, single), _WORDS[each]) for each in kind.operators]
-    return input_type(name, "Conditions on one field; all of them must hold.", members)
+    return input_type(name, "Conditions on one field, one at least; all of them must hold.", members)
 
 
 def _with_fields(name: str, fields: list[Any]) -> type:

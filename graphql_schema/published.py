@@ -222,11 +222,13 @@ def _problem(failed: Iterable[Mapping[str, Any]], document: DocumentNode) -> Map
 
 
 def _renamed(field: str, names: Mapping[str, set[str]]) -> str:
-    """An argument's path as the variable's that it was given by, where that is one and the same throughout."""
+    """An argument's path as that of the variable it was given by, or not given, where that is the only one."""
     place = field
     while place:
         if place in names:
             return next(iter(names[place])) + field[len(place) :] if len(names[place]) == 1 else field
         cut = max(place.rfind("."), place.rfind("["))
         place = place[:cut] if cut > 0 else ""
-    return field
+    # What is refused for a variable that was left out is above the place where it would be.
+    below = {name for each, used in names.items() if each.startswith((f"{field}.", f"{field}[")) for name in used}
+    return below.pop() if len(below) == 1 else field

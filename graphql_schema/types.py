@@ -9,14 +9,14 @@ from typing import Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.building import add_fields, annotation, attribute, field, nullable
+from graphql_schema.building import add_fields, annotation, attribute, field, nullable, shown_annotation
 from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
 from services.authorization import authorize_read
 from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import Limits
-from services.catalogue.models import description_of, fields_of
+from services.catalogue.models import description_of, fields_of, shown_description
 from services.catalogue.naming import pascal, words
 from services.catalogue.scalars import FieldType
 from services.catalogue.versions import ETAG, tag_of_record
@@ -119,7 +119,7 @@ def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
     deprecated = deprecations_of(resource.read)
     fields = [
         attribute(
-            name, annotation(kind), description_of(resource.read, name), partial(_of_record, resource, name, kind),
+            name, shown_annotation(kind), shown_description(resource, name), partial(_of_record, resource, name, kind),
             deprecated=deprecated[name].reason if name in deprecated else None,
         )
         for name, kind in resource.fields.items()
@@ -128,8 +128,11 @@ def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
 
 
 def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) -> Any:
-    value = node.record[name]
-    return value if kind.enum is not None else resource.serialise(name, value)
+    shown = resource.serialise(name, node.record[name])
+    if kind.enum is None or shown is None:
+        return shown
+    # As the members, of which graphql-core makes the names.
+    return [each and kind.enum(each) for each in shown] if kind.many else kind.enum(shown)
 
 
 def _of_result(name: str, kind: FieldType, result: ResultModel) -> Any:

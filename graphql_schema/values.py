@@ -48,7 +48,7 @@ from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, fields_of, parse_input
 from services.catalogue.naming import camel
 from services.catalogue.problems import MAX_ERRORS, FieldError
-from services.catalogue.scalars import FieldType
+from services.catalogue.scalars import FieldType, integral
 
 Path = tuple[str | int, ...]
 
@@ -171,7 +171,7 @@ def _object_faults(value: Any, kind: GraphQLInputObjectType, path: Path, budget:
 def _wrong(value: Any, kind: Any) -> tuple[str, str]:
     if is_enum_type(kind):
         return "choice", "This is not one of the values allowed here."
-    if kind.name == "Int" and isinstance(value, int) and not isinstance(value, bool):
+    if kind.name == "Int" and type(integral(value)) is int:
         return "range", "This integer is out of range."
     return "type", _MUST_BE.get(kind.name, "This is not a value of the type asked for.")
 

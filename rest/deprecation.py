@@ -21,7 +21,7 @@ from rest.file_forms import is_form, said_of_the_file
 from rest.negotiation import media_type
 from rest.oauth2 import FORM
 from rest.problems import problem_response
-from rest.query import BRACKETED, Parameters, parameters
+from rest.query import BRACKETED, Parameters, names_in, parameters
 from rest.routes import RestRoute
 from rest.searching import body_parameters
 from services import observation
@@ -137,7 +137,7 @@ def _members(body: bytes) -> dict[str, Any]:
 
 def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Iterator[tuple[Resource[Any], str]]:
     """Every field that parameters name, with its resource."""
-    for path in given.get("fields", "").split(","):
+    for path in names_in(given, "fields"):
         *steps, name = path.split(".")
         owner: Resource[Any] | None = resource
         for step in steps[:_DEEPEST]:
@@ -146,9 +146,9 @@ def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Ite
         if owner is not None:
             yield owner, name
     if is_list:
-        names = [each.removeprefix("-") for each in given.get("sort", "").split(",")]
+        names = [each.removeprefix("-") for each in names_in(given, "sort")]
         names += [bracketed[1] if (bracketed := BRACKETED.fullmatch(each)) else each for each in given]
-        for name in (*names, *_conditions(given.get("filter", ""))):
+        for name in (*names, *_conditions(given.get("filter", [""])[0])):
             yield resource, name
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -21,6 +20,7 @@ from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
 from services.catalogue.json_input import refuse_twice
 from services.catalogue.problems import BAD_REQUEST, NOT_FOUND, VALIDATION_FAILED, FieldError
+from services.catalogue.scalars import written_number
 from services.documents.publishing import DocumentCaller, DocumentRunner, Parameter, ParameterKind, UnfitDocumentError
 from services.documents.trusted import TrustedDocuments
 from services.execution import Gateway
@@ -31,8 +31,6 @@ ADDRESS: Final = f"{PATH}/{{id}}"
 MAX_VALUES: Final = 100
 """Values of one parameter."""
 _BOOLEANS: Final = {"true": True, "false": False}
-_DIGITS: Final = 12
-"""Characters of an integer that is looked at."""
 
 
 class DocumentRoutes:
@@ -109,23 +107,6 @@ def _value(parameter: Parameter, texts: Sequence[str]) -> Any:
     return [read(each) for each in texts] if parameter.many else read(texts[0])
 
 
-def _integer(text: str) -> Any:
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()):
-        return text
-    # Of a longer one the beginning is out of range, too.
-    value = int((digits.lstrip("0") or "0")[:_DIGITS])
-    return value if digits is text else -value
-
-
-def _number(text: str) -> Any:
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return value if math.isfinite(value) else text
-
-
 def _json(name: str, text: str) -> Any:
     try:
         found = orjson.loads(text)
@@ -137,7 +118,7 @@ def _json(name: str, text: str) -> Any:
 
 _READERS: Final[Mapping[ParameterKind, Any]] = {
     ParameterKind.TEXT: str,
-    ParameterKind.INTEGER: _integer,
-    ParameterKind.NUMBER: _number,
+    ParameterKind.INTEGER: written_number,
+    ParameterKind.NUMBER: written_number,
     ParameterKind.BOOLEAN: lambda text: _BOOLEANS.get(text, text),
 }

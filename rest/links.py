@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from starlette.requests import Request
 
-from rest.query import Parameters
+from rest.query import decoded, raw_pairs
 from rest.representation import take_previous
 from services.catalogue.lists import ListArguments
 
@@ -26,18 +26,23 @@ def page_links(request: Request, arguments: Any, body: dict[str, Any]) -> dict[s
     at_first = arguments.after is None and arguments.before is None and not arguments.skip
     if previous is None and following is None and at_first:
         return {}
-    given: Parameters = dict(request.query_params)
-    place = {name: given.pop(name) for name in _PLACES if name in given}
-    path, rest = request.url.path, urlencode(given)
+    given = raw_pairs(request.scope["query_string"])
+    path, rest = request.url.path, "&".join(_written(*each) for each in given if each[0] not in _PLACES)
     links = []
     if following is not None:
-        end = urlencode({"before": place["before"]}) if "after" in place and "before" in place else ""
+        is_window = arguments.after is not None and arguments.before is not None
+        end = urlencode({"before": arguments.before}) if is_window else ""
         links.append(_link(path, "next", rest, end, f"after={following}"))
     if previous is not None:
         links.append(_link(path, "prev", rest, f"before={previous}"))
     if not at_first:
         links.append(_link(path, "first", rest))
     return {"Link": ", ".join(links)} if links else {}
+
+
+def _written(name: str, raw: str) -> str:
+    """A parameter as it came: commas that separate stay apart from those that are part of a value."""
+    return f"{quote_plus(name)}={','.join(quote_plus(decoded(each)) for each in raw.split(','))}"
 
 
 def _link(path: str, relation: str, *query: str) -> str:

@@ -51,6 +51,9 @@ The REST face of the gateway. The same operations are served as GraphQL at `/gra
 
 Every path answers HEAD where it answers GET, and OPTIONS. Writes honour `Prefer: return=minimal` (RFC 7240), lists can
 be searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-Encoding` says.
+
+Instants are RFC 3339 with an offset; digits of a second beyond the sixth are cut off. Integers have 32 bits; `2.0` is
+one. Lists in a query string are separated by commas, or the parameter is repeated; a comma within a text is `%2C`.
 """
 
 

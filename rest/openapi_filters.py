@@ -43,7 +43,8 @@ def operand_schema(kind: FieldType, operator: Operator, limits: Limits) -> dict[
 
 def _conditions(kind: FieldType, limits: Limits) -> dict[str, Any]:
     operators = {each.value: operand_schema(kind, each, limits) for each in kind.operators}
-    return {"anyOf": [_value(kind), {"type": "object", "additionalProperties": False, "properties": operators}]}
+    asked = {"type": "object", "additionalProperties": False, "properties": operators, "minProperties": 1}
+    return {"anyOf": [_value(kind), asked]}
 
 
 def _value(kind: FieldType) -> dict[str, Any]:

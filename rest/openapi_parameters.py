@@ -22,8 +22,8 @@ _CURSOR: Final = {"type": "string", "maxLength": MAX_CURSOR}
 _WORDS: Final = {
     Operator.EQ: "is",
     Operator.NE: "is not",
-    Operator.IN: "is one of (separated by commas)",
-    Operator.NOT_IN: "is none of (separated by commas)",
+    Operator.IN: "is one of (separated by commas, `%2C` within one)",
+    Operator.NOT_IN: "is none of (separated by commas, `%2C` within one)",
     Operator.GT: "is greater than",
     Operator.GTE: "is at least",
     Operator.LT: "is less than",

@@ -10,9 +10,10 @@ from pydantic.json_schema import models_json_schema
 from services.catalogue import Catalogue, InputModel, Resource
 from services.catalogue.batches import OPERATIONS, about_entries
 from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.models import fields_of
+from services.catalogue.models import fields_of, shown_description
 from services.catalogue.naming import pascal
 from services.catalogue.problems import VALIDATION_FAILED, ProblemType
+from services.catalogue.scalars import FieldType
 
 SCHEMA: Final = "#/components/schemas/"
 
@@ -95,6 +96,9 @@ def _describe_nullable(schema: dict[str, Any]) -> None:
 
 def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
     properties = dict(schema["properties"])
+    for name, kind in resource.fields.items():
+        if kind.enum is not None:
+            properties[name] = {**_shown_enum(kind, properties[name]), "description": shown_description(resource, name)}
     properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
     for relation in resource.relations.values():
         target = f"{SCHEMA}{pascal(relation.target.name)}"
@@ -102,11 +106,22 @@ def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[st
         if relation.many:
             properties[relation.name] = {"$ref": f"{target}List", "description": about}
         else:
-            properties[relation.name] = {"anyOf": [{"$ref": target}, {"type": "null"}], "description": about}
+            properties[relation.name] = {**_or_null({"$ref": target}), "description": about}
     return {
         **schema, "title": pascal(resource.name), "description": resource.description,
         "properties": properties, "required": list(fields_of(resource.read)),
     }  # fmt: skip
+
+
+def _shown_enum(kind: FieldType, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a row's enum, which may be null."""
+    if kind.many:
+        return {**schema, "items": _or_null(schema["items"])}
+    return schema if kind.nullable else _or_null({name: schema[name] for name in schema if name != "description"})
+
+
+def _or_null(schema: Any) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _list_schema(resource: Resource[Any]) -> dict[str, Any]:

@@ -3,14 +3,19 @@
 `limit`, `after`, `before`, `skip`, `count=true`, `sort=-created_at,title`, `q=words`, `status=open`,
 `created_at[gte]=…`, `status[in]=open,done`, `filter=<JSON>`, `include=labels,comments.author`,
 `fields=id,title,comments.body`.
+
+Lists (`sort`, `include`, `fields`, and what `in` and `not_in` compare with) are written with commas, or by giving the
+parameter several times, or both (OpenAPI's style `form`, without and with `explode`). They are split before they are
+decoded: `name[in]=x%2Cy,a` are two values, the first of which has a comma in it. Where no value can have one, encoded
+commas separate all the same, since many clients encode every comma.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import orjson
 
@@ -21,37 +26,75 @@ from services.catalogue.json_input import refuse_twice
 from services.catalogue.limits import DEFAULTS, Limits, check_query_string
 from services.catalogue.lists import ListArguments, list_arguments
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
+from services.catalogue.scalars import written_number
 from services.catalogue.selections import Input, Many, One, Value
 
 MAX_INCLUDES: Final = DEFAULTS.includes
 
 BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
-_INTEGER: Final = re.compile(r"-?[0-9]+")
-_LONGEST: Final = 12
-"""Characters of an integer that is worth looking at."""
-_LIST_PARAMETERS: Final = ("limit", "after", "before", "skip", "sort", "q", "filter")
+_LISTED: Final = re.compile(r"sort|include|fields|[a-z0-9_]+\[(not_)?in\]")
+"""The names of parameters that hold lists."""
+_LIST_PARAMETERS: Final = ("limit", "after", "before", "skip", "q", "filter")
 _BOOLEANS: Final = {"true": True, "false": False}
 
-Parameters = dict[str, str]
+Parameters = dict[str, list[str]]
+"""What was given, by name: the entries of a list, or one text."""
 
 
 def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
-    """Query parameters, each at most once.
+    """Query parameters, each at most once if it is no list.
 
     Raises `uri_too_long` and `too_complex` when there are too many, `bad_request` when they are not UTF-8,
     `validation_failed` naming one that comes twice.
     """
     check_query_string(query_string, limits)
     found: Parameters = {}
-    try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise Problem(BAD_REQUEST, "The query string is not valid UTF-8.") from None
-    for name, value in pairs:
-        if name in found:
+    for name, raw in raw_pairs(query_string):
+        values = [decoded(each) for each in raw.split(",")] if _LISTED.fullmatch(name) else [decoded(raw)]
+        if name not in found:
+            found[name] = values
+        elif _LISTED.fullmatch(name):
+            found[name] += values
+        else:
             raise Problem.field(name, "conflict", "This parameter is given twice.")
-        found[name] = value
     return found
+
+
+def raw_pairs(query_string: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query string in order: names, and texts that are encoded still. Raises `bad_request`."""
+    try:
+        parts = [each.partition("=") for each in query_string.decode("ascii").split("&") if each]
+    except ValueError:
+        raise _not_utf8() from None
+    return [(decoded(name), raw) for name, _, raw in parts]
+
+
+def decoded(raw: str) -> str:
+    """A text of a query string (application/x-www-form-urlencoded). Raises `bad_request` for what is not UTF-8."""
+    try:
+        return unquote_plus(raw, errors="strict")
+    except ValueError:
+        raise _not_utf8() from None
+
+
+def _not_utf8() -> Problem:
+    return Problem(BAD_REQUEST, "The query string is not valid UTF-8.")
+
+
+def names_in(given: Parameters, parameter: str) -> list[str]:
+    """The names in a list; an empty text is an empty list."""
+    found = _split(given.get(parameter, ()))
+    return [] if found == [""] else found
+
+
+def _split(values: Iterable[str]) -> list[str]:
+    """The entries of a list whose values have no commas."""
+    return [part for each in values for part in each.split(",")]
+
+
+def _text(given: Parameters, parameter: str) -> str | None:
+    """Take one text out of the parameters."""
+    return given.pop(parameter)[0] if parameter in given else None
 
 
 def parse_selection(
@@ -61,15 +104,16 @@ def parse_selection(
 
     Raises `validation_failed` naming the one at fault.
     """
-    include, fields = given.pop("include", None), given.pop("fields", None)
+    paths, fields = names_in(given, "include"), names_in(given, "fields")
+    for name in ("include", "fields"):
+        given.pop(name, None)
     tree: dict[str, Any] = {}
-    paths = include.split(",") if include else []
     if len(paths) > limits.includes:
         raise Problem.field("include", "length", f"At most {limits.includes} relations can be included.")
     for index, path in enumerate(paths):
         _plant(tree, resource, path, index, limits.include_depth)
     wanted: dict[str, set[str]] = {}
-    for index, path in enumerate(fields.split(",") if fields else []):
+    for index, path in enumerate(fields):
         parent, _, name = path.rpartition(".")
         _check_field(tree, resource, parent, name, index)
         wanted.setdefault(parent, set()).add(name)
@@ -79,18 +123,18 @@ def parse_selection(
 
 def parse_count(given: Parameters) -> bool:
     """Take `count` out of the parameters: whether to tell the size of the whole list. Raises `validation_failed`."""
-    return _boolean(("count",), given.pop("count")) if "count" in given else False
+    text = _text(given, "count")
+    return _boolean(("count",), text) if text is not None else False
 
 
 def parse_list(resource: Resource[Any], given: Parameters, limits: Limits = DEFAULTS) -> ListArguments:
     """Take the parameters of a list out of the given ones. Raises `validation_failed` naming the one at fault."""
-    data: dict[str, Any] = {name: given.pop(name) for name in _LIST_PARAMETERS if name in given}
+    data: dict[str, Any] = {name: _text(given, name) for name in _LIST_PARAMETERS if name in given}
     for name in ("limit", "skip"):
         if name in data:
-            short = len(data[name]) <= _LONGEST and _INTEGER.fullmatch(data[name])
-            data[name] = int(data[name]) if short else data[name]
-    if "sort" in data:
-        data["sort"] = data["sort"].split(",")
+            data[name] = written_number(data[name])
+    if "sort" in given:
+        data["sort"] = _split(given.pop("sort"))
     data["filter"] = _filter(resource, data.get("filter"), given)
     return list_arguments(resource, data, limits)
 
@@ -126,26 +170,21 @@ def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dic
     return {"and": [fields, tree]} if fields else dict(tree)
 
 
-def _operand(resource: Resource[Any], field: str, operator: str, text: str, path: tuple[str, ...]) -> Any:
+def _operand(resource: Resource[Any], field: str, operator: str, values: list[str], path: tuple[str, ...]) -> Any:
     if operator == "is_null":
-        return _boolean(path, text)
+        return _boolean(path, values[0])
     kind = resource.fields[field].python
     if operator in ("in", "not_in"):
-        return [_typed(kind, each, (*path, index)) for index, each in enumerate(text.split(","))]
-    return _typed(kind, text, path)
+        entries = values if kind is str else _split(values)
+        return [_typed(kind, each, (*path, index)) for index, each in enumerate(entries)]
+    return _typed(kind, values[0], path)
 
 
 def _typed(kind: type, text: str, path: tuple[str | int, ...]) -> Any:
     """The JSON value that a text stands for, as far as the field's type makes it another than the text."""
     if kind is bool:
         return _boolean(path, text)
-    if kind is int:
-        if not _INTEGER.fullmatch(text):
-            raise Problem.field(path, "type", "This must be an integer.")
-        if len(text) > _LONGEST:
-            raise Problem.field(path, "range", "This integer is out of range.")
-        return int(text)
-    return text
+    return written_number(text) if kind is int else text
 
 
 def _boolean(path: tuple[str | int, ...], text: str) -> bool:

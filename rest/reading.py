@@ -36,7 +36,7 @@ class Queries:
         self._route, self._limits = route, limits
         self._parsed: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
         self._searches: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
-        self._queries: LRUCache[tuple[str | None, str | None, bool], Query] = LRUCache(REMEMBERED)
+        self._queries: LRUCache[tuple[str, str, bool], Query] = LRUCache(REMEMBERED)
 
     def parse(self, query_string: bytes) -> Parsed:
         """The query of a query string, and its inputs but for the key in the path, which comes first.
@@ -67,8 +67,8 @@ class Queries:
         assert resource is not None
         if not route.shows_selection:
             refuse_rest(given)
-            return self._query((None, None, False), Selection(tuple(Value(f, f) for f in resource.fields)), 1), ()
-        asked = given.get("include"), given.get("fields")
+            return self._query(("", "", False), Selection(tuple(Value(f, f) for f in resource.fields)), 1), ()
+        asked = ",".join(given.get("include", ())), ",".join(given.get("fields", ()))
         selection, inputs = parse_selection(resource, given, self._limits)
         if not route.is_list:
             refuse_rest(given)
@@ -78,12 +78,12 @@ class Queries:
         query = self._query((*asked, count), selection, 1 + len(inputs))
         return query, (*inputs, arguments) if route.relation is not None else (arguments, *inputs)
 
-    def _query(self, asked: tuple[str | None, str | None, bool], selection: Selection, behind: int) -> Query:
+    def _query(self, asked: tuple[str, str, bool], selection: Selection, behind: int) -> Query:
         """`behind`: the slot behind those of the key and the selection."""
         found = self._queries.get(asked)
         if found is None:
             found = Query((_root(self._route, selection, behind, count=asked[2]),))
-            if len(asked[0] or "") + len(asked[1] or "") <= LONGEST:
+            if len(asked[0]) + len(asked[1]) <= LONGEST:
                 self._queries[asked] = found
         return found
 

@@ -16,6 +16,7 @@ from rest.query import Parameters
 from services.catalogue import Problem
 from services.catalogue.json_input import read_json
 from services.catalogue.problems import BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED, FieldError
+from services.catalogue.scalars import integral
 
 ACCEPT_QUERY: Final = JSON
 """The value of `Accept-Query` (RFC 10008, section 3: a list of media ranges, here one token)."""
@@ -43,28 +44,29 @@ def body_parameters(body: bytes) -> Parameters:
     if unknown:
         raise Problem(VALIDATION_FAILED, errors=unknown)
     found = {name: MEMBERS[name](name, value) for name, value in given.items() if value is not None}
-    return {name: text for name, text in found.items() if given[name] != []}
+    return {name: values for name, values in found.items() if values}
 
 
-def _integer(name: str, value: Any) -> str:
-    if type(value) is not int:
+def _integer(name: str, value: Any) -> list[str]:
+    number = integral(value)
+    if type(number) is not int:
         raise Problem.field(name, "type", "This must be an integer.")
-    return str(value)
+    return [str(number)]
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: Any) -> list[str]:
     if not isinstance(value, str):
         raise Problem.field(name, "type", "This must be a string.")
-    return value
+    return [value]
 
 
-def _boolean(name: str, value: Any) -> str:
+def _boolean(name: str, value: Any) -> list[str]:
     if not isinstance(value, bool):
         raise Problem.field(name, "type", "This must be true or false.")
-    return "true" if value else "false"
+    return ["true" if value else "false"]
 
 
-def _texts(name: str, value: Any) -> str:
+def _texts(name: str, value: Any) -> list[str]:
     if not isinstance(value, list):
         raise Problem.field(name, "type", "This must be a list.")
     if len(value) > MAX_ENTRIES:
@@ -75,20 +77,20 @@ def _texts(name: str, value: Any) -> str:
         # In a query string these would be two.
         if "," in each or not each:
             raise Problem.field((name, index), "format", "This must be one name.")
-    return ",".join(value)
+    return value
 
 
-def _object(name: str, value: Any) -> str:
+def _object(name: str, value: Any) -> list[str]:
     if not isinstance(value, Mapping):
         raise Problem.field(name, "type", "This must be an object.")
     try:
-        return orjson.dumps(value).decode()
+        return [orjson.dumps(value).decode()]
     except TypeError:  # objects within objects, beyond what orjson writes
         raise Problem.field(name, "length", "This is nested too deeply.") from None
 
 
-MEMBERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
+MEMBERS: Final[Mapping[str, Callable[[str, Any], list[str]]]] = {
     "limit": _integer, "after": _text, "before": _text, "skip": _integer, "sort": _texts, "filter": _object, "q": _text,
     "count": _boolean, "fields": _texts, "include": _texts,
 }  # fmt: skip
-"""What a search may hold, with what makes a query parameter of it."""
+"""What a search may hold, with what makes a query parameter's values of it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.parity.case import Case
-from gateway.parity.filling import filled
+from gateway.parity.filling import fields, filled
 from gateway.parity.values import NOTHING
 from gateway.parity.world import FOREIGN, SHARED, World
+from gateway.parity.writing import written
 from services.catalogue import Operation
 from services.catalogue.batches import MAX_ENTRIES
 
@@ -32,8 +34,20 @@ def batch_cases(world: World, operation: Operation) -> Iterator[Case]:
         yield _case(f"elsewhere, {name}", atomic, foreign, recorded=True)
         yield _case(f"rows that are not there, {name}", atomic, [valid[0], *missing], recorded=True)
         yield _case(f"a row deleted twice, {name}", atomic, [each for each in [*valid, *valid] if "delete" in each])
+        # Of a wrong type, an entry refuses a batch of any kind in GraphQL.
+        for kind, entry in _written(world, operation, valid) if atomic else ():
+            yield _case(f"written: {kind}, {name}", atomic, [valid[0], entry], is_written=True)
         for kind, entries in (("nothing", [{}]), ("two things", of_two), ("too many", [{}] * (MAX_ENTRIES + 1))):
             yield _case(f"{kind}, {name}", atomic, entries)
+
+
+def _written(world: World, operation: Operation, valid: list[Any]) -> Iterator[tuple[str, Any]]:
+    """The first entry, with a number, an instant and the like in other forms than usual."""
+    (verb, data), *_ = valid[0].items()
+    for each in fields(operation.entries[verb]):
+        if each.kind.python in (int, bool, datetime):
+            for kind, value in written(each, _SALTS[0], lambda prefix: world.reference(prefix, SHARED)):
+                yield f"{each.name}: {kind}", {verb: {**data, each.name: value}}
 
 
 def _case(name: str, atomic: bool, entries: list[Any], **options: Any) -> Case:

@@ -30,6 +30,8 @@ class Case:
     recorded: bool = False
     expected: str | None = None
     """The version of the row that the caller expects: `CURRENT` or `STALE`."""
+    is_written: bool = False
+    """Whether it is about how a value is written, whoever the caller is: one who may do everything makes the call."""
     scope: str = ""
     """What the matrix says of scopes."""
 

@@ -12,6 +12,7 @@ from gateway.parity.filling import fields, filled, required
 from gateway.parity.lists import list_cases
 from gateway.parity.values import NOTHING, Field, edges, faults
 from gateway.parity.world import EDITORS, FOREIGN, OWN, SHARED, TARGETS, World
+from gateway.parity.writing import written
 from services.catalogue import Catalogue, Kind, Operation, Resource
 
 SALT: Final = "proof"
@@ -111,6 +112,8 @@ def _inputs(world: World, operation: Operation, whole: Case) -> Iterator[Case]:
             yield case(f"{each.name}: {kind}", {**full, each.name: value})
         for kind, value in _faults(world, each):
             yield case(f"{each.name}: {kind}", {**full, each.name: value})
+        for kind, value in written(each, SALT, lambda prefix: world.reference(prefix, SHARED)):
+            yield replace(case(f"{each.name}, written: {kind}", {**full, each.name: value}), is_written=True)
 
 
 def _faults(world: World, field: Field) -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from pydantic import BaseModel
 
 from gateway.parity.answers import Answer, snake_path
@@ -166,7 +167,7 @@ def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
     found: dict[str, Any] = {}
     for key, value in plain.items():
         if key in ("and", "or"):
-            found[key] = [graphql_filter(resource, each) for each in value]
+            found[key] = [graphql_filter(resource, each) for each in value] if isinstance(value, list) else value
         elif key == "not":
             found[key] = graphql_filter(resource, value)
         else:
@@ -180,7 +181,18 @@ def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
 def _upper(value: Any) -> Any:
     if isinstance(value, list):
         return [_upper(each) for each in value]
+    if isinstance(value, orjson.Fragment):
+        return _upper_fragment(orjson.dumps(value))
     return value.upper() if isinstance(value, str) else value
+
+
+def _upper_fragment(text: bytes) -> orjson.Fragment:
+    """JSON that is written in some way; what is escaped in it stays so."""
+    value = orjson.loads(text)
+    if not isinstance(value, str) or b"\\" not in text:
+        return orjson.Fragment(orjson.dumps(_upper(value)))
+    escaped = "".join(f"\\u{ord(each):04x}" for each in value.upper())
+    return orjson.Fragment(f'"{escaped}"')
 
 
 def _order(text: str) -> dict[str, str]:

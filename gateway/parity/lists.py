@@ -8,6 +8,7 @@ from typing import Any
 from gateway.parity.case import Case
 from gateway.parity.values import NOTHING
 from gateway.parity.world import FOREIGN, SHARED, World
+from gateway.parity.writing import written_operands
 from services.catalogue import Operation, Resource
 from services.catalogue.cursors import Order
 from services.catalogue.scalars import Operator
@@ -24,6 +25,8 @@ def list_cases(world: World, operation: Operation) -> Iterator[Case]:
     for named in (_pages, _orders, _filters, _wrong):
         for name, arguments in named(world, resource):
             yield Case(name, arguments=arguments)
+    for name, arguments in (*_written(resource), *_empty(resource)):
+        yield Case(name, arguments=arguments, is_written=True)
 
 
 def _cursor(world: World, resource: Resource[Any]) -> str:
@@ -62,6 +65,31 @@ def _filters(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Argum
     if resource.search and row is not None:
         word = str(row.values.get(resource.search[0]) or "word").split()[-1]
         yield "searched", {"q": word, "count": True}
+
+
+def _written(resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+    """Values in other forms than usual."""
+    for limit in (2.0, 2.5, 101.0, True):
+        yield f"limit {limit}", {"limit": limit}
+    # Of each type one field, and by turns alone and in a list: what is done with a type is the same for all fields.
+    by_type = {resource.fields[name].python: name for name in reversed(resource.filters)}
+    for name in by_type.values():
+        can_list = Operator.IN in resource.fields[name].operators
+        for place, (form, value) in enumerate(written_operands(resource.fields[name])):
+            condition = {"in": [value]} if can_list and place % 2 else {"eq": value}
+            yield f"filtered by {name}, written: {form}", {"filter": {name: condition}, "count": True}
+
+
+def _empty(resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+    """Filters that ask for nothing, or for nothing in a place."""
+    nothing: list[Any] = [{}, {"and": []}, {"and": [{}]}, {"or": []}, {"or": [{}]}, {"not": {}}, {"not": {"or": []}}]
+    for name in resource.filters[:1]:
+        asked = {name: {"is_null" if "is_null" in resource.fields[name].operators else "ne": None}}
+        nothing += [{name: {}}, {"and": [{name: {}}]}, {"or": [asked]}, {name: {"eq": None}}]
+        if Operator.IN in resource.fields[name].operators:
+            nothing += [{name: {"in": []}}, {name: {"in": [None]}}, {"not": {name: {"not_in": []}}}]
+    for each in nothing:
+        yield f"filter {each}", {"filter": each, "count": True}
 
 
 def _wrong(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:

@@ -16,7 +16,7 @@ from gateway.parity.measured import Measured
 from gateway.parity.outcomes import Normaliser, Outcome, Path, differing, known_keys, without
 from gateway.parity.sandbox import Sandbox
 from gateway.parity.ways import SERVICES, Made, Ways
-from gateway.parity.world import World
+from gateway.parity.world import ROLES, World
 from services.catalogue import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
 
@@ -86,11 +86,13 @@ class Proof:
     async def call(self, operation: Operation, case: Case, findings: Findings, by: Collection[str] = ()) -> None:
         """Make a call as everybody."""
         for made in self._calls(operation, case):
-            if case.recorded or not by or made.caller.role in by:
+            if case.recorded or case.is_written or not by or made.caller.role in by:
                 await self._compare(made, findings)
 
     def _calls(self, operation: Operation, case: Case) -> Iterator[Made]:
         for caller in callers(self.world, case.needs):
+            if case.is_written and caller.name != ROLES[-1]:
+                continue
             # Who may not call at all does so with one input, who can do what somebody else can with the first ones.
             if case.needs or (caller.is_full and (caller.column or case.recorded)):
                 yield Made(operation, caller, case, self._identifier(operation, case, caller))

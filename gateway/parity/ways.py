@@ -139,7 +139,8 @@ class Ways:
         if operation.kind is Kind.GET:
             assert resource is not None
             return _row(resource, await gateway.row(operation, actor, key))
-        write = Write(key, made.case.data, expected=Expected.version(await self._expected(made)))
+        data = orjson.dumps(made.case.data) if made.case.data is not None else None
+        write = Write(key, data, expected=Expected.version(await self._expected(made)))
         result = await gateway.write(operation, actor, write, CLIENT)
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)

@@ -50,7 +50,7 @@ class CursorCodec:
 
     def encode(self, resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> str:
         """The cursor of a row with these values of the order's fields."""
-        plain = [None if v is None else resource.serialise(o.field, v) for o, v in zip(order, values, strict=True)]
+        plain = [_plain(resource, each.field, value) for each, value in zip(order, values, strict=True)]
         return self.sign(resource, order, plain)
 
     def sign(self, resource: Resource[Any], order: Sequence[Order], plain: Sequence[Any]) -> str:
@@ -73,10 +73,23 @@ class CursorCodec:
             raise Problem.field(path, "cursor", "This cursor does not belong to this list and order.") from None
         plain = orjson.loads(body)
         return tuple(
-            None if value is None else parse_value(resource.adapter(each.field), value, path)
+            value if value is None or _is_enum(resource, each.field)
+            else parse_value(resource.adapter(each.field), value, path)
             for each, value in zip(order, plain, strict=True)
-        )
+        )  # fmt: skip
 
     def _mac(self, resource: Resource[Any], order: Sequence[Order], body: bytes) -> bytes:
         bound = f"{resource.name}?{','.join(map(str, order))}:".encode()
         return blake2b(bound + body, digest_size=_MAC_BYTES, key=self.key, person=b"cursor").digest()
+
+
+def _is_enum(resource: Resource[Any], field: str) -> bool:
+    """Whether a field's values are texts that another version may know more of: they are kept as they are."""
+    return resource.fields[field].enum is not None
+
+
+def _plain(resource: Resource[Any], field: str, value: Any) -> Any:
+    """The JSON form of an order's value."""
+    if value is None or _is_enum(resource, field):
+        return value if value is None else str(value)
+    return resource.serialise(field, value)

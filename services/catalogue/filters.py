@@ -2,6 +2,12 @@
 
 Both faces hand over the same plain form, in the services' own names: `{"status": {"in": ["open"]}, "or": [{…}, {…}],
 "not": {…}}`; entries of one mapping are all required. `parse_filter` checks it against a resource and types its values.
+
+What is asked for by accident must not come to more rows than were meant: by a variable that is left out in GraphQL, by
+a member that a client has nothing to put into in JSON. So a field's object without operators is refused, and so is a
+filter without a condition below `or` and `not`, where it would hold for everything, or for nothing. A filter that is
+left out, null or `{}` as a whole is no filter, and neither is `{"and": []}`; of no alternatives (`{"or": []}`,
+`{"in": []}`) none holds. No operand may be null: that is what `is_null` is for.
 """
 
 from __future__ import annotations
@@ -94,18 +100,28 @@ class _Parser:
             here = (*path, name)
             if name in ("and", "or"):
                 _check_list(value, self.limits.filter_conditions, here)
-                inner = tuple(self._parse(each, (*here, index), depth + 1) for index, each in enumerate(value))
+                parse = self._parse if name == "and" else self._asked
+                inner = tuple(parse(each, (*here, index), depth + 1) for index, each in enumerate(value))
                 parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
             elif name == "not":
-                parts.append(Not(self._parse(value, here, depth + 1)))
+                parts.append(Not(self._asked(value, here, depth + 1)))
             elif name in self.resource.filters:
                 parts.extend(self._conditions(name, value, here))
             else:
                 raise Problem.field(here, "unknown", "There is no such filter.")
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
+    def _asked(self, data: Any, path: Path, depth: int) -> Filter:
+        """As `_parse`, of a filter that must have a condition."""
+        found = self._parse(data, path, depth)
+        if next(conditions(found), None) is None:
+            raise Problem.field(path, "required", "This must have a condition.")
+        return found
+
     def _conditions(self, name: str, value: Any, path: Path) -> Iterator[Condition]:
         asked = value if isinstance(value, Mapping) else {"eq": value}
+        if not asked:
+            raise Problem.field(path, "required", "This must have an operator.")
         allowed = self.resource.fields[name].operators
         for operator, operand in asked.items():
             here = (*path, operator) if asked is value else path
@@ -125,7 +141,12 @@ class _Parser:
             return value
         if operator in (Operator.IN, Operator.NOT_IN):
             _check_list(value, self.limits.filter_values, path)
-            return tuple(_value(self.resource, name, each, (*path, index)) for index, each in enumerate(value))
+            return tuple(self._entry(name, each, (*path, index)) for index, each in enumerate(value))
+        return _value(self.resource, name, value, path)
+
+    def _entry(self, name: str, value: Any, path: Path) -> Any:
+        if value is None:
+            raise Problem.field(path, "required", "This must not be null.")
         return _value(self.resource, name, value, path)
 
 

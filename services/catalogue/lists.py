@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from services.catalogue.cursors import Order
 from services.catalogue.filters import Filter, parse_filter
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
-from services.catalogue.models import refuse_nul
+from services.catalogue.models import refuse_unfit
 from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.scalars import integral
 
 if TYPE_CHECKING:
     from services.catalogue.resources import Resource
@@ -107,10 +108,12 @@ def _size_name(data: Mapping[str, Any]) -> str:
 
 
 def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
-    value = data.get(name)
+    value = integral(data.get(name))
     if value is None:
         return default
-    if type(value) is not int or not least <= value <= most:
+    if type(value) is not int:
+        raise Problem.field(name, "type", "This must be an integer.")
+    if not least <= value <= most:
         raise Problem.field(name, "range", f"This must be an integer from {least} to {most}.")
     return value
 
@@ -140,7 +143,7 @@ def _search(resource: Resource[Any], text: Any) -> str | None:
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
     try:
-        refuse_nul(text)
+        refuse_unfit(text)
     except ValueError as error:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(("q",), "format", str(error))]) from None
     return str(text)

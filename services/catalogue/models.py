@@ -4,41 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from services.catalogue.json_input import malformed, refuse_twice
+from services.catalogue.json_input import malformed, read_json
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
-from services.catalogue.scalars import FieldType, field_type
+from services.catalogue.scalars import IF_UNKNOWN, INT32, FieldType, field_type, integral
+
+if TYPE_CHECKING:
+    from services.catalogue.resources import Resource
 
 Model = TypeVar("Model", bound="InputModel")
 
 
-def refuse_nul(value: Any) -> Any:
-    """PostgreSQL has no NUL in texts. Raises PydanticCustomError when a string, or one of a list, has one."""
+def refuse_unfit(value: Any) -> Any:
+    """PostgreSQL has no NUL in texts, and GraphQL no integers beyond 32 bits.
+
+    Raises PydanticCustomError when a string has one or an integer is one, in lists too.
+    """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if isinstance(text, str) and "\x00" in text:
         raise PydanticCustomError("nul", "This text holds a NUL character.")
+    if type(value) is int and not INT32[0] <= value <= INT32[1]:
+        raise PydanticCustomError("int32", "This integer is out of range.")
     if isinstance(text, (list, tuple)):
         for each in text:
-            refuse_nul(each)
+            refuse_unfit(each)
     return value
 
 
 class InputModel(BaseModel):
-    """What an operation takes: strict types, no unknown fields, no NUL in any text."""
+    """What an operation takes: strict types, no unknown fields, no NUL in any text, no integer beyond 32 bits."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _integral(cls, value: Any) -> Any:
+        # The table of scalars has no floats, so that what a number is meant for needs no looking up.
+        return [integral(each) for each in value] if type(value) is list else integral(value)
+
     @field_validator("*", mode="after")
     @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        return refuse_nul(value)
+    def _fits(cls, value: Any) -> Any:
+        return refuse_unfit(value)
 
     def changes(self) -> dict[str, Any]:
         """The fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
@@ -78,6 +92,12 @@ def description_of(model: type[BaseModel], name: str) -> str:
     return info.description or next((each for each in nested if each), None) or fallback
 
 
+def shown_description(resource: Resource[Any], name: str) -> str:
+    """What contracts say of a row's field."""
+    about = description_of(resource.read, name)
+    return about if resource.fields[name].enum is None else f"{about} {IF_UNKNOWN}"
+
+
 def _annotations(annotation: Any) -> Iterator[Any]:
     if get_origin(annotation) is Annotated:
         yield from annotation.__metadata__
@@ -98,6 +118,7 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "string_sub_type": ("type", "This must be a string."),
     "int_type": ("type", "This must be an integer."),
     "int_from_float": ("type", "This must be an integer."),
+    "int32": ("range", None),
     "int_parsing_size": ("range", "This integer is out of range."),
     "bool_type": ("type", "This must be true or false."),
     "list_type": ("type", "This must be a list."),
@@ -168,7 +189,7 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
     object or has a name twice, `validation_failed` with every field at fault, if they are not more than `most`.
     """
     if isinstance(data, bytes):
-        refuse_twice(data)
+        read_json(data)  # Pydantic's parser takes NaN and infinities, which are no JSON (RFC 8259, section 6)
     else:
         refuse_crowd(model, data)
     try:
@@ -182,7 +203,7 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
     """Validate one JSON value (of a filter, or an identifier). Raises `validation_failed` naming the path."""
     try:
-        return refuse_nul(adapter.validate_json(orjson.dumps(value), strict=True))
+        return refuse_unfit(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:
         raise problem_of(error, tuple(path)) from None
     except PydanticCustomError as error:

@@ -10,11 +10,14 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import isfinite
+from operator import attrgetter
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 from uuid import UUID
 
+import structlog
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -23,10 +26,42 @@ from sqlalchemy import ColumnElement, func, literal_column
 
 from services.catalogue.identifiers import Identifier
 
+log = structlog.get_logger(__name__)
+
 INT32: Final = (-(2**31), 2**31 - 1)
 """Integers are those of GraphQL's Int on both faces."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+_NUMBER: Final = re.compile(r"(-?)0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DIGITS: Final = 12
+"""Of a longer integer the beginning is out of range, too."""
+_RFC3339: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,32}))?"
+    r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+"""RFC 3339, section 5.6, with ISO 8601's comma; what is behind the sixth digit of a second is cut off."""
+_LEAP: Final = "60"
+
+
+def integral(value: Any) -> Any:
+    """The integer that a JSON number is, whichever way it is written (`2.0`, `2e0`, `-0.0`); others as they are.
+
+    Numbers are what JSON Schema takes them for (2020-12, validation, 6.1.1): an integer has no fraction but zero.
+    """
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def written_number(text: str) -> Any:
+    """The number that a text in a query string is, written as in JSON but for zeros in front; any other text as it is,
+    and what is greater than a double. An integer of many digits comes as another that is out of range.
+    """
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return text
+    sign, digits, *fraction = found.groups()
+    if not any(fraction):
+        return int(sign + digits[:_DIGITS])
+    value = float(text)
+    return integral(value) if isfinite(value) else text
 
 
 _INFINITIES: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -34,10 +69,15 @@ _INFINITIES: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzi
 
 
 def parse_instant(text: str) -> datetime:
-    """An RFC 3339 date-time with an offset, as UTC. Raises PydanticCustomError (a ValueError) for anything else."""
-    if _RFC3339.fullmatch(text):
+    """An RFC 3339 date-time with an offset, as UTC, cut to microseconds.
+
+    A leap second is the second behind it, as in POSIX and PostgreSQL. Raises PydanticCustomError (a ValueError) for
+    anything else.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is not None:
         try:
-            found = datetime.fromisoformat(text.upper()).astimezone(UTC)
+            found = _instant(*match.groups())
         except (ValueError, OverflowError):
             pass
         else:
@@ -46,6 +86,18 @@ def parse_instant(text: str) -> datetime:
     raise PydanticCustomError(
         "instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
     )
+
+
+def _instant(date: str, minute: str, second: str, fraction: str | None, offset: str) -> datetime:
+    """The instant of the parts of a text. Raises ValueError and OverflowError."""
+    is_leap = second == _LEAP
+    whole = f"{date}T{minute}:{'59' if is_leap else second}.{(fraction or '0')[:6]:0<6}{offset.upper()}"
+    found = datetime.fromisoformat(whole).astimezone(UTC)
+    if not is_leap:
+        return found
+    if (found.hour, found.minute) != (23, 59):
+        raise ValueError("leap seconds are the last ones of a day")
+    return found + timedelta(seconds=1)
 
 
 def format_instant(value: datetime) -> str:
@@ -92,6 +144,26 @@ class Operator(StrEnum):
     IS_NULL = "is_null"
 
 
+class Known(dict[Any, Any]):
+    """How values of an enum are shown, by their texts; null stays null.
+
+    A value that the enum doesn't have is shown as null, and logged once. Another version has written it: while versions
+    are exchanged, or before one was rolled back. Neither face has a word for it (GraphQL's enums are closed), and the
+    rest of the row, and of the page, is worth showing.
+    """
+
+    def __init__(self, kind: type[StrEnum], show: Callable[[StrEnum], str]) -> None:
+        super().__init__({None: None} | {each.value: show(each) for each in kind})
+        self._kind = kind
+
+    def __missing__(self, value: Any) -> None:
+        log.warning("unknown_enum_value", enum=self._kind.__name__, value=str(value))
+        self[value] = None
+
+
+IF_UNKNOWN: Final = "Null if this version of the service does not know its value."
+"""What contracts say of a row's enums."""
+
 _EQUALITY = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
 _ORDER = (Operator.GT, Operator.GTE, Operator.LT, Operator.LTE)
 
@@ -126,7 +198,7 @@ SCALARS: Final[dict[type, Scalar]] = {
     datetime: Scalar(
         "DateTime", {"type": "string", "format": "date-time"}, (*_EQUALITY, *_ORDER), format_instant, _instant_sql
     ),
-    StrEnum: Scalar("Enum", {"type": "string"}, _EQUALITY, str),
+    StrEnum: Scalar("Enum", {"type": "string"}, _EQUALITY),
     UUID: Scalar("ID", {"type": "string"}, _EQUALITY, sql=func.uuid_send),
 }
 
@@ -163,6 +235,8 @@ class FieldType:
         """From a Python value that is not None to its JSON value; None where they are the same."""
         if self.identifier is not None:
             return self.identifier.encode
+        if self.enum is not None:
+            return Known(self.enum, attrgetter("value")).__getitem__
         return self.scalar.serialise if self.scalar else None
 
     def adapter(self) -> TypeAdapter[Any]:
@@ -179,7 +253,8 @@ class FieldType:
 
 class _Int32Schema:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.int_schema(strict=True, ge=INT32[0], le=INT32[1])
+        number = core_schema.int_schema(strict=True, ge=INT32[0], le=INT32[1])
+        return core_schema.no_info_before_validator_function(integral, number)
 
 
 Int32 = Annotated[int, _Int32Schema()]

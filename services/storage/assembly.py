@@ -39,7 +39,7 @@ from services.storage.layout import (
     TagLayout,
 )
 from services.storage.shapes import Bound
-from services.storage.values import cursor_writer, list_reader, names
+from services.storage.values import cursor_writer, enum_shown, list_reader
 
 Assembly = Callable[[Sequence[Any] | None, Sequence[Bound]], dict[str, Any]]
 
@@ -154,8 +154,8 @@ class _Writer:
             shown = f"{self._put(list_reader(column))}({name})"
         elif kind.identifier is not None:
             shown = f"f'{kind.identifier.prefix}_{{{name}.hex()}}'"
-        elif kind.enum is not None and column.by_name:
-            return f"{self._put({None: None} | names(kind))}[{name}]"
+        elif kind.enum is not None:
+            return f"{self._put(enum_shown(column))}[{name}]"
         else:
             return name
         return f"(None if {name} is None else {shown})" if kind.nullable else shown

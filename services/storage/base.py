@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import Computed, DateTime, Enum, MetaData, Uuid
+from sqlalchemy import Computed, DateTime, Dialect, Enum, MetaData, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
@@ -55,10 +56,25 @@ class Timestamps:
     updated_at: Mapped[datetime] = mapped_column(default=_created, onupdate=utc_now)
 
 
+class CheckedText(TypeDecorator[Any]):
+    """An enum's values as text. A value that the enum doesn't have comes out as the text that it is.
+
+    Another version may have written it: while versions are exchanged, or where one was rolled back.
+    """
+
+    impl = Enum
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """From a text to the member, or to the text where there is none; null stays null."""
+        members: dict[Any, Any] = {each.value: each for each in self.impl_instance.enum_class}  # type: ignore[attr-defined]
+        return lambda value: members.get(value, value)
+
+
 def enum_column(kind: type[StrEnum], **options: Any) -> MappedColumn[Any]:
     """A column for an enum: text with a check constraint, so that a new member needs no type change."""
     name = kind.__name__.lower()
-    values = Enum(
+    values = CheckedText(
         kind, native_enum=False, create_constraint=True, name=name, length=32,
         values_callable=lambda members: [member.value for member in members],
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -143,10 +144,16 @@ def _value(resource: Resource[Any], record: Record, member: Constant | Value) ->
     if isinstance(member, Constant):
         return member.value
     value = record[member.field]
+    shown = resource.serialise(member.field, value)
     kind = resource.fields[member.field]
-    if member.by_name and kind.enum is not None and value is not None:
-        return [kind.enum(each).name for each in value] if kind.many else kind.enum(value).name
-    return resource.serialise(member.field, value)
+    if not member.by_name or kind.enum is None or shown is None:
+        return shown
+    return [_name(kind.enum, each) for each in shown] if kind.many else _name(kind.enum, shown)
+
+
+def _name(kind: type[StrEnum], value: str | None) -> str | None:
+    """The name of an enum's member that has a value that is shown."""
+    return None if value is None else kind(value).name
 
 
 def _page(page: Page, total: int | None, listing: Listing, rows: dict[int, list[Shown]]) -> Shown:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from services.catalogue.cursors import CursorCodec
-from services.catalogue.scalars import FieldType, format_instant
+from services.catalogue.scalars import Known, format_instant
 from services.storage.layout import Column, PageLayout
 
 
-def names(kind: FieldType) -> dict[Any, str]:
-    """The names of an enum's members, by their values."""
-    assert kind.enum is not None
-    return {member.value: member.name for member in kind.enum}
+def enum_shown(column: Column) -> Known:
+    """How an enum's values are shown in a column."""
+    assert column.kind.enum is not None
+    return Known(column.kind.enum, attrgetter("name" if column.by_name else "value"))
 
 
 def list_reader(column: Column) -> Callable[[str], list[Any]]:
@@ -33,8 +34,8 @@ def _json_converter(column: Column) -> Callable[[Any], Any]:
         return lambda text: f"{prefix}_{UUID(text).hex}"
     if kind.python is datetime:
         return lambda text: format_instant(datetime.fromisoformat(text))
-    if kind.enum is not None and column.by_name:
-        return names(kind).__getitem__
+    if kind.enum is not None:
+        return enum_shown(column).__getitem__
     return lambda value: value
 
 

@@ -13,7 +13,7 @@ from gateway.parity.html import html_report
 from gateway.parity.matrix import Cells, deviations
 from gateway.parity.proof import Findings, Proof
 from gateway.parity.report import Report, sides, summary
-from services.catalogue import Catalogue
+from services.catalogue import Catalogue, models
 
 QUICK = ("viewer", "owner")
 """Who makes the calls with other inputs than the first; `gateway parity` lets everybody make them."""
@@ -74,6 +74,17 @@ async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.Mo
     report = Report(found)
     assert not report.is_green
     assert "create_label, valid, by editor: graphql" in html_report(report)
+
+
+async def test_number_that_one_face_takes_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The input models take 2.0 for no integer, which GraphQL's variables make one of before."""
+    monkeypatch.setattr(models, "integral", lambda value: value)
+    forms = {f"priority, written: {form}" for form in ("a point", "an exponent", "a fraction", "a zero before it")}
+    planned = [each for each in proof.planned if each[0].name == "create_item" and each[1].name in forms]
+    found = await proof.run(planned)
+    assert {(each.made.case.name, each.way) for each in found.differences} == {
+        ("priority, written: a point", "graphql"), ("priority, written: an exponent", "graphql"),
+    }  # fmt: skip
 
 
 async def test_rows_that_differ_are_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:

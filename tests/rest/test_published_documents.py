@@ -26,21 +26,31 @@ from tests.support.asgi import observed
 from tests.support.documents import document, forget_all, register
 from tests.support.factories import make_item, unknown_id
 
-BOARD = """query Board($first: Int = 2, $statuses: [ItemStatus!], $words: String, $all: Boolean = true) {
+BOARD = """query Board(
+  $first: Int = 2, $statuses: [ItemStatus!] = [OPEN, IN_PROGRESS, DONE], $words: String, $all: Boolean = true
+) {
   items(first: $first, filter: {status: {in: $statuses}}, search: $words, orderBy: [{field: TITLE}]) {
     nodes { title status ...More @include(if: $all) }
   }
 }
 fragment More on Item { labels { nodes { name } } }"""
 BY_ID = "query ItemById($key: ID!) { item(id: $key) { id title } me { username } }"
-FILTERED = """query Filtered($where: ItemFilter!, $since: DateTime) {
+FILTERED = """query Filtered($where: ItemFilter!, $since: DateTime = "2000-01-01T00:00:00Z") {
   items(filter: $where) { nodes { title createdAt } }
   more: items(filter: {createdAt: {gte: $since}}) { totalCount }
 }"""
+TITLED = "query Titled($title: String) { items(filter: {title: {eq: $title}}) { totalCount } }"
 LABELS = "query Labels { labels { nodes { name } } }"
 NODE = "query Anything($id: ID!) { node(id: $id) { id ... on Item { title } ... on Label { name } } }"
 STATUSES = ["OPEN", "IN_PROGRESS", "DONE", "ARCHIVED"]
-PUBLISHED = {"Board": BOARD, "ItemById": BY_ID, "Filtered": FILTERED, "Labels": LABELS, "Anything": NODE}
+PUBLISHED = {
+    "Board": BOARD,
+    "ItemById": BY_ID,
+    "Filtered": FILTERED,
+    "Labels": LABELS,
+    "Anything": NODE,
+    "Titled": TITLED,
+}
 
 
 @pytest.fixture(scope="module", params=["any", "trusted"])
@@ -179,6 +189,21 @@ async def test_number_is_the_same_with_zeros_before_it(own: Running, ada: Accoun
         assert problem(await get(own, "Board", ada, first=other))[:2] == (422, "validation_failed")
 
 
+@pytest.mark.parametrize("text", ["1.0", "1e0", "0.1e1"])
+async def test_number_is_an_integer_however_it_is_written(own: Running, ada: Account, text: str) -> None:
+    assert (await get(own, "Board", ada, first=text)).json() == (await get(own, "Board", ada, first="1")).json()
+    assert problem(await get(own, "Board", ada, first="1.5"))[2] == [("first", "type")]
+    await make_item(own.face("rest"), ada, priority=2, due_at=None)
+    where = '{"priority": {"eq": 2.0}}'
+    assert len((await get(own, "Filtered", ada, where=where)).json()["items"]["nodes"]) == 1
+
+
+async def test_operand_that_is_left_out_is_named_by_its_parameter(own: Running, ada: Account) -> None:
+    await make_item(own.face("rest"), ada)
+    assert problem(await get(own, "Titled", ada)) == (422, "validation_failed", [("title", "required")])
+    assert (await get(own, "Titled", ada, title="Wheel")).json() == {"items": {"totalCount": 1}}
+
+
 async def test_accept_counts(own: Running, ada: Account) -> None:
     headers = {**ada.headers, "Accept": "text/html"}
     answer = await own.client.get("/api/v1/documents/Board", headers=headers)
@@ -215,7 +240,8 @@ async def test_openapi_has_it_while_it_is_published(own: Running) -> None:
         {"name": "first", "in": "query", "required": False, "description": text % ("first", "Int"),
          "schema": {"type": "integer", "format": "int32", "default": 2}},
         {"name": "statuses", "in": "query", "required": False, "description": text % ("statuses", "[ItemStatus!]"),
-         "schema": {"type": "array", "items": statuses, "maxItems": 100}, "style": "form", "explode": True},
+         "schema": {"type": "array", "items": statuses, "maxItems": 100, "default": ["OPEN", "IN_PROGRESS", "DONE"]},
+         "style": "form", "explode": True},
         {"name": "words", "in": "query", "required": False, "description": text % ("words", "String"),
          "schema": {"type": "string"}},
         {"name": "all", "in": "query", "required": False, "description": text % ("all", "Boolean"),

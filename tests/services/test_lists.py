@@ -105,8 +105,8 @@ def test_newest_come_first_unless_asked_otherwise() -> None:
 ARGUMENTS: dict[str, tuple[dict[str, Any], tuple[Any, ...], str]] = {
     "limit of none": ({"limit": 0}, ("limit",), "range"),
     "limit above": ({"limit": 101}, ("limit",), "range"),
-    "limit as text": ({"limit": "ten"}, ("limit",), "range"),
-    "limit as boolean": ({"limit": True}, ("limit",), "range"),
+    "limit as text": ({"limit": "ten"}, ("limit",), "type"),
+    "limit as boolean": ({"limit": True}, ("limit",), "type"),
     "skip below": ({"skip": -1}, ("skip",), "range"),
     "skip above": ({"skip": 10_001}, ("skip",), "range"),
     "skip and cursor": ({"skip": 1, "after": "x"}, ("skip",), "conflict"),

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.catalogue import Identifier, Instant, Int32, new_key
 from services.catalogue.identifiers import split_identifier
-from services.catalogue.scalars import format_instant, parse_instant
+from services.catalogue.scalars import format_instant, parse_instant, written_number
 
 KEY = UUID("0198c0de-0000-7000-8000-00000000abcd")
 TEXT = "itm_0198c0de00007000800000000000abcd"
@@ -67,6 +67,17 @@ INSTANTS = {
     "2030-01-31T23:30:00-12:30": "2030-02-01T12:00:00.000000Z",
     "2028-02-29T00:00:00Z": "2028-02-29T00:00:00.000000Z",
     "0001-01-01T00:00:00.000001Z": "0001-01-01T00:00:00.000001Z",
+    # .NET has seven digits of a second, Go and Java nine: they are cut, not rounded.
+    "2030-01-31T12:00:00.1234567Z": "2030-01-31T12:00:00.123456Z",
+    "2030-12-31T23:59:59.9999999Z": "2030-12-31T23:59:59.999999Z",
+    "2030-01-31T12:00:00.123456789+02:00": "2030-01-31T10:00:00.123456Z",
+    "1969-12-31T23:59:59.1234569Z": "1969-12-31T23:59:59.123456Z",
+    f"2030-01-31T12:00:00.{'9' * 32}Z": "2030-01-31T12:00:00.999999Z",
+    "2030-01-31T12:00:00,5Z": "2030-01-31T12:00:00.500000Z",
+    "2016-12-31T23:59:60Z": "2017-01-01T00:00:00.000000Z",
+    "2016-12-31T15:59:60.25-08:00": "2017-01-01T00:00:00.250000Z",
+    "2030-01-31T12:00:00+14:00": "2030-01-30T22:00:00.000000Z",
+    "2030-01-31T12:00:00-12:00": "2030-02-01T00:00:00.000000Z",
     "9999-12-31T23:59:59.999998Z": "9999-12-31T23:59:59.999998Z",
 }
 
@@ -83,9 +94,12 @@ def test_instant_is_read_in_any_form_of_rfc_3339_and_written_in_one(text: str) -
     "text",
     [
         "", "now", "2030-01-31", "12:00:00Z", "2030-01-31T12:00Z", "2030-01-31T12:00:00", "20300131T120000Z",
-        "2030-01-31T12:00:00.Z", "2030-01-31T12:00:00.1234567Z", "2030-01-31T12:00:00+0100", "2030-01-31T12:00:00+01",
+        "2030-01-31T12:00:00.Z", f"2030-01-31T12:00:00.{'1' * 33}Z", "2030-01-31T12:00:00;5Z",
+        "2030-01-31T12:00:00+0100", "2030-01-31T12:00:00+01",
         "2030-02-30T12:00:00Z", "2029-02-29T12:00:00Z", "2030-13-01T12:00:00Z", "2030-01-31T24:00:01Z",
-        "2030-01-31T12:00:60Z", "2030-01-31T12:60:00Z", "2030-01-31T12:00:00+24:00", "0000-01-01T00:00:00Z",
+        "2030-01-31T24:00:00Z", "2030-01-31T12:00:60Z", "2030-01-31T23:59:60+01:00", "2030-01-31T23:59:61Z",
+        "9999-12-31T23:59:60Z", "2030-01-31T12:00:00+14:60", "2030-01-31T12:60:00Z",
+        "2030-01-31T12:00:00+24:00", "0000-01-01T00:00:00Z",
         "0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z",
         "9999-12-31T23:59:59-01:00", "-2030-01-31T12:00:00Z", "2030-01-31T12:00:00Z\n",
         " 2030-01-31T12:00:00Z", "٢٠٣٠-01-31T12:00:00Z", "2030-W05-4T12:00:00Z", "1893456000",
@@ -107,12 +121,50 @@ def test_instant_of_another_zone_is_written_in_utc() -> None:
     assert format_instant(there) == "2030-01-31T06:30:00.000007Z"
 
 
-@pytest.mark.parametrize("data", ["2147483648", "-2147483649", "1.0", "1e3", '"1"', "true", "9" * 30])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "2147483648",
+        "-2147483649",
+        "2147483648.0",
+        "1.5",
+        "1e-1",
+        "1e10",
+        '"1"',
+        '"1.0"',
+        "true",
+        "null",
+        "9" * 30,
+        "1e400",
+    ],
+)
 def test_integer_is_one_of_32_bits(data: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Int32).validate_json(data)
 
 
-@pytest.mark.parametrize("data", ["2147483647", "-2147483648", "0"])
-def test_integer_at_its_bounds_is_taken(data: str) -> None:
-    assert TypeAdapter(Int32).validate_json(data) == int(data)
+INTEGERS = {
+    "2147483647": 2**31 - 1, "-2147483648": -(2**31), "0": 0, "2.0": 2, "2e0": 2, "20E-1": 2, "1e9": 10**9, "-0": 0,
+    "-0.0": 0, "2147483647.0": 2**31 - 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", INTEGERS)
+def test_integer_is_taken_whichever_way_it_is_written(data: str) -> None:
+    found = TypeAdapter(Int32).validate_json(data)
+    assert (found, type(found)) == (INTEGERS[data], int)
+    assert (written_number(data), type(written_number(data))) == (INTEGERS[data], int)
+
+
+@pytest.mark.parametrize("text", ["", "x", "2,0", "+2", "2.", ".5", "2 ", "1e", "0x1", "٣", "NaN", "Infinity", "1e400"])
+def test_any_other_text_is_no_number(text: str) -> None:
+    assert written_number(text) == text
+
+
+@pytest.mark.parametrize(("text", "value"), [("007", 7), ("0" * 5_000, 0), ("-" + "9" * 5_000, -999_999_999_999)])
+def test_number_in_a_text_may_have_many_digits(text: str, value: int) -> None:
+    assert written_number(text) == value
+
+
+def test_fraction_stays_one() -> None:
+    assert written_number("2.5") == 2.5

@@ -130,19 +130,22 @@ class Arguments:
         deepest = 5 + self.values.wrong
         own = _OWN_FILTERS if depth < min(deepest, 4) or (self.values.wrong and depth < deepest) else ()
         found: dict[str, Any] = {}
-        for _ in range(self.choices.of((1, 1, 2, 0, 3))):
+        # Below another filter, one without a condition may be refused.
+        least = 0 if depth == 1 or self.values.wrong else 1
+        for _ in range(max(least, self.choices.of((1, 1, 2, 0, 3)))):
             name = self.choices.of([*names, *own]) if own else self.choices.of(names)
             if name == "not":
                 found[name] = self.filter(inner, depth + 1)
             elif name in own:
-                found[name] = [self.filter(inner, depth + 1) for _ in range(self.choices.of((2, 1, 0, 3)))]
+                size = max(least, self.choices.of((2, 1, 0, 3)))
+                found[name] = [self.filter(inner, depth + 1) for _ in range(size)]
             else:
                 found[name] = self._conditions(type_name, name, get_named_type(inner.fields[name].type))
         return found
 
     def _conditions(self, type_name: str, field: str, kind: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for _ in range(self.choices.of((1, 1, 1, 2, 0))):
+        for _ in range(max(0 if self.values.wrong else 1, self.choices.of((1, 1, 1, 2, 0)))):
             operator = self.choices.of(list(kind.fields))
             found[operator] = self._operand(type_name, field, operator, kind.fields[operator].type)
         return found

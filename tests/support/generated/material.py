@@ -20,8 +20,13 @@ Plain = dict[str, Any]
 
 NOT_CURSORS: Final = ("", "nonsense", "AAAA=", "\u00e4", "bm9uc2Vuc2U")
 NOT_IDENTIFIERS: Final = ("", "nonsense", "itm_", "ITM_0", "xyz_" + "0" * 32, "itm_" + "g" * 32)
-NOT_INSTANTS: Final = ("", "yesterday", "2030-01-01T00:00:00", "2030-13-01T00:00:00Z")
-TEXTS: Final = ("", "a", "E", "%", "_", "\\", "bee", "brass", "nothing like it", '"', "ä", "🐞", "\x00", "x" * 501)
+NOT_INSTANTS: Final = ("", "yesterday", "2030-01-01T00:00:00", "2030-13-01T00:00:00Z", "2030-01-01T24:00:00Z")
+TEXTS: Final = (
+    "", "a", "E", "%", "_", "\\", "bee", "brass", "nothing like it", '"', "ä", "🐞", "a,b", "\u00a0e\u2028",
+    "e\u0301\u0302", "\u200bbee\ufeff", "\ufb01\u2126", "\U0001f469\u200d\U0001f467", "\u05e9\u202ea", "\u0130\u03c2",
+    "\x00", "x" * 501,
+)  # fmt: skip
+"""The last two are not valid."""
 SEARCHES: Final = (
     "brass",
     "wheel",
@@ -34,7 +39,11 @@ SEARCHES: Final = (
     "\x00",
     "x" * 201,
 )
-INSTANTS: Final = ("2030-01-01T02:00:00+02:00", "2020-01-01t01:00:00.25z", "1999-12-31T23:59:59.999999-00:30")
+INSTANTS: Final = (
+    "2030-01-01T02:00:00+02:00", "2020-01-01t01:00:00.25z", "1999-12-31T23:59:59.999999-00:30",
+    "2020-01-01T01:00:00.1234567Z", "2020-01-01T01:00:00,123456789+14:00", "2016-12-31T23:59:60Z",
+    "0001-01-01T00:00:00.000001Z", "9999-12-31T23:59:59-00:00",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from graphql_schema.naming import field_name
 from rest.routes import RestRoute, rest_routes
@@ -42,23 +42,21 @@ class RestAsked:
     @property
     def query(self) -> str:
         """The query string."""
-        given: dict[str, str] = {}
+        given: dict[str, Any] = {}
         if self.include:
-            given["include"] = ",".join(_paths(self.include, ""))
+            given["include"] = [*_paths(self.include, "")]
         if self.fields:
-            given["fields"] = ",".join(
+            given["fields"] = [
                 f"{path}.{name}" if path else name for path, names in self.fields.items() for name in names
-            )
+            ]
         for name, value in self.listed.items():
             given |= self._parameter(name, value)
-        return urlencode(given)
+        return "&".join(f"{quote_plus(name)}={_encoded(value)}" for name, value in given.items())
 
-    def _parameter(self, name: str, value: Any) -> dict[str, str]:
+    def _parameter(self, name: str, value: Any) -> dict[str, Any]:
         if name == "filter" and self.bracketed:
-            return {f"{each}[{operator}]": _text(v) for each, asked in value.items() for operator, v in asked.items()}
-        if name == "filter":
-            return {name: json.dumps(value)}
-        return {name: ",".join(value) if name == "sort" else _text(value)}
+            return {f"{each}[{operator}]": v for each, asked in value.items() for operator, v in asked.items()}
+        return {name: json.dumps(value) if name == "filter" else value}
 
     def document(self) -> str:
         """The query that asks for the same."""
@@ -130,10 +128,11 @@ def _paths(tree: Tree, prefix: str) -> list[str]:
     return found
 
 
-def _text(value: Any) -> str:
+def _encoded(value: Any) -> str:
+    """A value in a query string; the entries of a list are encoded before they are joined."""
     if isinstance(value, (list, tuple)):
-        return ",".join(_text(each) for each in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return ",".join(_encoded(each) for each in value)
+    return quote_plus(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _arguments(resource: Resource[Any], listed: Mapping[str, Any]) -> str:
@@ -255,8 +254,5 @@ class RestRequests:
 
 
 def _fits_brackets(tree: Mapping[str, Any] | None) -> bool:
-    """Whether a filter can be said without JSON: no lists of texts with commas in them, nothing nested."""
-    if tree is None or set(tree) & {"and", "or", "not"}:
-        return False
-    listed = [v for asked in tree.values() for value in asked.values() if isinstance(value, list) for v in value]
-    return not any(isinstance(each, str) and "," in each for each in listed)
+    """Whether a filter can be said without JSON."""
+    return tree is not None and not set(tree) & {"and", "or", "not"}
