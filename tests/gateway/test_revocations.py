@@ -65,7 +65,8 @@ async def end(worker: Running, how: str, account: Account) -> None:
         await rest.ok(how, other, words)
     elif how == "refresh_token":
         token = {"refresh_token": account.tokens["refresh_token"]}
-        await rest.ok(how, None, token)
+        fresh = await rest.ok(how, None, token)
+        await rest.ok(how, None, {"refresh_token": fresh["refresh_token"]})
         assert (await rest.call(how, None, token)).problem == "invalid_token"
     else:
         await rest.ok(how, account, id=account.id if how == "deactivate_user" else None)

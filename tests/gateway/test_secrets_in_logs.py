@@ -88,6 +88,7 @@ async def sign_in_and_out(watched: Watched) -> None:
     given = f'username: "{ada.username}", password: "{WRONG}"'
     inline = f"mutation {{ login(input: {{{given}}}) {{ tokenPair {{ scope }} }} }}"
     await watched.post("/graphql", 200, json={"query": inline})
+    await watched.post("/api/v1/auth/refresh", 200, json={"refresh_token": rotated["refresh_token"]})
     await watched.post("/api/v1/auth/refresh", 401, json={"refresh_token": ada.tokens["refresh_token"]})
     await watched.post("/api/v1/auth/refresh", 401, json={"refresh_token": rotated["refresh_token"]})
 

@@ -33,8 +33,9 @@ async def test_event_reads_alike_everywhere(face: Face, gateway: Gateway, team: 
     assert found == {
         "id": f"aud_{stored['id'].hex}", "created_at": found["created_at"], "user_id": team.editor.id,
         "session_id": f"ses_{stored['session_id'].hex}", "key_id": None, "as_admin": False, "operation": "create_item",
-        "resource": "item", "resource_id": item["id"], "workspace_id": team.id, "request_id": stored["request_id"],
-        "address": "127.0.0.1", "outcome": "done", "problem": None, "changed": ["workspace_id", "title"],
+        "resource": "item", "resource_id": item["id"], "workspace_id": team.id,
+        "caused_by": None, "request_id": stored["request_id"], "address": "127.0.0.1", "outcome": "done", "problem": None,
+        "changed": ["workspace_id", "title"],
     }  # fmt: skip
     assert item["created_at"][:16] <= found["created_at"][:16]
     assert await face.ok("get_audit_event", team.owner, id=found["id"]) == found
@@ -182,7 +183,11 @@ async def test_event_outlives_the_workspace(
     await face.ok("delete_workspace", ada, id=made["id"])
     asked = {"workspace_id": made["id"]}
     listed = await events_of(face, root, filter=asked, sort=["created_at"])
-    assert [each["operation"] for each in listed] == ["create_workspace", "delete_workspace"]
+    told = [(each["operation"], each["resource"], each["caused_by"]) for each in listed]
+    assert told == [
+        ("create_workspace", "workspace", None), ("delete_workspace", "membership", made["id"]),
+        ("delete_workspace", "workspace", None),
+    ]  # fmt: skip
     assert await events_of(face, ada, filter=asked) == []
 
 
