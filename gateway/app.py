@@ -97,7 +97,9 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
     app.router.routes.extend(_options(app, rest, settings))
     name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
-    app.router.routes.extend(portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=partial(demo_account, app, settings)))
+    app.router.routes.extend(
+        portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=partial(demo_account, app, settings))
+    )
     app.router.routes.extend(account_routes(name, prefix, catalogue))
     if keeps:
         app.router.routes.extend(mail_routes(name, mail_folder(settings)))

@@ -58,7 +58,9 @@ async def demo_account(app: FastAPI, settings: Settings) -> Demo | None:
     gateway: Gateway | None = getattr(app.state, "gateway", None)
     if settings.is_production or gateway is None:
         return None
-    wanted = select(User.id).where(User.username == DEMO_USERNAME, User.email == _address(DEMO_USERNAME), User.is_active)
+    wanted = select(User.id).where(
+        User.username == DEMO_USERNAME, User.email == _address(DEMO_USERNAME), User.is_active
+    )
     try:
         async with asyncio.timeout(1), gateway.database.reading() as session:
             found = await session.scalar(wanted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import orjson
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -67,7 +67,7 @@ def _path(scope: Scope) -> str:
     return str(scope.get("path", "")).removeprefix(scope.get("root_path", "")).rstrip("/")
 
 
-def register_fault_handlers(app: FastAPI, write: WriteProblem) -> None:
+def register_fault_handlers(app: Starlette, write: WriteProblem) -> None:
     """Show Problems, and what Starlette itself refuses (no such address, no such method), as Problems."""
 
     async def on_problem(request: Request, error: Any) -> Response:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from gateway.portal.pages import Html, asset_url, render
 
+_NOTHING: Final = Html()
 _TOOLS: Final = {"GraphiQL": "", "Swagger UI": "/docs", "ReDoc": "/redoc"}
 
 
@@ -25,7 +26,7 @@ async def no_demo() -> None:
     """There is none."""
 
 
-def bar(project: str, base: str, graphql: str, current: str, session: Html = Html()) -> Html:
+def bar(project: str, base: str, graphql: str, current: str, session: Html = _NOTHING) -> Html:
     """The way from tool to tool. `current` is the name of the one that is shown, `session` what `sign_in` made."""
     links = "".join(
         f'<a href="{escape(base + (path or graphql))}"{" aria-current=page" if name == current else ""}>{name}</a>'

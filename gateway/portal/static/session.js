@@ -150,8 +150,17 @@ const session = (() => {
     }
   });
 
+  // Ends what is kept of a session that has ended elsewhere.
+  async function check() {
+    const found = current();
+    if (found) {
+      await refresh(found.access).catch(() => null);
+    }
+  }
+
   return {
     current,
+    check,
     accessToken,
     fetch: authorized,
     signIn,

@@ -30,10 +30,14 @@
     }
   }
 
-  // Links to `#sign-in` open the form, whoever may be signed in.
-  function follow() {
-    if (location.hash === "#sign-in") {
-      history.replaceState(null, "", location.pathname + location.search);
+  // Where links to `#sign-in` lead, from a page that may just have ended the session.
+  async function follow() {
+    if (location.hash !== "#sign-in") {
+      return;
+    }
+    history.replaceState(null, "", location.pathname + location.search);
+    await session.check();
+    if (!session.current()) {
       dialog.showModal();
     }
   }
