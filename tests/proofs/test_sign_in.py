@@ -112,11 +112,9 @@ async def test_key_pasted_into_authorize_survives_a_reload_in_its_tab_alone(live
     async with chromium() as browser:
         page = await browser.page(f"{live.url}/docs")
         await page.click(".btn.authorize")
-        field = "#api_key_value"
-        await page.type(field, "hgw_pasted")
-        form = f"document.querySelector('{field}').closest('.auth-container')"
-        await page.run(f"{form}.querySelector('.btn.authorize').click()")
-        await page.wait_for(f"{form.replace(field, '.modal-ux .btn-done')}.innerText.includes('Logout')")
+        await page.type("#api_key_value", "hgw_pasted")
+        await page.run("document.querySelector('#api_key_value').closest('form').querySelector('.authorize').click()")
+        await page.wait_for("document.querySelector('.modal-ux')?.innerText.includes('Logout')")
         await page.go(f"{live.url}/docs")
         await unfold(page, ME)
 
@@ -186,7 +184,7 @@ async def test_session_that_was_ended_elsewhere_leads_to_the_button_again(live: 
             (await client.post(f"{live.url}/api/v1/auth/logout", headers=headers)).raise_for_status()
 
         answer = await ask(page, "{ me { username } }")
-        assert answer["errors"][0]["extensions"]["code"] == "invalid_token"
+        assert answer["errors"][0]["extensions"]["code"] == "unauthenticated"
         assert await kept(page) is None
         assert await page.run("!document.getElementById('sign-in-open').hidden")
 

@@ -104,7 +104,8 @@ const session = (() => {
     return given === null ? !headers.has("X-API-Key") : given === `Bearer ${current()?.access}`;
   }
 
-  // As `fetch`, for whoever is signed in. What was refused for its access token is sent again with another.
+  // As `fetch`, for whoever is signed in. What was refused for its access token is sent again:
+  // with another, or with none if the session has ended.
   async function authorized(url, options = {}) {
     const headers = new Headers(options.headers);
     if (new URL(url, location.href).origin !== location.origin || !isOurs(headers)) {
@@ -124,8 +125,8 @@ const session = (() => {
       return answer;
     }
     await refresh(access).catch(() => null);
-    const other = current()?.access;
-    return other && other !== access ? send(other) : answer;
+    const other = current()?.access ?? null;
+    return other === access ? answer : send(other);
   }
 
   function signIn(username, password, scope) {
