@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import orjson
@@ -16,11 +17,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Scope
 
+from gateway.demo import demo_account
 from gateway.direct import Application
 from gateway.documents import Published
 from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
-from gateway.faults import register_fault_handlers, write_problem
+from gateway.faults import problem_writer, register_fault_handlers
 from gateway.frame import OperationFrame
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     configure_logging(settings.LOG_LEVEL, settings.log_format)
     catalogue = catalogue or Catalogue.load(settings.MODULES)
     graphql = _graphql(settings, catalogue)
+    write = problem_writer(settings.PROJECT_NAME, settings.API_V1_STR)
     middleware = middleware_stack(
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         cors_pattern=LOCAL if settings.lets_local_pages_call else None,
@@ -73,7 +76,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         compression=settings.COMPRESSION_PREFERS if settings.COMPRESSION else None,
         exposed_headers=EXPOSED_HEADERS, server_timing=not settings.is_production,
         budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
-        is_upload=_is_upload(settings), write=write_problem,
+        is_upload=_is_upload(settings), write=write,
     )  # fmt: skip
     rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
@@ -88,7 +91,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
             **rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql,
         }  # fmt: skip
         app.direct = {address: behind(middleware, each) for address, each in direct.items()}
-    register_fault_handlers(app)
+    register_fault_handlers(app, write)
     app.router.routes.extend([*rest.routes, *file_routes(catalogue, settings.API_V1_STR), *published.routes])
     _mount_openapi(app, settings, catalogue, published)
     app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
@@ -96,7 +99,9 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
     app.router.routes.extend(_options(app, rest, settings))
     name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
-    app.router.routes.extend(portal_routes(name, settings.VERSION, prefix, mails=keeps))
+    app.router.routes.extend(
+        portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=partial(demo_account, app, settings))
+    )
     app.router.routes.extend(account_routes(name, prefix, catalogue))
     if keeps:
         app.router.routes.extend(mail_routes(name, mail_folder(settings)))
@@ -124,13 +129,13 @@ def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRou
 
 
 def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
-    def page(request: Request) -> Response | None:
+    async def page(request: Request) -> Response | None:
         if not prefers_html(request.headers.get("accept", "")):
             return None
         base, documents = request.scope.get("root_path", ""), settings.GRAPHQL_DOCUMENTS
         return graphiql_page(
             settings.PROJECT_NAME, settings.API_V1_STR, base, documents=documents,
-            introspection=settings.GRAPHQL_INTROSPECTION,
+            introspection=settings.GRAPHQL_INTROSPECTION, demo=await demo_account(request.app, settings),
         )  # fmt: skip
 
     suggestions = not settings.is_production

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from gateway.portal.sign_in import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.auth.operations import register
@@ -13,6 +18,7 @@ from services.catalogue import ANONYMOUS, Actor, Catalogue, Problem
 from services.catalogue.models import parse_input
 from services.catalogue.problems import CONFLICT
 from services.execution import Gateway, Write
+from services.users.models import User
 from services.users.schemas import UserRegister
 
 DEMO_USERNAME: Final = "demo"
@@ -44,8 +50,31 @@ async def load_demo(settings: Settings) -> None:
             await _Loader(gateway, owner, colleague).load()
 
 
+async def demo_account(app: FastAPI, settings: Settings) -> Demo | None:
+    """The demo account, for the pages to offer: where the sample data is, and never in production.
+
+    A page is shown without it when the database does not answer at once.
+    """
+    gateway: Gateway | None = getattr(app.state, "gateway", None)
+    if settings.is_production or gateway is None:
+        return None
+    wanted = select(User.id).where(
+        User.username == DEMO_USERNAME, User.email == _address(DEMO_USERNAME), User.is_active
+    )
+    try:
+        async with asyncio.timeout(1), gateway.database.reading() as session:
+            found = await session.scalar(wanted)
+    except (Problem, TimeoutError):
+        return None
+    return Demo(DEMO_USERNAME, DEMO_PASSWORD) if found is not None else None
+
+
+def _address(username: str) -> str:
+    return f"{username}@example.com"
+
+
 async def _account(gateway: Gateway, username: str, full_name: str) -> Actor:
-    data = {"email": f"{username}@example.com", "username": username, "full_name": full_name, "password": DEMO_PASSWORD}
+    data = {"email": _address(username), "username": username, "full_name": full_name, "password": DEMO_PASSWORD}
     async with gateway.unit_of_work(ANONYMOUS) as call:
         user = await register(call, parse_input(UserRegister, data))
         user.email_verified_at = call.now  # nobody reads what is sent there

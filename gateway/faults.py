@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import orjson
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from gateway.portal.problems import prefers_html, problem_page
 from graphql_schema.errors import error_json
 from graphql_schema.negotiation import Form, form_of
 from rest.problems import problem_response
@@ -25,6 +27,9 @@ from services.catalogue.problems import (
     ProblemType,
 )
 
+WriteProblem: TypeAlias = Callable[[Scope, Problem], Response]
+
+_GRAPHQL: Final = "/graphql"
 _BY_STATUS: Final[Mapping[int, ProblemType]] = {
     each.status: each
     for each in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
@@ -33,7 +38,7 @@ _BY_STATUS: Final[Mapping[int, ProblemType]] = {
 
 def write_problem(scope: Scope, problem: Problem) -> Response:
     """A problem found before a face was reached: GraphQL's form at `/graphql`, RFC 9457 everywhere else."""
-    if str(scope.get("path", "")).rstrip("/") != "/graphql":
+    if _path(scope) != _GRAPHQL:
         return problem_response(problem)
     body = orjson.dumps({"errors": [error_json(problem)]})
     typed = form_of(dict(scope["headers"]).get(b"accept")) is Form.TYPED
@@ -41,14 +46,35 @@ def write_problem(scope: Scope, problem: Problem) -> Response:
     return Response(body, problem.type.status, {**problem.headers(), "Vary": "Accept"}, media_type)
 
 
-def register_fault_handlers(app: FastAPI) -> None:
+def problem_writer(project_name: str, api_prefix: str) -> WriteProblem:
+    """As `write_problem`, but outside of the faces whoever would rather have HTML, as browsers do, gets a page."""
+
+    def write(scope: Scope, problem: Problem) -> Response:
+        path = _path(scope)
+        if path in (_GRAPHQL, api_prefix) or path.startswith(f"{api_prefix}/"):
+            return write_problem(scope, problem)
+        if prefers_html(Headers(scope=scope).get("accept", "")):
+            return problem_page(problem, project_name, scope.get("root_path", "").rstrip("/"))
+        response = write_problem(scope, problem)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    return write
+
+
+def _path(scope: Scope) -> str:
+    """The path below the one that the gateway is mounted at, without a slash at its end."""
+    return str(scope.get("path", "")).removeprefix(scope.get("root_path", "")).rstrip("/")
+
+
+def register_fault_handlers(app: Starlette, write: WriteProblem) -> None:
     """Show Problems, and what Starlette itself refuses (no such address, no such method), as Problems."""
 
     async def on_problem(request: Request, error: Any) -> Response:
-        return write_problem(request.scope, error)
+        return write(request.scope, error)
 
     async def on_http(request: Request, error: Any) -> Response:
-        return write_problem(request.scope, _http_problem(error))
+        return write(request.scope, _http_problem(error))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)

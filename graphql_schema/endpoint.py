@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +67,7 @@ class GraphQLEndpoint:
         suggestions: bool,
         plans: int,
         plan_on_sight: int,
-        page: Callable[[Request], Response | None],
+        page: Callable[[Request], Awaitable[Response | None]],
         transports: Transports,
         limits: Limits,
         tell_cost: bool = False,
@@ -87,7 +87,7 @@ class GraphQLEndpoint:
             return
         if scope["method"] != "POST":
             request = Request(scope, receive)
-            shown = self._page(request) if not names_a_document(request.query_params) else None
+            shown = None if names_a_document(request.query_params) else await self._page(request)
             if shown is not None:
                 await shown(scope, receive, send)
                 return

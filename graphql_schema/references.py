@@ -75,8 +75,8 @@ def slot_of(origin: Origin, actor: Actor) -> AbstractContextManager[None]:
 
 
 def names_a_document(parameters: Container[str]) -> bool:
-    """Whether the parameters of a query string are those of a request to run something."""
-    return any(name in parameters for name in ("query", EXTENSIONS, *NAMES))
+    """Whether the parameters of a query string name a document, be its text beside it or not."""
+    return any(name in parameters for name in _MEMBERS)
 
 
 def reference_of(found: Mapping[str, Any]) -> Reference | None:

@@ -8,34 +8,35 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.portal.assets import ASSETS_PATH, assets, serve_asset
 from gateway.portal.mail import MAIL_PATH, is_near
-from gateway.portal.pages import Html, page, render, stylesheets
+from gateway.portal.pages import SCRIPTED_POLICY, Html, page, render, stylesheets
 from gateway.portal.problems import problem_detail, problem_list
-from gateway.portal.tools import graphiql_page, redoc_page, swagger_page
+from gateway.portal.sign_in import Demo, FindDemo, no_demo, sign_in, sign_in_scripts
+from gateway.portal.tools import GRAPHQL_PATH, graphiql_page, redoc_page, swagger_page
 
 __all__ = ["graphiql_page", "portal_routes"]
 
 
 def portal_routes(
-    project_name: str, version: str, api_prefix: str, *, graphql_path: str = "/graphql", mails: bool = False
-) -> list[BaseRoute]:
+    project_name: str, version: str, api_prefix: str, *, graphql_path: str = GRAPHQL_PATH, mails: bool = False,
+    demo: FindDemo = no_demo,
+) -> list[BaseRoute]:  # fmt: skip
     """`/`, `/docs`, `/redoc`, `/problems`, `/problems/{code}`, `/favicon.ico` and `/assets/…`.
 
     The pages name the OpenAPI document `{api_prefix}/openapi.json` and the GraphQL endpoint `graphql_path`. GraphiQL
     has no route of its own: the endpoint answers with `graphiql_page`. `mails`: there are `mail_routes`, to which the
-    start page leads whom they would answer.
+    start page leads whom they would answer. `demo` finds the account that the pages offer to sign in to.
     """
 
     async def landing(request: Request) -> Response:
         shows = mails and is_near(request)
-        return landing_page(request, project_name, version, api_prefix, graphql_path, mails=shows)
+        found = await demo()
+        return landing_page(request, project_name, version, api_prefix, graphql_path, mails=shows, demo=found)
 
     async def docs(request: Request) -> Response:
-        base = _base(request)
-        return swagger_page(project_name, f"{base}{api_prefix}/openapi.json", base)
+        return swagger_page(project_name, api_prefix, _base(request), graphql_path=graphql_path, demo=await demo())
 
     async def redoc(request: Request) -> Response:
-        base = _base(request)
-        return redoc_page(project_name, f"{base}{api_prefix}/openapi.json", base)
+        return redoc_page(project_name, api_prefix, _base(request), graphql_path=graphql_path)
 
     async def problems(request: Request) -> Response:
         return problem_list(request, project_name)
@@ -55,8 +56,9 @@ def portal_routes(
 
 
 def landing_page(
-    request: Request, project_name: str, version: str, api_prefix: str, graphql_path: str, *, mails: bool = False
-) -> Response:
+    request: Request, project_name: str, version: str, api_prefix: str, graphql_path: str, *, mails: bool = False,
+    demo: Demo | None = None,
+) -> Response:  # fmt: skip
     """The front door: where everything is, the mails that are kept too if wanted, and the first requests to make."""
     base = _base(request)
     card = render("landing_mails.html", address=f"{base}{MAIL_PATH}") if mails else Html()
@@ -69,8 +71,12 @@ def landing_page(
         graphql=graphql_path,
         origin=str(request.base_url).rstrip("/"),
         mails=card,
+        session=sign_in(demo),
+        demo=render("landing_demo.html", **demo._asdict()) if demo else Html(),
+        scripts=sign_in_scripts(base, api_prefix),
     )
-    return page(project_name, body, base=base, head=stylesheets(base, "page.css"))
+    head = stylesheets(base, "theme.css", "page.css")
+    return page(project_name, body, base=base, head=head, policy=SCRIPTED_POLICY)
 
 
 async def favicon(request: Request) -> Response:

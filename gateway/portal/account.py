@@ -16,10 +16,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.mail import ACCOUNT_PATH
-from gateway.portal.pages import PAGE_POLICY, Html, asset_url, page, render, stylesheets
+from gateway.portal.pages import SCRIPTED_POLICY, Html, asset_url, page, render, stylesheets
 from services.catalogue import Catalogue
 
-_POLICY: Final = f"{PAGE_POLICY}; script-src 'self'"
 _NAMING: Final = (
     '<label>User name or e-mail address<input name="username" autocomplete="username" maxlength="254" required></label>'
 )
@@ -87,8 +86,8 @@ def _endpoint(
             action=f"{base}{api_prefix}/{operation.address}", scope=operation.scope or "", base=base,
         )  # fmt: skip
         script = Html(f'<script src="{escape(asset_url("account.js", base))}" defer></script>')
-        head = Html(stylesheets(base, "page.css") + script)
-        found = page(f"{shown.title} · {project_name}", body, base=base, head=head, policy=_POLICY)
+        head = Html(stylesheets(base, "theme.css", "page.css") + script)
+        found = page(f"{shown.title} · {project_name}", body, base=base, head=head, policy=SCRIPTED_POLICY)
         found.headers["Referrer-Policy"] = "no-referrer"
         return found
 

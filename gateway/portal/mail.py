@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.portal.pages import PAGE_POLICY, Html, page, render, stylesheets
-from rest.problems import problem_response
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.mail.folder import MailFolder
 
@@ -33,12 +32,12 @@ def mail_routes(project_name: str, folder: Path) -> list[BaseRoute]:
     def mail_list(base: str) -> Response:
         rows = "".join(_row(base, name, mail) for name in mails.names() if (mail := mails.mail(name)) is not None)
         body = render("mails.html", base=base, project=project_name, rows=Html(rows or render("no_mails.html")))
-        return page(f"Mails · {project_name}", body, base=base, head=stylesheets(base, "page.css"))
+        return page(f"Mails · {project_name}", body, base=base, head=stylesheets(base, "theme.css", "page.css"))
 
     def one_mail(base: str, name: str) -> Response:
         mail = mails.mail(name)
         if mail is None:
-            return problem_response(Problem(NOT_FOUND))
+            raise Problem(NOT_FOUND)
         text = _part(mail, "plain")
         body = render(
             "mail.html", base=base, project=project_name, subject=mail["Subject"] or "", sender=mail["From"] or "",
@@ -46,7 +45,7 @@ def mail_routes(project_name: str, folder: Path) -> list[BaseRoute]:
             html='<base target="_blank">' + _part(mail, "html"),
         )  # fmt: skip
         title = f"{mail['Subject'] or 'Mail'} · {project_name}"
-        return page(title, body, base=base, head=stylesheets(base, "page.css"), policy=_MAIL_POLICY)
+        return page(title, body, base=base, head=stylesheets(base, "theme.css", "page.css"), policy=_MAIL_POLICY)
 
     return [
         Route(MAIL_PATH, _in_thread(lambda request, base: mail_list(base))),
@@ -59,7 +58,7 @@ def _in_thread(answer: Callable[[Request, str], Response]) -> Callable[[Request]
 
     async def endpoint(request: Request) -> Response:
         if not is_near(request):
-            return problem_response(Problem(NOT_FOUND))
+            raise Problem(NOT_FOUND)
         return await run_in_threadpool(answer, request, request.scope.get("root_path", "").rstrip("/"))
 
     return endpoint

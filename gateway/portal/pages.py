@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from string import Template
+from types import MappingProxyType
 from typing import Final
 
 from starlette.responses import Response
@@ -16,6 +18,7 @@ _COMMON_POLICY: Final = (
     "frame-ancestors 'none'"
 )
 PAGE_POLICY: Final = f"{_COMMON_POLICY}; style-src 'self'; img-src 'self'"
+SCRIPTED_POLICY: Final = f"{PAGE_POLICY}; script-src 'self'"
 
 
 class Html(str):
@@ -24,12 +27,12 @@ class Html(str):
     __slots__ = ()
 
 
-def tool_policy(*, workers: bool = False, origin: str = "") -> str:
+def tool_policy(*, workers: bool = False, upstream: Sequence[str] = ()) -> str:
     """The Content-Security-Policy of Swagger UI, ReDoc and GraphiQL: our own scripts, inline styles, data: images.
 
-    `workers` allows ReDoc's worker from a blob, `origin` one more source of scripts and styles.
+    `workers` allows ReDoc's worker from a blob, `upstream` the scripts and styles at just these addresses.
     """
-    source = f"'self' {origin}".rstrip()
+    source = " ".join(["'self'", *upstream])
     policy = f"{_COMMON_POLICY}; script-src {source}; style-src {source} 'unsafe-inline'; img-src 'self' data:"
     return f"{policy}; worker-src blob:" if workers else policy
 
@@ -45,15 +48,14 @@ def text(template: str, **values: object) -> str:
     return _template(template).substitute(values)
 
 
-def page(title: str, body: Html, *, base: str, head: Html, policy: str = PAGE_POLICY, vary: str = "") -> Response:
+def page(
+    title: str, body: Html, *, base: str, head: Html, policy: str = PAGE_POLICY, vary: str = "", status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:  # fmt: skip
     """A complete HTML page. `base` is the path the gateway is mounted at (mostly empty), `head` its links."""
     content = render("layout.html", title=title, body=body, head=head, favicon=asset_url("favicon.svg", base))
-    headers = {
-        "Content-Security-Policy": policy,
-        "Cache-Control": "no-cache",
-        "Vary": vary,
-    }
-    return Response(content, headers={k: v for k, v in headers.items() if v}, media_type="text/html")
+    usual = {"Content-Security-Policy": policy, "Cache-Control": "no-cache", **({"Vary": vary} if vary else {})}
+    return Response(content, status, {**usual, **headers}, media_type="text/html")
 
 
 def asset_url(name: str, base: str) -> str:

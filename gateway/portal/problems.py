@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.portal.pages import Html, page, render, stylesheets
-from rest.problems import problem_response
 from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES, Problem, ProblemType
 
 
@@ -30,10 +29,10 @@ def problem_list(request: Request, project_name: str) -> Response:
 
 
 def problem_detail(request: Request, project_name: str) -> Response:
-    """One problem type by its code. An unknown code is answered with the problem `not_found`."""
+    """One problem type by its code. Raises `not_found` for an unknown one."""
     kind = PROBLEM_TYPES.get(request.path_params["code"])
     if kind is None:
-        return problem_response(Problem(NOT_FOUND, "There is no problem type with this code."))
+        raise Problem(NOT_FOUND, "There is no problem type with this code.")
     if not prefers_html(request.headers.get("accept", "")):
         return _json(_as_dict(kind))
     base = request.scope.get("root_path", "")
@@ -49,6 +48,31 @@ def problem_detail(request: Request, project_name: str) -> Response:
         example=example,
     )
     return _page(f"{kind.code} · {project_name}", body, base)
+
+
+def problem_page(problem: Problem, project_name: str, base: str) -> Response:
+    """One problem as a page, for people who follow a link that leads nowhere; status and headers as in JSON."""
+    request_id = problem.extra.get("request_id")
+    body = render(
+        "problem_occurred.html",
+        base=base,
+        project=project_name,
+        code=problem.type.code,
+        uri=problem.type.uri,
+        status=problem.type.status,
+        title=problem.type.title,
+        detail=_lead(problem),
+        request=render("problem_request.html", id=request_id) if request_id else Html(),
+    )
+    head, headers = stylesheets(base, "theme.css", "page.css"), {**problem.headers(), "Cache-Control": "no-store"}
+    title = f"{problem.type.title} · {project_name}"
+    return page(title, body, base=base, head=head, vary="Accept", status=problem.type.status, headers=headers)
+
+
+def _lead(problem: Problem) -> str:
+    if problem.detail != problem.type.title:
+        return problem.detail
+    return "No page is at this address." if problem.type is NOT_FOUND else ""
 
 
 def prefers_html(accept: str) -> bool:
@@ -91,7 +115,7 @@ def _as_dict(kind: ProblemType) -> dict[str, Any]:
 
 
 def _page(title: str, body: Html, base: str) -> Response:
-    return page(title, body, base=base, head=stylesheets(base, "page.css"), vary="Accept")
+    return page(title, body, base=base, head=stylesheets(base, "theme.css", "page.css"), vary="Accept")
 
 
 def _json(content: Mapping[str, Any]) -> Response:

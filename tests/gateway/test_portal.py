@@ -11,9 +11,11 @@ from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from gateway.faults import problem_writer, register_fault_handlers
 from gateway.portal import graphiql_page, portal_routes, tools
 from gateway.portal.assets import GRAPHIQL, assets
 from gateway.portal.problems import prefers_html
+from gateway.portal.sign_in import Demo, no_demo
 from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES
 
 ROUTES = portal_routes('Gate & "way" <1>', "1.2.3", "/api/v1")
@@ -22,6 +24,7 @@ ROUTES = portal_routes('Gate & "way" <1>', "1.2.3", "/api/v1")
 @pytest.fixture
 async def client() -> AsyncIterator[AsyncClient]:
     app = Starlette(routes=[Mount("/below", routes=ROUTES), *ROUTES])
+    register_fault_handlers(app, problem_writer("Gateway", "/api/v1"))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
@@ -90,6 +93,25 @@ async def test_files_that_are_not_named_are_not_served(client: AsyncClient, name
     assert (await client.get(f"/assets/0000/{name}")).status_code == 404
 
 
+def test_redocs_maker_is_not_asked_for_a_picture() -> None:
+    assert b"cdn.redoc.ly" not in assets()["redoc.standalone.js"].body
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/graphql"])
+async def test_demo_account_is_offered_where_there_is_one(path: str) -> None:
+    async def demo() -> Demo:
+        return Demo("demo", "<secret>")
+
+    for found, offered in ((demo, path != "/redoc"), (no_demo, False)):
+        routes = portal_routes("Gateway", "1", "/api/v1", demo=found)
+        async with AsyncClient(transport=ASGITransport(Starlette(routes=routes)), base_url="http://gateway") as client:
+            if path == "/graphql":
+                html = bytes(graphiql_page("Gateway", "/api/v1", demo=await found()).body).decode()
+            else:
+                html = (await client.get(path)).text
+            assert ('data-username="demo" data-password="&lt;secret&gt;"' in html) is offered
+
+
 async def test_problems_as_json(client: AsyncClient) -> None:
     everything = await client.get("/problems")
     one = await client.get("/problems/not_found")
@@ -106,10 +128,13 @@ async def test_problems_as_json(client: AsyncClient) -> None:
 
 
 async def test_an_unknown_problem_is_a_problem(client: AsyncClient) -> None:
-    answer = await client.get("/problems/nope", headers={"Accept": "text/html"})
+    answer = await client.get("/problems/nope")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert answer.headers["content-type"] == "application/problem+json"
+    page = await client.get("/problems/nope", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no problem type with this code." in page.text
 
 
 async def test_problem_pages_show_code_as_code(client: AsyncClient) -> None:
@@ -145,7 +170,8 @@ def test_graphiql_from_the_cdn_says_so_and_checks_what_it_gets(monkeypatch: pyte
     assert "loads it from its upstream CDN, unpkg.com" in html
     assert [url for url in addresses(html) if url.startswith("http")] == [file.url for file in GRAPHIQL]
     assert re.findall(r'integrity="([^"]+)"', html) == [file.integrity for file in GRAPHIQL]
-    assert "script-src 'self' https://unpkg.com;" in answer.headers["content-security-policy"]
+    scripts = re.findall(r"script-src ([^;]*);", answer.headers["content-security-policy"])
+    assert scripts == [" ".join(["'self'", *(file.url for file in GRAPHIQL)])]
 
 
 @pytest.mark.skipif(
@@ -157,6 +183,6 @@ def test_graphiql_as_installed_is_the_file_the_cdn_is_checked_for() -> None:
 
     html = bytes(answer.body).decode()
     assert "unpkg.com" not in html + answer.headers["content-security-policy"]
-    assert all(url.startswith("/below/assets/") for url in addresses(html))
+    assert all(url.startswith("/below/") for url in addresses(html))
     found = {file.name: "sha384-" + b64encode(sha384(assets()[file.name].body).digest()).decode() for file in GRAPHIQL}
     assert found == {file.name: file.integrity for file in GRAPHIQL}

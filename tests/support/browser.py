@@ -44,17 +44,24 @@ class Browser:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listeners: dict[str, Callable[[str, dict[str, Any]], None]] = {}
 
-    async def page(self, url: str) -> Page:
-        """Open `url` and wait until it has loaded."""
-        context = await self.send("Target.createBrowserContext")
-        target = await self.send("Target.createTarget", url="about:blank", browserContextId=context["browserContextId"])
+    async def page(self, url: str, *, beside: Page | None = None, width: int = 1280, dark: bool = False) -> Page:
+        """Open `url` and wait until it has loaded; `beside` another tab, with which it shares cookies and storage.
+
+        `width` is in CSS pixels, below 500 that of a phone; `dark` is which colours the person's system asks for.
+        """
+        context = beside.context if beside else (await self.send("Target.createBrowserContext"))["browserContextId"]
+        target = await self.send("Target.createTarget", url="about:blank", browserContextId=context)
         session = await self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        page = Page(self, session["sessionId"])
+        page = Page(self, session["sessionId"], context)
         self._listeners[session["sessionId"]] = page.note
         for domain in ("Page", "Runtime", "Network", "Log"):
             await page.send(f"{domain}.enable")
-        await page.send("Page.navigate", url=url)
-        await page.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+        await page.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await page.send("Emulation.setEmulatedMedia", features=[scheme])
+        await page.go(url)
         return page
 
     async def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
@@ -83,9 +90,10 @@ class Browser:
 class Page:
     """One tab. `requests` are the URLs it asked for, `errors` what its console complained of."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
         self._browser = browser
         self._session = session
+        self.context = context
         self._urls: dict[str, str] = {}
         self.requests: list[str] = []
         self.blocked: list[str] = []
@@ -110,6 +118,12 @@ class Page:
         """Requests that left, or would have left, for anywhere but `base_url`."""
         own = (base_url, base_url.replace("http", "ws", 1), "data:", f"blob:{base_url}")
         return [url for url in self.requests if not url.startswith(own)]
+
+    async def go(self, url: str) -> None:
+        """Open `url` in this tab and wait until it has loaded."""
+        await self.run("window.left = true")
+        await self.send("Page.navigate", url=url)
+        await self.wait_for("!window.left && document.readyState === 'complete'")
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
         """One protocol command for this tab."""

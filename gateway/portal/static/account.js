@@ -47,6 +47,7 @@ form.addEventListener("submit", async (event) => {
     // Nothing of the link stays in the browser's history.
     history.replaceState(null, "", location.pathname);
     say(form.dataset.done, false);
+    document.getElementById("next").hidden = false;
   } catch (error) {
     say(error.message, true);
     button.disabled = false;
