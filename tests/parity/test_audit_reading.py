@@ -34,8 +34,8 @@ async def test_event_reads_alike_everywhere(face: Face, gateway: Gateway, team: 
         "id": f"aud_{stored['id'].hex}", "created_at": found["created_at"], "user_id": team.editor.id,
         "session_id": f"ses_{stored['session_id'].hex}", "key_id": None, "as_admin": False, "operation": "create_item",
         "resource": "item", "resource_id": item["id"], "workspace_id": team.id,
-        "caused_by": None, "request_id": stored["request_id"], "address": "127.0.0.1", "outcome": "done", "problem": None,
-        "changed": ["workspace_id", "title"],
+        "caused_by": None, "request_id": stored["request_id"], "address": "127.0.0.1", "outcome": "done",
+        "problem": None, "changed": ["workspace_id", "title"],
     }  # fmt: skip
     assert item["created_at"][:16] <= found["created_at"][:16]
     assert await face.ok("get_audit_event", team.owner, id=found["id"]) == found
