@@ -19,7 +19,7 @@ _PROGRAM: Final = (
     (0x30, 0, 0, 13),  # load the byte of TCP's header that has the flags
     (0x45, 0, 1, 0x02),  # SYN?
     (0x06, 0, 0, 0),  # then drop the packet
-    (0x06, 0, 0, 0xFFFF),  # else let it through
+    (0x06, 0, 0, 0xFFFFFFFF),  # else let it through
 )
 """Classic BPF: operation, where to go on if true and if false, operand (linux/filter.h)."""
 

@@ -71,11 +71,11 @@ class Supervisor:
         self._config, self._listening, self._drain_seconds = config, listening, drain_seconds
         self._stop, self._hasten = asyncio.Event(), asyncio.Event()
         self._workers: set[Worker] = set()
-        self._has_served = False
+        self._has_served = self._failed = False
         self._asked_at = 0.0
 
     async def run(self) -> bool:
-        """Serve; tell whether any process ever did. If none can, the first that fails ends it all."""
+        """Serve; tell whether that ended as it was asked to. If none can start, the first that fails ends it all."""
         loop = asyncio.get_running_loop()
 
         def signalled(number: int, _frame: FrameType | None) -> None:
@@ -91,7 +91,7 @@ class Supervisor:
         finally:
             for number in SIGNALS:  # what follows is not to be cut short
                 signal.signal(number, signal.SIG_IGN)
-        return self._has_served
+        return not self._failed
 
     def _signalled(self, number: int) -> None:
         log.info("stopping", signal=signal.Signals(number).name, hastened=self._stop.is_set())
@@ -123,6 +123,8 @@ class Supervisor:
             if self._stop.is_set():
                 return
             if not self._has_served:
+                log.error("worker_cannot_start", pid=worker.process.pid, **_cause(worker.process))
+                self._failed = True
                 self._stop.set()
                 self._tell()
                 return
@@ -167,7 +169,7 @@ class Supervisor:
 
 
 async def supervise(config: uvicorn.Config, drain_seconds: float = 0) -> bool:
-    """Serve the port of `config` by several processes until a signal comes; tell whether any of them ever served."""
+    """Serve the port of `config` by several processes until a signal comes; tell whether they could."""
     return await Supervisor(config, config.bind_socket(), drain_seconds).run()
 
 
