@@ -29,13 +29,15 @@ _INTEGER: Final = re.compile(r"-?[0-9]+")
 _LONGEST: Final = 12
 """Characters of an integer that is worth looking at."""
 _LIST_PARAMETERS: Final = ("limit", "after", "before", "skip", "sort", "q", "filter")
+_LISTS: Final = ("sort", "include", "fields")
+_LIST_OPERATORS: Final = ("[in]", "[not_in]")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 Parameters = dict[str, str]
 
 
 def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
-    """Query parameters, each at most once.
+    """Query parameters, each at most once, but for lists: one may come as its parameter repeated.
 
     Raises `uri_too_long` and `too_complex` when there are too many, `bad_request` when they are not UTF-8,
     `validation_failed` naming one that comes twice.
@@ -47,10 +49,17 @@ def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
     except ValueError:
         raise Problem(BAD_REQUEST, "The query string is not valid UTF-8.") from None
     for name, value in pairs:
-        if name in found:
+        if name not in found:
+            found[name] = value
+        elif _is_list(name):
+            found[name] += f",{value}"
+        else:
             raise Problem.field(name, "conflict", "This parameter is given twice.")
-        found[name] = value
     return found
+
+
+def _is_list(name: str) -> bool:
+    return name in _LISTS or name.endswith(_LIST_OPERATORS)
 
 
 def parse_selection(
