@@ -22,12 +22,3 @@ BUDGET_HEADERS: Final[dict[str, Any]] = {
         "schema": {"type": "string", "examples": ["21"]},
     },
 }
-
-
-def with_budget_headers(responses: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Responses by status, with these header fields where they are sure to come if anybody has a budget."""
-    for status, response in responses.items():
-        if status.startswith("2") or status == "429":
-            found = {name: {"$ref": f"#/components/headers/{name}"} for name in BUDGET_HEADERS}
-            response["headers"] = {**response.get("headers", {}), **found}
-    return responses

@@ -32,9 +32,6 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     }
 }
-RESPONSES: Final[dict[str, dict[str, Any]]] = {
-    "not_modified": {"description": "It is what the caller has already.", "headers": ETAG}
-}
 
 
 def conditions(route: RestRoute) -> list[dict[str, Any]]:

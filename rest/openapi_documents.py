@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 
 from rest.documents import MAX_VALUES, PATH
-from rest.openapi import failures
+from rest.openapi_responses import failures, problem_components
+from rest.openapi_security import security_of
 from services.catalogue.problems import (
     BAD_REQUEST,
     FORBIDDEN,
@@ -40,7 +41,15 @@ def with_documents(
     if not paths:
         return document
     tags = sorted([*document["tags"], _ABOUT], key=lambda each: str(each["name"]))
-    return {**document, "tags": tags, "paths": dict(sorted({**document["paths"], **paths}.items()))}
+    components = dict(document.get("components", {}))
+    for kind, added in problem_components(paths).items():
+        components[kind] = {**components.get(kind, {}), **added}
+    return {
+        **document,
+        "tags": tags,
+        "paths": dict(sorted({**document["paths"], **paths}.items())),
+        "components": components,
+    }
 
 
 def _operation(document: PublishedDocument) -> dict[str, Any]:
@@ -56,9 +65,9 @@ def _operation(document: PublishedDocument) -> dict[str, Any]:
                 "description": "What the document asks for, all of it.",
                 "content": {"application/json": {"schema": document.answer}},
             },
-            **failures(_PROBLEMS, has_body=False),
+            **failures(_PROBLEMS),
         },
-        "security": [] if scopes is None else [{"oauth2": list(scopes)}, {"bearer": []}, {"api_key": []}],
+        "security": [] if scopes is None else security_of(scopes),
     }
 
 
@@ -73,10 +82,16 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         if parameter.kind is ParameterKind.JSON:
             found["description"] += " Each value is JSON."
         return {**found, "schema": _list_schema(parameter), "style": "form", "explode": True}
-    schema = _with_default(parameter.schema, parameter.default)
     if parameter.kind is ParameterKind.JSON:
-        return {**found, "content": {"application/json": {"schema": schema}}}
-    return {**found, "schema": schema}
+        return {**found, "schema": _json_text(parameter)}
+    return {**found, "schema": _with_default(parameter.schema, parameter.default)}
+
+
+def _json_text(parameter: Parameter) -> Mapping[str, Any]:
+    """JSON in a text, which every client can send."""
+    schema = {"type": "string", "contentMediaType": "application/json", "contentSchema": parameter.schema}
+    default = parameter.default
+    return _with_default(schema, None if default is None else orjson.dumps(default).decode())
 
 
 def _list_schema(parameter: Parameter) -> Mapping[str, Any]:

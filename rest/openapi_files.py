@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from rest.file_forms import FIELDS, FILE_OPERATION
 from rest.files import PATH
 from rest.openapi_conditional import ETAG, IF_MATCH, IF_NONE_MATCH
-from rest.openapi_parameters import id_parameter
+from rest.openapi_parameters import id_name
+from rest.openapi_responses import RESPONSE, failure, failures
 from rest.openapi_schemas import SCHEMA
+from rest.openapi_security import security_of
 from services.catalogue import Catalogue
 from services.catalogue.problems import (
     BAD_REQUEST,
@@ -27,12 +28,13 @@ from services.catalogue.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     UPLOAD_STALLED,
     VALIDATION_FAILED,
-    ProblemType,
 )
 from services.files.forms import FORM
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
+_CONTENT: Final = {"application/octet-stream": _BYTES, "*/*": _BYTES}
 _TEXT: Final = {"type": "string"}
+_ANSWERS: Final = ("FileUpload", "File")
 _REFUSED: Final = (
     UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, FORBIDDEN, INVALID_LINK, NOT_FOUND, VALIDATION_FAILED,
     BAD_REQUEST,
@@ -77,24 +79,19 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 
-Failures = Callable[[Iterable[ProblemType]], dict[str, Any]]
 
-
-def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, Any]]:
-    """The path of the bytes, by what is below the prefix; none where the catalogue has no files.
-
-    `failures` makes the responses of problems.
-    """
+def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
+    """The path of the bytes, by what is below the prefix; none where the catalogue has no files."""
     if "file" not in catalogue.resources:
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
-    key = id_parameter(catalogue.resources["file"])
-    asking = [key, *_parameters("link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)]
+    key = id_name(catalogue.resources["file"])
+    asking = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
     parts: dict[str, Any] = {
-        "200": {"description": "All its bytes.", "headers": _of_content(), "content": {"*/*": _BYTES}},
+        "200": {"description": "All its bytes.", "headers": _of_content(), "content": _CONTENT},
         "206": {
             "description": "The bytes that were asked for.", "headers": _of_content("content_range"),
-            "content": {"*/*": _BYTES},
+            "content": _CONTENT,
         },
         "304": {"$ref": "#/components/responses/not_modified"},
     }  # fmt: skip
@@ -102,9 +99,13 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         "getFileContent", "Fetch the bytes of a file",
         "All of them or a range, by credentials or the signed link that `linkFile` gives. What browsers could run is "
         "called `application/octet-stream`.", [*asking, *_parameters("range", "if_range")],
-        parts | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]), [get.scope],
+        parts | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
+        [get.scope],
     )  # fmt: skip
-    refused = failures([*_REFUSED, PRECONDITION_FAILED])
+    refused = {
+        status: _without_content(failure(each["$ref"].removeprefix(RESPONSE)))
+        for status, each in failures([*_REFUSED, PRECONDITION_FAILED]).items()
+    }
     ask = _operation(
         "headFileContent", "Ask how far a file has come",
         "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes. Whoever may send it "
@@ -112,7 +113,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         {
             **{status: _without_content(each) for status, each in parts.items() if status != "206"},
             "204": {"description": "How much of it is there.", "headers": _headers("upload_offset")},
-            **{status: _without_content(each) for status, each in refused.items()},
+            **refused,
         },
         [get.scope, complete.scope],
     )  # fmt: skip
@@ -121,7 +122,7 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
         "All of them, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed `upload_url` "
         "that `createFile` gives. What has come before an interruption is kept. `If-Match` and `If-None-Match` are "
         "heeded: of a file that is not complete there is nothing yet that they could match.",
-        [key, *_parameters("link.expires", "link.signature", "content_range")],
+        _parameters(key, "link.expires", "link.signature", "content_range"),
         {"204": {"description": "They have come.", "headers": _headers("upload_offset")}}
         | failures(_NOT_TAKEN),
         [complete.scope],
@@ -130,39 +131,40 @@ def file_paths(catalogue: Catalogue, failures: Failures) -> dict[str, dict[str, 
     return {PATH: {"get": fetch, "head": ask, "put": send}}
 
 
-def with_form(described: dict[str, Any], name: str, failures: Failures) -> None:
+def with_form(described: dict[str, Any], name: str) -> None:
     """Add the form to the operation of this name, if it is the one that announces files."""
     if name != FILE_OPERATION:
         return
-    content = described["requestBody"]["content"]
-    announced = f"{SCHEMA}FileCreate/properties"
-    fields = {each: {"$ref": f"{announced}/{each}"} for each in FIELDS}
-    content[FORM] = {
-        "schema": {
-            "type": "object",
-            "title": "FileForm",
-            "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before "
-            "it; its part says what it is called and of what type it is, unless fields do. It takes no "
-            "`Idempotency-Key`.",
-            "required": ["file"],
-            "additionalProperties": False,
-            "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},
-        }
-    }
+    described["requestBody"]["content"][FORM] = {"schema": {"$ref": f"{SCHEMA}FileForm"}}
     made = described["responses"]["201"]
-    made["description"] = "The file has been announced; of a form: the complete file."
-    made["content"]["application/json"]["schema"] = {
-        "anyOf": [{"$ref": f"{SCHEMA}FileUpload"}, {"$ref": f"{SCHEMA}File"}]
+    described["responses"]["201"] = {
+        **made,
+        "description": "The file has been announced; of a form: the complete file.",
+        "content": {"application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{each}"} for each in _ANSWERS]}}},
     }
     told = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
     described["responses"] |= {status: told[status] for status in ("408", "422")}
+
+
+def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
+    """The form of a file, from the schema of what announces one."""
+    fields = {each: announced["properties"][each] for each in FIELDS}
+    return {
+        "type": "object",
+        "title": "FileForm",
+        "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before it; "
+        "its part says what it is called and of what type it is, unless fields do. It takes no `Idempotency-Key`.",
+        "required": ["file"],
+        "additionalProperties": False,
+        "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},
+    }
 
 
 def _operation(
     name: str, summary: str, description: str, parameters: list[dict[str, Any]], responses: dict[str, Any],
     scopes: list[str | None],
 ) -> dict[str, Any]:  # fmt: skip
-    security: list[dict[str, Any]] = [*({"oauth2": [each]} for each in scopes), {"bearer": []}, {"api_key": []}, {}]
+    security: list[dict[str, Any]] = [*security_of(*([each] for each in scopes if each)), {}]
     return {
         "operationId": name, "tags": ["files"], "summary": summary, "description": description,
         "parameters": parameters, "responses": dict(sorted(responses.items())), "security": security,

@@ -26,11 +26,7 @@ def links_of(route: RestRoute, routes: Sequence[RestRoute]) -> dict[str, Any]:
     else:
         return {}
     return {
-        camel(each.name): {
-            "operationId": camel(each.name),
-            "parameters": {"id": place},
-            "description": each.description,
-        }
+        camel(each.name): {"operationId": camel(each.name), "parameters": {"id": place}}
         for each in mine
         if each.on_a_row
     }

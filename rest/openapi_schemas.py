@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from services.catalogue import Catalogue, InputModel, Resource
+from rest.openapi_examples import row_example
+from services.catalogue import Catalogue, Resource
 from services.catalogue.batches import OPERATIONS, about_entries
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import fields_of, shown_description
 from services.catalogue.naming import pascal
-from services.catalogue.problems import VALIDATION_FAILED, ProblemType
 from services.catalogue.scalars import FieldType
 
 SCHEMA: Final = "#/components/schemas/"
@@ -39,6 +40,17 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         "request_id": {"type": "string", "description": "Names the request to the operator."},
     },
 }
+_PAGE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "PageInfo",
+    "description": "How a list goes on.",
+    "required": ["has_next", "next"],
+    "properties": {
+        "has_next": {"type": "boolean", "description": "Whether there are more."},
+        "next": {"type": ["string", "null"], "description": "The cursor to pass as `after`."},
+        "total": {"type": "integer", "description": "The whole list's size, with `count=true`."},
+    },
+}
 _FIELD_ERROR_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "title": "FieldError",
@@ -50,10 +62,32 @@ _FIELD_ERROR_SCHEMA: Final[dict[str, Any]] = {
         "message": {"type": "string", "description": "What is wrong, in words."},
     },
 }
+_SHARED: Final = {"Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA, "PageInfo": _PAGE_SCHEMA}
 
 
 def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
     """Every schema by its name: resources and their lists, inputs, results, problems."""
+    found = _generated(catalogue)
+    _bound_batches(found, catalogue, limits.batch_entries)
+    batched = {each.resource for each in catalogue.operations.values() if each.entries}
+    related = {(each.target, each.many) for of in catalogue.resources.values() for each in of.relations.values()}
+    for resource in catalogue.resources.values():
+        name, row = pascal(resource.name), _with_open_enums(resource, found.pop(resource.read.__name__))
+        found |= {name: _resource_schema(resource, row), f"{name}List": _list_schema(resource, name)}
+        name = related_name(resource)
+        if {(resource, True), (resource, False)} & related:
+            found[name] = _related_schema(resource, row)
+        if (resource, True) in related:
+            found[f"{name}List"] = _list_schema(resource, name)
+        if resource in batched:
+            found[f"{pascal(resource.plural)}BatchResults"] = _batch_schema(resource)
+    if "LoginInput" in found:
+        found["LoginForm"] = _login_form(found["LoginInput"])
+    return {**dict(sorted(found.items())), **_SHARED}
+
+
+def _generated(catalogue: Catalogue) -> dict[str, Any]:
+    """What Pydantic says of all models."""
     models: dict[Any, None] = {}
     for operation in catalogue.operations.values():
         if operation.input is not None:
@@ -67,16 +101,8 @@ def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
     for schema in found.values():
         for each in schema.get("properties", {}).values():
             _describe_nullable(each)
-    _bound_batches(found, catalogue, limits.batch_entries)
-    batched = {each.resource for each in catalogue.operations.values() if each.entries}
-    for resource in catalogue.resources.values():
-        found[pascal(resource.name)] = _resource_schema(resource, found.pop(resource.read.__name__))
-        found[f"{pascal(resource.name)}List"] = _list_schema(resource)
-        if resource in batched:
-            found[f"{pascal(resource.plural)}BatchResults"] = _batch_schema(resource)
-    if "LoginInput" in found:
-        found["LoginForm"] = _login_form(found["LoginInput"])
-    return {**dict(sorted(found.items())), "Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA}
+            _describe_default(each)
+    return found
 
 
 def _bound_batches(found: Mapping[str, Any], catalogue: Catalogue, most: int) -> None:
@@ -94,27 +120,28 @@ def _describe_nullable(schema: dict[str, Any]) -> None:
             schema.setdefault("description", each.pop("description"))
 
 
-def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
+def _describe_default(schema: dict[str, Any]) -> None:
+    """What a member is if it is left out is told in words: to many generators a member with `default` is required.
+
+    Its `title` says its name once more.
+    """
+    schema.pop("title", None)
+    default = schema.pop("default", None)
+    if default not in (None, []):
+        text = default if isinstance(default, str) else json.dumps(default)
+        schema["description"] = f"{schema.get('description', '')} `{text}` if left out.".strip()
+
+
+def _with_open_enums(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A row whose enums may be null, where this version does not know their values."""
     properties = dict(schema["properties"])
     for name, kind in resource.fields.items():
         if kind.enum is not None:
             properties[name] = {**_shown_enum(kind, properties[name]), "description": shown_description(resource, name)}
-    properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
-    for relation in resource.relations.values():
-        target = f"{SCHEMA}{pascal(relation.target.name)}"
-        about = f"The relation `{relation.name}`, if included."
-        if relation.many:
-            properties[relation.name] = {"$ref": f"{target}List", "description": about}
-        else:
-            properties[relation.name] = {**_or_null({"$ref": target}), "description": about}
-    return {
-        **schema, "title": pascal(resource.name), "description": resource.description,
-        "properties": properties, "required": list(fields_of(resource.read)),
-    }  # fmt: skip
+    return {**schema, "properties": properties}
 
 
 def _shown_enum(kind: FieldType, schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a row's enum, which may be null."""
     if kind.many:
         return {**schema, "items": _or_null(schema["items"])}
     return schema if kind.nullable else _or_null({name: schema[name] for name in schema if name != "description"})
@@ -124,20 +151,53 @@ def _or_null(schema: Any) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _list_schema(resource: Resource[Any]) -> dict[str, Any]:
-    about = {
-        "has_next": {"type": "boolean", "description": "Whether there are more."},
-        "next": {"type": ["string", "null"], "description": "The cursor to pass as `after`."},
-        "total": {"type": "integer", "description": "The whole list's size, with `count=true`."},
+def related_name(resource: Resource[Any]) -> str:
+    """What a row is called where it is shown below another."""
+    return f"Related{pascal(resource.name)}"
+
+
+def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
+    # What they look like is told by the example of the whole.
+    properties = {
+        name: {key: value for key, value in each.items() if key != "examples"}
+        for name, each in schema["properties"].items()
+    }
+    properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
+    for relation in resource.relations.values():
+        target = f"{SCHEMA}{related_name(relation.target)}"
+        about = f"The relation `{relation.name}`, if included."
+        if relation.many:
+            properties[relation.name] = {"$ref": f"{target}List", "description": about}
+        else:
+            properties[relation.name] = {**_or_null({"$ref": target}), "description": about}
+    return {
+        **schema, "title": pascal(resource.name), "description": resource.description,
+        "properties": properties, "required": list(fields_of(resource.read)), "examples": [row_example(resource)],
+    }  # fmt: skip
+
+
+def _related_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A row below another, without the relations: schemas that lead on without end are more than explorers bear."""
+    words = f"{resource.description} As of `{pascal(resource.name)}`, what is included below it is there, too."
+    properties = {
+        name: {key: value for key, value in each.items() if key not in ("description", "examples")}
+        for name, each in schema["properties"].items()
     }
     return {
+        **schema, "title": related_name(resource), "description": words, "properties": properties,
+        "required": list(fields_of(resource.read)),
+    }  # fmt: skip
+
+
+def _list_schema(resource: Resource[Any], entry: str) -> dict[str, Any]:
+    return {
         "type": "object",
-        "title": f"{pascal(resource.name)}List",
+        "title": f"{entry}List",
         "description": f"A page of {resource.nouns}.",
         "required": ["data", "page"],
         "properties": {
-            "data": {"type": "array", "items": {"$ref": f"{SCHEMA}{pascal(resource.name)}"}},
-            "page": {"type": "object", "required": ["has_next", "next"], "properties": about},
+            "data": {"type": "array", "items": {"$ref": f"{SCHEMA}{entry}"}},
+            "page": {"$ref": f"{SCHEMA}PageInfo"},
         },
     }
 
@@ -166,20 +226,3 @@ def _login_form(login: dict[str, Any]) -> dict[str, Any]:
     scope = {"type": "string", "description": "The scopes wanted, separated by spaces; all if left out."}
     properties = {**login["properties"], "scope": scope, **own}
     return {**login, "title": "LoginForm", "description": "The OAuth2 password form.", "properties": properties}
-
-
-def input_example(model: type[InputModel]) -> dict[str, Any]:
-    """The least that works: examples of the required fields, or of all where none is required."""
-    fields = model.model_json_schema()["properties"]
-    wanted = [name for name, info in model.model_fields.items() if info.is_required()] or list(fields)
-    return {name: fields[name]["examples"][0] for name in wanted if "examples" in fields[name]}
-
-
-def problem_example(kind: ProblemType) -> dict[str, Any]:
-    """A problem of the kind."""
-    found: dict[str, Any] = {
-        "type": kind.uri, "title": kind.title, "status": kind.status, "code": kind.code, "detail": kind.title,
-    }  # fmt: skip
-    if kind is VALIDATION_FAILED:
-        found["errors"] = [{"field": "title", "code": "required", "message": "This field is required."}]
-    return found

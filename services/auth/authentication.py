@@ -45,15 +45,24 @@ class Presented:
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], address: str) -> Presented:
-        """Those among header fields, names in lower case: `Authorization`, and `X-API-Key`."""
+        """Those among header fields, names in lower case: `Authorization`, and `X-API-Key`.
+
+        A key that is a credential of `Authorization` once more is none of its own: generated clients send what they
+        have by each scheme that they know.
+        """
         given: tuple[str, ...] = ()
+        keys: tuple[str, ...] = ()
         for name, value in headers:
             if name == AUTHORIZATION:
                 given += (value.decode("latin-1"),)
             elif name == API_KEY:
-                text = value.decode("latin-1").strip()
-                # A token does not become a key by being sent as one.
-                given += (_BEARER + text if text.startswith(KEY_PREFIX) else _BEARER,)
+                keys += (value.decode("latin-1").strip(),)
+        if keys:
+            tokens = {_token_of(each) for each in given}
+            # A token does not become a key by being sent as one.
+            given += tuple(
+                _BEARER + each if each.startswith(KEY_PREFIX) else _BEARER for each in keys if each not in tokens
+            )
         return cls(given, address)
 
 
@@ -91,10 +100,9 @@ class Authenticator:
         return known.actor
 
     async def _found(self, authorization: str) -> Known:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer":
+        token = _token_of(authorization)
+        if token is None:
             raise Problem(INVALID_TOKEN, "Only Bearer tokens are accepted.")
-        token = token.strip()
         # Remembered under one spelling alone, so that nobody fills the memory with spellings of one token.
         credential = _BEARER + token
         known = self.memory.known(credential)
@@ -124,6 +132,12 @@ class Authenticator:
             return known.actor, known.expires_at
         claims = self.tokens.verify(token, "access")
         return Actor(claims.user_id, claims.session_id, claims.scopes), claims.expires_at
+
+
+def _token_of(authorization: str) -> str | None:
+    """The token of an `Authorization` header field; None where its scheme is another."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_from(networks: Iterable[Network], address: str) -> bool:

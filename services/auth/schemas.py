@@ -19,8 +19,8 @@ GivenPassword = Annotated[
 class LoginInput(InputModel):
     """Credentials."""
 
-    username: Annotated[str, Field(max_length=254, description="User name or e-mail address.", examples=["ada"])]
-    password: GivenPassword
+    username: Annotated[str, Field(max_length=254, description="User name or e-mail address.", examples=["demo"])]
+    password: Annotated[GivenPassword, Field(examples=["demo-password"])]
     scope: Annotated[str, Field(max_length=2_000, examples=["items:read items:write"])] | None = Field(
         default=None, description="The scopes wanted, separated by spaces; all if left out."
     )

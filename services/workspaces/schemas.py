@@ -16,13 +16,13 @@ MembershipID = Annotated[UUID, Identifier("mbr")]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, strip_whitespace=True),
-    Field(description="What people call it.", examples=["Analytical Engine"]),
+    Field(description="What people call it.", examples=["Difference Engine"]),
 ]
 Slug = Annotated[
     str,
     StringConstraints(min_length=3, max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
     Field(
-        description="A name for addresses, unique: lower-case words joined by hyphens.", examples=["analytical-engine"]
+        description="A name for addresses, unique: lower-case words joined by hyphens.", examples=["difference-engine"]
     ),
 ]
 

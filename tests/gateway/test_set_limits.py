@@ -136,7 +136,7 @@ async def test_batch_is_as_long_as_it_is_set(strict: Running, guest: Account, fa
 
 async def test_contracts_tell_the_limits_that_are_set(strict: Running, guest: Account) -> None:
     document = (await strict.client.get("/api/v1/openapi.json")).json()
-    limit = document["components"]["parameters"]["item.limit"]["schema"]
+    limit = document["components"]["parameters"]["limit"]["schema"]
     assert (limit["maximum"], limit["default"]) == (7, 7)
     entries = document["components"]["schemas"]["LabelsBatch"]["properties"]["operations"]
     assert (entries["minItems"], entries["maxItems"]) == (1, 2)

@@ -16,6 +16,7 @@ from rest.openapi import openapi_document
 from rest.routes import METHODS, rest_routes
 from services.catalogue import Kind
 from services.execution import Gateway
+from tests.support.contract import resolved
 
 KEPT = Path(__file__).parents[2] / "rest" / "openapi.json"
 PREFIX = "/api/v1"
@@ -66,7 +67,7 @@ def test_every_operation_is_there_with_its_problems(gateway: Gateway, document: 
     for operation in gateway.catalogue.operations.values():
         shown = document["paths"][f"{PREFIX}/{operation.address}"][METHODS[operation.kind].lower()]
         for problem in operation.problems:
-            response = shown["responses"].get(str(problem.status), {})
+            response = resolved(document, shown["responses"].get(str(problem.status), {}))
             examples = response.get("content", {}).get("application/problem+json", {}).get("examples", {})
             if problem.code not in examples:
                 missing.append((operation.name, problem.code))
@@ -101,7 +102,7 @@ def test_every_component_is_used(document: dict[str, Any]) -> None:
     used = set(values(document, "$ref"))
     unused = [
         name
-        for kind in ("schemas", "parameters")
+        for kind in ("schemas", "parameters", "responses", "headers", "examples")
         for each in document["components"][kind]
         if (name := f"#/components/{kind}/{each}") not in used
     ]
@@ -110,24 +111,17 @@ def test_every_component_is_used(document: dict[str, Any]) -> None:
 
 def test_path_parameters_are_declared(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
-        declared = {each["name"] for each in operation["parameters"] if each.get("in") == "path"}
+        given = [resolved(document, each) for each in operation["parameters"]]
+        declared = {each["name"] for each in given if each["in"] == "path"}
         assert (path, method, declared) == (path, method, set(re.findall(r"\{(\w+)\}", path)))
 
 
 def test_every_parameter_has_a_description_and_is_given_once(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
-        found = [_resolved(document, each) for each in operation["parameters"]]
+        found = [resolved(document, each) for each in operation["parameters"]]
         assert [each["name"] for each in found if not each.get("description")] == []
         names = [(each["name"], each["in"]) for each in found]
         assert len(names) == len(set(names)), (path, method)
-
-
-def _resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
-    found: Any = value
-    while "$ref" in found:
-        kind, name = found["$ref"].split("/")[-2:]
-        found = document["components"][kind][name]
-    return dict(found)
 
 
 def test_security_names_the_scope_of_every_operation(gateway: Gateway, document: dict[str, Any]) -> None:
@@ -136,7 +130,7 @@ def test_security_names_the_scope_of_every_operation(gateway: Gateway, document:
     for operation in gateway.catalogue.operations.values():
         shown = document["paths"][f"{PREFIX}/{operation.address}"][METHODS[operation.kind].lower()]["security"]
         scopes = [operation.scope] if operation.scope else []
-        expected = [] if operation.scope is None else [{"oauth2": scopes}, {"bearer": []}, {"api_key": []}]
+        expected = [] if operation.scope is None else [{"oauth2": scopes}, {"bearer": []}]
         assert (operation.name, shown) == (operation.name, expected)
 
 
@@ -159,7 +153,7 @@ def test_kept_document_is_fresh(document: dict[str, Any]) -> None:
 def test_the_bytes_of_files_are_described(document: dict[str, Any]) -> None:
     content = document["paths"][f"{PREFIX}/files/{{id}}/content"]
     names = {
-        method: {_resolved(document, each)["name"] for each in shown["parameters"]} for method, shown in content.items()
+        method: {resolved(document, each)["name"] for each in shown["parameters"]} for method, shown in content.items()
     }
     link = {"id", "expires", "signature"}
     assert names["put"] == link | {"Content-Range"}
@@ -170,6 +164,7 @@ def test_the_bytes_of_files_are_described(document: dict[str, Any]) -> None:
     assert {"200", "206", "304", "416"} <= set(content["get"]["responses"])
     assert "Content-Range" in content["get"]["responses"]["206"]["headers"]
     assert "Upload-Offset" in content["head"]["responses"]["204"]["headers"]
-    form = document["paths"][f"{PREFIX}/files"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    content = document["paths"][f"{PREFIX}/files"]["post"]["requestBody"]["content"]
+    form = resolved(document, content["multipart/form-data"]["schema"])
     assert form["required"] == ["file"]
     assert set(form["properties"]) == {"workspace_id", "name", "size", "sha256", "media_type", "file"}
