@@ -7,13 +7,23 @@ from functools import cache
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.scalars import FieldType, field_type
+from services.catalogue.text import normalised
 
 Model = TypeVar("Model", bound="InputModel")
 
@@ -30,9 +40,17 @@ def refuse_nul(value: Any) -> Any:
 
 
 class InputModel(BaseModel):
-    """What an operation takes: strict types, no unknown fields, no NUL in any text."""
+    """What an operation takes: strict types, no unknown fields, every text in NFC and without NUL.
+
+    Lengths and patterns are those of the normalised text. Secrets are left as they are.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _normalised(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if info.field_name in _secrets(cls) else normalised(value)
 
     @field_validator("*", mode="after")
     @classmethod
@@ -42,6 +60,16 @@ class InputModel(BaseModel):
     def changes(self) -> dict[str, Any]:
         """The fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
         return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+@cache
+def _secrets(model: type[BaseModel]) -> frozenset[str]:
+    """The names of a model's fields that hold secrets."""
+    return frozenset(name for name, info in model.model_fields.items() if _mentions(info.annotation, SecretStr))
+
+
+def _mentions(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_mentions(each, kind) for each in get_args(annotation))
 
 
 class NoInput(InputModel):

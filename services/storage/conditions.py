@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     not_,
     or_,
+    select,
     true,
     tuple_,
 )
@@ -37,7 +38,7 @@ from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, Not
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
-from services.storage.base import SEARCH_LANGUAGE
+from services.storage.base import SEARCH_LANGUAGE, folded
 
 Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
 """From a name, a value and its type to the parameter that stands for it. Conditions are named `f0`, `f1`… from left to
@@ -62,7 +63,8 @@ def _text(column: ColumnElement[Any]) -> TypeEngine[Any]:
 
 
 def _like(column: ColumnElement[Any], pattern: Any) -> ColumnElement[bool]:
-    return func.lower(column).like(func.lower(pattern), escape="/")
+    # Selected, the pattern is folded once instead of once for each row.
+    return folded(column).like(select(folded(pattern)).scalar_subquery(), escape="/")
 
 
 _OPERATORS: Final[dict[Operator, tuple[Callable[..., ColumnElement[bool]], Callable[..., TypeEngine[Any]]]]] = {
@@ -130,7 +132,7 @@ class _Filters:
 
 
 def search_condition(text: str, entity: Any, operand: Operand = given) -> ColumnElement[bool]:
-    """A search in the syntax of PostgreSQL's websearch_to_tsquery, which has no wrong input."""
+    """A search, as of services/catalogue/searching.py, in the syntax of PostgreSQL's websearch_to_tsquery."""
     words = operand("search", text, String())
     query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), words)
     matches: ColumnElement[bool] = entity.search_vector.bool_op("@@")(query)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx
 
+from services.catalogue.text import fold
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Row
@@ -22,8 +23,8 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "gte": lambda value, wanted: value is not None and value >= wanted,
     "lt": lambda value, wanted: value is not None and value < wanted,
     "lte": lambda value, wanted: value is not None and value <= wanted,
-    "contains": lambda value, wanted: value is not None and wanted.lower() in value.lower(),
-    "starts_with": lambda value, wanted: value is not None and value.lower().startswith(wanted.lower()),
+    "contains": lambda value, wanted: value is not None and fold(wanted) in fold(value),
+    "starts_with": lambda value, wanted: value is not None and fold(value).startswith(fold(wanted)),
     "is_null": lambda value, wanted: (value is None) is wanted,
 }
 
