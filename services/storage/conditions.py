@@ -151,8 +151,15 @@ def order_columns(
     order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
 ) -> list[ColumnElement[Any]]:
     """ORDER BY. Nulls sort as PostgreSQL's default has them, so that plain indexes serve."""
-    columns = [(resource.policy.column(each.field, entity, actor), each.descending) for each in order]
-    return [column.desc() if descending else column.asc() for column, descending in columns]
+    columns = _sorted_by(order, resource, entity, actor)
+    return [column.desc() if each.descending else column.asc() for each, column in zip(order, columns, strict=True)]
+
+
+def _sorted_by(
+    order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
+) -> list[ColumnElement[Any]]:
+    fields, policy = resource.fields, resource.policy
+    return [fields[each.field].sort_key(policy.column(each.field, entity, actor)) for each in order]
 
 
 def after_condition(
@@ -166,10 +173,12 @@ def after_condition(
     prefix: str = "a",
 ) -> ColumnElement[bool]:
     """Rows behind the one with these values in this order (keyset pagination), nulls included."""
-    columns = [resource.policy.column(each.field, entity, actor) for each in order]
+    columns = _sorted_by(order, resource, entity, actor)
     bounds = [
-        None if value is None else operand(f"{prefix}{index}", value, column.type)
-        for index, (column, value) in enumerate(zip(columns, values, strict=True))
+        None
+        if value is None
+        else resource.fields[each.field].sort_key(operand(f"{prefix}{index}", value, column.type))
+        for index, (each, column, value) in enumerate(zip(order, columns, values, strict=True))
     ]
     nullable = any(resource.fields[each.field].nullable for each in order)
     if not nullable and len({each.descending for each in order}) == 1:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.catalogue import Resource
 from services.catalogue.scalars import Operator
+from services.catalogue.text import fold
 from tests.support.reach.callers import Caller
 from tests.support.reach.rows import Marked
 from tests.support.reach.world import World
