@@ -4,7 +4,9 @@ import asyncio
 import logging
 
 from alembic import context
+from asyncpg import RaiseError
 from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.embedded import check_database, shared_servers
@@ -28,7 +30,14 @@ def run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=Base.metadata, include_name=is_ours)
     with context.begin_transaction():
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        context.run_migrations()
+        try:
+            context.run_migrations()
+        except DBAPIError as error:
+            # A migration refuses a database by RAISE EXCEPTION, with a sentence.
+            cause = getattr(error.orig, "__cause__", None)
+            if isinstance(cause, RaiseError):
+                raise SettingsError(f"The database cannot be migrated. {cause}") from None
+            raise
 
 
 def run_offline() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, func, select  # noqa: TID251 - nobody is told what is found
+from sqlalchemy import ColumnElement, select  # noqa: TID251 - nobody is told what is found
 
 from services.catalogue import InputModel
 from services.catalogue.jobs import Work, job
 from services.mail.asking import send_link
 from services.mail.models import Purpose
+from services.storage.base import folded
 from services.users.models import User
 
 
@@ -35,5 +36,5 @@ async def mail_link(work: Work, data: Asked) -> None:
 
 
 def _usable(data: Asked) -> list[ColumnElement[bool]]:
-    found: list[Any] = [func.lower(User.email) == func.lower(data.email.get_secret_value()), User.is_active]
+    found: list[Any] = [folded(User.email) == folded(data.email.get_secret_value()), User.is_active]
     return [*found, User.email_verified_at.is_(None)] if data.purpose is Purpose.VERIFY_EMAIL else found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import func, select  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import select  # noqa: TID251 - of whom a mail has brought the leave
 
 from services.accounts.jobs import Asked, mail_link
 from services.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
@@ -27,6 +27,7 @@ from services.mail.asking import LINK, NOTICE, send_link
 from services.mail.messages import MailKind
 from services.mail.models import MailToken, Purpose
 from services.mail.tokens import forget, is_good, spent, use_up
+from services.storage.base import folded
 from services.storage.cascades import Cascades
 from services.storage.flushing import flush
 from services.users.models import User
@@ -142,7 +143,7 @@ async def _ask(call: Call, purpose: Purpose, data: AddressInput) -> None:
 
 async def _holder(call: Call, token: MailToken) -> User:
     """The user of a token, locked, if the address that it was sent to is theirs. Raises as `use_up`."""
-    same = func.lower(User.email) == func.lower(token.email)
+    same = folded(User.email) == folded(token.email)
     wanted = select(User).where(User.id == token.user_id, User.is_active, same).with_for_update(key_share=True)
     user = (await call.session.execute(wanted)).scalar_one_or_none()
     if user is None:

@@ -9,7 +9,6 @@ import structlog
 from sqlalchemy import (
     ColumnElement,
     Select,
-    func,
     or_,
     select,  # noqa: TID251 - before it is known who calls
     update,  # noqa: TID251 - likewise
@@ -40,6 +39,7 @@ from services.mail.asking import LINK, NOTICE
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
 from services.mail.tokens import forget
+from services.storage.base import folded
 from services.storage.cascades import Cascades
 from services.storage.flushing import flush
 from services.storage.rows import assign
@@ -276,8 +276,8 @@ async def _verified_user(call: Call, name: str, password: str) -> User:
 
 def _account_named(name: str) -> Select[UUID, str, bool]:
     """Key, hash and state of the account with this user name or e-mail address. Both are compared by PostgreSQL."""
-    wanted = func.lower(normalised_email(name.strip()))
-    named = or_(func.lower(User.username) == wanted, func.lower(User.email) == wanted)
+    wanted = folded(normalised_email(name.strip()))
+    named = or_(folded(User.username) == wanted, folded(User.email) == wanted)
     return select(User.id, User.password_hash, User.is_active).where(named)
 
 

@@ -1,4 +1,8 @@
-"""Password hashing: argon2id for new hashes, bcrypt still verified and upgraded."""
+"""Password hashing: argon2id for new hashes, bcrypt still verified and upgraded.
+
+What is hashed is the prepared password (services/users/passwords.py). Hashes from before are of passwords as they were
+typed: these still verify, and are replaced.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from passlib.context import CryptContext
 from services.auth.config import AuthConfig
 from services.catalogue import Problem
 from services.catalogue.problems import UNAVAILABLE
+from services.users.passwords import prepared
 
 T = TypeVar("T")
 
@@ -46,7 +51,8 @@ class Passwords:
         return await self._work(lambda: str(self.context.hash(password)))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        """Whether the password is right, and a new hash if the stored one should be replaced.
+        """Whether the password is right, and a new hash if the stored one should be replaced: it is tried prepared, and
+        as it is where that is something else.
 
         With nothing stored (no such account) it takes as long and is never right. Raises `unavailable` when too many
         are waiting.
@@ -72,6 +78,14 @@ class Passwords:
             raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
 
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        usual = prepared(password)
+        right, new_hash = self._matches(password if usual is None else usual, stored)
+        if right or usual in (None, password):
+            return right, new_hash
+        right, _ = self._matches(password, stored)
+        return right, str(self.context.hash(usual)) if right else None
+
+    def _matches(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         if stored is None:
             self.context.dummy_verify()
             return False, None

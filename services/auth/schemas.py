@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, ResultModel
+from services.users.passwords import MAX_LENGTH, check_given
 from services.users.schemas import Password, UserID
 
 SessionID = Annotated[UUID, Identifier("ses")]
 GivenPassword = Annotated[
-    SecretStr, Field(max_length=128, description="The password.", examples=["correct horse battery"])
+    SecretStr,
+    AfterValidator(check_given),
+    Field(
+        description="The password.",
+        examples=["correct horse battery"],
+        json_schema_extra={"maxLength": MAX_LENGTH},
+    ),
 ]
 
 

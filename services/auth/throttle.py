@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from services.auth.config import AuthConfig
 from services.catalogue import Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
+from services.catalogue.text import fold
 from services.storage.breaker import Breaker
 from services.throttling import Throttle
 
@@ -108,4 +109,4 @@ def network_of(address: str) -> str:
 
 
 def _key(account: str) -> str:
-    return blake2b(account.strip().lower().encode(), digest_size=16).hexdigest()
+    return blake2b(fold(account.strip()).encode(), digest_size=16).hexdigest()

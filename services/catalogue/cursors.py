@@ -73,13 +73,17 @@ class CursorCodec:
             raise Problem.field(path, "cursor", "This cursor does not belong to this list and order.") from None
         plain = orjson.loads(body)
         return tuple(
+            # A row may have a value that its enum does not know.
             value if value is None or _is_enum(resource, each.field)
             else parse_value(resource.adapter(each.field), value, path)
             for each, value in zip(order, plain, strict=True)
         )  # fmt: skip
 
     def _mac(self, resource: Resource[Any], order: Sequence[Order], body: bytes) -> bytes:
-        bound = f"{resource.name}?{','.join(map(str, order))}:".encode()
+        fields = resource.fields
+        # An order by an enum is marked: under the same name it was that of the alphabet once.
+        names = [f"{each}#" if fields[each.field].enum is not None else str(each) for each in order]
+        bound = f"{resource.name}?{','.join(names)}:".encode()
         return blake2b(bound + body, digest_size=_MAC_BYTES, key=self.key, person=b"cursor").digest()
 
 

@@ -20,6 +20,7 @@ from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import parse_value
 from services.catalogue.problems import Problem
 from services.catalogue.scalars import Operator
+from services.catalogue.text import normalised
 
 if TYPE_CHECKING:
     from services.catalogue.resources import Resource
@@ -158,6 +159,7 @@ def _check_list(value: Any, most: int, path: Path) -> None:
 
 
 def _value(resource: Resource[Any], name: str, value: Any, path: Path) -> Any:
+    value = normalised(value)
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise Problem.field(path, "length", f"This should have at most {MAX_TEXT} characters.")
     return parse_value(resource.adapter(name), value, path)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from services.catalogue.cursors import Order
-from services.catalogue.filters import Filter, parse_filter
+from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, parse_filter
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
 from services.catalogue.models import refuse_unfit
 from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
-from services.catalogue.scalars import integral
+from services.catalogue.scalars import Operator, integral
+from services.catalogue.searching import search_query
+from services.catalogue.text import nfc
 
 if TYPE_CHECKING:
     from services.catalogue.resources import Resource
@@ -32,7 +34,7 @@ class ListArguments:
     """How a list is asked for. `order` always ends with the key, so it is total.
 
     The page is of the rows between `after` and `before`, which are undecoded cursors: the first `limit` of them, or if
-    `backward` the last. Either way it is in the list's order.
+    `backward` the last. Either way it is in the list's order. `search` is as of searching.py.
     """
 
     order: tuple[Order, ...]
@@ -86,13 +88,18 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Lim
         name = "after" if after is not None else "before"
         raise Problem.field("skip", "conflict", f"A list is paged by `{name}` or by `skip`, not by both.")
     size = _size_name(data)
+    tree = parse_filter(resource, data["filter"], limits=limits) if data.get("filter") is not None else None
+    text = _searched(resource, data.get("q"))
+    search = None if text is None else search_query(text)
+    if text is not None and search is None:
+        tree = _containing(resource, text, tree)
     return ListArguments(
         order=order,
         limit=_integer(data, size, limits.usual_page, 1, limits.page_size),
         after=after,
         skip=skip,
-        filter=parse_filter(resource, data["filter"], limits=limits) if data.get("filter") is not None else None,
-        search=_search(resource, data.get("q")),
+        filter=tree,
+        search=search,
         before=before,
         backward=size == "last" or (size == "limit" and before is not None and after is None),
     )
@@ -135,15 +142,24 @@ def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
     return (*order, Order("id", order[-1].descending if order else True))
 
 
-def _search(resource: Resource[Any], text: Any) -> str | None:
+def _searched(resource: Resource[Any], text: Any) -> str | None:
+    """What is searched for, in NFC; None for nothing, as from a field that is left empty."""
     if text is None:
         return None
     if not resource.search:
         raise Problem.field("q", "unknown", "This list cannot be searched.")
+    text = nfc(str(text))
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
     try:
         refuse_unfit(text)
     except ValueError as error:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(("q",), "format", str(error))]) from None
-    return str(text)
+    return text.strip() or None
+
+
+def _containing(resource: Resource[Any], text: str, tree: Filter | None) -> Filter:
+    """Where a search has no words to look for, what is searched contains it as it is, the quotes around it left out."""
+    plain = text.strip('"').strip() or text
+    found = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
+    return found if tree is None else AllOf((tree, found))

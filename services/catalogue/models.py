@@ -7,7 +7,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -15,6 +24,7 @@ from services.catalogue.json_input import malformed, read_json
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.scalars import IF_UNKNOWN, INT32, FieldType, field_type, integral
+from services.catalogue.text import normalised
 
 if TYPE_CHECKING:
     from services.catalogue.resources import Resource
@@ -39,15 +49,20 @@ def refuse_unfit(value: Any) -> Any:
 
 
 class InputModel(BaseModel):
-    """What an operation takes: strict types, no unknown fields, no NUL in any text, no integer beyond 32 bits."""
+    """What an operation takes: strict types, no unknown fields, every text in NFC and without NUL, integers of 32 bits.
+
+    Lengths and patterns are those of the normalised text. Secrets are left as they are.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _integral(cls, value: Any) -> Any:
+    def _in_one_form(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name in _secrets(cls):
+            return value
         # The table of scalars has no floats, so that what a number is meant for needs no looking up.
-        return [integral(each) for each in value] if type(value) is list else integral(value)
+        return [integral(each) for each in normalised(value)] if type(value) is list else integral(normalised(value))
 
     @field_validator("*", mode="after")
     @classmethod
@@ -57,6 +72,16 @@ class InputModel(BaseModel):
     def changes(self) -> dict[str, Any]:
         """The fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
         return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+@cache
+def _secrets(model: type[BaseModel]) -> frozenset[str]:
+    """The names of a model's fields that hold secrets."""
+    return frozenset(name for name, info in model.model_fields.items() if _mentions(info.annotation, SecretStr))
+
+
+def _mentions(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_mentions(each, kind) for each in get_args(annotation))
 
 
 class NoInput(InputModel):

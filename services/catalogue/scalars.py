@@ -22,7 +22,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Secr
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
-from sqlalchemy import ColumnElement, func, literal_column
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column
 
 from services.catalogue.identifiers import Identifier
 
@@ -230,6 +230,18 @@ class FieldType:
         if self.scalar is None or self.many:
             return ()
         return (*self.scalar.operators, Operator.IS_NULL) if self.nullable else self.scalar.operators
+
+    def sort_key(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """What a list is sorted by: the value itself; of an enum, the place of the member in its declaration.
+
+        Values of which the enum has no member (a newer version may have written them) come behind the others, by
+        themselves. Text is sorted as the database's collation has it.
+        """
+        if self.enum is None:
+            return value
+        text, digits = cast(value, Text), len(str(len(self.enum)))
+        places = {member.value: literal_column(f"'{place:0{digits}}'") for place, member in enumerate(self.enum)}
+        return case(places, value=text, else_=literal_column("'~'", Text).concat(text)).collate("C")
 
     def serialiser(self) -> Callable[[Any], Any] | None:
         """From a Python value that is not None to its JSON value; None where they are the same."""

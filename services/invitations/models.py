@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.storage.base import Base, Key, enum_column, utc_now
+from services.storage.base import Base, Key, enum_column, folded, utc_now
 from services.workspaces.models import Role
 
 
@@ -30,6 +30,6 @@ class Invitation(Base):
 
 
 Index(
-    "uq_invitations_workspace_id", Invitation.workspace_id, func.lower(Invitation.email), unique=True,
+    "uq_invitations_workspace_id", Invitation.workspace_id, folded(Invitation.email), unique=True,
     info={"fields": ["email"]},
 )  # fmt: skip

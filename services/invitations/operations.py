@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import delete, select  # noqa: TID251 - of whom a mail has brought the leave
 
 from services.auth.throttle import SignInThrottle
 from services.catalogue import Call, Problem, new_key, procedure
@@ -21,6 +21,7 @@ from services.mail.config import MailConfig
 from services.mail.jobs import Mail
 from services.mail.messages import MailKind
 from services.mail.tokens import digest_of, new_token, spent
+from services.storage.base import folded
 from services.storage.flushing import flush
 from services.storage.rows import load_for
 from services.users.models import User
@@ -42,8 +43,8 @@ async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
     """
     # First of all: who is no owner must not learn by a conflict whom the owners have invited.
     workspace = await load_for(call, workspaces, data.workspace_id, "update")
-    token, email = new_token(), func.lower(data.email)
-    same = (Invitation.workspace_id == data.workspace_id, func.lower(Invitation.email) == email)
+    token = new_token()
+    same = (Invitation.workspace_id == data.workspace_id, folded(Invitation.email) == folded(data.email))
     row = Invitation(
         id=new_key(), workspace_id=data.workspace_id, email=data.email, role=data.role, user_id=call.user_id,
         digest=digest_of(token), created_at=call.now, expires_at=call.now + LIFETIME,

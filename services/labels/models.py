@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.storage.base import Base, Key, Timestamps
+from services.storage.base import Base, Key, Timestamps, folded
 
 
 class Label(Timestamps, Base):
@@ -27,4 +27,4 @@ class Label(Timestamps, Base):
     )
 
 
-Index("uq_labels_workspace_id_name", Label.workspace_id, func.lower(Label.name), unique=True, info={"fields": ["name"]})
+Index("uq_labels_workspace_id_name", Label.workspace_id, folded(Label.name), unique=True, info={"fields": ["name"]})

@@ -8,11 +8,12 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, delete, exists, func, or_, select  # noqa: TID251 - of whose secret it is
+from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select  # noqa: TID251 - of whose secret it is
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem, new_key
 from services.mail.models import MailToken, Purpose
+from services.storage.base import folded
 from services.users.models import User
 
 LIFETIMES: Final = {
@@ -52,7 +53,7 @@ def usable(purpose: Purpose, token: str, now: datetime) -> Exists:
 
     One that confirms an address is for one that the account does not have yet.
     """
-    theirs = func.lower(User.email) == func.lower(MailToken.email)
+    theirs = folded(User.email) == folded(MailToken.email)
     holder = (User.id == MailToken.user_id, User.is_active, or_(MailToken.purpose == Purpose.CONFIRM_EMAIL, theirs))
     return exists().where(*_live(purpose, token, now), *holder)
 

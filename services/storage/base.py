@@ -1,4 +1,4 @@
-"""What every model shares: naming of constraints, UUIDv7 keys, UTC instants, enums as checked text, search vectors."""
+"""What every model shares: constraints' names, UUIDv7 keys, UTC instants, enums as checked text, text for comparing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import Computed, DateTime, Dialect, Enum, MetaData, TypeDecorator, Uuid
+from sqlalchemy import ColumnElement, Computed, DateTime, Dialect, Enum, MetaData, TypeDecorator, Uuid, func
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
@@ -81,10 +81,20 @@ def enum_column(kind: type[StrEnum], **options: Any) -> MappedColumn[Any]:
     return mapped_column(values, **options)
 
 
+def folded(text: Any) -> ColumnElement[str]:
+    """A text, column or value, without regard to case, as `fold` of services/catalogue/text.py. Whatever ignores case
+    in SQL compares these; a unique index of one makes names unique so. A migration has made the function.
+    """
+    return func.gateway_fold(text)
+
+
 def search_vector(*fields: str) -> MappedColumn[Any]:
-    """A generated tsvector over text columns, the first ones weighing more (A to D). Give it a GIN index."""
+    """A generated tsvector over text columns, the first ones weighing more (A to D). Give it a GIN index.
+
+    `gateway_words` splits them as searches are split (services/catalogue/searching.py).
+    """
     parts = [
-        f"setweight(to_tsvector('{SEARCH_LANGUAGE}', coalesce({field}, '')), '{weight}')"
+        f"setweight(to_tsvector('{SEARCH_LANGUAGE}', gateway_words(coalesce({field}, ''))), '{weight}')"
         for field, weight in zip(fields, "ABCD", strict=False)
     ]
     return mapped_column(TSVECTOR, Computed(" || ".join(parts), persisted=True), nullable=True, deferred=True)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     not_,
     or_,
+    select,
     true,
     tuple_,
 )
@@ -37,7 +38,7 @@ from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, Not
 from services.catalogue.relations import Relation
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
-from services.storage.base import SEARCH_LANGUAGE
+from services.storage.base import SEARCH_LANGUAGE, folded
 
 Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
 """From a name, a value and its type to the parameter that stands for it. Conditions are named `f0`, `f1`… from left to
@@ -62,7 +63,8 @@ def _text(column: ColumnElement[Any]) -> TypeEngine[Any]:
 
 
 def _like(column: ColumnElement[Any], pattern: Any) -> ColumnElement[bool]:
-    return func.lower(column).like(func.lower(pattern), escape="/")
+    # Selected, the pattern is folded once instead of once for each row.
+    return folded(column).like(select(folded(pattern)).scalar_subquery(), escape="/")
 
 
 _OPERATORS: Final[dict[Operator, tuple[Callable[..., ColumnElement[bool]], Callable[..., TypeEngine[Any]]]]] = {
@@ -130,7 +132,7 @@ class _Filters:
 
 
 def search_condition(text: str, entity: Any, operand: Operand = given) -> ColumnElement[bool]:
-    """A search in the syntax of PostgreSQL's websearch_to_tsquery, which has no wrong input."""
+    """A search, as of services/catalogue/searching.py, in the syntax of PostgreSQL's websearch_to_tsquery."""
     words = operand("search", text, String())
     query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), words)
     matches: ColumnElement[bool] = entity.search_vector.bool_op("@@")(query)
@@ -149,8 +151,15 @@ def order_columns(
     order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
 ) -> list[ColumnElement[Any]]:
     """ORDER BY. Nulls sort as PostgreSQL's default has them, so that plain indexes serve."""
-    columns = [(resource.policy.column(each.field, entity, actor), each.descending) for each in order]
-    return [column.desc() if descending else column.asc() for column, descending in columns]
+    columns = _sorted_by(order, resource, entity, actor)
+    return [column.desc() if each.descending else column.asc() for each, column in zip(order, columns, strict=True)]
+
+
+def _sorted_by(
+    order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
+) -> list[ColumnElement[Any]]:
+    fields, policy = resource.fields, resource.policy
+    return [fields[each.field].sort_key(policy.column(each.field, entity, actor)) for each in order]
 
 
 def after_condition(
@@ -164,10 +173,12 @@ def after_condition(
     prefix: str = "a",
 ) -> ColumnElement[bool]:
     """Rows behind the one with these values in this order (keyset pagination), nulls included."""
-    columns = [resource.policy.column(each.field, entity, actor) for each in order]
+    columns = _sorted_by(order, resource, entity, actor)
     bounds = [
-        None if value is None else operand(f"{prefix}{index}", value, column.type)
-        for index, (column, value) in enumerate(zip(columns, values, strict=True))
+        None
+        if value is None
+        else resource.fields[each.field].sort_key(operand(f"{prefix}{index}", value, column.type))
+        for index, (each, column, value) in enumerate(zip(order, columns, values, strict=True))
     ]
     nullable = any(resource.fields[each.field].nullable for each in order)
     if not nullable and len({each.descending for each in order}) == 1:

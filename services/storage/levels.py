@@ -82,7 +82,7 @@ class Level:
     def __init__(self, numbers: Numbers, source: FromClause, *, unique: bool) -> None:
         self.numbers, self.source, self.unique = numbers, source, unique
         self.joins: list[tuple[Any, ColumnElement[bool]]] = []
-        self.order: list[tuple[int, bool]] = []
+        self.order: list[tuple[int, FieldType, bool]] = []
         self.columns: list[ColumnElement[Any]] = []
         self.outputs: dict[int, tuple[int, FieldType]] = {}
         """By the index of a column in the level: its place in the last row, and how to write it."""
@@ -123,7 +123,8 @@ class Level:
 
     def arrays(self, rows: CTE) -> Subquery:
         """The level as one row of arrays. An order is kept only through an ordered subselect."""
-        sorts = [rows.c[f"c{i}"].desc() if descending else rows.c[f"c{i}"].asc() for i, descending in self.order]
+        keys = [(kind.sort_key(rows.c[f"c{index}"]), descending) for index, kind, descending in self.order]
+        sorts = [key.desc() if descending else key.asc() for key, descending in keys]
         inner = select(*rows.c).order_by(*sorts).subquery("r")
         arrays = [
             func.array_agg(written(inner.c[f"c{index}"], kind)).label(f"p{place}")

@@ -91,7 +91,7 @@ class Pages:
         )  # fmt: skip
         found = [visible, *[self._visible(resource, entity, each) for each in others]]
         rows = self._rows(resource, entity, fields, [*found, *self._asked(resource, entity, slot, where)])
-        return self._cut(rows, self._order(resource, entity, slot), slot, more=more)
+        return self._cut(resource, rows, self._order(resource, entity, slot), slot, more=more)
 
     def below(
         self, relation: Relation, slot: int, parent: ColumnElement[Any], fields: Iterable[str], *, more: bool
@@ -177,7 +177,7 @@ class Pages:
         places = self._rows(resource, entity, dict.fromkeys(["id", *(each.field for each in order)]), found)
         newest = places.order_by(*self._order(resource, entity, slot)).limit(reach).lateral("newest")
         merged = select(newest.c.id).select_from(own.join(newest, true()))
-        nearest = merged.order_by(*ordered(order, newest)).limit(reach).subquery("nearest")
+        nearest = merged.order_by(*ordered(order, resource, newest)).limit(reach).subquery("nearest")
         entity = aliased(resource.model)
         by_key = self._rows(resource, entity, fields, [entity.id == nearest.c.id])
         entity = aliased(resource.model)
@@ -185,12 +185,14 @@ class Pages:
         found += self._asked(resource, entity, slot, where)
         in_order = self._bounded(self._rows(resource, entity, fields, found), self._order(resource, entity, slot), slot)
         both = union_all(by_key, select(*in_order.c)).subquery("found")
-        return self._cut(select(*both.c), ordered(order, both), slot, more=more)
+        return self._cut(resource, select(*both.c), ordered(order, resource, both), slot, more=more)
 
-    def _cut(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int, *, more: bool) -> Subquery:
+    def _cut(
+        self, resource: Resource[Any], rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int, *, more: bool
+    ) -> Subquery:
         """The page of rows that have no order yet."""
         bounded = self._bounded(rows, order, slot)
-        sorts = ordered(self._arguments(slot).reading, bounded)
+        sorts = ordered(self._arguments(slot).reading, resource, bounded)
         return self._limited(select(*bounded.c).order_by(*sorts), slot, more=more).subquery("page")
 
     def _bounded(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int) -> Subquery:
@@ -247,9 +249,10 @@ class Pages:
         return found
 
 
-def ordered(order: Sequence[Order], rows: FromClause) -> list[ColumnElement[Any]]:
+def ordered(order: Sequence[Order], resource: Resource[Any], rows: FromClause) -> list[ColumnElement[Any]]:
     """ORDER BY over the columns of a page."""
-    return [rows.c[each.field].desc() if each.descending else rows.c[each.field].asc() for each in order]
+    columns = [resource.fields[each.field].sort_key(rows.c[each.field]) for each in order]
+    return [column.desc() if each.descending else column.asc() for each, column in zip(order, columns, strict=True)]
 
 
 def _names_rows(tree: Filter | None) -> bool:

@@ -210,9 +210,11 @@ class _Builder:
         """Lay out what is wanted of a page."""
         if frame is not None:
             level = frame.level
-            level.order = [(level.index(frame.column(each.field)), each.descending) for each in layout.order]
+            fields = layout.resource.fields
+            level.order = [
+                (level.index(frame.column(each.field)), fields[each.field], each.descending) for each in layout.order
+            ]
             if _shows_cursors(listing):
-                fields = layout.resource.fields
                 layout.cursor = [Column(frame.place(each.field), fields[each.field]) for each in layout.order]
         for part in listing:
             layout.parts.append(self._part(part, frame))

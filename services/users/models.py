@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, String, func, true
+from sqlalchemy import CheckConstraint, Index, String, true
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from services.storage.base import Base, Key, Timestamps
+from services.storage.base import Base, Key, Timestamps, folded
 
 
 class User(Timestamps, Base):
@@ -36,10 +36,10 @@ class User(Timestamps, Base):
 
 # A uniqueness error tells that a row exists: whatever is not unique within a workspace says why that may be known.
 Index(
-    "uq_users_email", func.lower(User.email), unique=True,
+    "uq_users_email", folded(User.email), unique=True,
     info={"fields": ["email"], "public": "Who signs up must learn that the address has an account already."},
 )  # fmt: skip
 Index(
-    "uq_users_username", func.lower(User.username), unique=True,
+    "uq_users_username", folded(User.username), unique=True,
     info={"fields": ["username"], "public": "User names are shown to every user, to be invited by."},
 )  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, absent
+from services.users.passwords import MAX_LENGTH, prepare_new
 
 UserID = Annotated[UUID, Identifier("usr")]
 AvatarID = Annotated[UUID, Identifier("fil")]
@@ -53,7 +54,10 @@ FullName = Annotated[
 ]
 Password = Annotated[
     SecretStr,
-    Field(min_length=8, max_length=128, description="8 to 128 characters.", examples=["correct horse battery"]),
+    AfterValidator(prepare_new),
+    Field(
+        min_length=8, max_length=MAX_LENGTH, description="8 to 128 characters.", examples=["correct horse battery"]
+    ),
 ]
 
 

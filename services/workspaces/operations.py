@@ -10,6 +10,7 @@ from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners wh
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
+from services.storage.base import folded
 from services.storage.flushing import flush
 from services.storage.prepared import Prepared, given
 from services.storage.rows import assign, readable
@@ -78,7 +79,7 @@ async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) ->
 @memberships.create(statements=3)
 async def create_membership(call: Call, data: MembershipCreate) -> Membership:
     """Invite a user into a workspace by user name."""
-    found = await readable(call, users, func.lower(User.username) == data.username.lower(), User.is_active.is_(True))
+    found = await readable(call, users, folded(User.username) == folded(data.username), User.is_active.is_(True))
     if not found:
         raise Problem.field("username", "not_found", "There is no such user.")
     membership = Membership(workspace_id=data.workspace_id, user_id=found[0].id, role=data.role)

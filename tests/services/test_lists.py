@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from services.catalogue import Problem
@@ -179,6 +181,21 @@ TAMPERED: dict[str, str] = {
     "NUL": "\x00",
     "another value": rewritten(CURSOR, b"Brass", b"Brasz"),
 }
+
+
+BY_STATUS = (Order("status"), Order("id"))
+
+
+def test_cursor_behind_a_value_that_no_member_of_the_enum_has_gives_it_back() -> None:
+    text = CODEC.sign(items, BY_STATUS, ["postponed", f"itm_{KEY.hex}"])
+    assert CODEC.decode(items, BY_STATUS, text) == ("postponed", KEY)
+
+
+def test_cursor_from_when_enums_were_sorted_by_the_alphabet_is_refused() -> None:
+    body = orjson.dumps(["done", f"itm_{KEY.hex}"])
+    old = blake2b(b"item?status,id:" + body, digest_size=12, key=CODEC.key, person=b"cursor").digest()
+    text = urlsafe_b64encode(old + body).rstrip(b"=").decode()
+    assert faults(CODEC.decode, items, BY_STATUS, text, ("after",)) == {("after",): "cursor"}
 
 
 @pytest.mark.parametrize("case", TAMPERED)

@@ -14,7 +14,8 @@ from services.auth.config import AuthConfig
 from services.auth.passwords import Passwords
 from services.execution import Gateway
 from services.users.models import User
-from tests.support.accounts import Account, sign_in
+from tests.support.accounts import Account, sign_in, sign_up
+from tests.support.faces import Face
 
 CONFIG = AuthConfig(secret="x" * 32, scopes=(), hash_time_cost=1, hash_memory_kib=64)
 BCRYPT = CryptContext(["bcrypt"], bcrypt__rounds=4)
@@ -48,6 +49,49 @@ async def test_bcrypt_hash_is_verified_and_replaced(passwords: Passwords) -> Non
     assert await passwords.verify("correct horse", replacement) == (True, None)
 
 
+TYPED = "caf\u00e9 corr\u00e8ct"
+OTHERWISE = ["cafe\u0301 corre\u0300ct", "caf\u00e9\u00a0corr\u00e8ct", "cafe\u0301\u3000corr\u00e8ct"]
+
+
+@pytest.mark.parametrize("password", [TYPED, *OTHERWISE])
+async def test_password_is_the_same_on_every_system(client: AsyncClient, password: str) -> None:
+    account = await sign_up(client, password=password)
+    for typed in (TYPED, *OTHERWISE):
+        await sign_in(client, account.username, typed)
+
+
+@pytest.mark.parametrize("password", OTHERWISE)
+async def test_hash_of_a_password_as_it_was_typed_verifies_and_is_replaced(
+    ada: Account, gateway: Gateway, client: AsyncClient, password: str
+) -> None:
+    await store_hash(gateway, ada, gateway.part(Passwords).context.hash(password))
+    await sign_in(client, ada.username, password)
+    for typed in (TYPED, *OTHERWISE):
+        await sign_in(client, ada.username, typed)
+
+
+@pytest.mark.parametrize("password", ["tab\tulator", "no\u200bthing", "bell\x07bell", "nul\x00nulnul"])
+async def test_passwords_that_cannot_be_typed_everywhere_are_refused_and_still_verify(
+    face: Face, passwords: Passwords, password: str
+) -> None:
+    data = {"username": "nobody-new", "email": "nobody-new@example.com", "password": password}
+    answer = await face.call("create_user", None, data)
+    assert (answer.status, answer.errors) == (422, {"password": "format"})
+    if "\x00" not in password:
+        assert await passwords.verify(password, await passwords.hash(password)) == (True, None)
+
+
+@pytest.mark.parametrize(("length", "status"), [(128, 201), (129, 422)])
+async def test_lengths_of_passwords_are_those_of_the_prepared(
+    client: AsyncClient, length: int, status: int
+) -> None:
+    name = f"long-{length}"
+    data = {"username": name, "email": f"{name}@example.com", "password": "e\u0301" * length}
+    assert (await client.post("/api/v1/users", json=data)).status_code == status
+    answer = await client.post("/api/v1/auth/login", data={"username": name, "password": "e\u0301" * length})
+    assert answer.status_code == {201: 200, 422: 422}[status]
+
+
 async def test_wrong_password_against_bcrypt_replaces_nothing(passwords: Passwords) -> None:
     assert await passwords.verify("wrong horse", BCRYPT.hash("correct horse")) == (False, None)
 
@@ -75,6 +119,18 @@ async def test_unknown_account_costs_a_verification(passwords: Passwords, monkey
     monkeypatch.setattr(passwords.context, "dummy_verify", lambda *_: worked.append("dummy"))
     assert await passwords.verify("correct horse", None) == (False, None)
     assert worked == ["dummy"]
+
+
+async def test_unknown_account_costs_as_many_verifications_as_a_known_one(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, worked = await passwords.hash("correct horse"), list[str]()
+    verify = passwords.context.verify_and_update
+    monkeypatch.setattr(passwords.context, "dummy_verify", lambda *_: worked.append("unknown"))
+    monkeypatch.setattr(passwords.context, "verify_and_update", lambda *given: (worked.append("known"), verify(*given))[1])
+    for hashed in (None, stored):
+        assert await passwords.verify("wrong horse\u0301", hashed) == (False, None)
+    assert worked == ["unknown", "unknown", "known", "known"]
 
 
 async def test_sign_in_replaces_a_bcrypt_hash(ada: Account, gateway: Gateway, client: AsyncClient) -> None:

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 import httpx
 
+from services.catalogue.text import fold
+from services.items.models import ItemStatus
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Row
 
 MAX_PAGES: Final = 60
+STATUSES: Final = [str(each) for each in ItemStatus]
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "eq": lambda value, wanted: value is not None and value == wanted,
@@ -22,8 +25,8 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "gte": lambda value, wanted: value is not None and value >= wanted,
     "lt": lambda value, wanted: value is not None and value < wanted,
     "lte": lambda value, wanted: value is not None and value <= wanted,
-    "contains": lambda value, wanted: value is not None and wanted.lower() in value.lower(),
-    "starts_with": lambda value, wanted: value is not None and value.lower().startswith(wanted.lower()),
+    "contains": lambda value, wanted: value is not None and fold(wanted) in fold(value),
+    "starts_with": lambda value, wanted: value is not None and fold(value).startswith(fold(wanted)),
     "is_null": lambda value, wanted: (value is None) is wanted,
 }
 
@@ -55,7 +58,9 @@ def ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def ordered(rows: Sequence[Row], sort: Sequence[str]) -> list[Row]:
-    """Rows in an order: nulls as greater than any value, ties by id in the direction of the last field."""
+    """Rows in an order: nulls as greater than any value, ties by id in the direction of the last field; a status by its
+    place in the declaration.
+    """
     tie = (
         []
         if any(each.removeprefix("-") == "id" for each in sort)
@@ -64,8 +69,14 @@ def ordered(rows: Sequence[Row], sort: Sequence[str]) -> list[Row]:
     found = list(rows)
     for each in reversed([*sort, *tie]):
         name = each.removeprefix("-")
-        found.sort(key=lambda row: (row[name] is None, 0 if row[name] is None else row[name]), reverse=each[0] == "-")
+        found.sort(key=lambda row: (row[name] is None, _sort_key(name, row[name])), reverse=each[0] == "-")
     return found
+
+
+def _sort_key(name: str, value: Any) -> Any:
+    if value is None:
+        return 0
+    return STATUSES.index(value) if name == "status" else value
 
 
 def matches(tree: Mapping[str, Any], row: Row) -> bool:

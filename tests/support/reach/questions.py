@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.catalogue import Resource
 from services.catalogue.scalars import Operator
+from services.catalogue.text import fold
 from tests.support.reach.callers import Caller
 from tests.support.reach.rows import Marked
 from tests.support.reach.world import World
@@ -25,8 +26,8 @@ _HOLDS: Final[dict[Operator, Callable[[Any, Any], bool]]] = {
     Operator.GTE: lambda value, operand: value is not None and value >= operand,
     Operator.LT: lambda value, operand: value is not None and value < operand,
     Operator.LTE: lambda value, operand: value is not None and value <= operand,
-    Operator.CONTAINS: lambda value, operand: value is not None and operand.lower() in value.lower(),
-    Operator.STARTS_WITH: lambda value, operand: value is not None and value.lower().startswith(operand.lower()),
+    Operator.CONTAINS: lambda value, operand: value is not None and fold(operand) in fold(value),
+    Operator.STARTS_WITH: lambda value, operand: value is not None and fold(value).startswith(fold(operand)),
     Operator.IS_NULL: lambda value, operand: (value is None) is operand,
 }
 
