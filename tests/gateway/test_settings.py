@@ -194,11 +194,13 @@ def test_origins_lose_their_closing_slash(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_database_url_is_normalised_for_each_reader(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"{scheme}://user:p%40ss@db:5433/name?sslmode=require")
+@pytest.mark.parametrize("mode", ["ssl", "sslmode"])
+def test_database_url_is_one_for_every_reader(monkeypatch: pytest.MonkeyPatch, scheme: str, mode: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://user:p%40ss@db:5433/name?{mode}=require")
     settings = load_settings()
-    assert settings.database_url == "postgresql+asyncpg://user:p%40ss@db:5433/name?ssl=require"
-    assert settings.database_dsn == "postgresql://user:p%40ss@db:5433/name?sslmode=require"
+    assert settings.database.dsn == "postgresql://user:p%40ss@db:5433/name?sslmode=require"
+    assert settings.database_for_reading == settings.database
+    assert "p%40ss" not in repr(settings.database)
 
 
 def test_url_that_nobody_set_is_an_error_of_its_own() -> None:
