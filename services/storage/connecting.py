@@ -27,7 +27,7 @@ _OF_A_TRANSACTION: Final = {READ_ONLY: "transaction_read_only"}
 Connector = Callable[..., Awaitable[asyncpg.Connection]]
 
 
-class TransactionConnection(asyncpg.Connection):
+class TransactionConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg is untyped
     """A connection behind a pooler in transaction mode: no statement is sent outside of a transaction."""
 
     begun_with: str = ""

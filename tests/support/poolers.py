@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.engine import make_url
 
@@ -37,7 +37,10 @@ def pgbouncer(url: str, mode: str, size: int) -> Iterator[str]:
     """The URL of the same database through PgBouncer, with its defaults but for the mode and the size of its pool."""
     assert PGBOUNCER is not None
     inner, port = make_url(url), free_port()
-    given = {"host": inner.host or inner.query["host"], "port": inner.port or inner.query.get("port", 5432)}
+    given: dict[str, Any] = {
+        "host": inner.host or inner.query["host"],
+        "port": inner.port or inner.query.get("port", 5432),
+    }
     given |= {"user": inner.username, "password": inner.password}
     server = " ".join(f"{name}={value}" for name, value in given.items() if value)
     user = server_user()
