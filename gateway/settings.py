@@ -22,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings
@@ -210,6 +212,11 @@ class Settings(MailSettings, LimitSettings):
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and value.get_secret_value().partition("://")[0] not in REDIS_SCHEMES:
             raise ValueError("must start with redis://, rediss:// or unix://")
+        if value is not None:
+            try:
+                ConnectionPool.from_url(value.get_secret_value()).make_connection()
+            except (TypeError, ValueError, RedisError):
+                raise ValueError("is not a URL that redis-py takes, such as redis://:password@host:6379/0") from None
         return value
 
     @model_validator(mode="after")

@@ -1,6 +1,9 @@
 """Whether the servers that the settings name can be reached and are new enough, and what is in between."""
 
+import os
 import ssl
+from configparser import ConfigParser
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -68,6 +71,7 @@ def warn_of_pooler(settings: Settings, found: Settings) -> None:
 
 async def _find_pooler(setting: str, address: Address, given: Pooler | None) -> Pooler:
     """What is between here and the database, which must answer and be new enough. Raises SettingsError."""
+    _check_files(setting, address)
     try:
         if given is not None:
             await _check_given(setting, address)
@@ -87,6 +91,21 @@ async def _find_pooler(setting: str, address: Address, given: Pooler | None) -> 
     if given is not None or address.pooler is not Pooler.NONE:
         return given or address.pooler
     return Pooler.NONE if is_direct else Pooler.TRANSACTION
+
+
+def _check_files(setting: str, address: Address) -> None:
+    """Look for the files that a URL names. Raises SettingsError for one that the driver would not find, or not name."""
+    for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        path = address.given(name)
+        if path is not None and not os.access(path, os.R_OK):
+            raise SettingsError(f"{setting}: {name} is {path}, which cannot be read.")
+    service = address.given("service")
+    if service is not None:
+        file = os.environ.get("PGSERVICEFILE") or str(Path.home() / ".pg_service.conf")
+        services = ConfigParser(interpolation=None)
+        services.read(file)
+        if not services.has_section(service):
+            raise SettingsError(f"{setting}: there is no service {service} in {file}.")
 
 
 async def _check_given(setting: str, address: Address) -> None:

@@ -42,6 +42,7 @@ _REFUSED: Final[Mapping[str, str]] = {
     "schema": "use options=-csearch_path%3Dname",
 }
 _MODES: Final = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
+_TARGETS: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 _TRUE: Final = frozenset({"true", "1", "on", "yes"})
 _HOST: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 _SETTING: Final = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
@@ -79,14 +80,17 @@ class Address:
     @property
     def password(self) -> str | None:
         """The password in the URL, as it is."""
-        parts = urlsplit(self.dsn)
-        given = parts.netloc.rpartition("@")[0].partition(":")[2] or dict(parse_qsl(parts.query)).get("password")
-        return unquote(given) if given else None
+        written = urlsplit(self.dsn).netloc.rpartition("@")[0].partition(":")[2]
+        return unquote(written) if written else self.given("password")
+
+    def given(self, name: str) -> str | None:
+        """What the URL says under this name behind its `?`."""
+        return dict(parse_qsl(urlsplit(self.dsn).query)).get(name)
 
     @property
     def picks(self) -> bool:
         """Whether it matters to the URL if the server can be written to."""
-        return "target_session_attrs=" in self.dsn
+        return self.given("target_session_attrs") is not None
 
     def behind(self, pooler: Pooler | None) -> Address:
         """The same address behind this pooler, if one is given."""
@@ -107,6 +111,10 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
     asked = _asked(query)
     given = {name: asked.pop(name) for name in list(asked) if name in _OF_THE_DRIVER}
     hosts = given.get("host") or authority.rpartition("@")[2]
+    if not re.fullmatch(r"[\d,]*", given.get("port", "")):
+        _bad_form()
+    if given.get("target_session_attrs", prefers) not in _TARGETS:
+        raise ValueError(f"has target_session_attrs that is none of {', '.join(_TARGETS)}")
     if "," in hosts:
         given.setdefault("target_session_attrs", prefers)
     trusts_system = given.get("sslrootcert") == "system"
