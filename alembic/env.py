@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from alembic import context
 from asyncpg import RaiseError
 from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.embedded import check_database, shared_servers
 from gateway.errors import SettingsError
@@ -15,6 +15,7 @@ from gateway.migrate import import_models, version_locations
 from gateway.settings import Settings, load_settings
 from services.jobs.names import TABLES
 from services.storage.base import Base
+from services.storage.connecting import connect, engine
 
 # Any number that no other program locks in this database; several gateways may migrate at the same moment.
 MIGRATION_LOCK = 0x4859_4252
@@ -49,14 +50,14 @@ def run_offline() -> None:
 
 async def run_online(settings: Settings) -> None:
     """Connect to the database of `settings` and run."""
-    await check_database(settings)
-    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    address = (await check_database(settings)).database
+    opened = engine(address, partial(connect, address, {}), poolclass=NullPool)
     try:
-        async with engine.connect() as connection:
+        async with opened.connect() as connection:
             await connection.run_sync(run)
             await connection.commit()
     finally:
-        await engine.dispose()
+        await opened.dispose()
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from benchmarks import data
 from gateway.embedded import embedded_servers
-from gateway.migrate import newest, upgrade
+from gateway.migrate import Revisions, upgrade
 from gateway.settings import Settings, load_settings
 
 FOLDER: Final = Path(".bench")
@@ -50,7 +50,7 @@ class Servers:
     @property
     def sockets(self) -> str:
         """The folder of PostgreSQL's socket."""
-        return parse_qs(urlsplit(self.settings.database_dsn).query)["host"][0]
+        return parse_qs(urlsplit(self.settings.database_url).query)["host"][0]
 
     def url(self, database: str) -> str:
         """The address of a database of this server."""
@@ -140,7 +140,7 @@ def _template(servers: Servers) -> str:
 
 def _fingerprint(settings: Settings) -> str:
     """Changes with the rows and with the schema."""
-    parts = [inspect.getsource(data), *sorted(newest(settings))]
+    parts = [inspect.getsource(data), *sorted(Revisions.of(settings).heads)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

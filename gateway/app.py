@@ -20,17 +20,17 @@ from starlette.types import ASGIApp, Scope
 from gateway.demo import demo_account
 from gateway.direct import Application
 from gateway.documents import Published
-from gateway.embedded import check_reachable, embedded_servers
+from gateway.embedded import check_reachable, embedded_servers, warn_of_pooler
 from gateway.errors import SettingsError
 from gateway.faults import problem_writer, register_fault_handlers
 from gateway.frame import OperationFrame
-from gateway.health import Check, health_routes
+from gateway.health import Check, Found, health_routes
 from gateway.logging import configure_logging
 from gateway.mail import keeps_mails, mail_folder, warn_of_mail
 from gateway.memory import calm_collector
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.middleware import behind, middleware_stack
-from gateway.migrate import check_migrated, newest, upgrade
+from gateway.migrate import Revisions, Standing, found_revisions, upgrade, warn_of_migrations
 from gateway.options import options_routes
 from gateway.portal import graphiql_page, portal_routes
 from gateway.portal.account import account_routes
@@ -194,7 +194,7 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
             # Under `gateway serve` the URLs are set by now; here uvicorn was called by itself.
             try:
                 ready = stack.enter_context(embedded_servers(settings))
-                await check_reachable(ready)
+                reached = await check_reachable(ready)
             except SettingsError as error:
                 # uvicorn would show a traceback, and exit with another code.
                 await stack.aclose()
@@ -202,11 +202,13 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
                 sys.stderr.flush()
                 os._exit(1)
             if ready is not settings:
-                await asyncio.to_thread(upgrade, ready)
-            app.state.gateway = await stack.enter_async_context(open_gateway(ready, catalogue))
-            warn_of_mail(ready)
-            if ready.runs_jobs:
-                await stack.enter_async_context(working(app.state.gateway, ready))
+                await asyncio.to_thread(upgrade, reached)
+            app.state.gateway = await stack.enter_async_context(open_gateway(reached, catalogue))
+            warn_of_pooler(settings, reached)
+            await warn_of_migrations(app.state.gateway.database.probe, settings)
+            warn_of_mail(reached)
+            if reached.runs_jobs:
+                await stack.enter_async_context(working(app.state.gateway, reached))
             # Last, so that all that start-up has made is out of its sight.
             stack.enter_context(calm_collector())
             yield
@@ -215,21 +217,25 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
 
 
 def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
-    wanted = newest(settings)
+    revisions = Revisions.of(settings)
 
     def gateway() -> Gateway:
         found: Gateway = app.state.gateway
         return found
 
-    async def database() -> None:
+    async def database() -> Found | None:
         async with gateway().database.probe.connect() as connection:
-            await connection.exec_driver_sql("select 1")
+            found = (await connection.exec_driver_sql("show transaction_read_only")).scalar_one()
+        return None if found == "off" else Found("read-only", is_whole=False)
 
     async def redis() -> None:
         await redis_client(gateway()).ping()
 
-    async def migrations() -> None:
-        await check_migrated(gateway().database.probe, wanted)
+    async def migrations() -> Found | None:
+        standing = revisions.standing(await found_revisions(gateway().database.probe))
+        if standing is Standing.BEHIND:
+            raise RuntimeError("the database is not at the newest version: run `gateway migrate`")
+        return None if standing is Standing.CURRENT else Found(standing.value)
 
     async def reads() -> None:
         reader = gateway().reader

@@ -2,7 +2,9 @@
 
 Live means: the process answers. Ready means: the parts that requests cannot do without answer too. A part that requests
 can do without (Redis: PostgreSQL answers instead, slower) is reported when it is down but leaves the gateway ready;
-taking every replica out of the balancer because a cache is away would turn a slow moment into an outage.
+taking every replica out of the balancer because a cache is away would turn a slow moment into an outage. The same holds
+of a database that cannot be written to for now (`read-only`): reads are answered. One that a newer version has migrated
+already (`ahead`) is as good as ever.
 """
 
 from __future__ import annotations
@@ -26,10 +28,22 @@ log = structlog.get_logger("gateway.health")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A part to ask: `probe` returns when the part is well and raises when it is not."""
+class Found:
+    """What is said of a part that answers, and whether it can do all that it should."""
 
-    probe: Callable[[], Awaitable[object]]
+    state: str
+    is_whole: bool = True
+
+
+UP: Final = Found("up")
+DOWN: Final = Found("down", is_whole=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A part to ask: `probe` returns how it found the part, nothing if it is well, and raises when it is down."""
+
+    probe: Callable[[], Awaitable[Found | None]]
     required: bool = True
 
 
@@ -42,31 +56,29 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     async def ready(request: Request) -> Response:
         if request.scope.get("state", {}).get(STOPPING):
             return _answer(503, {"status": "stopping"})
-        wells = await asyncio.gather(*(_is_up(name, check) for name, check in checks.items()))
-        up = dict(zip(checks, wells, strict=True))
-        return _answer(*_verdict(up, checks))
+        found = await asyncio.gather(*(_found(name, check) for name, check in checks.items()))
+        return _answer(*_verdict(dict(zip(checks, found, strict=True)), checks))
 
     return [Route("/health/live", live), Route("/health/ready", ready)]
 
 
-def _verdict(up: Mapping[str, bool], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
+def _verdict(found: Mapping[str, Found], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
     """The HTTP status and the body: `ok`, `degraded` (still 200) or `unavailable` (503)."""
-    parts = {name: "up" if well else "down" for name, well in up.items()}
-    if all(up.values()):
+    parts = {name: each.state for name, each in found.items()}
+    if all(each.is_whole for each in found.values()):
         return 200, {"status": "ok", "checks": parts}
-    if all(up[name] for name, check in checks.items() if check.required):
+    if all(found[name] is not DOWN for name, check in checks.items() if check.required):
         return 200, {"status": "degraded", "checks": parts}
     return 503, {"status": "unavailable", "checks": parts}
 
 
-async def _is_up(name: str, check: Check) -> bool:
+async def _found(name: str, check: Check) -> Found:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            await check.probe()
+            return await check.probe() or UP
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, the answer is "down"
         log.warning("health check failed", check=name, error=f"{type(error).__name__}: {error}")
-        return False
-    return True
+        return DOWN
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> Response:

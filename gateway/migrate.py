@@ -1,16 +1,33 @@
 """Migrations by Alembic, without its command line: from a checkout and from an installed wheel alike."""
 
+from __future__ import annotations
+
+import asyncio
 import importlib
 import importlib.util
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import NullPool
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.errors import SettingsError
 from gateway.settings import DEFAULT_MODULES, Settings
+from services.storage.connecting import connect, engine
+from services.storage.constraints import state_of
+from services.storage.outages import Outage, outage_of
+
+log = structlog.get_logger(__name__)
 
 
 def migrations_path() -> Path:
@@ -55,14 +72,114 @@ def alembic_config(settings: Settings) -> Config:
     return config
 
 
-def upgrade(settings: Settings) -> None:
-    """Bring the database of `settings` to the newest version. Runs an event loop of its own: call it outside of one."""
+class Standing(StrEnum):
+    """How a database's tables stand to this version."""
+
+    CURRENT = "current"
+    AHEAD = "ahead"
+    """A newer version has migrated it, or a package that MODULES does not name any more; what is older goes on."""
+    BEHIND = "behind"
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The revisions that this version knows, its modules' own included."""
+
+    script: ScriptDirectory
+
+    @classmethod
+    def of(cls, settings: Settings) -> Revisions:
+        """Those of the packages that the settings name."""
+        return cls(ScriptDirectory.from_config(alembic_config(settings)))
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """The newest of each branch."""
+        return frozenset(self.script.get_heads())
+
+    def unknown(self, found: Collection[str]) -> frozenset[str]:
+        """Those of `found` that only another version knows."""
+        return frozenset(found) - {each.revision for each in self.script.walk_revisions()}
+
+    def standing(self, found: Collection[str]) -> Standing:
+        """How a database stands whose table of versions holds `found`.
+
+        Alembic leaves those out of that table which others there depend on: they count as present, as it has them.
+        """
+        unknown = self.unknown(found)
+        known = frozenset(found) - unknown
+        if unknown:
+            return Standing.AHEAD if known <= self.heads else Standing.BEHIND
+        present = {each.revision for each in self.script.get_all_current(tuple(known))} if known else set()
+        return Standing.CURRENT if self.heads <= present else Standing.BEHIND
+
+
+async def found_revisions(probe: AsyncEngine) -> frozenset[str]:
+    """The revisions in a database's table of versions; none where there is no such table."""
+    try:
+        async with probe.connect() as connection:
+            return frozenset((await connection.exec_driver_sql("select version_num from alembic_version")).scalars())
+    except DBAPIError as error:
+        if outage_of(state_of(error)) is Outage.UNMIGRATED:
+            return frozenset()
+        raise
+
+
+async def check_migrated(probe: AsyncEngine, revisions: Revisions) -> Standing:
+    """How the database stands. Raises SettingsError if it lacks what this version needs."""
+    standing = revisions.standing(await found_revisions(probe))
+    if standing is Standing.BEHIND:
+        raise SettingsError("The database is not at the newest version: run `gateway migrate`.")
+    return standing
+
+
+def upgrade(settings: Settings) -> str | None:
+    """Bring the database of `settings` to the newest version.
+
+    Returns a sentence if nothing was done because the database is ahead of this version. Runs an event loop of its own:
+    call it outside of one. Raises SettingsError where the way to the newest version is not known.
+    """
+    revisions = Revisions.of(settings)
+    found = asyncio.run(_found(settings))
+    unknown = ", ".join(sorted(revisions.unknown(found)))
+    if revisions.standing(found) is Standing.AHEAD:
+        return f"The database is ahead of this version, which does not know revision {unknown}. Nothing was changed."
+    if unknown:
+        raise SettingsError(
+            f"The database has revision {unknown}, of a newer version or of a package that MODULES does not name, and"
+            " lacks others of this version: migrate it with all of its packages. Nothing was changed."
+        )
     command.upgrade(alembic_config(settings), "heads")
+    return None
 
 
-def downgrade(settings: Settings) -> None:
-    """Take every table and all data out of the database of `settings`. Call it outside of an event loop."""
-    command.downgrade(alembic_config(settings), "base")
+def downgrade(settings: Settings, to: str = "base") -> None:
+    """Take tables, and the data in them, out of the database of `settings`: all of them, or as far as revision `to`.
+
+    Call it outside of an event loop. Raises SettingsError where the way there is not known.
+    """
+    try:
+        command.downgrade(alembic_config(settings), to)
+    except CommandError as error:
+        raise SettingsError(f"Alembic cannot do this: {str(error).rstrip('.')}. Nothing was changed.") from None
+
+
+async def _found(settings: Settings) -> frozenset[str]:
+    address = settings.database
+    opened = engine(address, partial(connect, address, {}), poolclass=NullPool)
+    try:
+        return await found_revisions(opened)
+    finally:
+        await opened.dispose()
+
+
+async def warn_of_migrations(probe: AsyncEngine, settings: Settings) -> None:
+    """Say at start-up what the database lacks; it may be migrated later."""
+    standing = Revisions.of(settings).standing(await found_revisions(probe))
+    if standing is Standing.BEHIND:
+        log.warning("database_not_migrated", consequence="requests fail with 503", mend="run `gateway migrate`")
+    elif standing is Standing.AHEAD:
+        log.info("database_ahead", reason="a newer version, or a package that MODULES does not name, has migrated it")
 
 
 def _exists(package: str) -> bool:
@@ -76,16 +193,3 @@ def _exists(package: str) -> bool:
 def _escaped(text: str) -> str:
     """Protect `%`, which Alembic's configuration would interpolate."""
     return text.replace("%", "%%")
-
-
-def newest(settings: Settings) -> frozenset[str]:
-    """Return the revisions that a database at the newest version has."""
-    return frozenset(ScriptDirectory.from_config(alembic_config(settings)).get_heads())
-
-
-async def check_migrated(engine: AsyncEngine, wanted: frozenset[str]) -> None:
-    """Raise RuntimeError unless the database is at the `wanted` revisions."""
-    async with engine.connect() as connection:
-        found = (await connection.exec_driver_sql("select version_num from alembic_version")).scalars()
-        if frozenset(found) != wanted:
-            raise RuntimeError("the database is not at the newest version")

@@ -59,9 +59,13 @@ async def open_gateway(
     `database` and `reads` are used instead of the settings', and closed with the rest.
     """
     config, cursors = auth_config(settings, catalogue), cursor_codec(settings)
-    database = database or Database(settings.database_url, pool_size=settings.DATABASE_POOL_SIZE)
+    database = database or Database(settings.database, pool_size=settings.DATABASE_POOL_SIZE)
     prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
-    reads = reads or ReadPool(settings.database_read_dsn, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared)
+    reads = reads or ReadPool(
+        settings.database_for_reading, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared
+    )  # fmt: skip
+    if settings.DATABASE_READ_URL is None:
+        database.when_demoted.append(reads.leave)
     limits = settings.limits
     reader = Reader(
         reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.page_size

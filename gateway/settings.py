@@ -22,14 +22,15 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings
 from gateway.mail import MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from services.documents.config import Accepted
+from services.storage.address import Address, Pooler, parse_address
 
 __all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
 
@@ -37,7 +38,6 @@ __all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret",
 ARGON2_TIME_COST = 3
 ARGON2_MEMORY_KIB = 65536
 
-POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg"}
 FILES_SCHEMES = {"file", "s3", "gs", "az"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
@@ -101,8 +101,10 @@ class Settings(MailSettings, LimitSettings):
     MODULES: TextList = list(DEFAULT_MODULES)
 
     DATABASE_URL: SecretStr | None = None
+    DATABASE_POOLER: Pooler | None = None
     DATABASE_POOL_SIZE: PositiveInt = 10
     DATABASE_READ_URL: SecretStr | None = None
+    DATABASE_READ_POOLER: Pooler | None = None
     DATABASE_READ_POOL_SIZE: PositiveInt = 6
     COMPILED_READS: bool = True
     PLAN_CACHE_SIZE: PositiveInt = 500
@@ -188,8 +190,8 @@ class Settings(MailSettings, LimitSettings):
     @field_validator("DATABASE_URL", "DATABASE_READ_URL")
     @classmethod
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and _parsed_database_url(value).drivername not in POSTGRES_SCHEMES:
-            raise ValueError("must start with postgresql://")
+        if value is not None:
+            parse_address(value.get_secret_value())
         return value
 
     @field_validator("FILES_STORE", mode="before")
@@ -214,6 +216,11 @@ class Settings(MailSettings, LimitSettings):
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and value.get_secret_value().partition("://")[0] not in REDIS_SCHEMES:
             raise ValueError("must start with redis://, rediss:// or unix://")
+        if value is not None:
+            try:
+                ConnectionPool.from_url(value.get_secret_value()).make_connection()
+            except (TypeError, ValueError, RedisError):
+                raise ValueError("is not a URL that redis-py takes, such as redis://:password@host:6379/0") from None
         return value
 
     @model_validator(mode="after")
@@ -280,23 +287,20 @@ class Settings(MailSettings, LimitSettings):
 
     @property
     def database_url(self) -> str:
-        """DATABASE_URL for SQLAlchemy, with the asyncpg driver; holds the password."""
-        url = _parsed_database_url(_needed(self.DATABASE_URL, "DATABASE_URL")).set(drivername="postgresql+asyncpg")
-        # libpq's `sslmode` is what hosted databases hand out; SQLAlchemy's asyncpg dialect knows it as `ssl`.
-        mode = url.query.get("sslmode")
-        if mode is not None:
-            url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-        return url.render_as_string(hide_password=False)
+        """DATABASE_URL as text; holds the password."""
+        return _needed(self.DATABASE_URL, "DATABASE_URL").get_secret_value()
 
     @property
-    def database_dsn(self) -> str:
-        """DATABASE_URL for asyncpg itself, in libpq's form; holds the password."""
-        return _dsn(_needed(self.DATABASE_URL, "DATABASE_URL"))
+    def database(self) -> Address:
+        """Where DATABASE_URL leads, behind DATABASE_POOLER."""
+        return parse_address(self.database_url).behind(self.DATABASE_POOLER)
 
     @property
-    def database_read_dsn(self) -> str:
-        """DATABASE_READ_URL likewise; where it is not set, the database that is written to."""
-        return _dsn(self.DATABASE_READ_URL) if self.DATABASE_READ_URL is not None else self.database_dsn
+    def database_for_reading(self) -> Address:
+        """Where DATABASE_READ_URL leads, behind DATABASE_READ_POOLER; if it is not set, the same as `database`."""
+        if self.DATABASE_READ_URL is None:
+            return self.database
+        return parse_address(self.DATABASE_READ_URL.get_secret_value(), prefers="any").behind(self.DATABASE_READ_POOLER)
 
     @property
     def redis_url(self) -> str:
@@ -324,21 +328,6 @@ class Settings(MailSettings, LimitSettings):
 def _is_origin(text: str) -> bool:
     parts = urlsplit(text)
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
-
-
-def _parsed_database_url(value: SecretStr) -> URL:
-    try:
-        return make_url(value.get_secret_value())
-    except (ArgumentError, ValueError) as error:
-        raise ValueError("is not a URL such as postgresql://user:password@host:5432/name") from error
-
-
-def _dsn(value: SecretStr) -> str:
-    url = _parsed_database_url(value).set(drivername="postgresql")
-    mode = url.query.get("ssl")
-    if mode is not None:
-        url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
-    return url.render_as_string(hide_password=False)
 
 
 def _needed(value: SecretStr | None, name: str) -> SecretStr:

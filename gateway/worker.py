@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -23,6 +23,7 @@ from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.models import Context, Schedule
 from pgqueuer.models import Job as Handed
+from pgqueuer.ports.driver import NotifyCallback
 
 from gateway.mail import account_url
 from gateway.settings import Settings
@@ -33,12 +34,16 @@ from services.jobs.names import CHANNEL, queries
 from services.jobs.queue import enqueue
 from services.jobs.running import Runner
 from services.jobs.upkeep import queue_lost
-from services.storage.database import SERVER_SETTINGS
+from services.storage.address import Pooler
+from services.storage.connecting import connect
+from services.storage.database import ANSWER_SECONDS, SERVER_SETTINGS
 
 REPAIR: Final = "* * * * *"
 CONNECTIONS: Final = 4
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 15.0
+POLL: Final = timedelta(seconds=1)
+"""How often jobs are looked for where nobody can tell of them."""
 LAST_SECONDS: Final = 5.0
 """What jobs that are given back have to come to their end."""
 
@@ -112,10 +117,16 @@ class Worker:
     @asynccontextmanager
     async def _pool(self) -> AsyncIterator[asyncpg.Pool]:
         """Connections of its own: PgQueuer keeps one to listen."""
-        settings = {**SERVER_SETTINGS, "application_name": "hybrid-gateway worker"}
+        address = self.settings.database
+        named = {**SERVER_SETTINGS, "application_name": "hybrid-gateway worker"}
+
+        async def opened(*_: Any, **__: Any) -> asyncpg.Connection:
+            return await connect(address, named, answer_seconds=ANSWER_SECONDS)
+
         pool = await asyncpg.create_pool(
-            self.settings.database_dsn, min_size=1, max_size=CONNECTIONS, timeout=5, command_timeout=35,
-            server_settings=settings,
+            min_size=1, max_size=CONNECTIONS, connect=opened,
+            # Behind a pooler, what asyncpg would undo is not this connection's alone, or is what it was opened with.
+            reset=None if address.pooler is Pooler.NONE else _keep,
         )  # fmt: skip
         try:
             yield pool
@@ -123,14 +134,15 @@ class Worker:
             pool.terminate()
 
     async def _hand_out(self, pool: asyncpg.Pool, stop: asyncio.Event) -> None:
-        manager = QueueManager(queries(AsyncpgPoolDriver(pool)), CHANNEL)
+        polls = self.settings.database.pooler is Pooler.TRANSACTION
+        manager = QueueManager(queries((PollingDriver if polls else AsyncpgPoolDriver)(pool)), CHANNEL)
         manager.shutdown = stop
         for kind in self.gateway.catalogue.jobs.values():
             manager.register_executor(kind.name, _Executor(_PARAMETERS, self.runner))
         heartbeat = timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS)
         await manager.run(
             # Nobody tells of a job whose worker has died: it is looked for.
-            dequeue_timeout=heartbeat, batch_size=max(self.concurrency // 2, 1),
+            dequeue_timeout=POLL if polls else heartbeat, batch_size=max(self.concurrency // 2, 1),
             max_concurrent_tasks=max(self.concurrency, 2), shutdown_on_listener_failure=True,
             heartbeat_timeout=heartbeat,
         )  # fmt: skip
@@ -157,6 +169,31 @@ class Worker:
             found = await queue_lost(call.session)
         if found:
             log.warning("jobs_queued_again", jobs=found)
+
+
+class PollingDriver(AsyncpgPoolDriver):
+    """PgQueuer's connections behind a pooler through which no notification comes: it hears itself alone."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self._callbacks: list[NotifyCallback] = []
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Tell whoever listens within this process; PgQueuer asks by this whether it is heard."""
+        for each in self._callbacks:
+            each(payload)
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        """Call back with what this process says."""
+        self._callbacks.append(callback)
+
+    async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
+        """Call back no more."""
+        self._callbacks.remove(callback)
+
+
+async def _keep(_connection: asyncpg.Connection) -> None:
+    """Leave a connection as it is."""
 
 
 def _told(action: Callable[[], Awaitable[None]]) -> Callable[[Schedule], Awaitable[None]]:

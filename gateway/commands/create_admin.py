@@ -32,7 +32,7 @@ def create_admin(
 
 
 async def _create(settings: Settings, data: dict[str, str]) -> None:
-    await check_reachable(settings)
+    settings = await check_reachable(settings)
     catalogue = Catalogue.load(settings.MODULES)
     async with open_gateway(settings, catalogue) as gateway:
         try:

@@ -11,11 +11,10 @@ from typing import Annotated, TypeVar
 
 import typer
 from graphql import GraphQLSchema
-from sqlalchemy.exc import ProgrammingError
 
 from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
-from gateway.migrate import check_migrated, newest
+from gateway.migrate import Revisions, check_migrated
 from gateway.settings import load_settings
 from graphql_schema.documents import Documents
 from graphql_schema.manifests import read_manifest
@@ -25,6 +24,7 @@ from services.catalogue import Catalogue, Problem
 from services.documents import registering
 from services.documents.publishing import UnfitDocumentError
 from services.documents.registering import NewDocument, RefusedDocumentsError
+from services.storage.address import Address
 from services.storage.database import Database
 
 documents = typer.Typer(no_args_is_help=True, help="Register the GraphQL documents that clients may send by a hash.")
@@ -154,12 +154,9 @@ def _run(action: Callable[[Database], Awaitable[T]]) -> T:
     with shared_servers(load_settings()) as settings:
 
         async def run() -> T:
-            await check_reachable(settings)
-            async with _opened(settings.database_url) as database:
-                try:
-                    await check_migrated(database.probe, newest(settings))
-                except (RuntimeError, ProgrammingError):
-                    raise SettingsError("The database is not at the newest version: run `gateway migrate`.") from None
+            reached = await check_reachable(settings)
+            async with _opened(reached.database) as database:
+                await check_migrated(database.probe, Revisions.of(reached))
                 return await action(database)
 
         try:
@@ -171,8 +168,8 @@ def _run(action: Callable[[Database], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[Database]:
-    database = Database(url, pool_size=1)
+async def _opened(address: Address) -> AsyncIterator[Database]:
+    database = Database(address, pool_size=1)
     try:
         yield database
     finally:

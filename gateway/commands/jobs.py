@@ -119,9 +119,9 @@ def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
     with shared_servers(load_settings()) as settings:
 
         async def run() -> Any:
-            await check_reachable(settings)
+            reached = await check_reachable(settings)
             async with (
-                open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway,
+                open_gateway(reached, Catalogue.load(settings.MODULES)) as gateway,
                 gateway.unit_of_work(OPERATOR) as call,
             ):
                 return await action(call, gateway)

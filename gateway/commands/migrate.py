@@ -1,19 +1,68 @@
-"""`gateway migrate`."""
+"""`gateway migrate`: up to the newest version, one step back, or everything away."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
 
 from gateway.embedded import check_reachable, shared_servers
+from gateway.errors import SettingsError
 from gateway.migrate import downgrade, upgrade
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
+from services.storage.connecting import connect
+
+DROP = "--yes-drop-everything-in"
+BACK = "--yes-go-back-in"
 
 
 def migrate(
     down: Annotated[bool, typer.Option("--down", help="Drop every table and all data instead.")] = False,
+    back: Annotated[
+        bool, typer.Option("--back", help="Undo the newest migration instead, with the data that it made room for.")
+    ] = False,
+    dropped: Annotated[
+        str, typer.Option(DROP, metavar="NAME", help="Say yes to --down for the database of this name.")
+    ] = "",
+    gone_back: Annotated[
+        str, typer.Option(BACK, metavar="NAME", help="Say yes to --back for the database of this name.")
+    ] = "",
 ) -> None:
     """Bring the database to the newest version."""
-    with shared_servers(load_settings()) as settings:
-        asyncio.run(check_reachable(settings))
-        (downgrade if down else upgrade)(settings)
+    if down and back:
+        raise SettingsError("--down and --back exclude each other.")
+    if (dropped and not down) or (gone_back and not back):
+        raise SettingsError(f"{DROP} is for --down, {BACK} for --back.")
+    with shared_servers(load_settings()) as started:
+        settings = asyncio.run(check_reachable(started))
+        if down:
+            _confirm(settings, "drop every table", DROP, dropped)
+            downgrade(settings)
+        elif back:
+            _confirm(settings, "undo the newest migration", BACK, gone_back)
+            downgrade(settings, "-1")
+        else:
+            said = upgrade(settings)
+            if said:
+                typer.echo(said)
+
+
+def _confirm(settings: Settings, deed: str, option: str, given: str) -> None:
+    """Have the database named by whoever wants to lose data of it. Raises SettingsError unless it is."""
+    name = asyncio.run(_database_name(settings))
+    if not given:
+        if settings.is_production or not sys.stdin.isatty():
+            where = "in production" if settings.is_production else "without a terminal"
+            raise SettingsError(f"To {deed} {where}, say {option} {name}. Nothing was changed.")
+        typer.echo(f"This will {deed} in the database {name} at {settings.database.place}, with the data in it.")
+        given = typer.prompt("Type the name of the database to go on", default="", show_default=False)
+    if given != name:
+        raise SettingsError(f"The database is called {name}, not {given or 'nothing'}. Nothing was changed.")
+
+
+async def _database_name(settings: Settings) -> str:
+    connection = await connect(settings.database, {})
+    try:
+        return str(await connection.fetchval("select current_database()"))
+    finally:
+        await connection.close()

@@ -51,10 +51,12 @@ def serve(
         raise SettingsError("--reload and --workers exclude each other.")
     Catalogue.load(loaded.MODULES)  # a wrong declaration is told before anything is started
     _check_port(host, port)
-    with _stopped_by_signals(), embedded_servers(loaded) as settings:
-        asyncio.run(check_reachable(settings))
+    with _stopped_by_signals(), embedded_servers(loaded) as started:
+        settings = asyncio.run(check_reachable(started))
         if not settings.is_production:
-            upgrade(settings)
+            said = upgrade(settings)
+            if said:
+                typer.echo(said)
         base = _address(host, port)
         _print_banner(settings, base, _load_demo(settings) if demo else None)
         with ExitStack() as stack:

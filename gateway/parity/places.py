@@ -50,8 +50,7 @@ def place(settings: Settings, database_url: str | None, redis_url: str | None) -
             "REDIS_URL": SecretStr(redis_url) if redis_url else None,
         }
         wanted = proof_settings(settings, DATA_DIR=folder, DATABASE_READ_URL=None, **given)
-        ready = stack.enter_context(embedded_servers(wanted))
-        asyncio.run(check_reachable(ready))
+        ready = asyncio.run(check_reachable(stack.enter_context(embedded_servers(wanted))))
         if redis_url:
             _refuse_used(redis_url)
         url = stack.enter_context(scratch_database(ready.database_url))

@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 from fastapi import FastAPI
 from redis.asyncio import Redis
-from sqlalchemy import event
+from sqlalchemy import UpdateBase, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from gateway.app import create_app
@@ -26,6 +26,7 @@ from gateway.settings import Settings
 from services.auth.memory import TokenMemory
 from services.catalogue import Catalogue
 from services.execution import Gateway
+from services.storage.address import Address
 from services.storage.base import Base
 from services.storage.constraints import database_problems
 from services.storage.database import Database, count_statement
@@ -47,8 +48,8 @@ def _count_unless_savepoint(connection: Any, cursor: Any, statement: str, *_: An
 class SandboxDatabase(Database):
     """A database whose sessions all join one transaction, one at a time."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url, pool_size=1)
+    def __init__(self, address: Address) -> None:
+        super().__init__(address, pool_size=1)
         event.remove(self.engine.sync_engine, "before_cursor_execute", count_statement)
         event.listen(self.engine.sync_engine, "before_cursor_execute", _count_unless_savepoint)
         self.lock = asyncio.Lock()
@@ -59,9 +60,12 @@ class SandboxDatabase(Database):
         """From now on sessions are part of this connection's transaction; `driver` is what is below it."""
         self._driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
 
+    async def note(self, statement: UpdateBase) -> None:
+        """Keep nothing of what no answer depends on."""
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading; what it should write all the same (when a session was used) is not kept."""
+        """A session for reading, of which nothing remains."""
         assert self._driver is not None
         assert self._joined is not None
         async with self.lock:
@@ -88,7 +92,7 @@ class SandboxReads(ReadPool):
     """Compiled reads through the sandbox's connection."""
 
     def __init__(self, database: SandboxDatabase) -> None:
-        super().__init__("", size=0, statements=0)
+        super().__init__(Address(""), size=0, statements=0)
         self._lock = database.lock
         self.driver: asyncpg.Connection | None = None
 
@@ -161,7 +165,7 @@ class Sandbox:
 async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Sandbox]:
     """A sandbox over the database of `settings`, whose Redis database it may empty."""
     app = create_app(settings, catalogue)
-    database = SandboxDatabase(settings.database_url)
+    database = SandboxDatabase(settings.database)
     reads = SandboxReads(database)
     async with (
         open_gateway(settings, catalogue, database=database, reads=reads) as gateway,

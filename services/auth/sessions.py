@@ -87,15 +87,15 @@ class SessionStates:
     async def _recorded(self, session_id: UUID, user_id: UUID) -> bytes:
         """What PostgreSQL knows; it also takes note that the session is in use, twice a minute at the most."""
         live = (Session.id == session_id, Session.user_id == user_id, Session.expires_at > func.now())
-        of_user = select(User.is_superuser).join(Session, Session.user_id == User.id).where(User.is_active, *live)
-        long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
+        unnoted = Session.last_used_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
+        of_user = select(User.is_superuser, unnoted).join(Session, Session.user_id == User.id)
         async with self.database.reading() as session:
-            is_admin = (await session.execute(of_user)).scalar_one_or_none()
-            if is_admin is None:
-                return _ENDED
-            await session.execute(
-                update(Session).where(*live, Session.last_used_at < long_ago).values(last_used_at=func.now())
-            )
+            found = (await session.execute(of_user.where(User.is_active, *live))).one_or_none()
+        if found is None:
+            return _ENDED
+        is_admin, is_unnoted = found
+        if is_unnoted:
+            await self.database.note(update(Session).where(*live, unnoted).values(last_used_at=func.now()))
         return _ADMIN if is_admin else _USER
 
     async def _remember(self, session_id: UUID, state: bytes) -> None:

@@ -57,20 +57,18 @@ class ApiKeys:
             self.memory.remember(credential, known)
         return known
 
-    async def _recorded(self, secret: str) -> Row[ApiKey, bool, bool] | None:
+    async def _recorded(self, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
         """What PostgreSQL knows; it also takes note that the key is in use, twice a minute at the most."""
         found = (
-            select(ApiKey, User.is_superuser, (ApiKey.secret_hash == hash_of(secret)).label("is_current"))
+            select(ApiKey, User.is_superuser, (ApiKey.secret_hash == hash_of(secret)).label("is_current"), _unnoted())
             .join(User, User.id == ApiKey.user_id)
             .where(live(secret))
         )
-        long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
-        unnoted = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < long_ago)
         async with self.database.reading() as session:
             row = (await session.execute(found)).one_or_none()
-            if row is not None:
-                of_key = ApiKey.id == row[0].id
-                await session.execute(update(ApiKey).where(of_key, unnoted).values(last_used_at=func.now()))
+        if row is not None and row.is_unnoted:
+            of_key = ApiKey.id == row[0].id
+            await self.database.note(update(ApiKey).where(of_key, _unnoted()).values(last_used_at=func.now()))
         return row
 
 
@@ -79,6 +77,12 @@ def live(secret: str) -> ColumnElement[bool]:
     given = hash_of(secret)
     named = or_(ApiKey.secret_hash == given, and_(ApiKey.previous_hash == given, ApiKey.previous_until > func.now()))
     return and_(named, or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()), User.is_active)
+
+
+def _unnoted() -> ColumnElement[bool]:
+    """Whether the last note of a key's use is long ago."""
+    long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
+    return or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < long_ago).label("is_unnoted")
 
 
 def _seconds(instants: Sequence[datetime | None]) -> float:

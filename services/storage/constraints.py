@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.catalogue.problems import CONFLICT, UNAVAILABLE, VALIDATION_FAILED, FieldError, Problem
+from services.storage.outages import Outage, outage_of, tell
 
 NOT_THERE: Final = "There is no such thing here."
 
@@ -22,20 +23,6 @@ _FIELD_FAULTS: Final = {
     _FOREIGN_KEY: ("not_found", NOT_THERE),
     _CHECK: ("range", "This is not allowed."),
 }
-_RETRY: Final = {"40001", "40P01"}
-"""Serialisation failure, deadlock."""
-_BUSY: Final = {"55P03", "57014", "57P01", "57P02", "57P03", "53300"}
-"""Lock and statement time-outs, shut-downs, too many clients."""
-
-
-_GONE: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    # What asyncpg says to a connection on which PostgreSQL has said goodbye.
-    asyncpg.InternalClientError,
-    ConnectionError,
-)
 _ADAPTED: Final = AsyncAdapt_asyncpg_dbapi.Error
 """What SQLAlchemy's layer over asyncpg makes of its errors, before SQLAlchemy itself has seen them."""
 DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, _ADAPTED)
@@ -47,6 +34,10 @@ class ConnectionLostError(Problem):
 
     def __init__(self) -> None:
         super().__init__(UNAVAILABLE, retry_after=1)
+
+
+class DemotedError(ConnectionLostError):
+    """The server cannot be written to: it has become a standby, or was never anything else."""
 
 
 class OutdatedStatementError(ConnectionLostError):
@@ -62,6 +53,8 @@ def database_problems(metadata: MetaData) -> Iterator[None]:
         problem = problem_of(error, metadata)
         if problem is None:
             raise
+        if problem.type is UNAVAILABLE and not isinstance(problem, OutdatedStatementError):
+            tell(cause_of(error), outage_of(state_of(error)))
         raise problem from error
 
 
@@ -69,30 +62,43 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
     """The Problem behind an error, or None when it is a fault of ours.
 
     A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
-    fields; a row still referred to, and a deadlock, are conflicts. Time-outs and lost connections are `unavailable`.
+    fields; a row still referred to, and a deadlock, are conflicts. What outages.py lists is `unavailable`.
     """
-    adapted = getattr(error, "orig", error)
-    cause = adapted.__cause__ if isinstance(adapted, _ADAPTED) else adapted
-    state = str(getattr(cause, "sqlstate", ""))
+    cause, state = cause_of(error), state_of(error)
+    outage = outage_of(state)
     if is_outdated(error) or is_outdated(cause):
         return OutdatedStatementError()
+    if outage is Outage.DEMOTED:
+        return DemotedError()
     if is_lost(error):
         return ConnectionLostError()
-    if isinstance(error, (PoolTimeoutError, OSError)) or state in _BUSY:
-        return Problem(UNAVAILABLE, retry_after=1)
-    if state in _RETRY:
+    if outage is Outage.RACE:
         return Problem(CONFLICT, "Another change was under way at the same time. Try again.")
+    if outage is not None or isinstance(error, (PoolTimeoutError, OSError)):
+        return Problem(UNAVAILABLE, retry_after=1)
     return _violation(cause, state, metadata)
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """What asyncpg has raised, below what SQLAlchemy has made of it."""
+    adapted = getattr(error, "orig", None) or error
+    return adapted.__cause__ or adapted if isinstance(adapted, _ADAPTED) else adapted
+
+
+def state_of(error: BaseException) -> str:
+    """The SQLSTATE of an error; nothing if it has none."""
+    return str(getattr(cause_of(error), "sqlstate", None) or "")
 
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that its connection is gone, or about to go."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or (error.orig is not None and is_lost(error.orig))
-    if isinstance(error, _ADAPTED):
-        return error.__cause__ is not None and is_lost(error.__cause__)
-    closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
-    return closed or isinstance(error, _GONE)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = cause_of(error)
+    # InternalClientError is what asyncpg says to a connection on which PostgreSQL has said goodbye.
+    gone = isinstance(cause, (asyncpg.InternalClientError, ConnectionError))
+    closed = isinstance(cause, asyncpg.InterfaceError) and "closed" in str(cause)
+    return gone or closed or outage_of(state_of(cause)) is Outage.LOST
 
 
 def is_outdated(error: BaseException | None) -> bool:

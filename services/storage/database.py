@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy import NullPool, event
+from sqlalchemy import NullPool, UpdateBase, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from services import deadline, observation
+from services.storage.address import Address, Pooler
 from services.storage.base import Base
+from services.storage.connecting import connect, engine
 from services.storage.constraints import (
     DRIVER_ERRORS,
     ConnectionLostError,
+    DemotedError,
     OutdatedStatementError,
     database_problems,
     is_lost,
 )
+from services.storage.outages import tell
 
-CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 5
 """How long a request waits for a free connection."""
 ANSWER_SECONDS: Final = 35
 """After how long without an answer a connection is given up. PostgreSQL says so itself when a statement takes too long;
 a network that swallows packets says nothing."""
+LEAVE_SECONDS: Final = 1.0
+"""How often connections are replaced at most because the server cannot be written to."""
 IDLE_SECONDS: Final = 30
 """After how long a connection is asked whether it lives."""
 SERVER_SETTINGS: Final = {
@@ -46,6 +52,10 @@ def count_statement(*_: Any) -> None:
     current = observation.current()
     if current is not None:
         current.statements += 1
+
+
+def _note_opening(connection: Any, record: Any) -> None:
+    record.info["opened"] = record.info["used"] = monotonic()
 
 
 def _note_use(connection: Any, record: Any) -> None:
@@ -80,39 +90,35 @@ async def _end(session: AsyncSession) -> None:
 
 
 class Database:
-    """One PostgreSQL database. `url` is SQLAlchemy's, with the driver asyncpg; `pool_size` the most connections kept.
+    """One PostgreSQL database. `pool_size` is the most connections kept.
 
     Every statement is counted in the current observation.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.engine: AsyncEngine = create_async_engine(
-            url,
+    def __init__(self, address: Address, *, pool_size: int = 10) -> None:
+        self.engine: AsyncEngine = engine(
+            address,
+            partial(connect, address, SERVER_SETTINGS, answer_seconds=ANSWER_SECONDS),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=WAIT_SECONDS,
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={
-                "timeout": CONNECT_SECONDS,
-                "command_timeout": ANSWER_SECONDS,
-                "server_settings": SERVER_SETTINGS,
-            },
         )
-        self.probe: AsyncEngine = create_async_engine(
-            url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}
-        )
+        self.probe: AsyncEngine = engine(address, partial(connect, address, {}), poolclass=NullPool)
         """For asking whether the database answers, however busy the pool is."""
         event.listen(self.engine.sync_engine, "before_cursor_execute", count_statement)
-        event.listen(self.engine.sync_engine, "connect", _note_use)
+        event.listen(self.engine.sync_engine, "connect", _note_opening)
         event.listen(self.engine.sync_engine, "checkout", self._check_connection)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
-        self._lost = 0.0
+        self._lost = self._demoted = 0.0
+        self.when_demoted: list[Callable[[], None]] = []
+        """Called where the server turns out not to be written to any more."""
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         # Reading needs no transaction: one statement is one snapshot, and BEGIN and ROLLBACK are two round trips.
-        self._read = async_sessionmaker(
-            self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False, autoflush=False
-        )
+        # Behind a pooler that gives connections to transactions, nothing is safe but in one.
+        alone = {} if address.pooler is Pooler.TRANSACTION else {"isolation_level": "AUTOCOMMIT"}
+        self._read = async_sessionmaker(self.engine.execution_options(**alone), expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -132,6 +138,15 @@ class Database:
                 await session.connection()  # whoever goes past SQLAlchemy finds it there
                 yield session
 
+    async def note(self, statement: UpdateBase) -> None:
+        """Write down what no answer depends on, such as when a session was used. Failing, it is logged, and no more."""
+        try:
+            async with self.unit_of_work() as session:
+                await session.execute(statement)
+                await session.commit()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request is answered
+            tell(error, None)
+
     async def _live(self, session: AsyncSession) -> None:
         """See to it that the session's connection lives: what reads is not made to begin again halfway."""
         connection = await session.connection()
@@ -149,12 +164,13 @@ class Database:
     def _check_connection(self, connection: Any, record: Any, proxy: Any) -> None:
         """Before a connection is used: one that PostgreSQL has closed (a restart, a failover) is replaced.
 
-        Where one is found lost, all that were last used before are taken to be. The socket knows, a little later.
+        Where one is found lost, all that were last used before are taken to be, and where one leads to a server that
+        cannot be written to, all that were opened before. The socket knows, a little later.
         Only where it may have been cut off without a word, after a while, is PostgreSQL asked: asking each time is a
         round trip that a write has better use for.
         """
         used = record.info["used"]
-        if connection.driver_connection.is_closed() or used <= self._lost:
+        if connection.driver_connection.is_closed() or used <= self._lost or record.info["opened"] <= self._demoted:
             raise DisconnectionError
         if monotonic() - used > IDLE_SECONDS:
             try:
@@ -167,10 +183,21 @@ class Database:
         try:
             with database_problems(Base.metadata):
                 yield
+        except DemotedError:
+            self._leave()
+            raise
         except ConnectionLostError as lost:
             if not isinstance(lost, OutdatedStatementError):
                 self._lost = monotonic()
             raise
+
+    def _leave(self) -> None:
+        """Have every connection opened anew, which may lead to another server; not for each write that fails."""
+        now = monotonic()
+        if now - self._demoted >= LEAVE_SECONDS:
+            self._demoted = now
+            for action in self.when_demoted:
+                action()
 
     async def close(self) -> None:
         """Close every connection."""

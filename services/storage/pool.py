@@ -12,26 +12,23 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from weakref import WeakSet
 
 import asyncpg
 
 from services.catalogue.problems import UNAVAILABLE, Problem
 from services.storage import database
-from services.storage.constraints import DRIVER_ERRORS, is_lost
-from services.storage.database import CONNECT_SECONDS, count_statement
+from services.storage.address import Address
+from services.storage.connecting import READ_ONLY, connect
+from services.storage.constraints import DRIVER_ERRORS, is_lost, state_of
+from services.storage.database import count_statement
+from services.storage.outages import Outage, outage_of, tell
 
 MAX_PREPARED: Final = 100
 """Statements that one connection remembers: PostgreSQL keeps a plan of each in every backend."""
-READ_SETTINGS: Final = {"default_transaction_read_only": "on"}
-_UNREACHABLE: Final = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    TimeoutError,
-)
+CLOSE_SECONDS: Final = 5.0
+"""How long a connection may take to be closed in order."""
+READ_SETTINGS: Final = {READ_ONLY: "on"}
 
 
 class _LostError(Exception):
@@ -41,8 +38,8 @@ class _LostError(Exception):
 class ReadPool:
     """At most `size` connections to one PostgreSQL database, opened as they are needed; `statements`: prepared each."""
 
-    def __init__(self, dsn: str, *, size: int, statements: int) -> None:
-        self._dsn, self._statements = dsn, statements
+    def __init__(self, address: Address, *, size: int, statements: int) -> None:
+        self._address, self._statements = address, statements
         self._settings = {**database.SERVER_SETTINGS, **READ_SETTINGS}
         self._wait_seconds, self._answer_seconds = database.WAIT_SECONDS, database.ANSWER_SECONDS
         self._idle: list[asyncpg.Connection] = []
@@ -51,6 +48,8 @@ class ReadPool:
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
+        self._opened: WeakSet[asyncpg.Connection] = WeakSet()
+        self._left: set[asyncpg.Connection] = set()
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
         """The first row of a statement. Raises `unavailable` when the database is, or the statement takes too long."""
@@ -66,7 +65,12 @@ class ReadPool:
             self._drop_idle()
             connection, _ = await self._acquire()
             return await self._fetch(connection, text, values)
-        except (_LostError, *_UNREACHABLE) as error:
+        except (_LostError, *DRIVER_ERRORS) as error:
+            cause = error.__cause__ if isinstance(error, _LostError) and error.__cause__ else error
+            outage = outage_of(state_of(cause))
+            if outage is Outage.DEMOTED or not (outage or is_lost(cause) or isinstance(cause, OSError)):
+                raise  # a fault of ours: nothing is to be written here
+            tell(cause, outage)
             raise Problem(UNAVAILABLE, retry_after=1) from error
 
     async def _fetch(self, connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
@@ -108,7 +112,12 @@ class ReadPool:
         try:
             await connection.execute("select 1")
         finally:
-            await connection.close(timeout=CONNECT_SECONDS)
+            await connection.close(timeout=CLOSE_SECONDS)
+
+    def leave(self) -> None:
+        """Have every connection opened anew, which may lead to another server; those in use once they come back."""
+        self._drop_idle()
+        self._left = {each for each in self._opened if not each.is_closed()}
 
     async def close(self) -> None:
         """Close every connection."""
@@ -117,7 +126,7 @@ class ReadPool:
             self._timer.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
         while self._idle:
-            await self._idle.pop().close(timeout=CONNECT_SECONDS)
+            await self._idle.pop().close(timeout=CLOSE_SECONDS)
 
     async def _acquire(self) -> tuple[asyncpg.Connection, bool]:
         """A connection, and whether it has just been opened."""
@@ -167,12 +176,16 @@ class ReadPool:
                 future.set_exception(TimeoutError())
 
     async def _open(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
-            self._dsn, timeout=CONNECT_SECONDS, command_timeout=self._answer_seconds, server_settings=self._settings,
-            statement_cache_size=self._statements, max_cached_statement_lifetime=0, max_cacheable_statement_size=0,
-        )  # fmt: skip
+        connection = await connect(
+            self._address, self._settings, answer_seconds=self._answer_seconds, statements=self._statements
+        )
+        self._opened.add(connection)
+        return connection
 
     def _release(self, connection: asyncpg.Connection) -> None:
+        if self._left and connection in self._left:
+            self._left.discard(connection)
+            connection.terminate()
         if connection.is_closed():
             self._give_way()
         elif self._closed:
@@ -193,7 +206,7 @@ class ReadPool:
     async def _settled(self, connection: asyncpg.Connection) -> None:
         try:
             # asyncpg has asked for the statement to be cancelled, and waits for that to be over before it sends this.
-            await connection.execute("select 1", timeout=CONNECT_SECONDS)
+            await connection.execute("select 1", timeout=CLOSE_SECONDS)
         except BaseException:
             connection.terminate()
             raise

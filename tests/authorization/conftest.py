@@ -29,7 +29,7 @@ async def proof(settings: Settings, worker: str) -> AsyncIterator[Proof]:
     await run_sql(settings.database_url, f"drop database if exists {name} with (force)")
     await run_sql(settings.database_url, f"create database {name} template {TEMPLATE}")
     wanted = Settings(
-        _env_file=None, **{**settings.model_dump(), "DATABASE_URL": with_database(settings.database_dsn, name)}
+        _env_file=None, **{**settings.model_dump(), "DATABASE_URL": with_database(settings.database_url, name)}
     )
     async with prepared(wanted) as found:
         yield found

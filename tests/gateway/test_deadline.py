@@ -89,7 +89,7 @@ async def somebody(hasty: Running) -> Account:
 @asynccontextmanager
 async def locked(settings: Settings, table: str) -> AsyncIterator[asyncpg.Connection]:
     """Nobody gets at the table while the block lasts; gives a connection that sees what the others do."""
-    holder, watcher = [await asyncpg.connect(settings.database_dsn) for _ in range(2)]
+    holder, watcher = [await asyncpg.connect(settings.database_url) for _ in range(2)]
     try:
         async with holder.transaction():
             await holder.execute(f"lock table {table} in access exclusive mode")

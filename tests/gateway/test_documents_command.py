@@ -167,7 +167,7 @@ async def test_document_that_the_schema_has_left_behind_is_listed_as_such(
     documents: Command, settings: Settings
 ) -> None:
     text = "query Gone { gone }"
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database, pool_size=1)
     await add_documents(database, [NewDocument("gone", "Gone", "query", text)])
     await database.close()
     assert "does not fit the schema any more" in await said(documents, "list")
@@ -184,7 +184,7 @@ async def test_database_that_is_not_migrated_is_told(settings: Settings, tmp_pat
 @pytest.mark.usefixtures("documents")
 async def test_of_two_additions_at_once_one_has_the_name(settings: Settings) -> None:
     """Either all of one and nothing of the other, or the other way round; equal ones both succeed."""
-    database = Database(settings.database_url, pool_size=4)
+    database = Database(settings.database, pool_size=4)
     texts = [f"query Raced {{ me {{ {field} }} }}" for field in ("id", "username", "email")]
     manifests = [
         [NewDocument(hash_of(text), "Raced", "query", text), NewDocument(f"beside-{index}", None, "query", "{ a }")]
@@ -208,7 +208,7 @@ async def test_worker_goes_on_with_what_it_knows_while_postgresql_is_away(
     documents: Command, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await said(documents, "add", apollo(tmp_path / "a.json", ME))
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database, pool_size=1)
     known = TrustedDocuments(database)
     try:
         assert (await known.current()).texts == {ME}

@@ -28,7 +28,7 @@ import os, signal, sys
 from gateway.embedded import embedded_servers
 from gateway.settings import Settings
 with embedded_servers(Settings(_env_file=None, ENVIRONMENT="test", DATA_DIR=sys.argv[1])) as settings:
-    print(settings.database_dsn, settings.redis_url, flush=True)
+    print(settings.database_url, settings.redis_url, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -54,7 +54,7 @@ def settings_on(data_dir: Path, DATABASE_URL: str | None = None, REDIS_URL: str 
 
 def run_sql(settings: Settings, statement: str) -> object:
     async def run() -> object:
-        connection = await asyncpg.connect(settings.database_dsn)
+        connection = await asyncpg.connect(settings.database_url)
         try:
             return await connection.fetchval(statement)
         finally:
@@ -99,7 +99,7 @@ def test_data_outlives_a_stop_and_a_kill(data_dir: Path) -> None:
     assert adopted in left
 
     with embedded_servers(settings_on(data_dir)) as settings:
-        assert [settings.database_dsn, settings.redis_url] == killed.stdout.split()
+        assert [settings.database_url, settings.redis_url] == killed.stdout.split()
         assert postmaster(data_dir) == adopted
         assert run_sql(settings, "select number from kept") == 1
         with valkey(settings) as client:

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
+import select
+import subprocess
+import sys
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+from typer.testing import Result
 
+from gateway.commands.migrate import BACK, DROP
+from gateway.migrate import Revisions, Standing
 from gateway.settings import Settings
+from services.storage import outages
+from tests.support.accounts import sign_up
+from tests.support.apps import FACES, running
 from tests.support.databases import empty_database, run_sql
-from tests.support.programs import gateway_command, run
+from tests.support.programs import environment_with, gateway_command, run
+from tests.support.two_paths import cloned_database
 
 TABLES = "select table_name::text from information_schema.tables where table_schema = 'public' order by 1"
+USER = {"username": "ada", "email": "ada@example.com", "password": "correct horse"}
 CORE = "services.users,services.auth,services.workspaces"
 
 # Alembic's own entry point, several times in one process: what is imported into it must not disturb the suite.
@@ -63,15 +80,169 @@ async def test_packages_from_outside_are_migrated_and_checked_too(settings: Sett
         assert "milestones" in await tables(url)
 
 
-def test_gateway_migrate_makes_the_tables_and_takes_them_away(settings: Settings) -> None:
-    async def both() -> None:
-        async with empty_database(settings) as url:
-            for arguments, users in ((["migrate"], True), (["migrate", "--down"], False)):
-                done = await asyncio.to_thread(gateway_command, *arguments, env=env_of(settings, url))
-                assert done.exit_code == 0, done.output
-                assert ("users" in await tables(url)) is users
+async def migrate(env: dict[str, str], *arguments: str) -> Result:
+    return await asyncio.to_thread(gateway_command, "migrate", *arguments, env=env)
 
-    asyncio.run(both())
+
+async def test_gateway_migrate_makes_the_tables_goes_back_and_takes_them_away(settings: Settings) -> None:
+    async with empty_database(settings) as url:
+        env, name = env_of(settings, url), make_url(url).database
+        assert name is not None
+        for arguments, users, newest in (
+            ([], True, True),
+            (["--back", "--yes-go-back-in", name], True, False),
+            ([], True, True),
+            (["--down", "--yes-drop-everything-in", name], False, False),
+        ):
+            done = await migrate(env, *arguments)
+            assert done.exit_code == 0, done.output
+            assert ("users" in await tables(url)) is users
+            found = await run_sql(url, "select version_num from alembic_version")
+            assert (found == [(head(settings),)]) is newest
+
+
+def head(settings: Settings) -> str:
+    (found,) = Revisions.of(settings).heads
+    return found
+
+
+PRODUCTION = {
+    "ENVIRONMENT": "production", "SECRET_KEY": "7f1c8a4e5d2b9036a1c4e7f80d3b6529", "PASSWORD_HASH_TIME_COST": "3",
+    "PASSWORD_HASH_MEMORY_KIB": "65536",
+}  # fmt: skip
+UNSAID = {
+    "without a terminal": (["--down"], {}, f"To drop every table without a terminal, say {DROP} {{name}}."),
+    "in production": (["--down"], PRODUCTION, f"To drop every table in production, say {DROP} {{name}}."),
+    "back": (["--back"], PRODUCTION, "To undo the newest migration in production, say --yes-go-back-in {name}."),
+    "another name": (["--down", "--yes-drop-everything-in", "other"], {}, "The database is called {name}, not other."),
+    "another option": (["--down", BACK, "{name}"], {}, f"{DROP} is for --down, {BACK} for --back."),
+    "no deed": ([DROP, "{name}"], {}, f"{DROP} is for --down, {BACK} for --back."),
+    "both": (["--down", "--back"], {}, "--down and --back exclude each other."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "more", "said"), UNSAID.values(), ids=UNSAID)
+async def test_nothing_is_dropped_unless_it_is_told_in_full(
+    settings: Settings, arguments: list[str], more: dict[str, str], said: str
+) -> None:
+    async with cloned_database(settings, f"gateway_dropped_{uuid4().hex[:8]}") as url:
+        before, name = await tables(url), make_url(url).database
+        done = await migrate(env_of(settings, url, **more), *(each.format(name=name) for each in arguments))
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith(said.format(name=name))
+        assert await tables(url) == before
+
+
+@pytest.mark.parametrize(("typed", "code"), [("{name}", 0), ("other", 1), ("", 1), ("y", 1)])
+async def test_name_of_the_database_is_typed_at_a_terminal(settings: Settings, typed: str, code: int) -> None:
+    name = f"gateway_typed_{uuid4().hex[:8]}"
+    async with cloned_database(settings, name) as url:
+        shown, status = await asyncio.to_thread(at_terminal, env_of(settings, url), typed.format(name=name))
+        assert status == code, shown
+        assert f"This will drop every table in the database {name} at" in shown
+        assert ("users" in await tables(url)) is (code == 1)
+        assert ("Nothing was changed." in shown) is (code == 1)
+
+
+def at_terminal(env: dict[str, str], typed: str) -> tuple[str, int]:
+    """What `gateway migrate --down` shows at a terminal of its own where this is typed, and its exit status."""
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("gateway")), "migrate", "--down"]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment_with(env), start_new_session=True
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                shown += os.read(ours, 1024)
+            except OSError:  # the other end is closed
+                break
+            if shown.endswith(b"go on: "):
+                os.write(ours, f"{typed}\n".encode())
+    finally:
+        os.close(ours)
+    return shown.decode().replace("\r", ""), process.wait(30)
+
+
+async def test_database_that_is_ahead_is_left_alone_and_served(settings: Settings) -> None:
+    async with cloned_database(settings, f"gateway_ahead_{uuid4().hex[:8]}") as url:
+        await run_sql(url, "update alembic_version set version_num = 'of a newer one'")
+        before = await tables(url)
+        done = await migrate(env_of(settings, url))
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert done.stdout == (
+            "The database is ahead of this version, which does not know revision of a newer one. Nothing was changed.\n"
+        )
+        assert await tables(url) == before
+        async with running(Settings(_env_file=None, **{**settings.model_dump(), "DATABASE_URL": url})) as found:
+            ready = await found.client.get("/health/ready")
+            up = {"database": "up", "migrations": "ahead", "redis": "up"}
+            assert (ready.status_code, ready.json()) == (200, {"status": "ok", "checks": up})
+            await sign_up(found.client)
+
+
+async def test_way_that_is_not_known_is_told_in_a_sentence(settings: Settings) -> None:
+    async with cloned_database(settings, "gateway_astray") as url:
+        await run_sql(url, "update alembic_version set version_num = '0001'")
+        await run_sql(url, "insert into alembic_version values ('elsewhere')")
+        for arguments in ([], ["--back", "--yes-go-back-in", "gateway_astray"]):
+            done = await migrate(env_of(settings, url), *arguments)
+            assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert "elsewhere" in done.stderr
+            assert done.stderr.endswith("Nothing was changed.\n")
+
+
+def test_revisions_count_as_alembic_counts_them(tmp_path: Path) -> None:
+    revisions = {"a": (None, None), "b": ("a", None), "f": (None, "b"), "g": ("f", None)}
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "env.py").touch()
+    for name, (down, depends) in revisions.items():
+        text = f"revision = {name!r}\ndown_revision = {down!r}\ndepends_on = {depends!r}\n"
+        (tmp_path / "versions" / f"{name}.py").write_text(text)
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    found = Revisions(ScriptDirectory.from_config(config))
+    standings = {
+        (): Standing.BEHIND, ("a",): Standing.BEHIND, ("b",): Standing.BEHIND, ("f",): Standing.BEHIND,
+        # What f depends on is left out by Alembic.
+        ("g",): Standing.CURRENT, ("b", "g"): Standing.CURRENT, ("z",): Standing.AHEAD, ("g", "z"): Standing.AHEAD,
+        ("a", "z"): Standing.BEHIND, ("f", "z"): Standing.BEHIND,
+    }  # fmt: skip
+    assert {each: found.standing(each) for each in standings} == standings
+
+
+@pytest.mark.parametrize("name", FACES)
+async def test_database_that_is_not_migrated_is_told_at_the_start_and_unavailable(
+    settings: Settings, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    async with empty_database(settings) as url:
+        outages._told.clear()
+        async with running(Settings(_env_file=None, **{**settings.model_dump(), "DATABASE_URL": url})) as found:
+            started = capsys.readouterr().err
+            face = found.face(name)
+            answers = [
+                await face.call("login", None, {"username": "ada", "password": "correct horse"}),
+                await face.call("create_user", None, USER),
+            ]
+            ready = await found.client.get("/health/ready")
+        assert '"event":"database_not_migrated"' in started
+        assert [(each.problem, each.status) for each in answers] == [("unavailable", 503)] * 2
+        said = [line for line in capsys.readouterr().err.splitlines() if '"database_not_migrated"' in line]
+        assert said
+        assert all("run `gateway migrate`" in line for line in said)
+        assert (ready.status_code, ready.json()["checks"]["migrations"]) == (503, "down")
+
+
+@pytest.mark.parametrize("command", [["worker"], ["documents", "list"]])
+async def test_programs_want_a_migrated_database(settings: Settings, command: list[str]) -> None:
+    async with empty_database(settings) as url:
+        done = await asyncio.to_thread(gateway_command, *command, env=env_of(settings, url))
+        assert (done.exit_code, done.stderr) == (
+            1,
+            "The database is not at the newest version: run `gateway migrate`.\n",
+        )
 
 
 @pytest.mark.parametrize("arguments", [["migrate"], ["migrate", "--down"]])

@@ -49,7 +49,7 @@ def test_right_that_is_not_as_recorded_makes_the_exit_code_one(tmp_path: Path, s
     text = PAGE.read_text(encoding="utf-8")
     assert line in text
     page.write_text(text.replace(line, line.replace("401", "yes")), encoding="utf-8")
-    code, output = run("--only", "me", "--against", str(page), "--database-url", settings.database_dsn)
+    code, output = run("--only", "me", "--against", str(page), "--database-url", settings.database_url)
     assert code == 1
     assert "me (—): anonymous is 401, recorded as yes." in output
 
@@ -74,7 +74,7 @@ def test_redis_database_that_is_in_use_is_not_emptied(settings: Settings, tmp_pa
     client = redis.Redis.from_url(settings.redis_url)
     client.set("somebody's", "data")
     try:
-        code, output = run("--only", "me", "--database-url", settings.database_dsn, "--redis-url", settings.redis_url)
+        code, output = run("--only", "me", "--database-url", settings.database_url, "--redis-url", settings.redis_url)
         assert (code, client.get("somebody's")) == (1, b"data")
     finally:
         client.delete("somebody's")

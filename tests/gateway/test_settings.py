@@ -124,6 +124,9 @@ def test_weak_production_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, 
         ("DATABASE_URL", "hunter2", "is not a URL such as"),
         ("DATABASE_URL", "postgresql://u:p@db:hunter2/x", "is not a URL such as"),
         ("REDIS_URL", "http://:hunter2@cache", "must start with redis://"),
+        ("REDIS_URL", "redis://hunter2:port/0", "is not a URL that redis-py takes"),
+        ("REDIS_URL", "redis://:hunter2@host/0?nonsense=1", "is not a URL that redis-py takes"),
+        ("REDIS_URL", "rediss://:hunter2@host/0?ssl_cert_reqs=CERT_NONE", "is not a URL that redis-py takes"),
         ("FILES_STORE", '{"key": "hunter2"', "is not JSON"),
         ("FILES_STORE", '{"key": ["hunter2"]}', "is not valid"),
         ("FILES_STORE", '"hunter2"', "is not valid"),
@@ -194,11 +197,13 @@ def test_origins_lose_their_closing_slash(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_database_url_is_normalised_for_each_reader(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"{scheme}://user:p%40ss@db:5433/name?sslmode=require")
+@pytest.mark.parametrize("mode", ["ssl", "sslmode"])
+def test_database_url_is_one_for_every_reader(monkeypatch: pytest.MonkeyPatch, scheme: str, mode: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://user:p%40ss@db:5433/name?{mode}=require")
     settings = load_settings()
-    assert settings.database_url == "postgresql+asyncpg://user:p%40ss@db:5433/name?ssl=require"
-    assert settings.database_dsn == "postgresql://user:p%40ss@db:5433/name?sslmode=require"
+    assert settings.database.dsn == "postgresql://user:p%40ss@db:5433/name?sslmode=require"
+    assert settings.database_for_reading == settings.database
+    assert "p%40ss" not in repr(settings.database)
 
 
 def test_url_that_nobody_set_is_an_error_of_its_own() -> None:

@@ -22,7 +22,7 @@ def test_release_of_pgqueuer_that_makes_other_tables_needs_a_migration() -> None
 
 
 async def test_pgqueuer_finds_nothing_to_upgrade_in_a_migrated_database(settings: Settings) -> None:
-    connection = await asyncpg.connect(settings.database_dsn)
+    connection = await asyncpg.connect(settings.database_url)
     try:
         plan = await queries(AsyncpgDriver(connection)).plan_upgrade()
     finally:

@@ -48,7 +48,7 @@ def counted(narrow: Running) -> dict[Any, int]:
 @asynccontextmanager
 async def locked(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     """Nobody gets at items while the block lasts."""
-    holder = await asyncpg.connect(settings.database_dsn)
+    holder = await asyncpg.connect(settings.database_url)
     try:
         async with holder.transaction():
             await holder.execute("lock table items in access exclusive mode")

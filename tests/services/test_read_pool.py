@@ -21,7 +21,7 @@ async def pool(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     """One connection, on which a statement may take a tenth of a second, and be waited for twice as long."""
     monkeypatch.setattr(database, "SERVER_SETTINGS", {**SERVER_SETTINGS, "statement_timeout": "100ms"})
     monkeypatch.setattr(database, "ANSWER_SECONDS", 0.2)
-    found = ReadPool(settings.database_read_dsn, size=1, statements=10)
+    found = ReadPool(settings.database_for_reading, size=1, statements=10)
     yield found
     await found.close()
 

@@ -32,7 +32,7 @@ async def cloned_database(settings: Settings, name: str) -> AsyncIterator[str]:
     """The URL of a new database with empty tables, dropped at the end."""
     await run_sql(settings.database_url, f"drop database if exists {name} with (force)")
     await run_sql(settings.database_url, f"create database {name} template {TEMPLATE}")
-    yield with_database(settings.database_dsn, name)
+    yield with_database(settings.database_url, name)
     await run_sql(settings.database_url, f"drop database {name} with (force)")
 
 

@@ -1,0 +1,76 @@
+"""What PostgreSQL says when the fault is neither the caller's nor ours, by SQLSTATE (its documentation, appendix A)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+import structlog
+from cachetools import TTLCache
+
+log = structlog.get_logger(__name__)
+
+QUIET_SECONDS: Final = 10.0
+"""For how long the same is not logged again."""
+
+
+class Outage(Enum):
+    """What an error means for a request and for its connection."""
+
+    LOST = "lost"
+    """503; the connection is gone, or about to go."""
+    DEMOTED = "demoted"
+    """503; the server cannot be written to (any more), so its connections are replaced by new ones."""
+    BUSY = "busy"
+    """503; the connection is as good as before."""
+    RACE = "race"
+    """409 for a write, 503 for a read; the transaction is undone, and may well succeed if it is tried again."""
+    UNMIGRATED = "unmigrated"
+    """503; the tables are not (yet, or any more) those of this version."""
+
+
+_MEANING: Final[Mapping[str, Outage]] = {
+    "08": Outage.LOST,  # connection exceptions, and what poolers refuse
+    "25006": Outage.DEMOTED,  # read-only transaction: a standby, or default_transaction_read_only
+    "25P03": Outage.LOST,  # idle in a transaction for too long
+    "25P04": Outage.LOST,  # a transaction that took too long
+    "28": Outage.BUSY,  # the password is (not yet) another one
+    "3D000": Outage.BUSY,  # no such database
+    "3F000": Outage.UNMIGRATED,  # no such schema
+    "40001": Outage.RACE,  # serialisation failure; on a standby, a conflict with what it replays
+    "40003": Outage.LOST,  # nobody knows whether the statement was completed
+    "40P01": Outage.RACE,  # deadlock
+    "42703": Outage.UNMIGRATED,  # no such column
+    "42704": Outage.UNMIGRATED,  # no such type
+    "42883": Outage.UNMIGRATED,  # no such function
+    "42P01": Outage.UNMIGRATED,  # no such table
+    "53": Outage.BUSY,  # disk full, out of memory, too many connections
+    "55P03": Outage.BUSY,  # a lock was waited for too long
+    "57014": Outage.BUSY,  # a statement took too long
+    "57P": Outage.LOST,  # shut-down, crash, not (yet) accepting connections, database dropped, idle for too long
+    "58": Outage.BUSY,  # the system: input and output
+}
+"""By a SQLSTATE, or the beginning of several."""
+
+_told: TTLCache[str, bool] = TTLCache(100, QUIET_SECONDS)
+
+
+def outage_of(state: str | None) -> Outage | None:
+    """What an SQLSTATE means, if it is one of an outage."""
+    if not state:
+        return None
+    return _MEANING.get(state) or _MEANING.get(state[:3]) or _MEANING.get(state[:2])
+
+
+def tell(error: BaseException, outage: Outage | None) -> None:
+    """Log why requests are answered 503, the same cause once in a while."""
+    cause = " ".join(str(error).split("\n", 1)[0].split())
+    said = f"{type(error).__name__}: {cause}"
+    if said in _told:
+        return
+    _told[said] = True
+    if outage is Outage.UNMIGRATED:
+        log.error("database_not_migrated", mend="run `gateway migrate`", error=said)
+    else:
+        log.warning("database_unavailable", error=said)
