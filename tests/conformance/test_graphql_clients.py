@@ -51,10 +51,8 @@ class Workshop:
 
 @pytest.fixture(scope="module")
 def server(settings: Settings) -> Iterator[LiveServer]:
-    """A gateway with demo data that takes files; without compression, since Node 20 cannot read zstd."""
-    with live_gateway(
-        settings.model_copy(update={"GRAPHQL_UPLOADS": True, "COMPRESSION": False}), demo=True
-    ) as found:  # fmt: skip
+    """A gateway with demo data that takes files."""
+    with live_gateway(settings.model_copy(update={"GRAPHQL_UPLOADS": True}), demo=True) as found:
         yield found
 
 
