@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +25,7 @@ class Prefilled:
     name: str
     method: str
     url: str
-    query: list[tuple[str, str]]
+    query: Mapping[str, str]
     content: bytes | None
 
     @property
@@ -63,7 +63,7 @@ def prefilled(document: dict[str, Any]) -> Iterator[Prefilled]:
     """Every operation of the document, those that only ask first."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            url, query = path, []
+            url, query = path, dict[str, str]()
             for parameter in (resolved(document, each) for each in operation["parameters"]):
                 value = value_of(document, parameter)
                 text = value if isinstance(value, str) else json.dumps(value)
@@ -71,7 +71,7 @@ def prefilled(document: dict[str, Any]) -> Iterator[Prefilled]:
                     url = url.replace(f"{{{parameter['name']}}}", quote(text))
                 elif value is not None:
                     assert parameter["in"] == "query"
-                    query.append((parameter["name"], text))
+                    query[parameter["name"]] = text
             yield Prefilled(operation["operationId"], method.upper(), url, query, body_of(document, operation))
 
 
@@ -121,4 +121,4 @@ def test_sign_in_succeeds_with_what_is_prefilled(live: LiveServer, document: dic
 
 def test_what_is_prefilled_for_a_list_is_a_plain_page(document: dict[str, Any]) -> None:
     (found,) = [each for each in prefilled(document) if each.name == "listItems"]
-    assert found.query == [("limit", "20"), ("skip", "0"), ("count", "false")]
+    assert found.query == {"limit": "20", "skip": "0", "count": "false"}
