@@ -28,7 +28,7 @@ def filter_name(resource: Resource[Any]) -> str:
 
 def filter_schemas(resources: Iterable[Resource[Any]], limits: Limits) -> dict[str, Any]:
     """The filters and orders of resources, and the filters of their fields' types, by their names."""
-    known, found = list(resources), {}
+    known, found = list(resources), dict[str, Any]()
     prefixes = {resource.prefix: pascal(resource.name) for resource in known}
     for resource in known:
         kinds = {name: resource.fields[name] for name in resource.filters}

@@ -56,6 +56,19 @@ def allowed_methods_are_declared(ctx: Any, response: Any, case: Any) -> bool | N
     return found
 
 
+@schemathesis.check
+def undocumented_failures_are_found(ctx: Any, response: Any, case: Any) -> bool | None:
+    """`default` stands for the problems that it names, and for no others."""
+    document = case.operation.schema.raw_schema
+    declared = document["paths"][case.operation.path][case.operation.method]["responses"]
+    components = document["components"]
+    examples = components["responses"]["default"]["content"]["application/problem+json"]["examples"]
+    known = {components["examples"][code]["value"]["status"] for code in examples}
+    if str(response.status_code) not in declared and response.status_code not in {*known, 405}:
+        raise AssertionError(f"{response.status_code} is not in the document")
+    return None
+
+
 def _has_query(case: Any) -> bool:
     """Whether the method QUERY is at the path: where a search by POST is below it."""
     return f"{case.operation.path}/search" in case.operation.schema.raw_schema["paths"]

@@ -99,6 +99,13 @@ async def test_key_counts_in_connection_init(app: FastAPI, rest: RestFace, ada: 
         assert await socket.run(ME) == {"data": {"me": {"id": ada.id}}}
 
 
+async def test_the_same_credential_twice_in_connection_init_is_one(app: FastAPI, ada: Account) -> None:
+    async with socket_to(app) as socket:
+        payload = {**ada.headers, "X-API-Key": ada.tokens["access_token"]}
+        assert await socket.init(payload) == {"type": "connection_ack"}
+        assert await socket.run(ME) == {"data": {"me": {"id": ada.id}}}
+
+
 async def test_credentials_of_the_handshake_count(app: FastAPI, ada: Account) -> None:
     async with socket_to(app, ada.headers) as socket:
         assert await socket.init() == {"type": "connection_ack"}

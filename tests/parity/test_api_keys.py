@@ -253,15 +253,32 @@ async def test_token_is_not_accepted_as_a_key(face: Face, ada: Account) -> None:
     assert await problem(face, sent) == "invalid_token"
 
 
-async def test_two_credentials_at_once_are_refused(face: Face, gateway: Gateway, ada: Account) -> None:
-    key = await make_key(face, ada, header="X-API-Key")
+class Both(KeyHolder):
+    """Who sends a token and, as `X-API-Key`, the secret."""
 
-    class Both(KeyHolder):
-        @property
-        def headers(self) -> dict[str, str]:
-            return {**ada.headers, **key.headers}
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['access_token']}", "X-API-Key": self.secret}
 
-    both = Both(ada.id, ada.username, ada.password, ada.tokens)
+
+def both(account: Account, token: str, key: str) -> Both:
+    return Both(account.id, account.username, account.password, {"access_token": token}, "", key)
+
+
+async def test_the_same_credential_in_both_headers_is_one(face: Face, ada: Account) -> None:
+    key, token = await make_key(face, ada), ada.tokens["access_token"]
+    for each in (both(ada, token, token), both(ada, key.secret, key.secret)):
+        assert (await face.ok("me", each))["id"] == ada.id
+    assert await problem(face, both(ada, "nonsense", "nonsense")) == "invalid_token"
+
+
+async def test_two_credentials_at_once_are_refused(face: Face, gateway: Gateway, ada: Account, eve: Account) -> None:
+    key = await make_key(face, ada)
+    other = await make_key(face, ada)
+    token = ada.tokens["access_token"]
+    for first, second in ((key.secret, token), (key.secret, other.secret), (token, eve.tokens["access_token"])):
+        assert await problem(face, both(ada, first, second)) == "bad_request"
+    each = both(ada, token, key.secret)
     async with unchanged(gateway):
-        answers = [await face.call("me", both), await face.call("create_item", both, {"title": "Twice"})]
+        answers = [await face.call("me", each), await face.call("create_item", each, {"title": "Twice"})]
     assert [(each.problem, each.status) for each in answers] == [("bad_request", 400)] * 2

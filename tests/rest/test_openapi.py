@@ -98,6 +98,37 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
             found = found[step]
 
 
+async def test_document_is_small_enough_for_explorers(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    assert len((await client.get("/api/v1/openapi.json")).content) < 350_000
+    assert len(document["paths"][f"{PREFIX}/items"]["get"]["parameters"]) <= 20
+
+
+def test_references_and_parameters_are_those_that_generators_read(document: dict[str, Any]) -> None:
+    assert [each for each in values(document, "$ref") if each.count("/") != 3] == []
+    parameters = document["components"]["parameters"]
+    assert [name for name, each in parameters.items() if "schema" not in each or "content" in each] == []
+    text = parameters["item.filter"]["schema"]
+    reference = {"$ref": "#/components/schemas/ItemFilter"}
+    assert (text["type"], text["contentMediaType"], text["contentSchema"]) == ("string", "application/json", reference)
+
+
+def test_inputs_have_no_defaults(gateway: Gateway, document: dict[str, Any]) -> None:
+    """Many generators make a member with one required."""
+    schemas = document["components"]["schemas"]
+    inputs = {each.input.__name__ for each in gateway.catalogue.operations.values() if each.input is not None}
+    assert [name for name in inputs if any("default" in each for each in schemas[name]["properties"].values())] == []
+    assert schemas["ItemCreate"]["required"] == ["title"]
+    assert schemas["ItemCreate"]["properties"]["status"]["description"] == "How far it has come. `open` if left out."
+
+
+def test_relations_end_after_one_step(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["Item"]["properties"]["comments"]["$ref"] == "#/components/schemas/RelatedCommentList"
+    for name in (each for each in schemas if each.startswith("Related")):
+        found = {each.rpartition("/")[2] for each in values(schemas[name], "$ref")}
+        assert found <= {name.removesuffix("List"), "PageInfo", "Role", "ItemStatus", "FileState"}, name
+
+
 def test_every_component_is_used(document: dict[str, Any]) -> None:
     used = set(values(document, "$ref"))
     unused = [

@@ -250,8 +250,8 @@ async def test_openapi_has_it_while_it_is_published(own: Running) -> None:
     assert board["security"] == [{"oauth2": ["items:read"]}, {"bearer": []}]
     assert {"200", "401", "403", "422"} <= set(board["responses"])
     where = paths["/api/v1/documents/Filtered"]["get"]["parameters"][0]
-    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"type": "object"}}
-    assert (where["required"], where["schema"]) == (True, text)
+    json_text = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"type": "object"}}
+    assert (where["required"], where["schema"]) == (True, json_text)
 
 
 DEFAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {
