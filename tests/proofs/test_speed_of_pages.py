@@ -24,11 +24,10 @@ async def worked(page: Page) -> float:
 async def test_redoc_shows_within_three_seconds(live_server: str) -> None:
     async with opened(f"{live_server}/health/live") as page:
         await page.send("Performance.enable", timeDomain="threadTicks")
-        before = await worked(page)
         await page.go(f"{live_server}/redoc")
         await page.wait_for("document.querySelector('[role=menu]')")
 
-        assert await worked(page) - before < SHOWN_SECONDS
+        assert await worked(page) < SHOWN_SECONDS
         # What was written out to where each schema meets itself had 920,653.
         assert await page.run("document.querySelectorAll('*').length") < 100_000
 
