@@ -82,4 +82,6 @@ if context.config.cmd_opts is not None:
 try:
     main()
 except SettingsError as error:
+    if context.config.cmd_opts is None:
+        raise  # the gateway's own command line shows it
     raise SystemExit(str(error)) from None

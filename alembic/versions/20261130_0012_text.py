@@ -5,6 +5,8 @@ Revises: 0011
 Create Date: 2026-11-30 13:50:00.000000
 """
 
+# ruff: noqa: RUF001 - the letters are those of all alphabets
+
 from collections.abc import Sequence
 
 from alembic import op
@@ -17,7 +19,7 @@ depends_on: str | Sequence[str] | None = None
 ENCODING = """
 do $$ begin
   if pg_encoding_to_char((select encoding from pg_database where datname = current_database())) <> 'UTF8' then
-    raise exception 'The database has the encoding %, and text of every language needs UTF8. Create one with: create database … encoding ''UTF8'' template template0.',
+    raise exception 'The database has the encoding %, and text of every language needs UTF8. Create one with: create database name encoding ''UTF8'' template template0.',
       pg_encoding_to_char((select encoding from pg_database where datname = current_database()));
   end if;
 end $$
@@ -82,7 +84,7 @@ begin
   $function$, name);
 end
 $do$
-"""
+"""  # noqa: S608 - all of it is ours
 
 
 # The most characters of each, or bytes of a file's name: what would be longer in NFC, as few texts are, stays.
@@ -112,7 +114,7 @@ def normalising(table: str) -> str:
         other = f"(octet_length({column}) > char_length({column}) and {column} is not nfc normalized and {fits.format(form)})"
         changes.append(f"{column} = case when {other} then {form} else {column} end")
         wanted.append(other)
-    return f"update {table} set {', '.join(changes)} where {' or '.join(wanted)}"
+    return f"update {table} set {', '.join(changes)} where {' or '.join(wanted)}"  # noqa: S608 - their names are ours
 
 
 # Two labels of a workspace may be one from now on: the younger ones get a number.

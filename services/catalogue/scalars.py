@@ -240,7 +240,9 @@ class FieldType:
         if self.enum is None:
             return value
         text, digits = cast(value, Text), len(str(len(self.enum)))
-        places = {member.value: literal_column(f"'{place:0{digits}}'") for place, member in enumerate(self.enum)}
+        places: dict[Any, ColumnElement[str]] = {
+            member.value: literal_column(f"'{place:0{digits}}'", Text) for place, member in enumerate(self.enum)
+        }
         return case(places, value=text, else_=literal_column("'~'", Text).concat(text)).collate("C")
 
     def serialiser(self) -> Callable[[Any], Any] | None:

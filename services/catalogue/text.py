@@ -29,5 +29,5 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    # Cherokee is folded to its capitals, which are newer than PostgreSQL's tables in some versions: the other way round.
+    # Unicode folds Cherokee to its capitals; here, as with PostgreSQL's lower(), it is the other way round.
     return normalize("NFC", normalize("NFC", text).casefold().lower())

@@ -155,9 +155,7 @@ def order_columns(
     return [column.desc() if each.descending else column.asc() for each, column in zip(order, columns, strict=True)]
 
 
-def _sorted_by(
-    order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
-) -> list[ColumnElement[Any]]:
+def _sorted_by(order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor) -> list[ColumnElement[Any]]:
     fields, policy = resource.fields, resource.policy
     return [fields[each.field].sort_key(policy.column(each.field, entity, actor)) for each in order]
 
@@ -175,9 +173,7 @@ def after_condition(
     """Rows behind the one with these values in this order (keyset pagination), nulls included."""
     columns = _sorted_by(order, resource, entity, actor)
     bounds = [
-        None
-        if value is None
-        else resource.fields[each.field].sort_key(operand(f"{prefix}{index}", value, column.type))
+        None if value is None else resource.fields[each.field].sort_key(operand(f"{prefix}{index}", value, column.type))
         for index, (each, column, value) in enumerate(zip(order, columns, values, strict=True))
     ]
     nullable = any(resource.fields[each.field].nullable for each in order)

@@ -55,9 +55,7 @@ FullName = Annotated[
 Password = Annotated[
     SecretStr,
     AfterValidator(prepare_new),
-    Field(
-        min_length=8, max_length=MAX_LENGTH, description="8 to 128 characters.", examples=["correct horse battery"]
-    ),
+    Field(min_length=8, max_length=MAX_LENGTH, description="8 to 128 characters.", examples=["correct horse battery"]),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -113,7 +114,8 @@ async def test_parts_are_found_and_the_whole(face: Face, written: Account, words
 
 
 @pytest.mark.parametrize(
-    "words", ["server/client", '"server client"', "py.pool", "the whom", "\u4eac\u6771", "!!!", "-server -client client"]
+    "words",
+    ["server/client", '"server client"', "py.pool", "the whom", "\u4eac\u6771", "!!!", "-server -client client"],
 )
 async def test_what_is_not_there_is_not_found(face: Face, written: Account, words: str) -> None:
     assert (await face.ok("list_items", written, q=words))["data"] == []
@@ -133,7 +135,7 @@ async def test_choices_and_exclusions_and_blanks(face: Face, written: Account, w
 
 
 async def test_search_without_words_combines_with_filters_and_pages(face: Face, written: Account) -> None:
-    asked = {"q": "i", "sort": ["title"], "filter": {"title": {"contains": "e"}}}
+    asked: dict[str, Any] = {"q": "i", "sort": ["title"], "filter": {"title": {"contains": "e"}}}
     found = await walk(face, written, "list_items", limit=2, **asked)
     expected = {each for each in WRITTEN if "i" in each.lower() and "e" in each.lower()}
     assert {row["title"] for row in found} == expected
