@@ -16,7 +16,6 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -153,15 +152,35 @@ def upgrade(settings: Settings) -> str | None:
     return None
 
 
-def downgrade(settings: Settings, to: str = "base") -> None:
-    """Take tables, and the data in them, out of the database of `settings`: all of them, or as far as revision `to`.
+def downgrade(settings: Settings) -> None:
+    """Take every table, and all data, out of the database of `settings`.
 
-    Call it outside of an event loop. Raises SettingsError where the way there is not known.
+    Call it outside of an event loop. Raises SettingsError if the database has revisions that are not known here.
     """
-    try:
-        command.downgrade(alembic_config(settings), to)
-    except CommandError as error:
-        raise SettingsError(f"Alembic cannot do this: {str(error).rstrip('.')}. Nothing was changed.") from None
+    _known(settings)
+    command.downgrade(alembic_config(settings), "base")
+
+
+def step_back(settings: Settings) -> None:
+    """Undo the newest migration of the database of `settings`.
+
+    Call it outside of an event loop. Raises SettingsError where it is not clear which one that is.
+    """
+    found = _known(settings)
+    if len(found) != 1:
+        raise SettingsError(
+            f"The database has {len(found)} newest migrations ({', '.join(sorted(found))}), not one: have Alembic undo one"
+            " of them (`alembic downgrade BRANCH@-1`). Nothing was changed."
+        )
+    command.downgrade(alembic_config(settings), "-1")
+
+
+def _known(settings: Settings) -> frozenset[str]:
+    found = asyncio.run(_found(settings))
+    unknown = ", ".join(sorted(Revisions.of(settings).unknown(found)))
+    if unknown:
+        raise SettingsError(f"This version does not know revision {unknown} of the database. Nothing was changed.")
+    return found
 
 
 async def _found(settings: Settings) -> frozenset[str]:

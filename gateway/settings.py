@@ -218,7 +218,7 @@ class Settings(MailSettings, LimitSettings):
             raise ValueError("must start with redis://, rediss:// or unix://")
         if value is not None:
             try:
-                ConnectionPool.from_url(value.get_secret_value()).make_connection()
+                ConnectionPool.from_url(value.get_secret_value()).make_connection()  # type: ignore[no-untyped-call] # redis-py
             except (TypeError, ValueError, RedisError):
                 raise ValueError("is not a URL that redis-py takes, such as redis://:password@host:6379/0") from None
         return value

@@ -8,7 +8,7 @@ import typer
 
 from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
-from gateway.migrate import downgrade, upgrade
+from gateway.migrate import downgrade, step_back, upgrade
 from gateway.settings import Settings, load_settings
 from services.storage.connecting import connect
 
@@ -40,7 +40,7 @@ def migrate(
             downgrade(settings)
         elif back:
             _confirm(settings, "undo the newest migration", BACK, gone_back)
-            downgrade(settings, "-1")
+            step_back(settings)
         else:
             said = upgrade(settings)
             if said:

@@ -106,6 +106,7 @@ def head(settings: Settings) -> str:
     return found
 
 
+AWAY = {"back": ["--back", BACK], "down": ["--down", DROP]}
 PRODUCTION = {
     "ENVIRONMENT": "production", "SECRET_KEY": "7f1c8a4e5d2b9036a1c4e7f80d3b6529", "PASSWORD_HASH_TIME_COST": "3",
     "PASSWORD_HASH_MEMORY_KIB": "65536",
@@ -187,11 +188,24 @@ async def test_way_that_is_not_known_is_told_in_a_sentence(settings: Settings) -
     async with cloned_database(settings, "gateway_astray") as url:
         await run_sql(url, "update alembic_version set version_num = '0001'")
         await run_sql(url, "insert into alembic_version values ('elsewhere')")
-        for arguments in ([], ["--back", "--yes-go-back-in", "gateway_astray"]):
+        for arguments in ([], [*AWAY["back"], "gateway_astray"], [*AWAY["down"], "gateway_astray"]):
             done = await migrate(env_of(settings, url), *arguments)
             assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
             assert "elsewhere" in done.stderr
             assert done.stderr.endswith("Nothing was changed.\n")
+
+
+async def test_of_several_branches_none_is_undone_by_chance(settings: Settings) -> None:
+    async with empty_database(settings) as url:
+        env, name = env_of(settings, url, MODULES=f"{CORE},tests.support.foreign"), str(make_url(url).database)
+        assert (await migrate(env)).exit_code == 0
+        before = await tables(url)
+        done = await migrate(env, *AWAY["back"], name)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "`alembic downgrade BRANCH@-1`" in done.stderr
+        assert await tables(url) == before
+        assert (await migrate(env, *AWAY["down"], name)).exit_code == 0
+        assert await tables(url) == {"alembic_version"}
 
 
 def test_revisions_count_as_alembic_counts_them(tmp_path: Path) -> None:
