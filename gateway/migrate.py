@@ -169,8 +169,8 @@ def step_back(settings: Settings) -> None:
     found = _known(settings)
     if len(found) != 1:
         raise SettingsError(
-            f"The database has {len(found)} newest migrations ({', '.join(sorted(found))}), not one: have Alembic"
-            " undo one of them (`alembic downgrade BRANCH@-1`). Nothing was changed."
+            f"The database has {len(found)} newest migrations, {', '.join(sorted(found))}: have Alembic undo one"
+            " of them (`alembic downgrade BRANCH@-1`). Nothing was changed."
         )
     command.downgrade(alembic_config(settings), "-1")
 
