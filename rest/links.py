@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from rest.query import Parameters
 from rest.representation import take_previous
 from services.catalogue.lists import ListArguments
 
@@ -26,9 +25,9 @@ def page_links(request: Request, arguments: Any, body: dict[str, Any]) -> dict[s
     at_first = arguments.after is None and arguments.before is None and not arguments.skip
     if previous is None and following is None and at_first:
         return {}
-    given: Parameters = dict(request.query_params)
-    place = {name: given.pop(name) for name in _PLACES if name in given}
-    path, rest = request.url.path, urlencode(given)
+    given = request.query_params.multi_items()  # a list may be its parameter repeated
+    place = {name: value for name, value in given if name in _PLACES}
+    path, rest = request.url.path, urlencode([each for each in given if each[0] not in _PLACES])
     links = []
     if following is not None:
         end = urlencode({"before": place["before"]}) if "after" in place and "before" in place else ""

@@ -79,6 +79,9 @@ async def test_a_list_may_come_as_its_parameter_repeated(rest: RestFace, owner: 
     joined = await rest.send("GET", "/items?sort=status,-title&fields=status,title&include=labels", owner)
     assert (repeated.status_code, repeated.json()) == (200, joined.json())
     assert [set(each) for each in repeated.json()["data"]] == [{"status", "title", "labels"}] * 3
+    page = await rest.send("GET", "/items?status[in]=open&status[in]=done&sort=title&limit=2", owner)
+    following = await rest.client.get(links(page)["next"], headers=owner.headers)
+    assert [each["title"] for each in following.json()["data"]] == ["C & D = 100%"]
     twice = await rest.send("GET", "/items?sort=title&sort=-title", owner)
     assert [each["code"] for each in twice.json()["errors"]] == ["conflict"]
 
