@@ -38,6 +38,9 @@ async def owner(client: httpx.AsyncClient, gateway: Gateway) -> Account:
         ("status[eq]=open", "ac"),
         ("status%5Beq%5D=open", "ac"),
         ("status[ne]=open", "b"),
+        ("status[in]=open&status[in]=done", "abc"),
+        ("status[in]=open,in_progress&status%5Bin%5D=archived", "ac"),
+        ("status[not_in]=open&status[not_in]=archived", "b"),
         ("status[in]=open,done", "abc"),
         ("status[not_in]=open,archived", "b"),
         ("priority=1", "b"),
@@ -69,6 +72,18 @@ async def test_sort_and_skip(rest: RestFace, owner: Account) -> None:
     assert [row["title"] for row in found["data"]] == [ROWS["a"]["title"]]
     assert (found["page"]["has_next"], found["page"]["total"]) == (True, 3)
     assert (await rest.get("/items?skip=3", owner))["data"] == []
+
+
+async def test_a_list_may_come_as_its_parameter_repeated(rest: RestFace, owner: Account) -> None:
+    repeated = await rest.send("GET", "/items?sort=status&sort=-title&fields=status&fields=title&include=labels", owner)
+    joined = await rest.send("GET", "/items?sort=status,-title&fields=status,title&include=labels", owner)
+    assert (repeated.status_code, repeated.json()) == (200, joined.json())
+    assert [set(each) for each in repeated.json()["data"]] == [{"status", "title", "labels"}] * 3
+    page = await rest.send("GET", "/items?status[in]=open&status[in]=done&sort=title&limit=2", owner)
+    following = await rest.client.get(links(page)["next"], headers=owner.headers)
+    assert [each["title"] for each in following.json()["data"]] == ["C & D = 100%"]
+    twice = await rest.send("GET", "/items?sort=title&sort=-title", owner)
+    assert [each["code"] for each in twice.json()["errors"]] == ["conflict"]
 
 
 async def test_link_leads_to_the_end_with_the_same_parameters(rest: RestFace, owner: Account) -> None:
