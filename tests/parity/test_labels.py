@@ -72,9 +72,11 @@ async def test_foreign_label_is_refused_as_an_unknown_one(face: Face, ada: Accou
     assert await labelled(face, eve, label) == []
 
 
-async def test_deleted_label_is_taken_off_its_items(face: Face, team: Team) -> None:
+async def test_deleted_label_is_taken_off_its_items_which_counts_as_a_change(face: Face, team: Team) -> None:
     label = await make_label(face, team.editor, workspace_id=team.id)
     item = await make_item(face, team.editor, workspace_id=team.id, label_ids=[label["id"]])
     await face.ok("delete_label", team.editor, id=label["id"])
     assert (await face.call("get_label", team.editor, id=label["id"])).problem == "not_found"
-    assert await face.ok("get_item", team.editor, id=item["id"]) == item
+    left = await face.ok("get_item", team.editor, id=item["id"])
+    assert left["updated_at"] > item["updated_at"]
+    assert left == {**item, "version": item["version"] + 1, "updated_at": left["updated_at"]}
