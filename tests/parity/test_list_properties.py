@@ -51,8 +51,8 @@ FILTERS = st.recursive(
     CONDITIONS,
     lambda inner: st.one_of(
         st.builds(lambda each: {"not": each}, inner),
-        st.builds(lambda parts: {"and": parts}, st.lists(inner, max_size=3)),
-        st.builds(lambda parts: {"or": parts}, st.lists(inner, max_size=3)),
+        st.builds(lambda parts: {"and": parts}, st.lists(inner, min_size=1, max_size=3)),
+        st.builds(lambda parts: {"or": parts}, st.lists(inner, min_size=1, max_size=3)),
     ),
     max_leaves=5,
 ).filter(lambda tree: _depth(tree) <= 5)
