@@ -17,7 +17,7 @@ from gateway.cli import app
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def gateway_command(*arguments: str, env: Mapping[str, str], stdin: str | None = None) -> Result:

@@ -21,7 +21,7 @@ from gateway.demo import DEMO_PASSWORD, DEMO_USERNAME
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)
