@@ -225,6 +225,11 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
+def unfit(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
+    """What is said of a value that `refuse_unfit` or `normalised` refuses."""
+    return Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())])
+
+
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
     """Validate one JSON value (of a filter, or an identifier). Raises `validation_failed` naming the path."""
     try:
@@ -232,6 +237,6 @@ def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]
     except ValidationError as error:
         raise problem_of(error, tuple(path)) from None
     except PydanticCustomError as error:
-        raise Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())]) from None
+        raise unfit(error, path) from None
     except TypeError:  # orjson: an integer beyond 64 bits
         raise Problem.field(tuple(path), "range", "This value is out of range.") from None
