@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from services.catalogue.json_input import malformed, read_json
+from services.catalogue.json_input import read_json
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.scalars import IF_UNKNOWN, INT32, FieldType, field_type, integral
@@ -192,8 +192,9 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, mo
     if error.error_count() > most:
         return too_much()
     errors = error.errors(include_url=False, include_input=False)
+    # Whoever asks Pydantic has found it well-formed: only its parser's depth is left.
     if any(each["type"] == "json_invalid" for each in errors):
-        return malformed()
+        return Problem(BAD_REQUEST, "The body is nested too deeply.")
     if not prefix and any(
         each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors
     ):
