@@ -166,11 +166,10 @@ def test_number_in_a_text_may_have_many_digits(text: str, value: int) -> None:
     assert written_number(text) == value
 
 
-@pytest.mark.parametrize(
-    "text", ["0" * 1_000_000 + "x", "1" * 1_000_000 + "x", "0." + "0" * 1_000_000 + "x", "1e" + "0" * 1_000_000 + "x"]
-)
-def test_what_is_almost_a_number_is_looked_at_once(text: str) -> None:
-    """Where digits are tried again and again, a thousandth of this takes a third of a second, and all of it a day."""
+@pytest.mark.parametrize("start", ["", "1", "0.", "1e"])
+def test_what_is_almost_a_number_is_read_once(start: str) -> None:
+    """Where digits are tried again and again, a hundredth of this takes a minute, and all of it a week."""
+    text = start + "0" * 1_000_000 + "x"
     assert written_number(text) == text
 
 
