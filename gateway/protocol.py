@@ -90,6 +90,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_url(url)
         if len(self.url) > MOST_OF_AN_ADDRESS:
             raise Problem(URI_TOO_LONG, f"An address has at most {MOST_OF_AN_ADDRESS:,} bytes.")
+        # httptools drops it, and with it conditions that a client has forgotten to encode; proxies' rules read on.
+        if b"#" in url:
+            raise Problem(BAD_REQUEST, "An address that is asked for has no fragment: in values # is %23.")
 
     def on_headers_complete(self) -> None:
         """The last byte of a head."""
@@ -197,7 +200,7 @@ class BoundedProtocol(HttpToolsProtocol):
         own = [*response.raw_headers, (b"connection", b"close")]
         fields = [*self.server_state.default_headers, *complete_headers(own, seen.request_id)]
         head = b"".join(b"%s: %s\r\n" % (name.title(), value) for name, value in fields)
-        scope = {"method": method, "path": "", "raw_path": self.url.partition(b"?")[0]}
+        scope = {"method": method, "path": "", "raw_path": self.url.partition(b"#")[0].partition(b"?")[0]}
         write_access_line(scope, seen, response.status_code, len(body), 0)
         return STATUS_LINE[response.status_code] + head + b"\r\n" + body
 

@@ -16,8 +16,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import PydanticCustomError
+
 from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.models import parse_value
+from services.catalogue.models import parse_value, unfit
 from services.catalogue.problems import Problem
 from services.catalogue.scalars import Operator
 from services.catalogue.text import normalised
@@ -159,7 +161,10 @@ def _check_list(value: Any, most: int, path: Path) -> None:
 
 
 def _value(resource: Resource[Any], name: str, value: Any, path: Path) -> Any:
-    value = normalised(value)
+    try:
+        value = normalised(value)
+    except PydanticCustomError as error:
+        raise unfit(error, path) from None
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise Problem.field(path, "length", f"This should have at most {MAX_TEXT} characters.")
     return parse_value(resource.adapter(name), value, path)

@@ -28,7 +28,7 @@ def read_json(text: bytes, what: str = "The body", at: Path = ()) -> Any:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise malformed(what) from None
+        raise Problem(BAD_REQUEST, f"{what} is not well-formed JSON in UTF-8.") from None
     refuse_twice(text, what, at)
     return found
 
@@ -48,11 +48,6 @@ def refuse_twice(text: bytes, what: str = "The body", at: Path = ()) -> None:
         error_there = FieldError((*at, *path), "conflict", "This name is given twice.")
         detail = f"{what} gives the name `{error_there.path[-1]}` twice in one object."
         raise Problem(BAD_REQUEST, detail, errors=[error_there]) from None
-
-
-def malformed(what: str = "The body") -> Problem:
-    """What is said of what is no JSON."""
-    return Problem(BAD_REQUEST, f"{what} is not well-formed JSON in UTF-8.")
 
 
 class _Twice(dict[str, Any]):

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import PydanticCustomError
+
 from services.catalogue.cursors import Order
 from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, parse_filter
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
-from services.catalogue.models import refuse_unfit
-from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
+from services.catalogue.models import refuse_unfit, unfit
+from services.catalogue.problems import Problem
 from services.catalogue.scalars import Operator, integral
 from services.catalogue.searching import search_query
 from services.catalogue.text import nfc
@@ -148,13 +150,12 @@ def _searched(resource: Resource[Any], text: Any) -> str | None:
         return None
     if not resource.search:
         raise Problem.field("q", "unknown", "This list cannot be searched.")
-    text = nfc(str(text))
+    try:
+        text = refuse_unfit(nfc(str(text)))
+    except PydanticCustomError as error:
+        raise unfit(error, ("q",)) from None
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
-    try:
-        refuse_unfit(text)
-    except ValueError as error:
-        raise Problem(VALIDATION_FAILED, errors=[FieldError(("q",), "format", str(error))]) from None
     return text.strip() or None
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from services.catalogue.json_input import malformed, read_json
+from services.catalogue.json_input import read_json
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
 from services.catalogue.scalars import IF_UNKNOWN, INT32, FieldType, field_type, integral
@@ -192,8 +192,9 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, mo
     if error.error_count() > most:
         return too_much()
     errors = error.errors(include_url=False, include_input=False)
+    # Whoever asks Pydantic has found it well-formed: only its parser's depth is left.
     if any(each["type"] == "json_invalid" for each in errors):
-        return malformed()
+        return Problem(BAD_REQUEST, "The body is nested too deeply.")
     if not prefix and any(
         each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors
     ):
@@ -225,6 +226,11 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
+def unfit(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
+    """What is said of a value that `refuse_unfit` or `normalised` refuses."""
+    return Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())])
+
+
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
     """Validate one JSON value (of a filter, or an identifier). Raises `validation_failed` naming the path."""
     try:
@@ -232,6 +238,6 @@ def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]
     except ValidationError as error:
         raise problem_of(error, tuple(path)) from None
     except PydanticCustomError as error:
-        raise Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())]) from None
+        raise unfit(error, path) from None
     except TypeError:  # orjson: an integer beyond 64 bits
         raise Problem.field(tuple(path), "range", "This value is out of range.") from None

@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 INT32: Final = (-(2**31), 2**31 - 1)
 """Integers are those of GraphQL's Int on both faces."""
 
-_NUMBER: Final = re.compile(r"(-?)0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBER: Final = re.compile(r"(-?)(?=[0-9])0*+([0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
+"""Possessive: zeros that are followed by something else would be tried both as zeros in front and as digits."""
 _DIGITS: Final = 12
 """Of a longer integer the beginning is out of range, too."""
 _RFC3339: Final = re.compile(
@@ -59,7 +60,7 @@ def written_number(text: str) -> Any:
         return text
     sign, digits, *fraction = found.groups()
     if not any(fraction):
-        return int(sign + digits[:_DIGITS])
+        return int(f"{sign}{digits[:_DIGITS] or 0}")
     value = float(text)
     return integral(value) if isfinite(value) else text
 

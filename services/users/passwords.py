@@ -31,8 +31,8 @@ def prepared(password: str) -> str | None:
 
 
 def prepare_new(password: SecretStr) -> SecretStr:
-    """A new password, prepared. Raises PydanticCustomError if it cannot be."""
-    text = password.get_secret_value()
+    """A new password, prepared. Raises PydanticCustomError if it cannot be, or is too long to be looked at."""
+    text = check_given(password).get_secret_value()
     found = prepared(text)
     if found is None and text:
         raise PydanticCustomError("password", "This password has characters that are not the same on every keyboard.")

@@ -178,6 +178,20 @@ async def test_address_that_is_too_long_is_refused_as_such_however_it_comes(
     assert orjson.loads(transport.written.partition(b"\r\n\r\n")[2])["code"] == "uri_too_long"
 
 
+@pytest.mark.parametrize("step", [1, 5, 1_000])
+@pytest.mark.parametrize("address", ["/api/v1/jobs#/public", "/items?title=C#&status=open", "/#", "http://x/#a"])
+async def test_fragment_is_refused_instead_of_dropped(address: str, step: int) -> None:
+    protocol, transport = connected()
+    sent = f"GET {address} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+    with capture_logs() as lines:
+        for start in range(0, len(sent), step):
+            if not transport.closed:
+                protocol.data_received(sent[start : start + step])
+    assert statuses(transport) == [b"400"]
+    assert b"#" not in b"".join(str(each["path"]).encode() for each in lines)
+    assert "fragment" in orjson.loads(transport.written.partition(b"\r\n\r\n")[2])["detail"]
+
+
 async def test_longest_address_that_can_be_counted_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocols, "bounds", lambda: (100_000, 60.0))
     protocol, transport = connected()

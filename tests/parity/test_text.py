@@ -7,7 +7,7 @@ from unicodedata import normalize
 import pytest
 
 from tests.support.accounts import Account
-from tests.support.faces import Face
+from tests.support.faces import Face, RestFace
 from tests.support.factories import make_item, make_label
 from tests.support.lists import ids
 
@@ -66,6 +66,32 @@ async def test_lengths_are_those_of_the_normalised_text(face: Face, ada: Account
     assert (await face.ok("list_items", ada, q="e\u0301" * 200))["data"] != []
     answer = await face.call("list_items", ada, filter={"title": {"contains": "e\u0301" * 501}})
     assert (answer.status, answer.errors) == (422, {"filter.title.contains": "length"})
+
+
+@pytest.mark.parametrize(
+    "pile", ["\u0301\u0316" * 16, "\u0f73" * 31, "\u05bf\u034f" * 16, "\U0001e8d0\u0316" * 16, "\uff9e" * 31]
+)
+async def test_more_marks_in_a_row_than_any_language_has_are_refused(face: Face, ada: Account, pile: str) -> None:
+    answer = await face.call("create_item", ada, {"title": "x", "description": f"a{pile}"})
+    assert (answer.status, answer.errors) == (422, {"description": "format"})
+    for asked, field in (
+        ({"filter": {"title": {"contains": pile}}}, "filter.title.contains"),
+        ({"filter": {"title": {"in": ["x", pile]}}}, "filter.title.in[1]"),
+        ({"q": pile}, "q" if isinstance(face, RestFace) else "search"),
+    ):
+        answer = await face.call("list_items", ada, **asked)
+        assert (answer.status, answer.errors) == (422, {field: "format"})
+    assert (await make_item(face, ada, f"a{pile[:30]}b"))["title"] != ""
+
+
+async def test_text_that_would_take_minutes_to_normalise_is_refused(face: Face) -> None:
+    answer = await face.call("login", None, {"username": "\u0f73" * 200_000, "password": "correct horse"})
+    assert (answer.status, answer.errors) == (422, {"username": "format"})
+
+
+async def test_pictures_and_scripts_of_many_characters_are_no_marks(face: Face, ada: Account) -> None:
+    for text in ("\U0001f40e" * 200, "\u0e01\u0e33" * 100, "\U00010437" * 200):
+        assert (await make_item(face, ada, text))["title"] == text
 
 
 async def test_names_are_unique_whatever_their_normal_form(face: Face, ada: Account) -> None:

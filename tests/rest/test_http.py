@@ -154,3 +154,10 @@ async def test_name_of_a_parameter_is_no_identifier(rest: RestFace, ada: Account
 async def test_methods_that_are_allowed_come_in_a_fixed_order(rest: RestFace, ada: Account) -> None:
     answer = await rest.send("PUT", "/items", ada)
     assert (answer.status_code, answer.headers["allow"], answer.json()["allow"]) == (405, *["GET, HEAD, POST"] * 2)
+
+
+@pytest.mark.parametrize("levels", [250, 900])
+async def test_body_that_is_nested_too_deeply_is_told_so(rest: RestFace, ada: Account, levels: int) -> None:
+    nested = b'{"title": ' + b"[" * levels + b"]" * levels + b"}"
+    answer = await rest.send("POST", "/items", ada, content=nested)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "The body is nested too deeply.")

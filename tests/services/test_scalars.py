@@ -166,5 +166,12 @@ def test_number_in_a_text_may_have_many_digits(text: str, value: int) -> None:
     assert written_number(text) == value
 
 
+@pytest.mark.parametrize("start", ["", "1", "0.", "1e"])
+def test_what_is_almost_a_number_is_read_once(start: str) -> None:
+    """Where digits are tried again and again, a hundredth of this takes a minute, and all of it a week."""
+    text = start + "0" * 1_000_000 + "x"
+    assert written_number(text) == text
+
+
 def test_fraction_stays_one() -> None:
     assert written_number("2.5") == 2.5
