@@ -148,7 +148,7 @@ def with_form(described: dict[str, Any], name: str) -> None:
 
 def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
     """The form of a file, from the schema of what announces one."""
-    fields = {each: announced["properties"][each] for each in FIELDS}
+    fields = {each: _form_field(announced["properties"][each]) for each in FIELDS}
     return {
         "type": "object",
         "title": "FileForm",
@@ -158,6 +158,12 @@ def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},
     }
+
+
+def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
+    """A form has no null: what is not there is left out."""
+    kept = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    return {**kept[0], "description": schema["description"]} if kept else schema
 
 
 def _operation(

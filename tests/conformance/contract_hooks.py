@@ -18,8 +18,11 @@ CODES = {"not_found", "wrong", "unique", "cursor", "conflict", "invalid", "confi
 """Something that is there, or is not: what a reference leads to, a password, a mail's token, a cursor's list."""
 FIELDS = ("fields[", "include[", "scopes[", "filter", "networks[")
 """Names of things in the catalogue, how much there may be in all, forms that have no pattern."""
-WORDS = {"This must be an integer.", "This should have at least 1 character."}
-"""1.0, which JSON Schema takes for an integer; and texts of blanks, which are cut off."""
+WORDS = {
+    "This should have at least 1 character.",
+    "This password has characters that are not the same on every keyboard.",
+}
+"""Texts of blanks, which are cut off; and the classes of characters of RFC 8265, which no pattern holds."""
 NO_MAIL = (".test", ".invalid", ".local", ".localhost", ".onion", ".arpa")
 """Domains to which no mail can be sent (RFC 6761): `format: email` allows them, and a pattern without lookahead, which
 not every program knows, cannot take them out."""

@@ -112,8 +112,10 @@ async def test_key_pasted_into_authorize_survives_a_reload_in_its_tab_alone(live
     async with chromium() as browser:
         page = await browser.page(f"{live.url}/docs")
         await page.click(".btn.authorize")
-        await page.type("#api_key_value", "hgw_pasted")
-        await page.run("document.querySelector('#api_key_value').closest('form').querySelector('.authorize').click()")
+        await page.type("#auth-bearer-value", "hgw_pasted")
+        await page.run(
+            "document.querySelector('#auth-bearer-value').closest('form').querySelector('.authorize').click()"
+        )
         await page.wait_for("document.querySelector('.modal-ux')?.innerText.includes('Logout')")
         await page.go(f"{live.url}/docs")
         await unfold(page, ME)

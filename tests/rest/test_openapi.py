@@ -199,3 +199,9 @@ def test_the_bytes_of_files_are_described(document: dict[str, Any]) -> None:
     form = resolved(document, content["multipart/form-data"]["schema"])
     assert form["required"] == ["file"]
     assert set(form["properties"]) == {"workspace_id", "name", "size", "sha256", "media_type", "file"}
+
+
+def test_fields_of_a_form_are_never_null(document: dict[str, Any]) -> None:
+    form = document["components"]["schemas"]["FileForm"]
+    assert "null" not in json.dumps(form)
+    assert form["properties"]["sha256"]["pattern"] == "^[0-9a-f]{64}$"

@@ -110,13 +110,6 @@ async function intercept(request) {
   return request;
 }
 
-function cut(response) {
-  if (response.url?.endsWith(container.dataset.openapi) && response.ok) {
-    response.text = JSON.stringify(withoutRecursion(JSON.parse(response.text)));
-  }
-  return response;
-}
-
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);
@@ -134,7 +127,6 @@ const ui = SwaggerUIBundle({
   docExpansion: "list",
   filter: true,
   requestInterceptor: intercept,
-  responseInterceptor: cut,
   tryItOutEnabled: true,
   validatorUrl: null,
   onComplete: () => {

@@ -41,7 +41,7 @@ async function start() {
   const container = document.getElementById("redoc");
   try {
     const answer = await fetch(container.dataset.openapi);
-    const spec = withoutProblems(withoutRecursion(await answer.json()));
+    const spec = withoutProblems(await answer.json());
     const theme = dark.matches ? darkTheme : {};
     Redoc.init(spec, { nativeScrollbars: true, theme }, container);
   } catch {

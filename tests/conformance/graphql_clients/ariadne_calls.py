@@ -73,7 +73,10 @@ class Calls:
     async def find(self, id: str) -> str:
         node = (await self.client.find_anything(id)).node
         assert node is not None
-        return node.status.value if isinstance(node, FindAnythingNodeItem) else node.typename__
+        if not isinstance(node, FindAnythingNodeItem):
+            return node.typename__
+        assert node.status is not None
+        return node.status.value
 
     async def uploads(self) -> list[list[str]]:
         by_file = (await self.client.upload_file(text(), name="named.txt")).upload_file

@@ -27,7 +27,8 @@ export function problem(errors: readonly { extensions?: Record<string, unknown> 
 interface Item {
   title: string;
   description: string | null;
-  status: string;
+  // Null where this version of the gateway does not know the value.
+  status: string | null;
   priority: number;
   dueAt: string | null;
   labels: { nodes: { name: string }[] } | null;
