@@ -110,9 +110,10 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
     scheme, authority, path, query = _split(url)
     asked = _asked(query)
     given = {name: asked.pop(name) for name in list(asked) if name in _OF_THE_DRIVER}
-    hosts = given.get("host") or authority.rpartition("@")[2]
     if not re.fullmatch(r"[\d,]*", given.get("port", "")):
         _bad_form()
+    authority, path = _overridden(authority, path, given)
+    hosts = given.get("host") or authority.rpartition("@")[2]
     if given.get("target_session_attrs", prefers) not in _TARGETS:
         raise ValueError(f"has target_session_attrs that is none of {', '.join(_TARGETS)}")
     if "," in hosts:
@@ -154,6 +155,33 @@ def _split(url: str) -> tuple[str, str, str, str]:
     if not all(_HOST.fullmatch(each) for each in parts.netloc.rpartition("@")[2].split(",")):
         _bad_form()
     return "postgresql", parts.netloc, parts.path, parts.query
+
+
+def _overridden(authority: str, path: str, given: dict[str, str]) -> tuple[str, str]:
+    """Authority and path without what the query says otherwise: in libpq the query wins, in the driver the authority.
+
+    `postgresql://u:p@localhost/name?host=/cloudsql/…` leads to the socket.
+    """
+    who, at, hosts = authority.rpartition("@")
+    user, _, password = who.partition(":")
+    if given.keys() & {"user", "password"}:
+        own = {"user": unquote(user), "password": unquote(password)}
+        given.update({name: value for name, value in own.items() if value and name not in given})
+        who = at = ""
+    places = [_HOST.fullmatch(each) for each in hosts.split(",")]
+    ports = ",".join((each[2] or "")[1:] for each in places if each)
+    if "host" in given:
+        if "port" not in given and ports.strip(","):
+            given["port"] = ports
+        hosts = ""
+    elif hosts and "port" in given:
+        wanted = given.pop("port").split(",")
+        wanted *= len(places) if len(wanted) == 1 else 1
+        if len(wanted) != len(places):
+            _bad_form()
+        hosts = ",".join(f"{each[1]}:{port}" for each, port in zip(places, wanted, strict=True) if each)
+    named = given.keys() & {"dbname", "database"}
+    return f"{who}{at}{hosts}", "" if named else path
 
 
 def _bad_form() -> NoReturn:
