@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NoReturn
@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 SCHEMES: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 CONNECT_SECONDS: Final = 5.0
+DEFAULT_PORT: Final = 5432
 FORM: Final = "is not a URL such as postgresql://user:password@host:5432/name"
 PRIMARY: Final = "read-write"
+PREFER_STANDBY: Final = "prefer-standby"
 
 _OF_THE_DRIVER: Final = frozenset({
     "host", "port", "dbname", "database", "user", "password", "passfile", "service", "sslmode", "sslcert", "sslkey",
@@ -42,7 +44,7 @@ _REFUSED: Final[Mapping[str, str]] = {
     "schema": "use options=-csearch_path%3Dname",
 }
 _MODES: Final = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
-_TARGETS: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+_TARGETS: Final = ("any", "read-write", "read-only", "primary", "standby", PREFER_STANDBY)
 _TRUE: Final = frozenset({"true", "1", "on", "yes"})
 _HOST: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 _SETTING: Final = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
@@ -63,7 +65,8 @@ class Address:
     """A database, and how connections to it are made.
 
     `dsn` is a URL of only what asyncpg knows, with the password; `settings` are those of the server that the URL asks
-    for, `options` what else is meant for it. `seconds` is how long connecting may take.
+    for, `options` what else is meant for it. `seconds` is how long connecting to one host may take. Of several `hosts`,
+    names and ports, one is taken that is as `target_session_attrs` wants, or any of them where that is only preferred.
     """
 
     dsn: str = field(repr=False)
@@ -76,6 +79,9 @@ class Address:
     place: str = ""
     """Its host and port, to be shown."""
     name: str = ""
+    hosts: Sequence[tuple[str, int]] = ()
+    """Where there are several."""
+    takes_any: bool = False
 
     @property
     def password(self) -> str | None:
@@ -116,6 +122,7 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
     hosts = given.get("host") or authority.rpartition("@")[2]
     if given.get("target_session_attrs", prefers) not in _TARGETS:
         raise ValueError(f"has target_session_attrs that is none of {', '.join(_TARGETS)}")
+    takes_any = "," in hosts and given.get("target_session_attrs") in (None, PREFER_STANDBY)
     if "," in hosts:
         given.setdefault("target_session_attrs", prefers)
     trusts_system = given.get("sslrootcert") == "system"
@@ -136,6 +143,7 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
         f"{scheme}://{authority}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else ""),
         {**settings, **asked}, options, seconds, Pooler.TRANSACTION if pooled else Pooler.NONE, trusts_system,
         _place(hosts, given.get("port", "")), path.removeprefix("/") or given.get("dbname", ""),
+        _several(hosts, given.get("port", "")), takes_any,
     )  # fmt: skip
 
 
@@ -241,4 +249,21 @@ def _place(hosts: str, port: str) -> str:
         return "the default host"
     if hosts.startswith(("/", "%2F", "%2f")) or "," in hosts or re.search(r":\d+$", hosts):
         return hosts
-    return f"{hosts}:{port or 5432}"
+    return f"{hosts}:{port or DEFAULT_PORT}"
+
+
+def _several(hosts: str, port: str) -> Sequence[tuple[str, int]]:
+    """Hosts and their ports, if they are more than one."""
+    places, ports = hosts.split(","), port.split(",")
+    if len(places) == 1:
+        return ()
+    ports *= len(places) if len(ports) == 1 else 1
+    if len(ports) != len(places):
+        _bad_form()
+    found = []
+    for place, common in zip(places, ports, strict=True):
+        host, own = place, ""
+        if not place.startswith("/"):
+            host, _, own = place.rpartition(":") if re.search(r":\d*$", place) else (place, "", "")
+        found.append((unquote(host).strip("[]"), int(own or common or DEFAULT_PORT)))
+    return tuple(found)
