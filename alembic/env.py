@@ -16,6 +16,8 @@ from gateway.settings import Settings, load_settings
 from services.jobs.names import TABLES
 from services.storage.base import Base
 from services.storage.connecting import connect, engine
+from services.storage.constraints import cause_of, state_of
+from services.storage.outages import Outage, outage_of
 
 # Any number that no other program locks in this database; several gateways may migrate at the same moment.
 MIGRATION_LOCK = 0x4859_4252
@@ -38,6 +40,9 @@ def run(connection: Connection) -> None:
             cause = getattr(error.orig, "__cause__", None)
             if isinstance(cause, RaiseError):
                 raise SettingsError(f"The database cannot be migrated. {cause}") from None
+            if outage_of(state_of(error)) in (Outage.DEMOTED, Outage.BUSY, Outage.LOST, Outage.RACE):
+                said = str(cause_of(error)).partition("\n")[0]
+                raise SettingsError(f"The database cannot be migrated now: {said}. Nothing was changed.") from None
             raise
 
 

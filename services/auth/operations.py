@@ -165,7 +165,7 @@ async def logout_all(call: Call) -> None:
     scope="users:write",
     problems=_CROWDED,
     emits="user.password_changed",
-    statements=5 + NOTICE,
+    statements=6 + NOTICE,
     cost=2 * HASHING,
 )
 async def change_password(call: Call, data: ChangePasswordInput) -> None:
@@ -180,6 +180,8 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     # Whoever asked for these meanwhile may be whom the password is changed for.
     await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
+    # The caller's own goes on, without a grace for who has a copy of the refresh token before.
+    await call.session.execute(update(Session).where(Session.id == call.actor.session_id).values(refreshed_at=None))
     await tell(call, MailKind.PASSWORD_CHANGED, call.trace.row)
 
 

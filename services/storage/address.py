@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NoReturn
@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 SCHEMES: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 CONNECT_SECONDS: Final = 5.0
+DEFAULT_PORT: Final = 5432
 FORM: Final = "is not a URL such as postgresql://user:password@host:5432/name"
 PRIMARY: Final = "read-write"
+PREFER_STANDBY: Final = "prefer-standby"
 
 _OF_THE_DRIVER: Final = frozenset({
     "host", "port", "dbname", "database", "user", "password", "passfile", "service", "sslmode", "sslcert", "sslkey",
@@ -42,7 +44,7 @@ _REFUSED: Final[Mapping[str, str]] = {
     "schema": "use options=-csearch_path%3Dname",
 }
 _MODES: Final = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
-_TARGETS: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+_TARGETS: Final = ("any", "read-write", "read-only", "primary", "standby", PREFER_STANDBY)
 _TRUE: Final = frozenset({"true", "1", "on", "yes"})
 _HOST: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 _SETTING: Final = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
@@ -63,7 +65,8 @@ class Address:
     """A database, and how connections to it are made.
 
     `dsn` is a URL of only what asyncpg knows, with the password; `settings` are those of the server that the URL asks
-    for, `options` what else is meant for it. `seconds` is how long connecting may take.
+    for, `options` what else is meant for it. `seconds` is how long connecting to one host may take. Of several `hosts`,
+    names and ports, one is taken that is as `target_session_attrs` wants, or any of them where that is only preferred.
     """
 
     dsn: str = field(repr=False)
@@ -76,6 +79,9 @@ class Address:
     place: str = ""
     """Its host and port, to be shown."""
     name: str = ""
+    hosts: Sequence[tuple[str, int]] = ()
+    """Where there are several."""
+    takes_any: bool = False
 
     @property
     def password(self) -> str | None:
@@ -110,11 +116,13 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
     scheme, authority, path, query = _split(url)
     asked = _asked(query)
     given = {name: asked.pop(name) for name in list(asked) if name in _OF_THE_DRIVER}
-    hosts = given.get("host") or authority.rpartition("@")[2]
     if not re.fullmatch(r"[\d,]*", given.get("port", "")):
         _bad_form()
+    authority, path = _overridden(authority, path, given)
+    hosts = given.get("host") or authority.rpartition("@")[2]
     if given.get("target_session_attrs", prefers) not in _TARGETS:
         raise ValueError(f"has target_session_attrs that is none of {', '.join(_TARGETS)}")
+    takes_any = "," in hosts and given.get("target_session_attrs") in (None, PREFER_STANDBY)
     if "," in hosts:
         given.setdefault("target_session_attrs", prefers)
     trusts_system = given.get("sslrootcert") == "system"
@@ -135,6 +143,7 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
         f"{scheme}://{authority}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else ""),
         {**settings, **asked}, options, seconds, Pooler.TRANSACTION if pooled else Pooler.NONE, trusts_system,
         _place(hosts, given.get("port", "")), path.removeprefix("/") or given.get("dbname", ""),
+        _several(hosts, given.get("port", "")), takes_any,
     )  # fmt: skip
 
 
@@ -154,6 +163,33 @@ def _split(url: str) -> tuple[str, str, str, str]:
     if not all(_HOST.fullmatch(each) for each in parts.netloc.rpartition("@")[2].split(",")):
         _bad_form()
     return "postgresql", parts.netloc, parts.path, parts.query
+
+
+def _overridden(authority: str, path: str, given: dict[str, str]) -> tuple[str, str]:
+    """Authority and path without what the query says otherwise: in libpq the query wins, in the driver the authority.
+
+    `postgresql://u:p@localhost/name?host=/cloudsql/…` leads to the socket.
+    """
+    who, at, hosts = authority.rpartition("@")
+    user, _, password = who.partition(":")
+    if given.keys() & {"user", "password"}:
+        own = {"user": unquote(user), "password": unquote(password)}
+        given.update({name: value for name, value in own.items() if value and name not in given})
+        who = at = ""
+    places = [_HOST.fullmatch(each) for each in hosts.split(",")]
+    ports = ",".join((each[2] or "")[1:] for each in places if each)
+    if "host" in given:
+        if "port" not in given and ports.strip(","):
+            given["port"] = ports
+        hosts = ""
+    elif hosts and "port" in given:
+        wanted = given.pop("port").split(",")
+        wanted *= len(places) if len(wanted) == 1 else 1
+        if len(wanted) != len(places):
+            _bad_form()
+        hosts = ",".join(f"{each[1]}:{port}" for each, port in zip(places, wanted, strict=True) if each)
+    named = given.keys() & {"dbname", "database"}
+    return f"{who}{at}{hosts}", "" if named else path
 
 
 def _bad_form() -> NoReturn:
@@ -213,4 +249,21 @@ def _place(hosts: str, port: str) -> str:
         return "the default host"
     if hosts.startswith(("/", "%2F", "%2f")) or "," in hosts or re.search(r":\d+$", hosts):
         return hosts
-    return f"{hosts}:{port or 5432}"
+    return f"{hosts}:{port or DEFAULT_PORT}"
+
+
+def _several(hosts: str, port: str) -> Sequence[tuple[str, int]]:
+    """Hosts and their ports, if they are more than one."""
+    places, ports = hosts.split(","), port.split(",")
+    if len(places) == 1:
+        return ()
+    ports *= len(places) if len(ports) == 1 else 1
+    if len(ports) != len(places):
+        _bad_form()
+    found = []
+    for place, common in zip(places, ports, strict=True):
+        host, own = place, ""
+        if not place.startswith("/"):
+            host, _, own = place.rpartition(":") if re.search(r":\d*$", place) else (place, "", "")
+        found.append((unquote(host).strip("[]"), int(own or common or DEFAULT_PORT)))
+    return tuple(found)

@@ -11,14 +11,18 @@ neither settings nor prepared statements of another transaction may be relied on
 from __future__ import annotations
 
 import ssl
+from asyncio.staggered import staggered_race
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.storage.address import Address, Pooler
+from services.storage.address import PREFER_STANDBY, Address, Pooler
 
+STAGGER_SECONDS: Final = 0.5
+"""How long a host may be silent before the next one is tried as well (RFC 8305 calls it the attempt delay)."""
 READ_ONLY: Final = "default_transaction_read_only"
 _AT_THE_OPENING: Final = frozenset({"application_name"})
 """Settings that every pooler takes."""
@@ -86,7 +90,7 @@ async def connect(
     later = {name: value for name, value in wanted.items() if name not in opening}
     if address.options:
         opening["options"] = address.options
-    connection = await asyncpg.connect(address.dsn, server_settings=opening, **common)
+    connection = await _first(address, {**common, "server_settings": opening})
     if address.pooler is Pooler.TRANSACTION:
         connection.begun_with = _setting({_OF_A_TRANSACTION.get(name, name): later[name] for name in later}, local=True)
     elif later:
@@ -96,6 +100,34 @@ async def connect(
             connection.terminate()
             raise
     return connection
+
+
+async def _first(address: Address, options: Mapping[str, Any]) -> asyncpg.Connection:
+    """A connection to the first host that is as the address wants it, else, where it takes any, to any of them.
+
+    Each has its own time, and the next is tried once one has failed, or is silent for a moment: that is what the
+    machine of a primary does that has died.
+    """
+    if not address.hosts:
+        return await asyncpg.connect(address.dsn, **options)
+    wanted = address.given("target_session_attrs")
+    targets = ["standby" if wanted == PREFER_STANDBY else wanted, *(["any"] if address.takes_any else [])]
+    failures: list[BaseException] = []
+    for target in targets:
+        attempts = [
+            partial(asyncpg.connect, address.dsn, host=host, port=port, target_session_attrs=target, **options)
+            for host, port in address.hosts
+        ]
+        connection, _, outcomes = await staggered_race(attempts, STAGGER_SECONDS)
+        if connection is not None:
+            return connection
+        failures = [each for each in outcomes if each is not None]
+        if not any(isinstance(each, asyncpg.TargetServerAttributeNotMatched) for each in failures):
+            break
+    # What one of them has said tells more than that it was not the right one.
+    raise next(
+        (each for each in failures if not isinstance(each, asyncpg.TargetServerAttributeNotMatched)), failures[0]
+    )
 
 
 def _belongs_to_opening(address: Address, name: str) -> bool:

@@ -34,6 +34,9 @@ ANSWER_SECONDS: Final = 35
 a network that swallows packets says nothing."""
 LEAVE_SECONDS: Final = 1.0
 """How often connections are replaced at most because the server cannot be written to."""
+NOTE_SECONDS: Final = 1.0
+"""How long a request waits for what it notes on the side: for a row that is locked, or for a standby that is to confirm
+a commit and is gone, it would wait until its time is over."""
 IDLE_SECONDS: Final = 30
 """After how long a connection is asked whether it lives."""
 SERVER_SETTINGS: Final = {
@@ -141,7 +144,7 @@ class Database:
     async def note(self, statement: UpdateBase) -> None:
         """Write down what no answer depends on, such as when a session was used. Failing, it is logged, and no more."""
         try:
-            async with self.unit_of_work() as session:
+            async with asyncio.timeout(NOTE_SECONDS), self.unit_of_work() as session:
                 await session.execute(statement)
                 await session.commit()
         except Exception as error:  # noqa: BLE001 - whatever it is, the request is answered

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
+from urllib.parse import quote
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from gateway.settings import Settings
+from services.storage.address import parse_address
+from services.storage.connecting import connect
 from tests.support.accounts import sign_up
 from tests.support.apps import FACES, running
 from tests.support.databases import empty_database, run_sql
@@ -87,3 +92,32 @@ def test_service_file_is_read(settings: Settings, tmp_path: Path, monkeypatch: p
     env = {**environment(settings), "DATABASE_URL": "postgresql:///?service=app"}
     done = gateway_command("migrate", env=env)
     assert done.exit_code == 0, done.output
+
+
+def with_hosts(url: str, *others: str) -> str:
+    """The URL with other hosts before its own."""
+    own = make_url(url)
+    host, port = str(own.host or own.query["host"]), own.port or own.query.get("port", 5432)
+    pairs = [*(each.split(":") for each in others), (host, str(port))]
+    hosts, ports = (quote(",".join(each)) for each in zip(*pairs, strict=True))
+    return with_query(url.partition("?")[0], f"host={hosts}&port={ports}")
+
+
+@pytest.mark.parametrize("wanted", ["", "&target_session_attrs=any", "&target_session_attrs=prefer-standby"])
+async def test_host_that_says_nothing_does_not_keep_from_the_next(settings: Settings, wanted: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = with_hosts(settings.database_url, f"127.0.0.1:{silent.getsockname()[1]}")
+        connection = await connect(parse_address(url + wanted), {})
+        assert await connection.fetchval("select 1") == 1
+        await connection.close()
+
+
+async def test_of_hosts_that_none_can_be_written_to_any_is_read(settings: Settings) -> None:
+    async with empty_database(settings) as plain:
+        await run_sql(plain, f"alter database {make_url(plain).database} set default_transaction_read_only = on")
+        url = with_hosts(plain, "127.0.0.1:1")
+        connection = await connect(parse_address(url), {})
+        assert await connection.fetchval("show transaction_read_only") == "on"
+        await connection.close()
+        with pytest.raises((asyncpg.TargetServerAttributeNotMatched, OSError)):
+            await connect(parse_address(f"{url}&target_session_attrs=read-write"), {})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from redis.asyncio import Redis
 
@@ -119,3 +121,29 @@ def credentials(account: Account) -> dict[str, str]:
 
 def degraded() -> dict[str, Any]:
     return {"status": "degraded", "checks": {"database": "read-only", "migrations": "up", "redis": "up"}}
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that has statements wait for locks."""
+    monkeypatch.setitem(database.SERVER_SETTINGS, "lock_timeout", "0")
+
+
+@pytest.mark.parametrize("name", FACES)
+async def test_read_does_not_wait_for_what_it_notes(patient: None, failover: Failover, name: str) -> None:
+    face = failover.running.face(name)
+    ada = await sign_up(failover.running.client)
+    key = await make_key(face, ada)
+    item = await make_item(face, ada)
+    await failover.age()
+    other = await asyncpg.connect(failover.url)
+    async with other.transaction():
+        await other.execute("lock table sessions, api_keys in share mode")
+        for each in (ada, key):
+            await failover.forget()
+            async with asyncio.timeout(20):
+                assert await face.ok("get_item", each, id=item["id"]) == item
+    await other.close()
+    await failover.forget()
+    assert await face.ok("get_item", ada, id=item["id"]) == item
+    assert await run_sql(failover.url, "select last_used_at > now() - interval '1 hour' from sessions") == [(True,)]

@@ -26,6 +26,7 @@ from tests.support.accounts import sign_up
 from tests.support.apps import FACES, running
 from tests.support.databases import empty_database, run_sql
 from tests.support.programs import environment_with, gateway_command, run
+from tests.support.server import environment
 from tests.support.two_paths import cloned_database
 
 TABLES = "select table_name::text from information_schema.tables where table_schema = 'public' order by 1"
@@ -270,3 +271,14 @@ def test_unreachable_database_is_named_without_its_password(settings: Settings, 
 
 def test_folder_of_migrations_does_not_hide_the_library() -> None:
     assert not (Path(__file__).parents[2] / "alembic" / "__init__.py").exists()
+
+
+async def test_database_that_cannot_be_written_to_is_told_in_a_sentence(settings: Settings) -> None:
+    async with empty_database(settings) as url:
+        await run_sql(url, f"alter database {make_url(url).database} set default_transaction_read_only = on")
+        done = await asyncio.to_thread(gateway_command, "migrate", env={**environment(settings), "DATABASE_URL": url})
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1), done.output
+        assert (
+            "The database cannot be migrated now: cannot execute CREATE TABLE in a read-only transaction."
+            in done.stderr
+        )

@@ -197,3 +197,12 @@ async def test_refresh_that_is_answered_again_is_recorded_once(face: Face, gatew
         for _ in range(3):
             await refresh(face, ada.tokens)
     assert events == [event(gateway, ada, "refresh_token")]
+
+
+async def test_change_of_the_password_ends_the_grace(face: Face, ada: Account) -> None:
+    present = await refresh(face, ada.tokens)
+    changing = {"current_password": ada.password, "new_password": "correct horse battery"}
+    await face.ok("change_password", replace(ada, tokens=present), changing)
+    assert (await face.call("me", replace(ada, tokens=present))).problem is None
+    assert (await use(face, ada.tokens)).problem == "invalid_token"
+    await is_over(face, ada, ada.tokens, present)

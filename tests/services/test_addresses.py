@@ -49,6 +49,26 @@ TAKEN: dict[str, tuple[str, dict[str, Any]]] = {
         "postgresql://u@/d?host=/var/run/postgresql&port=5433",
         {"dsn": "postgresql://u@/d?host=%2Fvar%2Frun%2Fpostgresql&port=5433", "place": "/var/run/postgresql"},
     ),
+    "Cloud SQL": (
+        "postgresql://u:p@localhost/d?host=/cloudsql/p:r:i",
+        {"dsn": "postgresql://u:p@/d?host=%2Fcloudsql%2Fp%3Ar%3Ai", "place": "/cloudsql/p:r:i"},
+    ),
+    "socket with the port of the host before": (
+        "postgresql://u:p@localhost:5433/d?host=/run",
+        {"dsn": "postgresql://u:p@/d?host=%2Frun&port=5433"},
+    ),
+    "everything twice": (
+        "postgresql://u:p@h:1/d?user=v&password=%40&port=2&dbname=e",
+        {"dsn": "postgresql://h:2?user=v&password=%40&dbname=e", "place": "h:2", "name": "e", "password": "@"},
+    ),
+    "user twice": (
+        "postgresql://u:p%40@h/d?user=v",
+        {"dsn": "postgresql://h/d?user=v&password=p%40", "password": "p@"},
+    ),
+    "one port for all": (
+        "postgresql://u:p@h1,h2/d?port=7&target_session_attrs=any",
+        {"dsn": "postgresql://u:p@h1:7,h2:7/d?target_session_attrs=any", "place": "h1:7,h2:7"},
+    ),
     "IPv6": ("postgresql://u:p@[::1]:5433/d", {"dsn": "postgresql://u:p@[::1]:5433/d", "place": "[::1]:5433"}),
     "service": ("postgresql:///?service=app", {"dsn": "postgresql:///?service=app", "place": "the default host"}),
 }
