@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from gateway.portal.sign_in import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.auth.operations import register
-from services.catalogue import ANONYMOUS, Actor, Catalogue, Problem
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
+from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.models import parse_input
 from services.catalogue.problems import CONFLICT
 from services.execution import Gateway, Write
+from services.files.forms import Part
+from services.uploading import CREATE, FormFile, Sender, upload_file
 from services.users.models import User
 from services.users.schemas import UserRegister
 
@@ -25,6 +30,10 @@ DEMO_USERNAME: Final = "demo"
 DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production
 _COLLEAGUE: Final = "grace"
 
+_PICTURE: Final = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+"""A PNG of one pixel."""
 _LABELS: Final = {"bug": "#d73a4a", "feature": "#0e8a16", "question": "#5319e7"}
 _ITEMS: Final[list[dict[str, Any]]] = [
     {"title": "Read the README", "status": "done", "labels": ["question"], "comments": ["Both faces at once, then."]},
@@ -45,9 +54,10 @@ async def load_demo(settings: Settings) -> None:
             if problem.type is not CONFLICT:
                 raise
             return
-        colleague = await _account(gateway, _COLLEAGUE, "Grace Hopper")
+        with _example(User):  # not the owner: what is tried out should not close the account that tries
+            colleague = await _account(gateway, _COLLEAGUE, "Grace Hopper")
         if {"create_item", "create_label", "create_comment"} <= set(catalogue.operations):
-            await _Loader(gateway, owner, colleague).load()
+            await _Loader(gateway, owner, colleague, set()).load()
 
 
 async def demo_account(app: FastAPI, settings: Settings) -> Demo | None:
@@ -81,14 +91,30 @@ async def _account(gateway: Gateway, username: str, full_name: str) -> Actor:
     return Actor(user.id, scopes=frozenset(gateway.catalogue.scopes))
 
 
+@contextmanager
+def _example(model: type[Any]) -> Iterator[None]:
+    """The one row of a model that is made in the block has the key that examples of the documentation have."""
+
+    def named(_row: Any, _args: Any, values: dict[str, Any]) -> None:
+        values["id"] = EXAMPLE_KEY
+
+    event.listen(model, "init", named)
+    try:
+        yield
+    finally:
+        event.remove(model, "init", named)
+
+
 @dataclass(frozen=True, slots=True)
 class _Loader:
     gateway: Gateway
     owner: Actor
     colleague: Actor
+    shown: set[str]
+    """The nouns of which there is a row with the key of examples."""
 
     async def load(self) -> None:
-        """A shared workspace, and what is in it."""
+        """A shared workspace, and what is in it; besides a session, an API key and a file, of examples' keys too."""
         workspace = await self._create("workspace", {"name": "Analytical Engine", "slug": "analytical-engine"})
         await self._create("membership", {"workspace_id": workspace, "username": _COLLEAGUE, "role": "editor"})
         labels = {
@@ -97,6 +123,20 @@ class _Loader:
         }
         for item in _ITEMS:
             await self._item(workspace, labels, item)
+        await self._call("session", "login", {"username": DEMO_USERNAME, "password": DEMO_PASSWORD}, ANONYMOUS)
+        signed_in = replace(self.owner, session_id=EXAMPLE_KEY)
+        await self._call("api_key", "create_api_key", {"name": "Nightly import", "scopes": ["items:read"]}, signed_in)
+        if CREATE in self.gateway.catalogue.operations:
+            await self._file(workspace)
+
+    async def _file(self, workspace: str) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            yield _PICTURE
+
+        file = FormFile(Part("file", "engine.png", "image/png"), str(len(_PICTURE)), body())
+        sender = Sender(self.gateway, self.owner, Client())
+        with _example(self.gateway.catalogue.resources["file"].model):
+            await upload_file(sender, file, {"workspace_id": workspace, "size": len(_PICTURE)})
 
     async def _item(self, workspace: str, labels: Mapping[str, str], item: Mapping[str, Any]) -> None:
         plain = {name: value for name, value in item.items() if name not in ("labels", "comments", "children")}
@@ -109,7 +149,14 @@ class _Loader:
 
     async def _create(self, noun: str, data: Mapping[str, Any], actor: Actor | None = None) -> str:
         """Create a row and return its identifier."""
-        operation = self.gateway.catalogue.operations[f"create_{noun}"]
-        record = await self.gateway.write(operation, actor or self.owner, Write(data=data))
+        record = await self._call(noun, f"create_{noun}", data, actor)
         assert isinstance(record, dict)
         return self.gateway.catalogue.resources[noun].encode(record["id"])
+
+    async def _call(self, noun: str, name: str, data: Mapping[str, Any], actor: Actor | None = None) -> Any:
+        """Call an operation that makes a row; the first of its noun has the key of examples."""
+        first = noun not in self.shown
+        self.shown.add(noun)
+        operation, resource = self.gateway.catalogue.operations[name], self.gateway.catalogue.resources[noun]
+        with _example(resource.model) if first else nullcontext():
+            return await self.gateway.write(operation, actor or self.owner, Write(data=data))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from services.catalogue.models import fields_of
 from services.catalogue.scalars import INT32, FieldType
 
-NOTHING: Final = "0198c0de" * 4
+NOTHING: Final = "0198c0df" * 4
 """The key of nothing."""
 NUMBER: Final = "a number"
 """What is wrong with an identifier that is an integer."""

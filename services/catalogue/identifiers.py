@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import uuid_utils.compat
@@ -16,6 +16,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+EXAMPLE_KEY: Final = UUID("0198c0de" * 4)
+"""The key in examples of identifiers. The demo data has rows of this key, so that examples can be sent as they are."""
 PREFIX_PATTERN = re.compile(r"[a-z]{2,8}")
 _PATTERN = re.compile(r"([a-z]{2,8})_([0-9a-f]{32})")
 
@@ -61,7 +63,7 @@ class Identifier:
         return {
             "type": "string",
             "pattern": f"^{self.prefix}_[0-9a-f]{{32}}$",
-            "examples": [f"{self.prefix}_{'0198c0de' * 4}"],
+            "examples": [self.encode(EXAMPLE_KEY)],
         }
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
