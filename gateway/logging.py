@@ -88,7 +88,7 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         logger_factory=lambda name="gateway": NamedLogger(name, sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -96,6 +96,18 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         )
     )
     _take_over_standard_library(handler, number)
+
+
+class _StandardError(logging.StreamHandler[Any]):
+    """Writes to the standard error of the moment, which programs that call commands within themselves exchange."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        """Where to write."""
+        return sys.stderr
 
 
 def setup_in_force() -> Setup | None:

@@ -277,8 +277,11 @@ async def test_database_that_cannot_be_written_to_is_told_in_a_sentence(settings
     async with empty_database(settings) as url:
         await run_sql(url, f"alter database {make_url(url).database} set default_transaction_read_only = on")
         done = await asyncio.to_thread(gateway_command, "migrate", env={**environment(settings), "DATABASE_URL": url})
-        assert (done.exit_code, done.stderr.count("\n")) == (1, 1), done.output
-        assert (
+        (sentence,) = [
+            line for line in done.stderr.splitlines() if "alembic.runtime" not in line
+        ]  # which others switch on
+        assert done.exit_code == 1
+        assert sentence == (
             "The database cannot be migrated now: cannot execute CREATE TABLE in a read-only transaction."
-            in done.stderr
+            " Nothing was changed."
         )

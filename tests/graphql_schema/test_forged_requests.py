@@ -30,7 +30,6 @@ FORMS = [
 FOREIGN: dict[str, Mapping[str, str]] = {
     "fetch": {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
     "image": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
-    "link": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Accept": "text/html, */*;q=0.8"},
     "sibling": {"Sec-Fetch-Site": "same-site"},
     "old browser": {"Origin": "https://evil.example"},
     "sandbox": {"Origin": "null"},
@@ -38,6 +37,9 @@ FOREIGN: dict[str, Mapping[str, str]] = {
         "Origin": "https://evil.example", "X-Requested-With": "", "Apollo-Require-Preflight": " ",
         "X-Apollo-Operation-Name": "",
     },
+}  # fmt: skip
+LINK: Mapping[str, str] = {
+    "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Accept": "text/html, */*;q=0.8",
 }  # fmt: skip
 OWN: dict[str, Mapping[str, str]] = {
     "program": {},
@@ -128,9 +130,14 @@ async def test_json_of_a_foreign_page_was_preflighted(allowing: Running) -> None
     assert answer.json() == {"data": {"__typename": "Query"}}
 
 
-async def test_page_is_shown_to_who_follows_a_link(allowing: Running) -> None:
-    answer = await allowing.client.get("/graphql", headers=FOREIGN["link"])
+@pytest.mark.parametrize("query", [None, TYPENAME, CREATE])
+async def test_page_is_shown_to_who_follows_a_link_and_runs_nothing(
+    allowing: Running, gateway: Gateway, query: str | None
+) -> None:
+    async with unchanged(gateway):
+        answer = await allowing.client.get("/graphql", params={"query": query} if query else {}, headers=LINK)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert '"data"' not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ async def cloned_database(settings: Settings, name: str) -> AsyncIterator[str]:
 
 def on_path(settings: Settings, url: str, *, compiled: bool) -> Settings:
     """The settings of an application that reads by compiled plans, or by resolvers."""
-    # Tokens must outlive the longest run.
-    own = {"DATABASE_URL": url, "ACCESS_TOKEN_EXPIRE_MINUTES": 100_000, "COMPILED_READS": compiled, "PLAN_ON_SIGHT": 1}
+    # Tokens must outlive the longest run. The longest documents have more loaders than the usual pool has connections,
+    # and on a busy machine the last of them would wait for one longer than requests may.
+    own = {
+        "DATABASE_URL": url, "DATABASE_POOL_SIZE": 30, "ACCESS_TOKEN_EXPIRE_MINUTES": 100_000,
+        "COMPILED_READS": compiled, "PLAN_ON_SIGHT": 1,
+    }  # fmt: skip
     return Settings(_env_file=None, **{**settings.model_dump(), **own})
