@@ -73,10 +73,9 @@ async def test_methods_that_a_fixed_path_lacks_are_refused(unstarted: Applicatio
             assert (options.status_code, set(options.headers["allow"].split(", "))) == (204, methods | {"OPTIONS"})
 
 
-@pytest.mark.parametrize("spelled", ["/items/batch/", "/items/%62atch"])
-async def test_path_is_the_same_however_it_is_spelled(unstarted: Application, spelled: str) -> None:
+async def test_path_is_the_same_with_a_slash_behind_it(unstarted: Application) -> None:
     async with client_from(unstarted) as client:
-        answer = await client.delete(f"/api/v1{spelled}")
+        answer = await client.delete("/api/v1/items/batch/")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
