@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -56,6 +57,11 @@ def alembic(env: dict[str, str], *commands: str) -> str:
 
 async def tables(url: str) -> set[object]:
     return {row[0] for row in await run_sql(url, TABLES)}
+
+
+def sentences(stderr: str) -> list[str]:
+    """The lines of a standard error, without those of the logs of whatever else this process runs."""
+    return [line for line in stderr.splitlines() if not re.match(r"[{]|\d{4}-\d\d-\d\dT", line)]
 
 
 async def test_schema_goes_up_down_and_up_again_and_is_what_the_models_say(settings: Settings) -> None:
@@ -191,9 +197,10 @@ async def test_way_that_is_not_known_is_told_in_a_sentence(settings: Settings) -
         await run_sql(url, "insert into alembic_version values ('elsewhere')")
         for arguments in ([], [*AWAY["back"], "gateway_astray"], [*AWAY["down"], "gateway_astray"]):
             done = await migrate(env_of(settings, url), *arguments)
-            assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-            assert "elsewhere" in done.stderr
-            assert done.stderr.endswith("Nothing was changed.\n")
+            (sentence,) = sentences(done.stderr)
+            assert (done.exit_code, done.stdout) == (1, "")
+            assert "elsewhere" in sentence
+            assert sentence.endswith("Nothing was changed.")
 
 
 async def test_of_several_branches_none_is_undone_by_chance(settings: Settings) -> None:
@@ -254,10 +261,8 @@ async def test_database_that_is_not_migrated_is_told_at_the_start_and_unavailabl
 async def test_programs_want_a_migrated_database(settings: Settings, command: list[str]) -> None:
     async with empty_database(settings) as url:
         done = await asyncio.to_thread(gateway_command, *command, env=env_of(settings, url))
-        assert (done.exit_code, done.stderr) == (
-            1,
-            "The database is not at the newest version: run `gateway migrate`.\n",
-        )
+        said = ["The database is not at the newest version: run `gateway migrate`."]
+        assert (done.exit_code, sentences(done.stderr)) == (1, said)
 
 
 @pytest.mark.parametrize("arguments", [["migrate"], ["migrate", "--down"]])
