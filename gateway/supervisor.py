@@ -108,6 +108,9 @@ class Supervisor:
 
     async def _close(self) -> None:
         """Close the port when the processes do: once it is not refilled, they can empty its queue."""
+        for each in self._workers:
+            each.hear()  # what was said since it was last listened to
+            self._has_served = self._has_served or each.serves
         if self._drain_seconds and self._has_served:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hasten.wait(), self._drain_seconds)
