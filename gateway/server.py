@@ -62,6 +62,8 @@ class GatewayServer(uvicorn.Server):
         if self._supervisor is not None:
             self._supervisor.setblocking(False)
             asyncio.get_running_loop().add_reader(self._supervisor.fileno(), self._hear)
+        if self.started:
+            self._say(ALIVE)  # before the first request: who has served drains, however soon it is told to stop
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to stop."""
