@@ -49,7 +49,6 @@ from rest.oauth2 import METADATA_PATH, metadata
 from rest.openapi import openapi_document
 from rest.router import RestRouter
 from services.catalogue import Catalogue
-from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 
 GRAPHQL_PATH = "/graphql"
@@ -107,7 +106,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         app.router.routes.extend(mail_routes(name, mail_folder(settings)))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes(deprecated_members(catalogue), budgets=settings.has_budgets))
+        app.router.routes.extend(metrics_routes(catalogue.deprecations(), budgets=settings.has_budgets))
     return app
 
 

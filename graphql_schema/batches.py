@@ -13,10 +13,12 @@ from graphql_schema.context import Info
 from graphql_schema.errors import problem_members
 from graphql_schema.types import Types
 from services.authorization import authorize_read
-from services.catalogue import Operation, Problem, Resource
-from services.catalogue.batches import OPERATIONS, EntryOutcome, about_entries
+from services.catalogue import Operation, Problem
+from services.catalogue.batches import OPERATIONS, about_entries
 from services.catalogue.models import description_of
 from services.catalogue.naming import pascal
+from services.catalogue.resources import Resource
+from services.queries.batches import EntryOutcome
 
 PROBLEM: Final = "BatchProblem"
 FIELD_ERROR: Final = "BatchFieldError"

@@ -29,11 +29,12 @@ from graphql import (
 from graphql_schema.complexity import PAGE_SIZES, document_rows
 from graphql_schema.fields import Collector, Fields, condition_names
 from graphql_schema.naming import called_by_field
-from services.catalogue import Catalogue, Operation, Resource
+from services.catalogue import Catalogue, Operation
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, hop_points
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import pascal
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import integral
 from services.storage.statement import NotCompiledError
 

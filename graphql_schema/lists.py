@@ -22,11 +22,12 @@ from graphql_schema.building import (
     list_of,
     plain,
 )
-from services.catalogue import ListArguments, Page, Problem, Resource
+from services.catalogue import Problem
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.lists import list_arguments
+from services.catalogue.lists import ListArguments, Page, list_arguments
 from services.catalogue.naming import camel, pascal
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType, Operator
 
 _WORDS = {

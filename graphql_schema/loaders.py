@@ -9,7 +9,9 @@ from uuid import UUID
 
 from aiodataloader import DataLoader
 
-from services.catalogue import Actor, ListArguments, Page, Record, Relation, Resource
+from services.catalogue import Actor, Relation
+from services.catalogue.lists import ListArguments, Page, Record
+from services.catalogue.resources import Resource
 from services.execution import Gateway
 from services.storage.records import Records
 

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from services.authorization import authorize_read
-from services.catalogue import Actor, Catalogue, Problem, Resource
+from services.catalogue import Actor, Catalogue, Problem
+from services.catalogue.resources import Resource
 
 Located: TypeAlias = "tuple[Resource[Any], UUID]"
 

@@ -19,12 +19,13 @@ from graphql_schema.inputs import UnfitError, Variables, is_constant
 from graphql_schema.plans import Locations, MutationPlan, MutationStep, ReadPlan, Slot
 from graphql_schema.selections import SelectionPlanner, Vocabulary
 from services.batching import ROWS
-from services.catalogue import Catalogue, Kind, Operation, Query, Resource, ResultModel, Selection
+from services.catalogue import Catalogue, Kind, Operation, ResultModel
 from services.catalogue.costs import NODE_WEIGHT
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal, snake
-from services.catalogue.selections import Constant, Input, ListRoot, NodesRoot, Root, RowRoot
+from services.catalogue.resources import Resource
+from services.catalogue.selections import Constant, Input, ListRoot, NodesRoot, Query, Root, RowRoot, Selection
 from services.storage.statement import NotCompiledError
 
 

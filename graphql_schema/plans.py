@@ -8,8 +8,9 @@ from typing import Any
 
 from graphql_schema.idempotency import Asked
 from graphql_schema.inputs import Getter, Variables
-from services.catalogue import Operation, Query, Resource
-from services.catalogue.selections import Constant, Input
+from services.catalogue import Operation
+from services.catalogue.resources import Resource
+from services.catalogue.selections import Constant, Input, Query
 
 Locations = list[dict[str, int]]
 

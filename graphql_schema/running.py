@@ -22,15 +22,17 @@ from services import observation
 from services.authorization import may_read
 from services.budget.till import Till
 from services.catalogue import Actor, Client, Operation, Problem, ResultModel
-from services.catalogue.batches import OPERATIONS, check_number
+from services.catalogue.batches import OPERATIONS
 from services.catalogue.costs import query_cost, write_cost
 from services.catalogue.models import parse_value
+from services.catalogue.naming import EXPECTED
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
-from services.catalogue.versions import EXPECTED, Expected
+from services.catalogue.versions import Expected
 from services.execution import Gateway, Shown, Write
 from services.idempotency.keys import REPLAYED
 from services.idempotency.once import Answered, Idempotency
+from services.queries.batches import check_number
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
 

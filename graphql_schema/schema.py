@@ -32,13 +32,14 @@ from graphql_schema.nodes import Located, located, located_each
 from graphql_schema.types import Node, Types
 from graphql_schema.upload_field import UPLOAD_FIELD, UPLOAD_SCALAR, upload_mutation
 from services import authorization, observation
-from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem, Resource
+from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, description_of, fields_of, parse_input, parse_value
-from services.catalogue.naming import camel, pascal, snake
+from services.catalogue.naming import EXPECTED, EXPECTED_WORDS, camel, pascal, snake
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
-from services.catalogue.versions import EXPECTED, EXPECTED_WORDS, Expected
+from services.catalogue.resources import Resource
+from services.catalogue.versions import Expected
 from services.execution import Write
 from services.uploading import COMPLETE, CREATE, UPLOAD
 

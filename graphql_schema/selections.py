@@ -14,9 +14,10 @@ from graphql_schema.inputs import Coercers, Getter, gathered, is_constant
 from graphql_schema.lists import list_arguments_of
 from graphql_schema.naming import field_name
 from graphql_schema.plans import Slot
-from services.catalogue import Catalogue, Relation, Resource, Selection
+from services.catalogue import Catalogue, Relation
 from services.catalogue.limits import Limits
-from services.catalogue.naming import camel, pascal, snake
+from services.catalogue.naming import ETAG, camel, pascal, snake
+from services.catalogue.resources import Resource
 from services.catalogue.selections import (
     About,
     Constant,
@@ -29,10 +30,10 @@ from services.catalogue.selections import (
     Many,
     One,
     Rows,
+    Selection,
     Tag,
     Value,
 )
-from services.catalogue.versions import ETAG
 from services.storage.statement import MAX_PARTS, NotCompiledError
 
 MAX_MEMBERS: Final = 2_000

@@ -13,13 +13,15 @@ from graphql_schema.building import add_fields, annotation, attribute, field, nu
 from graphql_schema.context import Info
 from graphql_schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
 from services.authorization import authorize_read
-from services.catalogue import Catalogue, Page, Problem, Record, Relation, Resource, ResultModel
+from services.catalogue import Catalogue, Problem, Relation, ResultModel
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import Limits
-from services.catalogue.models import description_of, fields_of, shown_description
-from services.catalogue.naming import pascal, words
+from services.catalogue.lists import Page, Record
+from services.catalogue.models import description_of, fields_of
+from services.catalogue.naming import ETAG, pascal, words
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
-from services.catalogue.versions import ETAG, tag_of_record
+from services.catalogue.versions import tag_of_record
 
 
 class Node:
@@ -119,7 +121,7 @@ def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
     deprecated = deprecations_of(resource.read)
     fields = [
         attribute(
-            name, shown_annotation(kind), shown_description(resource, name), partial(_of_record, resource, name, kind),
+            name, shown_annotation(kind), resource.describe(name), partial(_of_record, resource, name, kind),
             deprecated=deprecated[name].reason if name in deprecated else None,
         )
         for name, kind in resource.fields.items()

@@ -43,12 +43,13 @@ from pydantic import BaseModel
 from graphql_schema.fields import parts_of
 from graphql_schema.naming import called_by_field, field_name
 from services.catalogue import Catalogue, Operation, Problem
-from services.catalogue.batches import MAX_ENTRIES, parse_batch
+from services.catalogue.batches import MAX_ENTRIES
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import NoInput, fields_of, parse_input
 from services.catalogue.naming import camel
 from services.catalogue.problems import MAX_ERRORS, FieldError
 from services.catalogue.scalars import FieldType, integral
+from services.queries.batches import parse_batch
 
 Path = tuple[str | int, ...]
 

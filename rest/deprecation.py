@@ -25,9 +25,10 @@ from rest.query import BRACKETED, Parameters, names_in, parameters
 from rest.routes import RestRoute
 from rest.searching import body_parameters
 from services import observation
-from services.catalogue import Deprecation, Operation, Problem, Resource
+from services.catalogue import Deprecation, Operation, Problem
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.resources import Resource
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -19,7 +19,7 @@ from rest.openapi_responses import RESPONSES, failures, problem_components, succ
 from rest.openapi_schemas import SCHEMA, schemas
 from rest.openapi_security import security_of, security_schemes
 from rest.routes import RestRoute, rest_routes
-from services.catalogue import Catalogue, Kind, Resource
+from services.catalogue import Catalogue, Kind
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.naming import camel, pascal, words
 from services.catalogue.problems import (
@@ -31,6 +31,7 @@ from services.catalogue.problems import (
     VALIDATION_FAILED,
     ProblemType,
 )
+from services.catalogue.resources import Resource
 from services.idempotency.keys import HEADER
 
 _JSON: Final = "application/json"

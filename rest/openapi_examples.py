@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.catalogue import InputModel, Resource
+from services.catalogue import InputModel
 from services.catalogue.problems import VALIDATION_FAILED, ProblemType
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 
 _BY_TYPE: Final[dict[str, Any]] = {"string": "string", "integer": 0, "boolean": True}

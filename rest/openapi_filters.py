@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from services.catalogue import Resource
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.filters import MAX_TEXT
 from services.catalogue.limits import Limits
 from services.catalogue.naming import pascal
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType, Operator
 
 SCHEMA: Final = "#/components/schemas/"

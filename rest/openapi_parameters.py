@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from rest.openapi_filters import SCHEMA, filter_name, operand_schema, sort_name
 from rest.searching import MEMBERS
-from services.catalogue import Identifier, Resource
+from services.catalogue import Identifier
 from services.catalogue.cursors import MAX_CURSOR
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.limits import Limits
 from services.catalogue.lists import MAX_SEARCH, MAX_SORTS
 from services.catalogue.naming import pascal
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType, Operator
 from services.idempotency.keys import FORM, HEADER
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from rest.openapi_examples import row_example
-from services.catalogue import Catalogue, Resource
+from services.catalogue import Catalogue
 from services.catalogue.batches import OPERATIONS, about_entries
 from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.models import fields_of, shown_description
+from services.catalogue.models import fields_of
 from services.catalogue.naming import pascal
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 
 SCHEMA: Final = "#/components/schemas/"
@@ -137,7 +138,7 @@ def _with_open_enums(resource: Resource[Any], schema: dict[str, Any]) -> dict[st
     properties = dict(schema["properties"])
     for name, kind in resource.fields.items():
         if kind.enum is not None:
-            properties[name] = {**_shown_enum(kind, properties[name]), "description": shown_description(resource, name)}
+            properties[name] = {**_shown_enum(kind, properties[name]), "description": resource.describe(name)}
     return {**schema, "properties": properties}
 
 

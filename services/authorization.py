@@ -12,8 +12,7 @@ from services import observation
 from services.catalogue.actors import Actor
 from services.catalogue.operations import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Problem
-from services.catalogue.relations import Relation
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.catalogue.selections import Query
 
 

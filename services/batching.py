@@ -10,12 +10,12 @@ from uuid import UUID
 
 from services import observation
 from services.audit.recording import Attempt
-from services.catalogue.batches import Batch, Entry, EntryOutcome, located, of_entry
 from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
 from services.catalogue.selections import check_size
 from services.preconditions import check_version
+from services.queries.batches import Batch, Entry, EntryOutcome, located, of_entry
 from services.storage.base import Base
 from services.storage.constraints import database_problems
 from services.storage.records import Records

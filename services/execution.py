@@ -22,7 +22,6 @@ from services.authorization import authorize, authorize_read
 from services.batching import run_batch
 from services.budget.till import Till
 from services.catalogue.actors import Actor, Client
-from services.catalogue.batches import Batch, EntryOutcome, parse_batch
 from services.catalogue.calls import Call, Part, Trace
 from services.catalogue.costs import write_cost
 from services.catalogue.lists import Record
@@ -34,6 +33,7 @@ from services.catalogue.selections import Input, Query, RowRoot, check_size
 from services.catalogue.versions import Expected
 from services.idempotency.once import STATEMENTS, Answered, Idempotency, KeptAnswers
 from services.preconditions import check_version
+from services.queries.batches import Batch, EntryOutcome, parse_batch
 from services.reading import Reads
 from services.storage.base import utc_now
 from services.storage.cascades import Cascades

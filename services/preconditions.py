@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from services.catalogue.naming import ETAG
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import PRECONDITION_REQUIRED, Problem
 from services.catalogue.selections import Query
-from services.catalogue.versions import ETAG, UNTAGGED, Expected, tag_query
+from services.catalogue.versions import UNTAGGED, Expected, tag_query
 
 Read = Callable[[Query, tuple[UUID]], Awaitable[dict[str, Any]]]
 """From a query and the key of its row to the answer, as the transaction sees it."""

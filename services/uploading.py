@@ -9,10 +9,10 @@ from uuid import UUID
 
 from services.audit.recording import Attempt
 from services.budget.till import Till
-from services.catalogue import ANONYMOUS, Actor, Client, Problem, Query
+from services.catalogue import ANONYMOUS, Actor, Client, Problem
 from services.catalogue.lists import Record
 from services.catalogue.models import NoInput
-from services.catalogue.selections import Input
+from services.catalogue.selections import Input, Query
 from services.catalogue.versions import Expected
 from services.execution import Gateway, Shown, Write
 from services.files.config import FilesConfig

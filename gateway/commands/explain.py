@@ -15,8 +15,9 @@ from gateway.errors import SettingsError
 from gateway.settings import load_settings
 from graphql_schema.naming import field_name
 from rest.routes import METHODS, rest_routes
-from services.catalogue import Actor, Catalogue, Kind, Operation, Resource
+from services.catalogue import Actor, Catalogue, Kind, Operation
 from services.catalogue.models import fields_of
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 from services.storage.plans import Plan
 

@@ -13,7 +13,8 @@ from gateway.parity.lists import list_cases
 from gateway.parity.values import NOTHING, Field, edges, faults
 from gateway.parity.world import EDITORS, FOREIGN, OWN, SHARED, TARGETS, World
 from gateway.parity.writing import written
-from services.catalogue import Catalogue, Kind, Operation, Resource
+from services.catalogue import Catalogue, Kind, Operation
+from services.catalogue.resources import Resource
 
 SALT: Final = "proof"
 MALFORMED: Final = "nonsense"

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from gateway.parity.answers import Answer, snake_path
 from graphql_schema.naming import field_name
-from services.catalogue import Kind, Operation, Relation, Resource
+from services.catalogue import Kind, Operation, Relation
 from services.catalogue.models import fields_of
-from services.catalogue.naming import camel, pascal, snake
-from services.catalogue.versions import EXPECTED
+from services.catalogue.naming import EXPECTED, camel, pascal, snake
+from services.catalogue.resources import Resource
 
 ARGUMENTS: Final = {"first": "limit", "last": "limit", "order_by": "sort", "search": "q"}
 """What lists call their arguments here, and on REST."""

@@ -9,8 +9,9 @@ from gateway.parity.case import Case
 from gateway.parity.values import NOTHING
 from gateway.parity.world import FOREIGN, SHARED, World
 from gateway.parity.writing import written_operands
-from services.catalogue import Operation, Resource
+from services.catalogue import Operation
 from services.catalogue.cursors import Order
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
 
 Arguments = dict[str, Any]

@@ -30,8 +30,9 @@ from gateway.parity.world import (
 )
 from services.auth.schemas import TokenPair
 from services.auth.tokens import Tokens
-from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Resource
+from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem
 from services.catalogue.problems import FORBIDDEN
+from services.catalogue.resources import Resource
 from services.execution import Gateway, Write
 from services.storage.base import utc_now
 from services.users.models import User

@@ -10,7 +10,8 @@ from gateway.parity.answers import Answer
 from gateway.parity.callers import ANONYMOUS_ROLE, BOUND_KEY
 from gateway.parity.ways import Made
 from gateway.parity.world import ROLES, TARGETS, World
-from services.catalogue import Kind, Resource
+from services.catalogue import Kind
+from services.catalogue.resources import Resource
 
 COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES, BOUND_KEY)
 NONE: Final = "none"

@@ -10,7 +10,8 @@ from gateway.parity.case import Case
 from gateway.parity.matrix import Cells, deviations
 from gateway.parity.measured import Measured
 from gateway.parity.proof import Findings, Proof
-from services.catalogue import Catalogue, Kind, Operation, Resource, everyone
+from services.catalogue import Catalogue, Kind, Operation, everyone
+from services.catalogue.resources import Resource
 
 Change = Callable[[], Callable[[], None]]
 """Takes a rule out; what it returns puts it back."""

@@ -26,14 +26,15 @@ from rest.representation import take_previous
 from rest.routes import RestRoute, rest_routes
 from services.auth.authentication import Authenticator, Presented
 from services.authorization import authorize
-from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Record, Relation, Resource, ResultModel
-from services.catalogue.batches import EntryOutcome
-from services.catalogue.lists import Page, list_arguments
+from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Relation, ResultModel
+from services.catalogue.lists import Page, Record, list_arguments
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
+from services.catalogue.resources import Resource
 from services.catalogue.versions import Expected, tag_of_record
 from services.execution import Gateway, Shown, Write
 from services.idempotency.once import Answered
+from services.queries.batches import EntryOutcome
 
 SERVICES: Final = "services"
 """The way that the others are compared with."""

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from gateway.parity.asgi import ADDRESS, AGENT
 from services.auth.tokens import Tokens
-from services.catalogue import Actor, Catalogue, Client, Resource
+from services.catalogue import Actor, Catalogue, Client
 from services.catalogue.cursors import CursorCodec
+from services.catalogue.resources import Resource
 
 ROLES: Final = ("outsider", "viewer", "editor", "owner", "admin")
 """Those who call. A guest (a viewer, too) is called about, and a stranger owns another workspace."""

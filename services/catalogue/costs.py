@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from services.catalogue.lists import ListArguments
+from services.catalogue.operations import Operation
 from services.catalogue.selections import (
     About,
     Listing,
@@ -30,9 +31,6 @@ from services.catalogue.selections import (
     facts_of,
     selections_of,
 )
-
-if TYPE_CHECKING:
-    from services.catalogue.operations import Operation
 
 _A_KEY: Final = range(1)
 """Stands for the key of a row."""

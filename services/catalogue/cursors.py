@@ -11,15 +11,13 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from services.catalogue.models import parse_value
 from services.catalogue.problems import Problem
-
-if TYPE_CHECKING:
-    from services.catalogue.resources import Resource
+from services.catalogue.resources import Resource
 
 _MAC_BYTES: Final = 12
 MAX_CURSOR: Final = 2_000

@@ -14,18 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
 from services.catalogue.limits import DEFAULTS, Limits
 from services.catalogue.models import parse_value, unfit
 from services.catalogue.problems import Problem
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
 from services.catalogue.text import normalised
-
-if TYPE_CHECKING:
-    from services.catalogue.resources import Resource
 
 MAX_TEXT: Final = 500
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from services.catalogue.batches import MAX_ENTRIES
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX, URI_TOO_LONG, Problem
 
 MAX_ROWS: Final = 20_000
@@ -32,7 +33,7 @@ class Limits:
     """Entries of one `in` or `not in`."""
 
     # Of bodies, on both faces.
-    batch_entries: int = 500
+    batch_entries: int = MAX_ENTRIES
     """Entries of one batch; nobody can allow more, since all are written in one transaction."""
     body_values: int = 30_000
     """Values in a JSON body. An empty list is two bytes there, and 64 in memory."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
@@ -13,12 +13,10 @@ from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, parse_fi
 from services.catalogue.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
 from services.catalogue.models import refuse_unfit, unfit
 from services.catalogue.problems import Problem
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator, integral
 from services.catalogue.searching import search_query
 from services.catalogue.text import nfc
-
-if TYPE_CHECKING:
-    from services.catalogue.resources import Resource
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_ROWS", "ListArguments", "Page", "Record", "list_arguments"]
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from services.catalogue.limits import MAX_ROWS
 from services.catalogue.lists import ListArguments
 from services.catalogue.policies import Rule
 from services.catalogue.problems import TOO_COMPLEX, Problem
-
-if TYPE_CHECKING:
-    from services.catalogue.relations import Relation
-    from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,24 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
+from services.catalogue.lists import Record
+from services.catalogue.naming import ETAG
 from services.catalogue.problems import PRECONDITION_FAILED, Problem
+from services.catalogue.resources import Resource
 from services.catalogue.selections import Query, RowRoot, Selection, Tag
 
-if TYPE_CHECKING:
-    from services.catalogue.lists import Record
-    from services.catalogue.resources import Resource
-
-ETAG: Final = "etag"
-"""What GraphQL calls a row's tag; fields and relations cannot be called so."""
-EXPECTED: Final = "expected_version"
-"""What GraphQL calls the tag that a caller expects, beside an operation's input; fields of it cannot be called so."""
-EXPECTED_WORDS: Final = (
-    f"The `{ETAG}` of the {{}} as it was read, `*` for any; if it has changed since, nothing is done."
-)
 ANY: Final = "*"
 """Any version at all: what matters is that there is one."""
 UNTAGGED: Final = " "

@@ -35,8 +35,7 @@ from sqlalchemy.types import TypeEngine
 from services.catalogue.actors import Actor
 from services.catalogue.cursors import Order
 from services.catalogue.filters import AllOf, AnyOf, Condition, Filter, Not
-from services.catalogue.relations import Relation
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.catalogue.scalars import Operator
 from services.storage.base import SEARCH_LANGUAGE, folded
 

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import CTE, ColumnElement, FromClause, Select, Subquery, Text, cast, func, select
 
-from services.catalogue.relations import Relation
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.catalogue.scalars import FieldType
 from services.catalogue.selections import Many
 from services.storage.layout import Column, PageLayout, TagLayout

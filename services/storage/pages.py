@@ -48,8 +48,7 @@ from services.catalogue.cursors import Order
 from services.catalogue.filters import AllOf, Condition, Filter
 from services.catalogue.lists import ListArguments
 from services.catalogue.policies import Rule, Within
-from services.catalogue.relations import Relation
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.catalogue.scalars import Operator
 from services.storage.conditions import (
     Operand,

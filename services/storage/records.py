@@ -21,8 +21,7 @@ from services.catalogue.actors import Actor
 from services.catalogue.cursors import CursorCodec
 from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.policies import Rule
-from services.catalogue.relations import Relation
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.storage.conditions import (
     after_condition,
     before_condition,

@@ -9,8 +9,9 @@ from hashlib import shake_128
 from typing import Any, Final
 
 from graphql_schema.naming import field_name
-from services.catalogue import Operation, Resource
+from services.catalogue import Operation
 from services.catalogue.naming import camel, pascal
+from services.catalogue.resources import Resource
 from services.catalogue.versions import LENGTH
 from tests.equality.conftest import Pair
 from tests.support.asgi import graphql, observed

@@ -24,7 +24,6 @@ from graphql_schema.schema import build_schema
 from rest.deprecation import _called
 from rest.openapi import openapi_document
 from services.catalogue import Call, Catalogue, DeclarationError, Deprecation, InputModel
-from services.catalogue.deprecation import deprecated_members
 from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, client_from
@@ -259,7 +258,7 @@ def test_sdl_marks_what_is_deprecated(catalogue: Catalogue) -> None:
 
 
 def test_members_have_one_name_on_both_faces(catalogue: Catalogue) -> None:
-    assert set(deprecated_members(catalogue)) == {REACH, FIELD, MEMBER}
+    assert set(catalogue.deprecations()) == {REACH, FIELD, MEMBER}
 
 
 def test_entries_of_a_batch_are_uses_of_what_they_call(gateway: Gateway) -> None:

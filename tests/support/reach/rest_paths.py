@@ -7,8 +7,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from rest.query import MAX_INCLUDES
-from services.catalogue import Relation, Resource
+from services.catalogue import Relation
 from services.catalogue.lists import DEFAULT_LIMIT, MAX_ROWS
+from services.catalogue.resources import Resource
 from services.storage.statement import MAX_PARTS
 from tests.support.factories import key_of
 from tests.support.reach.callers import Caller

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
-from services.catalogue import Catalogue, Operation, Relation, Resource
+from services.catalogue import Catalogue, Operation, Relation
+from services.catalogue.resources import Resource
 from services.execution import Gateway
 from services.storage.base import Base
 from services.users.models import User
