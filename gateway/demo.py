@@ -20,11 +20,12 @@ from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.models import parse_input
 from services.catalogue.problems import CONFLICT
-from services.execution import Gateway, Write
+from services.execution import Gateway
 from services.files.forms import Part
 from services.uploading import CREATE, FormFile, Sender, upload_file
 from services.users.models import User
 from services.users.schemas import UserRegister
+from services.writes import Write
 
 DEMO_USERNAME: Final = "demo"
 DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production

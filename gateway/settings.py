@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings
-from gateway.mail import MailSettings
+from gateway.mail_settings import MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from services.documents.config import Accepted
 from services.storage.address import Address, Pooler, parse_address

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +20,6 @@ from graphql import (
     validate,
 )
 from graphql.validation.validate import ValidationAbortedError
-from strawberry.extensions import SchemaExtension
 
 from graphql_schema.screening import bounded_text, introspection_sizes, overlapping_rule, screen
 from services.catalogue import Problem
@@ -117,17 +115,3 @@ class Documents:
             most = self._limits.field_comparisons
             raise Problem(TOO_COMPLEX, f"Fields of one name come together more often than {most:,} comparisons allow.")
         return tuple(found)
-
-
-class CachedDocument(SchemaExtension):
-    """Hands the document that the endpoint has prepared to Strawberry, so that nothing is parsed or validated twice."""
-
-    def on_parse(self) -> Iterator[None]:
-        """Before parsing: here it is."""
-        self.execution_context.graphql_document = self.execution_context.context.document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        """Before validation: nothing is wrong with it."""
-        self.execution_context.pre_execution_errors = []
-        yield

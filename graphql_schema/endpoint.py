@@ -14,13 +14,14 @@ from graphql_schema.compiled import CompiledOperations
 from graphql_schema.documents import Documents
 from graphql_schema.errors import RefusedError, error_json
 from graphql_schema.executor import Executor
-from graphql_schema.http import Answer, Asking, Batch, GraphQLRequest, read_request
+from graphql_schema.http import Asking, Batch, encoded, read_request
 from graphql_schema.idempotency import asked_by_batch, has_key
 from graphql_schema.negotiation import JSON, Form, form_of
 from graphql_schema.origins import check_not_forged
 from graphql_schema.paying import dry_answer, with_cost
 from graphql_schema.published import PublishedDocuments
-from graphql_schema.references import Origin, names_a_document
+from graphql_schema.references import names_a_document
+from graphql_schema.requests import Answer, GraphQLRequest, Origin
 from graphql_schema.running import Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.sse import EventStream
@@ -94,7 +95,7 @@ class GraphQLEndpoint:
         asking = Asking.of(scope)
         answer = await self._answer(asking, receive, send)
         if answer is not None:
-            raw, body = answer.encoded()
+            raw, body = encoded(answer)
             await send({"type": "http.response.start", "status": answer.status, "headers": raw})
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 

@@ -14,10 +14,10 @@ from graphql_schema.costs import Prices
 from graphql_schema.deprecation import DeprecatedUses
 from graphql_schema.documents import Documents, Prepared
 from graphql_schema.errors import RefusedError, error_json, problem_of
-from graphql_schema.http import GraphQLRequest
 from graphql_schema.idempotency import may_have_key
 from graphql_schema.paying import check_allowed, till_of
-from graphql_schema.references import Origin, found_document, slot_of
+from graphql_schema.references import found_document, slot_of
+from graphql_schema.requests import GraphQLRequest, Origin
 from graphql_schema.running import Caller, Outcome
 from graphql_schema.schema import GatewaySchema
 from graphql_schema.upload_field import check_takes_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -11,16 +11,17 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from graphql_schema.idempotency import RequestKey
+from graphql_schema.context import RequestKey
 from graphql_schema.negotiation import Form, check_media_type
+from graphql_schema.origins import is_preflighted
 from graphql_schema.references import NAMES, reference_of
+from graphql_schema.requests import Answer, GraphQLRequest, is_deep
 from services.auth.authentication import Presented
 from services.budget.till import DRY_RUN, Till, is_dry_run
 from services.catalogue import Client, Problem
 from services.catalogue.json_input import Path, read_json
 from services.catalogue.limits import Limits, check_query_string, check_values
 from services.catalogue.problems import BAD_REQUEST, PAYLOAD_TOO_LARGE, TOO_COMPLEX
-from services.documents.known import Reference
 from services.execution import Gateway
 from services.idempotency.keys import key_of_headers
 
@@ -63,6 +64,11 @@ class Asking:
         return bool(self.scope["method"] == "POST")
 
     @property
+    def is_preflighted(self) -> bool:
+        """Whether a browser would have asked for leave before it sent this."""
+        return is_preflighted(self.headers)
+
+    @property
     def idempotency_key(self) -> RequestKey | None:
         """The header's; a socket's is none of its operations'. Raises `bad_request` naming it."""
         if self.scope["type"] == "websocket":
@@ -87,47 +93,6 @@ class Asking:
         return Client(self.address, self.headers.get(b"user-agent", b"").decode("latin-1"))
 
 
-@dataclass(slots=True)
-class GraphQLRequest:
-    """The parameters of a request (GraphQL over HTTP). `query` is empty where only a `reference` names the document."""
-
-    query: str
-    variables: Mapping[str, Any]
-    operation_name: str | None
-    extensions: Mapping[str, Any] = field(default_factory=dict)
-    reference: Reference | None = None
-    wants_cost: bool = False
-    """Whether the answer shall tell its price."""
-    dry: bool = False
-    """Whether it shall tell the price only."""
-    whole: bool = False
-    """Whether anything that goes wrong anywhere is the whole answer."""
-    has_file: bool = False
-    """Whether it came in a form, with a file among its variables."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """A response; `typed`: as application/graphql-response+json. `content` are several for a batch."""
-
-    content: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    typed: bool
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def encoded(self) -> tuple[RawHeaders, bytes]:
-        """Header fields and body."""
-        body = orjson.dumps(self.content)
-        headers = [
-            (b"content-type", _TYPED if self.typed else _PLAIN),
-            (b"content-length", str(len(body)).encode()),
-            (b"vary", b"Accept"),
-        ]
-        if self.headers:
-            headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
-        return headers, body
-
-
 _PLAIN: Final = f"{Form.PLAIN.value}; charset=utf-8".encode()
 _TYPED: Final = f"{Form.TYPED.value}; charset=utf-8".encode()
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
@@ -142,6 +107,19 @@ class MalformedRequestError(Problem):
 
     def __init__(self, detail: str) -> None:
         super().__init__(BAD_REQUEST, detail)
+
+
+def encoded(answer: Answer) -> tuple[RawHeaders, bytes]:
+    """Header fields and body of a response."""
+    body = orjson.dumps(answer.content)
+    headers = [
+        (b"content-type", _TYPED if answer.typed else _PLAIN),
+        (b"content-length", str(len(body)).encode()),
+        (b"vary", b"Accept"),
+    ]
+    if answer.headers:
+        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    return headers, body
 
 
 async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> GraphQLRequest | Batch:
@@ -251,18 +229,3 @@ def parameters_of(found: Any, size: int, limits: Limits) -> GraphQLRequest:
             raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {most:,} bytes.")
     wants_cost = extensions is not None and extensions.get("cost") is True
     return GraphQLRequest(query or "", variables or {}, name or None, extensions or {}, reference, wants_cost)
-
-
-def is_deep(value: Any, most: int) -> bool:
-    """Whether lists and objects are nested more than so many deep."""
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return False
-    return True

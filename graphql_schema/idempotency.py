@@ -10,10 +10,10 @@ request: the document as it is executed, or all entries of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 from graphql import (
@@ -27,13 +27,12 @@ from graphql import (
 )
 from graphql.language import Visitor
 
+from graphql_schema.context import RequestKey
+from graphql_schema.requests import GraphQLRequest
 from services.catalogue import Problem
 from services.documents.known import KnownDocuments
 from services.idempotency.keys import HEADER, checked_key
 from services.idempotency.once import Whole
-
-if TYPE_CHECKING:
-    from graphql_schema.http import GraphQLRequest
 
 ARGUMENT: Final = "idempotencyKey"
 _HEADER: Final = HEADER.lower().encode()
@@ -47,31 +46,6 @@ def has_key(headers: Mapping[bytes, bytes]) -> bool:
 def may_have_key(headers: Mapping[bytes, bytes], document: str) -> bool:
     """Whether it is worth looking for a key in a request."""
     return _HEADER in headers or ARGUMENT in document
-
-
-@dataclass(frozen=True, slots=True)
-class RequestKey:
-    """The key in a request's header. `batch` stands for all that a batch asks, in which a document has a `place`."""
-
-    text: str
-    place: int | None = None
-    batch: bytes = b""
-
-    def whole(self, fields: Sequence[AskedField]) -> Whole | None:
-        """The request, whose document does these things in this order; None where it is one field, and no batch."""
-        if self.place is not None:
-            return Whole(self.text, self.batch)
-        if len(fields) < 2:
-            return None
-        return Whole(self.text, b"graphql document " + orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS))
-
-    def of_field(self, name: str | None) -> str:
-        """The key of a field, which nobody can send as one; `name` is its response name where there are several."""
-        return "\n".join([self.text, *(str(each) for each in (self.place, name) if each is not None)])
-
-
-AskedField = tuple[str, str, Mapping[str, Any], str]
-"""What a document asks of one mutation field: response name, operation, arguments, and what is to be shown."""
 
 
 @dataclass(frozen=True, slots=True)

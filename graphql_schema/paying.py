@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from graphql_schema.costs import Priced
-from graphql_schema.http import Answer, GraphQLRequest
 from graphql_schema.nodes import located, located_each
-from graphql_schema.references import Origin
+from graphql_schema.requests import Answer, GraphQLRequest, Origin
 from services.authorization import authorize, authorize_read
 from services.budget.budget import Budget
 from services.budget.till import Till

@@ -21,12 +21,11 @@ from graphql import (
     type_from_ast,
 )
 
+from graphql_schema.context import RequestKey
 from graphql_schema.documents import Documents
 from graphql_schema.errors import document_problem, field_path
-from graphql_schema.http import Answer, GraphQLRequest, is_deep
-from graphql_schema.idempotency import RequestKey
 from graphql_schema.json_schema import answer_schema, json_value, leaf_schema
-from graphql_schema.references import Origin
+from graphql_schema.requests import Answer, GraphQLRequest, Origin, is_deep
 from graphql_schema.values import called_operations, named_errors, variable_places
 from services.auth.authentication import Authenticator
 from services.authorization import authorize
@@ -65,6 +64,7 @@ class _Direct:
     caller: DocumentCaller
     is_post: bool = False
     changing: bool = False
+    is_preflighted: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     idempotency_key: RequestKey | None = None
     till: Till | None = None

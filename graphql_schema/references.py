@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
 from graphql_schema.documents import Documents
-from graphql_schema.idempotency import RequestKey
-from graphql_schema.origins import is_preflighted
-from services.auth.authentication import Authenticator, Presented
-from services.budget.till import Till
-from services.catalogue import Actor, Client, Problem
+from graphql_schema.requests import GraphQLRequest, Origin
+from services.auth.authentication import Authenticator
+from services.catalogue import Actor, Problem
 from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
 from services.concurrency import Concurrency
 from services.documents.known import Bringer, KnownDocuments, Reference
-from services.execution import Gateway
-
-if TYPE_CHECKING:
-    from graphql_schema.http import GraphQLRequest
 
 DOCUMENT_ID: Final = "documentId"
 NAMES: Final = (DOCUMENT_ID, "doc_id", "id")
@@ -32,41 +26,6 @@ LONGEST: Final = 300
 """Characters of an identifier that is worth looking for."""
 _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
 """The message that Apollo's clients wait for."""
-
-
-class Origin(Protocol):
-    """Where a request comes from, whatever it came by. `changing`: whether it may change something from now on."""
-
-    changing: bool
-    till: Till | None
-
-    @property
-    def address(self) -> str:
-        """The network address that it comes from."""
-
-    @property
-    def headers(self) -> Mapping[bytes, bytes]:
-        """Its header fields, if it has any."""
-
-    @property
-    def idempotency_key(self) -> RequestKey | None:
-        """The key that its writes are made once by. Raises `bad_request`."""
-
-    @property
-    def gateway(self) -> Gateway:
-        """What is behind the face."""
-
-    @property
-    def presented(self) -> Presented:
-        """What the request says of its caller."""
-
-    @property
-    def client(self) -> Client:
-        """The program on the other side."""
-
-    @property
-    def is_post(self) -> bool:
-        """Whether it may change something."""
 
 
 def slot_of(origin: Origin, actor: Actor) -> AbstractContextManager[None]:
@@ -132,6 +91,6 @@ async def found_document(asking: Origin, asked: GraphQLRequest, documents: Docum
         prepared = documents.prepare(text)
         return prepared.document is not None and not prepared.structure and not prepared.values
 
-    may_change = asking.is_post or is_preflighted(asking.headers)
+    may_change = asking.is_post or asking.is_preflighted
     bringer = Bringer(authenticate, asking.presented.address, may_change, asked.dry)
     asked.query = await known.find(asked.query, asked.reference, bringer, is_valid)

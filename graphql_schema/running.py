@@ -14,8 +14,9 @@ from uuid import UUID
 import orjson
 
 from graphql_schema.batches import shown_outcome
+from graphql_schema.context import AskedField, RequestKey
 from graphql_schema.errors import error_at, internal_problem
-from graphql_schema.idempotency import AskedField, FieldKey, RequestKey, key_of_field
+from graphql_schema.idempotency import FieldKey, key_of_field
 from graphql_schema.inputs import Variables
 from graphql_schema.plans import MutationPlan, MutationStep, ReadPlan, Slot
 from services import observation
@@ -29,12 +30,13 @@ from services.catalogue.naming import EXPECTED
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.selections import Constant, NodesRoot
 from services.catalogue.versions import Expected
-from services.execution import Gateway, Shown, Write
+from services.execution import Gateway, Shown
 from services.idempotency.keys import REPLAYED
 from services.idempotency.once import Answered, Idempotency
 from services.queries.batches import check_number
 from services.storage.shapes import Bound, bind_input
 from services.storage.statement import NotCompiledError
+from services.writes import Write
 
 
 @dataclass(slots=True)

@@ -24,8 +24,7 @@ from graphql_schema.building import (
     nullable,
     plain,
 )
-from graphql_schema.context import Info
-from graphql_schema.documents import CachedDocument
+from graphql_schema.context import CachedDocument, Info
 from graphql_schema.lists import list_parameters, read_arguments, renamed
 from graphql_schema.naming import field_name
 from graphql_schema.nodes import Located, located, located_each
@@ -40,8 +39,8 @@ from services.catalogue.naming import EXPECTED, EXPECTED_WORDS, camel, pascal, s
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.resources import Resource
 from services.catalogue.versions import Expected
-from services.execution import Write
 from services.uploading import COMPLETE, CREATE, UPLOAD
+from services.writes import Write
 
 MAX_NODES = DEFAULTS.nodes
 _ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."

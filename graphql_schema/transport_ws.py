@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphql_schema.http import is_deep
+from graphql_schema.requests import is_deep
 from services.auth.authentication import API_KEY, AUTHORIZATION
 from services.budget.till import DRY_RUN
 from services.catalogue import Problem

@@ -15,10 +15,11 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
-from graphql_schema.http import Asking, GraphQLRequest, json_of, parameters_of
+from graphql_schema.http import Asking, json_of, parameters_of
 from graphql_schema.idempotency import has_key
 from graphql_schema.negotiation import Form, essence
 from graphql_schema.origins import MARKS
+from graphql_schema.requests import GraphQLRequest
 from graphql_schema.upload_field import SentFile
 from services.budget.till import DRY_RUN
 from services.catalogue import Problem

@@ -17,8 +17,9 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from graphql_schema.errors import RefusedError, error_json, internal_problem
-from graphql_schema.http import Asking, GraphQLRequest, MalformedRequestError, parameters_of
+from graphql_schema.http import Asking, MalformedRequestError, parameters_of
 from graphql_schema.origins import check_origin
+from graphql_schema.requests import GraphQLRequest
 from graphql_schema.running import Outcome
 from graphql_schema.transport_ws import (
     CREDENTIALS,

@@ -36,8 +36,9 @@ from services.catalogue.limits import DEFAULTS, Limits, check_values
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
 from services.concurrency import Concurrency
-from services.execution import NIL, Gateway, Write
+from services.execution import NIL, Gateway
 from services.idempotency.once import Answered
+from services.writes import Write
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

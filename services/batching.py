@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from services import observation
@@ -19,9 +19,7 @@ from services.queries.batches import Batch, Entry, EntryOutcome, located, of_ent
 from services.storage.base import Base
 from services.storage.constraints import database_problems
 from services.storage.records import Records
-
-if TYPE_CHECKING:
-    from services.execution import Gateway, Write
+from services.writes import Write, Writes
 
 ROWS: Final = "rows"
 """The key of the one root of what is shown of a batch: the rows that it has made or changed (a NodesRoot)."""
@@ -29,7 +27,7 @@ _STATUS: Final = {"create": 201, "update": 200, "delete": 204}
 
 
 async def run_batch(
-    gateway: Gateway, operation: Operation, call: Call, write: Write, batch: Batch
+    gateway: Writes, operation: Operation, call: Call, write: Write, batch: Batch
 ) -> Sequence[EntryOutcome]:
     """Do what a batch says, in its order. Returns an outcome for each entry.
 
@@ -55,7 +53,7 @@ async def run_batch(
     return await _shown(gateway, operation, call, write, outcomes)
 
 
-async def _enter(gateway: Gateway, call: Call, entry: Entry) -> UUID:
+async def _enter(gateway: Writes, call: Call, entry: Entry) -> UUID:
     """One entry; returns its row's key. Raises what refuses it."""
     call.trace = Trace()
     with database_problems(Base.metadata):
@@ -68,7 +66,7 @@ async def _enter(gateway: Gateway, call: Call, entry: Entry) -> UUID:
     return key
 
 
-async def _apart(gateway: Gateway, call: Call, entry: Entry) -> UUID:
+async def _apart(gateway: Writes, call: Call, entry: Entry) -> UUID:
     """The same behind a savepoint, to which a Problem leads back."""
     actions = len(call.after_commit)
     savepoint = await call.session.begin_nested()
@@ -90,7 +88,7 @@ async def _apart(gateway: Gateway, call: Call, entry: Entry) -> UUID:
 
 
 async def _shown(
-    gateway: Gateway, operation: Operation, call: Call, write: Write, outcomes: Sequence[EntryOutcome]
+    gateway: Writes, operation: Operation, call: Call, write: Write, outcomes: Sequence[EntryOutcome]
 ) -> Sequence[EntryOutcome]:
     """The outcomes with their rows: those that are there at the end and that the actor may read."""
     resource = operation.resource

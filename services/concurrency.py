@@ -9,9 +9,9 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Final
 
-from services.auth.throttle import network_of
 from services.catalogue.actors import Actor
 from services.catalogue.problems import TOO_MANY_REQUESTS, Problem
+from services.networks import network_of
 
 RETRY_AFTER: Final = 1
 

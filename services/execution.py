@@ -7,41 +7,35 @@ follows the commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, fields
-from functools import partial
+from dataclasses import dataclass, fields
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
 from services import deadline, observation
-from services.audit.recording import Attempt, Audit
+from services.audit.recording import Attempt
 from services.authorization import authorize, authorize_read
 from services.batching import run_batch
 from services.budget.till import Till
 from services.catalogue.actors import Actor, Client
-from services.catalogue.calls import Call, Part, Trace
+from services.catalogue.calls import Call, Trace
 from services.catalogue.costs import write_cost
 from services.catalogue.lists import Record
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
-from services.catalogue.selections import Input, Query, RowRoot, check_size
-from services.catalogue.versions import Expected
-from services.idempotency.once import STATEMENTS, Answered, Idempotency, KeptAnswers
-from services.preconditions import check_version
+from services.catalogue.selections import RowRoot, check_size
+from services.idempotency.once import STATEMENTS, Answered, KeptAnswers
 from services.queries.batches import Batch, EntryOutcome, parse_batch
-from services.reading import Reads
 from services.storage.base import utc_now
-from services.storage.cascades import Cascades
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
-from services.storage.flushing import flush
 from services.storage.reader import Answer
 from services.storage.records import Records
-from services.storage.rows import check_placed, check_references, load_for, references
+from services.writes import Write, Writes
 
 NIL: Final = UUID(int=0)
 """Stands for a key that is not known yet."""
@@ -55,24 +49,6 @@ _OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """What a face has parsed of a write: the key of the row, the input as JSON, and what to show of the result.
-
-    `shown` is a query of the result's key, its one input; without it the result comes back as a record. `expected` is
-    what has to hold of the row's version.
-    """
-
-    key: UUID | None = None
-    data: bytes | Mapping[str, Any] | None = None
-    shown: Query | None = None
-    inputs: Sequence[Input] = ()
-    """Of the slots behind the first."""
-    expected: Expected | None = None
-    idempotency: Idempotency | None = None
-    """The key of a write that is made once, however often it is sent."""
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """The result of a write as it was asked for: its key, and the answer to the query."""
 
@@ -81,25 +57,8 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway(Reads):
-    """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use.
-
-    `requires_versions`: who changes a row has to say which version of it.
-    """
-
-    parts: Mapping[type, Any] = field(default_factory=dict)
-    requires_versions: bool = False
-
-    @property
-    def audit(self) -> Audit:
-        """Where writes are recorded."""
-        return self.part(Audit)
-
-    def part(self, kind: type[Part]) -> Part:
-        """A long-lived part of the process by its type."""
-        found = self.parts[kind]
-        assert isinstance(found, kind)
-        return found
+class Gateway(Writes):
+    """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
 
     async def write(
         self, operation: Operation, actor: Actor, write: Write, client: Client | None = None, till: Till | None = None
@@ -210,51 +169,6 @@ class Gateway(Reads):
             return await self._result(operation.result, call, write, returned.id)
         assert returned is None or isinstance(returned, ResultModel)
         return returned
-
-    async def do(
-        self, operation: Operation, call: Call, key: UUID | None, data: InputModel, expected: Expected | None = None
-    ) -> Any:
-        """What an operation does within its unit of work, under all rules and recorded; returns what its function does.
-
-        Raises the operation's Problems. Not for faces: they `write`.
-        """
-        arguments: list[Any] = [call]
-        resource, place, before = operation.resource, None, {}
-        if operation.on_a_row:
-            assert resource is not None
-            assert key is not None
-            arguments.append(await load_for(call, resource, key, operation.action))
-            place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
-        read = partial(self.read_within, call)
-        await check_version(operation, key, expected, read, required=self.requires_versions)
-        if operation.input is not None:
-            await check_references(call, self.catalogue, data)
-            arguments.append(data)
-        if operation.function is None:
-            await self._delete(operation, call, arguments[1])
-            await self.audit.done(Attempt.of(operation, call), call.session, data, before)
-            return None
-        returned = await operation.function(*arguments)
-        if resource is not None and operation.result is resource and references(resource, returned) != place:
-            await check_placed(call, resource, returned)
-        await flush(call.session)
-        await self.audit.done(Attempt.of(operation, call), call.session, data, before)
-        return returned
-
-    async def _delete(self, operation: Operation, call: Call, row: Any) -> None:
-        """Delete a row, and with it what hangs on it."""
-        if operation.before is not None:
-            await operation.before(call, row)
-        before = observation.statements()
-        witnesses = self.audit.witnesses(Attempt.of(operation, call))
-        taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
-        call.followed_by += observation.statements() - before
-        for resource, keys in [(operation.resource, [row.id]), *taken.items()]:
-            tell = self.catalogue.gone(resource) if resource is not None else None
-            if tell is not None:
-                tell(call, keys)
-        await call.session.delete(row)
-        await call.session.flush()
 
     async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""

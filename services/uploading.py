@@ -14,12 +14,13 @@ from services.catalogue.lists import Record
 from services.catalogue.models import NoInput
 from services.catalogue.selections import Input, Query
 from services.catalogue.versions import Expected
-from services.execution import Gateway, Shown, Write
+from services.execution import Gateway, Shown
 from services.files.config import FilesConfig
 from services.files.forms import MAX_FIELD_BYTES, Part
 from services.files.operations import forget_file
 from services.files.schemas import FileUpload
 from services.files.uploads import Sent, received
+from services.writes import Write
 
 UPLOAD: Final = "upload_file"
 """What GraphQL calls it; REST has no name for it, but the form of `create_file`."""

@@ -1,16 +1,26 @@
-"""Differences between the ways that are meant, each with its reason."""
+"""Differences between the ways, and those that are meant, each with its reason."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from gateway.parity.outcomes import Outcome, Path
 from gateway.parity.values import NUMBER
+from gateway.parity.ways import Made
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND
 
-if TYPE_CHECKING:
-    from gateway.parity.proof import Difference
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A way that has come to something else than the services; `paths` lead to where in the outcomes."""
+
+    made: Made
+    way: str
+    expected: Outcome
+    found: Outcome
+    paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,10 @@ from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem
 from services.catalogue.problems import FORBIDDEN
 from services.catalogue.resources import Resource
-from services.execution import Gateway, Write
+from services.execution import Gateway
 from services.storage.base import utc_now
 from services.users.models import User
+from services.writes import Write
 
 _OTHERS: Final = ("guest", "stranger", "newcomer", "leaver")
 _HARMLESS: Final = ("users:read", "workspaces:read")

@@ -11,9 +11,9 @@ from gateway.parity.answers import Answer
 from gateway.parity.callers import Caller, callers
 from gateway.parity.case import Case
 from gateway.parity.cases import cases
-from gateway.parity.declared import Declared, declared
+from gateway.parity.declared import Declared, Difference, declared
 from gateway.parity.measured import Measured
-from gateway.parity.outcomes import Normaliser, Outcome, Path, differing, known_keys, without
+from gateway.parity.outcomes import Normaliser, differing, known_keys, without
 from gateway.parity.sandbox import Sandbox
 from gateway.parity.ways import SERVICES, Made, Ways
 from gateway.parity.world import ROLES, World
@@ -21,17 +21,6 @@ from services.catalogue import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
 
 Raw = tuple[Answer, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A way that has come to something else than the services; `paths` lead to where in the outcomes."""
-
-    made: Made
-    way: str
-    expected: Outcome
-    found: Outcome
-    paths: tuple[Path, ...]
 
 
 @dataclass(slots=True)

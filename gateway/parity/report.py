@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.parity.callers import ANONYMOUS_ROLE, BOUND_KEY
-from gateway.parity.proof import Difference, Findings
+from gateway.parity.declared import Difference
+from gateway.parity.proof import Findings
 from gateway.parity.world import ROLES
 from services.catalogue.problems import PROBLEM_TYPES
 

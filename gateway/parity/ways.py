@@ -32,9 +32,10 @@ from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
 from services.catalogue.resources import Resource
 from services.catalogue.versions import Expected, tag_of_record
-from services.execution import Gateway, Shown, Write
+from services.execution import Gateway, Shown
 from services.idempotency.once import Answered
 from services.queries.batches import EntryOutcome
+from services.writes import Write
 
 SERVICES: Final = "services"
 """The way that the others are compared with."""

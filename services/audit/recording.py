@@ -20,7 +20,6 @@ from sqlalchemy.orm import Mapper
 from services import observation
 from services.audit.affected import affected
 from services.audit.models import AuditEvent, Outcome
-from services.auth.throttle import network_of
 from services.catalogue.actors import Actor, Client
 from services.catalogue.calls import Call, Trace
 from services.catalogue.catalogue import Catalogue
@@ -35,6 +34,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     Problem,
 )
+from services.networks import network_of
 from services.storage.base import utc_now
 from services.storage.cascades import Witness
 from services.storage.database import Database

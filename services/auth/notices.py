@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy import select  # noqa: TID251 - of those who sign in
 
 from services.auth.models import Session
-from services.auth.throttle import SignInThrottle, network_of
+from services.auth.throttle import SignInThrottle
 from services.catalogue import Call, Problem
 from services.catalogue.problems import EMAIL_UNVERIFIED
 from services.mail.asking import send_link, send_notice
 from services.mail.config import MailConfig, Verification
 from services.mail.messages import MailKind
 from services.mail.models import Purpose
+from services.networks import network_of
 from services.users.models import User
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from limits import RateLimitItem, parse_many
@@ -18,6 +17,7 @@ from services.auth.config import AuthConfig
 from services.catalogue import Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
 from services.catalogue.text import fold
+from services.networks import network_of
 from services.storage.breaker import Breaker
 from services.throttling import Throttle
 
@@ -95,17 +95,6 @@ class SignInThrottle:
         wait = await self._throttle.hit(rates, kind, key)
         if wait:
             raise Problem(TOO_MANY_REQUESTS, f"Too many attempts. Try again in {wait} seconds.", retry_after=wait)
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, an IPv6 network of 64 bits, or `unknown`."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(ip_network((found, 64), strict=False))
-    return str(found)
 
 
 def _key(account: str) -> str:

@@ -19,12 +19,12 @@ from typing import Protocol
 import structlog
 
 from services import observation
-from services.auth.throttle import network_of
 from services.budget.accounts import Account, Charge
 from services.budget.buckets import LocalBucket, SharedBuckets, Taken
 from services.budget.policies import BudgetConfig, budget_policy
 from services.catalogue.actors import Actor
 from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
+from services.networks import network_of
 from services.storage.breaker import RedisSilentError
 
 log = structlog.get_logger(__name__)

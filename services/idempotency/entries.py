@@ -17,9 +17,9 @@ from typing import Any, Final
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.auth.throttle import network_of
 from services.catalogue.actors import Actor, Client
 from services.catalogue.operations import Kind, Operation
+from services.networks import network_of
 
 _NONCE: Final = 12
 
