@@ -10,8 +10,8 @@ import structlog
 from gateway.errors import SettingsError
 from gateway.settings import Settings
 from services.catalogue import Catalogue
-from services.mail.config import MailConfig, Verification
-from services.mail.jobs import deliver_mail
+from services.identity.mail.config import MailConfig, Verification
+from services.identity.mail.jobs import deliver_mail
 
 FOLDER: Final = "mail"
 """Below DATA_DIR: where mails are kept that nobody sends."""
@@ -33,7 +33,7 @@ def mail_config(settings: Settings, catalogue: Catalogue) -> MailConfig:
     """What the settings say about mails. Raises SettingsError where they want what the catalogue has not."""
     is_on = deliver_mail.name in catalogue.jobs
     if settings.EMAIL_VERIFICATION is Verification.REQUIRED and not (is_on and "verify_email" in catalogue.operations):
-        raise SettingsError("EMAIL_VERIFICATION=required needs services.mail and services.accounts among MODULES.")
+        raise SettingsError("EMAIL_VERIFICATION=required needs services.identity.mail and services.identity.accounts among MODULES.")
     password = settings.SMTP_PASSWORD
     return MailConfig(
         is_on=is_on, host=settings.SMTP_HOST, port=settings.SMTP_PORT, username=settings.SMTP_USERNAME,

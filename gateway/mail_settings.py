@@ -11,7 +11,7 @@ import limits
 from pydantic import Field, PositiveFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from services.mail.config import Verification
+from services.identity.mail.config import Verification
 
 DEFAULT_SENDER: Final = "Hybrid Gateway <gateway@localhost>"
 URL: Final = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$"

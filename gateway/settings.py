@@ -42,21 +42,21 @@ FILES_SCHEMES = {"file", "s3", "gs", "az"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
 DEFAULT_MODULES = (
-    "services.users",
-    "services.auth",
-    "services.workspaces",
-    "services.audit",
-    "services.keys",
+    "services.identity.users",
+    "services.identity.auth",
+    "services.identity.workspaces",
+    "services.engine.audit",
+    "services.identity.keys",
     "services.documents",
-    "services.idempotency",
+    "services.engine.idempotency",
     "services.jobs",
-    "services.mail",
-    "services.accounts",
-    "services.invitations",
+    "services.identity.mail",
+    "services.identity.accounts",
+    "services.identity.invitations",
     "services.files",
-    "services.items",
-    "services.labels",
-    "services.comments",
+    "services.sample.items",
+    "services.sample.labels",
+    "services.sample.comments",
 )
 
 

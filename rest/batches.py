@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest.problems import problem_members
+from rest.http.problems import problem_members
 from rest.reading import TAG
 from services.catalogue import Operation
 from services.queries.batches import EntryOutcome

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
-from services.networks import network_of
-from services.storage.breaker import Breaker
-from services.throttling import Throttle
+from services.process.breaker import Breaker
+from services.process.networks import network_of
+from services.process.throttling import Throttle
 
 _NAME: Final = "persisted-documents"
 

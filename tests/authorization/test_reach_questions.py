@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from services.catalogue import Kind, Operation, Relation
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource

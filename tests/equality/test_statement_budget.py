@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Operation, Relation, nobody
 from services.catalogue.naming import camel

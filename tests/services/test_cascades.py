@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.catalogue import Catalogue, new_key
 from services.catalogue.resources import Resource
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.storage.base import Base, utc_now
 from services.storage.cascades import Cascades, Witness
 from tests.support.statements import statements

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from services.catalogue import Kind, Relation
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource

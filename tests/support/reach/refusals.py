@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from graphql_schema.naming import field_name
-from graphql_schema.schema import MAX_NODES
+from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.schema import MAX_NODES
 from rest.routes import METHODS
 from services.catalogue import Catalogue, Identifier, Operation, Relation
 from services.catalogue.models import fields_of
