@@ -33,7 +33,8 @@ def mail_config(settings: Settings, catalogue: Catalogue) -> MailConfig:
     """What the settings say about mails. Raises SettingsError where they want what the catalogue has not."""
     is_on = deliver_mail.name in catalogue.jobs
     if settings.EMAIL_VERIFICATION is Verification.REQUIRED and not (is_on and "verify_email" in catalogue.operations):
-        raise SettingsError("EMAIL_VERIFICATION=required needs services.identity.mail and services.identity.accounts among MODULES.")
+        needed = "services.identity.mail and services.identity.accounts"
+        raise SettingsError(f"EMAIL_VERIFICATION=required needs {needed} among MODULES.")
     password = settings.SMTP_PASSWORD
     return MailConfig(
         is_on=is_on, host=settings.SMTP_HOST, port=settings.SMTP_PORT, username=settings.SMTP_USERNAME,
