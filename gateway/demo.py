@@ -15,7 +15,7 @@ from sqlalchemy import event, select
 from gateway.portal.sign_in import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
-from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Problem
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.models import parse_input
 from services.catalogue.problems import CONFLICT
@@ -135,7 +135,8 @@ class _Loader:
             yield _PICTURE
 
         file = FormFile(Part("file", "engine.png", "image/png"), str(len(_PICTURE)), body())
-        sender = Sender(self.gateway, self.owner, Client())
+        admitted = await self.gateway.admit(self.gateway.catalogue.operations[CREATE], self.owner)
+        sender = Sender(self.gateway, admitted)
         with _example(self.gateway.catalogue.resources["file"].model):
             await upload_file(sender, file, {"workspace_id": workspace, "size": len(_PICTURE)})
 
@@ -160,4 +161,5 @@ class _Loader:
         self.shown.add(noun)
         operation, resource = self.gateway.catalogue.operations[name], self.gateway.catalogue.resources[noun]
         with _example(resource.model) if first else nullcontext():
-            return await self.gateway.write(operation, actor or self.owner, Write(data=data))
+            admitted = await self.gateway.admit(operation, actor or self.owner)
+            return await self.gateway.write(admitted, Write(data=data))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from rest.http.problems import problem_members
-from rest.reading import TAG
+from rest.representation import Representation
 from services.catalogue import Operation
 from services.queries.batches import EntryOutcome
 
 
-def outcome_members(operation: Operation, outcome: EntryOutcome, *, with_row: bool = True) -> dict[str, Any]:
+def outcome_members(
+    operation: Operation, outcome: EntryOutcome, row: Representation | None, *, with_row: bool = True
+) -> dict[str, Any]:
     """`{"status", "id", "etag", "data"}` of what is done, the first two of what is gone, or `{"status", "problem"}`.
 
-    Without the row, there is no `data`.
+    `row` is the outcome's. Without it being shown, there is no `data`.
     """
     found: dict[str, Any] = {"status": outcome.status}
     if outcome.key is not None:
@@ -21,7 +23,6 @@ def outcome_members(operation: Operation, outcome: EntryOutcome, *, with_row: bo
         found["id"] = operation.resource.encode(outcome.key)
     if outcome.problem is not None:
         found["problem"] = problem_members(outcome.problem)
-    elif outcome.row is not None:
-        row = dict(outcome.row)
-        found |= {"etag": row.pop(TAG)} | ({"data": row} if with_row else {})
+    elif row is not None:
+        found |= {"etag": row.tag} | ({"data": row.body} if with_row else {})
     return found

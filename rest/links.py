@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote_plus, urlencode
 
 from starlette.requests import Request
 
 from rest.query import decoded, raw_pairs
-from rest.representation import take_previous
+from rest.representation import Representation
 from services.queries.lists import ListArguments
 
 _PLACES: Final = ("after", "before", "skip")
 """Parameters that say which page of a list is asked for; the others say which list."""
 
 
-def page_links(request: Request, arguments: Any, body: dict[str, Any]) -> dict[str, str]:
-    """The header of a list's answer, whose body loses what is only for it; `arguments` are the list's.
+def page_links(request: Request, arguments: ListArguments, shown: Representation) -> dict[str, str]:
+    """The header of a list's answer; `arguments` are the list's.
 
     `next` and `prev` go on from the page's last and first row. `first` is the list's beginning, unless that was asked
     for. Within a window, of `after` and `before`, `next` stays before its end; `prev` leads out of it.
     """
-    previous, following = take_previous(body), body["page"]["next"]
-    assert isinstance(arguments, ListArguments)
+    previous, following = shown.previous, shown.next
     at_first = arguments.after is None and arguments.before is None and not arguments.skip
     if previous is None and following is None and at_first:
         return {}

@@ -6,21 +6,20 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rest.routes import RestRoute
 from services.catalogue import Actor
 from services.engine.gateway import Gateway
 from services.engine.payment import DRY_RUN, Till, is_dry_run
 from services.process.budget.budget import Budget
 
 
-def till_of(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Till | None:
+def till_of(request: Request, gateway: Gateway, actor: Actor) -> Till | None:
     """Where a request pays; None where nobody has a budget. Raises as `is_dry_run`."""
     budget = gateway.part(Budget)
     dry = asks_for_the_price(request)
     if not budget.is_on and not dry:
         return None
     client = request.scope.get("client")
-    return Till(budget, "rest", actor, client[0] if client else "", route.weight, dry)
+    return Till(budget, "rest", actor, client[0] if client else "", dry)
 
 
 def asks_for_the_price(request: Request) -> bool:

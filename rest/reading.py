@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from cachetools import LRUCache
 
 from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_rest
-from rest.representation import linked_listing
+from rest.representation import Representation, linked_listing, page_of, row_of, tagged
 from rest.routes import RestRoute
 from rest.searching import body_parameters
+from services.catalogue import Problem
+from services.catalogue.problems import NOT_FOUND
 from services.engine.batching import ROWS
 from services.queries.limits import DEFAULTS, Limits
-from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection, Tag, Value
+from services.queries.lists import ListArguments
+from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection, Value
+from services.reader.reader import Answer
 
 REMEMBERED: Final = 500
 """Query strings, searches, and selections, of one route."""
 LONGEST: Final = 1_000
 """Bytes of a query string, or a search, that is worth remembering."""
 
-Parsed = tuple[Query, tuple[Input, ...]]
+NIL: Final = UUID(int=0)
+"""Stands for a key where none is needed, or none is known yet."""
+_FOUND: Final = "found"
+"""The name of the one root of each query, and of the list below a row."""
 
 
-KEY: Final = "found"
-"""The key of the one root of each query, and of the list below a row."""
-TAG: Final = "@etag"
-"""The key of the version of a row that was written, which goes into a header."""
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a request asks for: a query, the arguments of its list if it is one, and those of the lists included."""
+
+    query: Query
+    included: tuple[Input, ...] = ()
+    arguments: ListArguments | None = None
+
+    def inputs(self, key: UUID | None) -> tuple[Input, ...]:
+        """The inputs of the query, where it is about a row with this key."""
+        if self.arguments is None:
+            return (NIL if key is None else key, *self.included)
+        return (self.arguments, *self.included) if key is None else (key, *self.included, self.arguments)
 
 
 class Queries:
@@ -38,7 +56,7 @@ class Queries:
         self._queries: LRUCache[tuple[str, str, bool], Query] = LRUCache(REMEMBERED)
 
     def parse(self, query_string: bytes) -> Parsed:
-        """The query of a query string, and its inputs but for the key in the path, which comes first.
+        """The query of a query string.
 
         Raises what `parameters` does, or `validation_failed` naming the parameter at fault.
         """
@@ -66,22 +84,26 @@ class Queries:
         assert resource is not None
         if not route.shows_selection:
             refuse_rest(given)
-            return self._query(("", "", False), Selection(tuple(Value(f, f) for f in resource.fields)), 1), ()
+            return Parsed(self._query(("", "", False), Selection(tuple(Value(f, f) for f in resource.fields)), 1))
         asked = ",".join(given.get("include", ())), ",".join(given.get("fields", ()))
         selection, inputs = parse_selection(resource, given, self._limits)
         if not route.is_list:
             refuse_rest(given)
-            return self._query((*asked, False), selection, 0), tuple(inputs)
+            return Parsed(self._query((*asked, False), selection, 0), tuple(inputs))
         count, arguments = parse_count(given), parse_list(resource, given, self._limits)
         refuse_rest(given)
-        query = self._query((*asked, count), selection, 1 + len(inputs))
-        return query, (*inputs, arguments) if route.relation is not None else (arguments, *inputs)
+        return Parsed(self._query((*asked, count), selection, 1 + len(inputs)), tuple(inputs), arguments)
 
     def _query(self, asked: tuple[str, str, bool], selection: Selection, behind: int) -> Query:
         """`behind`: the slot behind those of the key and the selection."""
         found = self._queries.get(asked)
         if found is None:
-            found = Query((_root(self._route, selection, behind, count=asked[2]),))
+            route = self._route
+            is_read = not route.is_write
+            found = Query(
+                (_root(route, selection, behind, count=asked[2]),),
+                noted=route.called if is_read else "", weight=route.weight if is_read else 0,
+            )  # fmt: skip
             if len(asked[0]) + len(asked[1]) <= LONGEST:
                 self._queries[asked] = found
         return found
@@ -91,18 +113,25 @@ def _root(route: RestRoute, selection: Selection, behind: int, *, count: bool) -
     operation, resource = route.operation, route.resource
     assert resource is not None
     if route.is_batch:
-        return NodesRoot(ROWS, True, 0, ((resource, _tagged(selection)),))
+        return NodesRoot(ROWS, True, 0, ((resource, tagged(selection)),))
     if route.relation is not None:
-        many = Many(KEY, route.relation, behind, linked_listing(selection, count=count))
-        return RowRoot(KEY, route.relation.source, None, 0, Selection((many,)))
+        many = Many(_FOUND, route.relation, behind, linked_listing(selection, count=count))
+        return RowRoot(_FOUND, route.relation.source, None, 0, Selection((many,)))
     assert operation is not None
     if route.is_list:
-        return ListRoot(KEY, resource, operation.where, 0, linked_listing(selection, count=count))
+        return ListRoot(_FOUND, resource, operation.where, 0, linked_listing(selection, count=count))
     if not operation.is_read:
-        return RowRoot(KEY, resource, None, 0, _tagged(selection))
-    return RowRoot(KEY, resource, operation.where, 0 if operation.where is None else None, selection)
+        return RowRoot(_FOUND, resource, None, 0, tagged(selection))
+    return RowRoot(_FOUND, resource, operation.where, 0 if operation.where is None else None, selection)
 
 
-def _tagged(selection: Selection) -> Selection:
-    """With the row's tag, whatever is shown of it: it is for the next write."""
-    return Selection((*selection.members, Tag(TAG)))
+def shown_of(route: RestRoute, answer: Answer) -> Representation:
+    """What is shown of an answer. Raises `not_found` where there is no such row."""
+    found = answer[_FOUND]
+    if found is not None and route.relation is not None:
+        found = found[_FOUND]
+    if found is None:
+        raise Problem(NOT_FOUND)
+    if route.is_write:
+        return row_of(found)
+    return page_of(found) if route.is_list else Representation(found)

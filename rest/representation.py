@@ -1,12 +1,24 @@
-"""Rows and pages as REST shows them."""
+"""Rows and pages as REST shows them: what is asked of the services for them, and what is made of the answer."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from services.queries.selections import About, Fact, Facts, Listing, Rows, Selection
+from services.queries.selections import About, Fact, Facts, Listing, Rows, Selection, Tag
 
 _PREVIOUS: Final = "previous"
+_TAG: Final = "@etag"
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """What an answer shows: its body, and beside it a row's entity tag, or the cursors that lead to other pages."""
+
+    body: dict[str, Any]
+    tag: str | None = None
+    next: str | None = None
+    previous: str | None = None
 
 
 def listing(selection: Selection, *, count: bool) -> Listing:
@@ -18,11 +30,21 @@ def listing(selection: Selection, *, count: bool) -> Listing:
 
 
 def linked_listing(selection: Selection, *, count: bool) -> Listing:
-    """The same with what only a link shows: see `take_previous`."""
+    """The same of a list whose neighbouring pages are linked to: see `page_of`."""
     return (*listing(selection, count=count), Fact(_PREVIOUS, About.PREVIOUS))
 
 
-def take_previous(body: dict[str, Any]) -> str | None:
-    """Take the cursor that the page before ends at out of a list's body; null if there is none."""
-    cursor: str | None = body.pop(_PREVIOUS)
-    return cursor
+def page_of(found: dict[str, Any]) -> Representation:
+    """The representation of a `linked_listing`."""
+    page = found["page"]
+    return Representation({"data": found["data"], "page": page}, next=page["next"], previous=found[_PREVIOUS])
+
+
+def tagged(selection: Selection) -> Selection:
+    """A selection with the row's tag, whatever is shown of it: see `row_of`."""
+    return Selection((*selection.members, Tag(_TAG)))
+
+
+def row_of(found: dict[str, Any]) -> Representation:
+    """The representation of a `tagged` row."""
+    return Representation({name: value for name, value in found.items() if name != _TAG}, found[_TAG])

@@ -24,15 +24,15 @@ from rest.http.problems import problem_response
 from rest.links import page_links
 from rest.paying import priced, till_of
 from rest.query import parameters, refuse_rest
-from rest.reading import KEY, Parsed, Queries
+from rest.reading import NIL, Parsed, Queries, shown_of
 from rest.routes import RestRoute, query_of, rest_routes
 from rest.searching import ACCEPT_QUERY, check_media_type
 from rest.writing import written
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
 from services.catalogue.models import parse_value
-from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
-from services.engine import authorization
-from services.engine.gateway import NIL, Gateway
+from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
+from services.engine.authorization import Admitted
+from services.engine.gateway import Gateway
 from services.engine.idempotency.once import Answered
 from services.engine.payment import OverdrawnError, PricedError, Till
 from services.engine.writes import Write
@@ -109,12 +109,12 @@ def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoin
     async def endpoint(request: Request) -> Response:
         preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway
-        actor = await _actor(route, request, gateway)
-        till = till_of(route, request, gateway, actor)
+        actor, admitted = await _admitted(route, request, gateway)
+        till = till_of(request, gateway, actor)
         try:
             with gateway.part(Concurrency).slot(actor, request.client.host if request.client else ""):
-                if route.operation is not None and not route.operation.is_read:
-                    return await _write(route, queries, request, gateway, actor, till, prefix, preference)
+                if admitted is not None:
+                    return await _write(route, queries, request, gateway, admitted, till, prefix, preference)
                 assert queries is not None
                 return await _read(route, queries, request, gateway, actor, till)
         except PricedError as found:
@@ -125,41 +125,37 @@ def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoin
     return watched(route, endpoint)
 
 
-async def _actor(route: RestRoute, request: Request, gateway: Gateway) -> Actor:
-    """The actor of a request, who may call the route. Raises `invalid_token` and as `authorize`."""
-    called = [route.operation] if route.operation is not None else []
-    actor = await gateway.part(Authenticator).actor_for(called, _presented(request))
-    if route.operation is not None and not route.operation.is_read:
-        await gateway.admit(route.operation, actor, _client(request))
-    elif route.operation is not None:
-        authorization.authorize(route.operation, actor)
-    if route.relation is not None:
-        authorization.authorize_relation(route.relation, actor)
-    return actor
+async def _admitted(route: RestRoute, request: Request, gateway: Gateway) -> tuple[Actor, Admitted | None]:
+    """The actor of a request, who may call the route; to write, they are admitted.
+
+    Raises `invalid_token`, `unauthenticated` and `insufficient_scope`.
+    """
+    operation = route.operation
+    actor = await gateway.part(Authenticator).actor_for([operation] if operation else [], _presented(request))
+    if operation is not None and not operation.is_read:
+        return actor, await gateway.admit(operation, actor, _client(request))
+    asked = route.relation or operation
+    assert asked is not None
+    gateway.allow(asked, actor)
+    return actor, None
 
 
 async def _read(
     route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor, till: Till | None
 ) -> Response:
-    query, inputs = await _asked(route, queries, request)
-    if route.relation is not None or not route.is_list:
-        inputs = (_key(route, request), *inputs)
+    asked = await _asked(route, queries, request)
+    inputs = asked.inputs(_key(route, request))
     expected = expected_of(request.scope["headers"])
-    found = (await gateway.read(query, inputs, actor, till))[KEY]
-    if found is not None and route.relation is not None:
-        found = found[KEY]
-    if found is None:
-        raise Problem(NOT_FOUND)
-    headers = {}
-    if route.is_list:
-        headers = page_links(request, inputs[0] if route.relation is None else inputs[-1], found)
+    shown = shown_of(route, await gateway.read(asked.query, inputs, actor, till))
+    headers = page_links(request, asked.arguments, shown) if asked.arguments is not None else {}
+    content = orjson.dumps(shown.body)
     if route.method == "POST":  # which asks, but is no way to what could be linked to or kept
-        return Response(orjson.dumps(found), 200, None, JSON)
+        return Response(content, 200, None, JSON)
     if route.is_search:
-        return representation(orjson.dumps(found), {"Accept-Query": ACCEPT_QUERY}, expected)
+        return representation(content, {"Accept-Query": ACCEPT_QUERY}, expected)
     if route.is_list:
         headers["Accept-Query"] = ACCEPT_QUERY
-    return representation(orjson.dumps(found), headers, expected)
+    return representation(content, headers, expected)
 
 
 async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed:
@@ -176,25 +172,25 @@ async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed
 
 
 async def _write(
-    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, actor: Actor, till: Till | None,
-    prefix: str, preference: Preference | None,
+    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, admitted: Admitted,
+    till: Till | None, prefix: str, preference: Preference | None,
 ) -> Response:  # fmt: skip
-    operation = route.operation
-    assert operation is not None
+    operation = admitted.operation
     if operation.name == FILE_OPERATION and is_form(request.headers.get("content-type", "")):
-        return await received_form(request, gateway, actor, _client(request), prefix, till)
+        return await received_form(request, gateway, admitted, prefix, till)
     query_string = request.scope["query_string"]
     if queries is None:
         refuse_rest(parameters(query_string, gateway.limits))
-    query, inputs = queries.parse(query_string) if queries is not None else (None, ())
+    asked = queries.parse(query_string) if queries is not None else None
     expected = expected_of(request.scope["headers"])
-    key, data = _key(route, request), await _body(operation, request, gateway.limits)
+    key, data = _key(route, request) or NIL, await _body(operation, request, gateway.limits)
 
     def shaped(result: Any) -> Response:
         return written(route, request, prefix, result, preference)
 
-    write = Write(key, data, query, inputs, expected, idempotency_of(request, shaped, preference))
-    result = await gateway.write(operation, actor, write, _client(request), till)
+    once = idempotency_of(request, shaped, preference)
+    query, included = (asked.query, asked.included) if asked is not None else (None, ())
+    result = await gateway.write(admitted, Write(key, data, query, included, expected, once), till)
     return answer_again(result) if isinstance(result, Answered) else shaped(result)
 
 
@@ -243,10 +239,10 @@ def _accepts(routes: Sequence[RestRoute]) -> dict[str, str]:
     return found
 
 
-def _key(route: RestRoute, request: Request) -> UUID:
-    """The key in the path, or none in particular. Raises `validation_failed` naming `id`."""
+def _key(route: RestRoute, request: Request) -> UUID | None:
+    """The key in the path, if there is one. Raises `validation_failed` naming `id`."""
     if "id" not in request.path_params:
-        return NIL
+        return None
     resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
     assert resource
     key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))

@@ -35,6 +35,13 @@ class RestRoute:
     """The operation's cost; below one row, that of getting the row."""
 
     @property
+    def called(self) -> str:
+        """What the access line calls it."""
+        if self.relation is not None:
+            return f"list_{self.relation.source.name}_{self.relation.name}"
+        return self.operation.name if self.operation is not None else ""
+
+    @property
     def resource(self) -> Resource[Any] | None:
         """The resource whose rows it answers with."""
         if self.relation is not None:

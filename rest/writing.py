@@ -11,7 +11,8 @@ from starlette.responses import Response
 from rest.batches import outcome_members
 from rest.http.conditional import JSON, quoted
 from rest.http.negotiation import Preference, nothing, preference_headers, preferred
-from rest.reading import KEY, TAG
+from rest.reading import shown_of
+from rest.representation import row_of
 from rest.routes import RestRoute
 from services.catalogue import ResultModel
 from services.engine.gateway import Shown
@@ -24,13 +25,19 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
     if result is None:
         return nothing(preference)
     if route.operation is not None and route.operation.entries:
-        is_minimal = preference is Preference.MINIMAL
-        outcomes = [outcome_members(route.operation, each, with_row=not is_minimal) for each in result]
+        outcomes = [
+            outcome_members(
+                route.operation, each, row_of(each.row) if each.row is not None else None,
+                with_row=preference is not Preference.MINIMAL,
+            )
+            for each in result
+        ]  # fmt: skip
         return Response(orjson.dumps({"results": outcomes}), 200, preference_headers(preference), JSON)
     assert isinstance(result, Shown)
-    shown = result.answer[KEY]
-    headers = {"ETag": quoted(shown.pop(TAG))}
+    shown = shown_of(route, result.answer)
+    assert shown.tag is not None
+    headers = {"ETag": quoted(shown.tag)}
     if route.status == 201 and route.resource is not None:
         base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.path}"
         headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
-    return preferred(route.status, headers, orjson.dumps(shown), preference)
+    return preferred(route.status, headers, orjson.dumps(shown.body), preference)

@@ -13,10 +13,9 @@ from graphql_schema.execution.planner import Planner
 from graphql_schema.execution.plans import ReadPlan
 from graphql_schema.schema.schema import build_schema
 from rest.http.problems import field_path
-from rest.reading import Queries
+from rest.reading import NIL, Queries
 from rest.routes import rest_routes
 from services.catalogue import Actor, Catalogue, Operation, Problem
-from services.engine.gateway import NIL
 from services.queries.cursors import CursorCodec
 from services.queries.selections import Input
 from services.reader.plans import Plan, Plans
@@ -40,12 +39,14 @@ def read_of_operation(
     if route.resource is None:
         return None
     try:
-        query, inputs = Queries(route).parse(query_string.encode())
-        first: tuple[Input, ...] = ([(route.resource, key)],) if route.is_batch else () if route.is_list else (key,)
-        slots = bind(query, (*first, *inputs), _CURSORS)
+        asked = Queries(route).parse(query_string.encode())
+        inputs: tuple[Input, ...] = asked.inputs(None if route.is_list else key)
+        if route.is_batch:
+            inputs = ([(route.resource, key)], *asked.included)
+        slots = bind(asked.query, inputs, _CURSORS)
     except Problem as problem:
         raise _fault(problem) from None
-    return Plans(_CURSORS, 1).make(query, slots, actor), slots
+    return Plans(_CURSORS, 1).make(asked.query, slots, actor), slots
 
 
 def plan_of_document(catalogue: Catalogue, text: str, actor: Actor) -> Plan:

@@ -1,16 +1,18 @@
-"""How many rows a document could ask for, known before anything is run.
+"""What a document asks for at most, read off the document itself: for whatever can't be planned.
 
-Every list counts as full: a page of `first` or `last` rows, each with what is asked for below it. A fragment is weighed
-once, however often it is spread.
+A planned document is judged by its query (services/queries/costs.py). This is its bound, in rows and in points: every
+list counts as full, fields of one name are not merged, no condition is looked at. So it is never too low. A fragment is
+weighed once for each depth that it is spread at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -18,76 +20,200 @@ from graphql import (
     GraphQLNamedType,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
-    ListValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
-    VariableNode,
-    Visitor,
     get_named_type,
     is_interface_type,
     is_object_type,
-    visit,
+    value_from_ast_untyped,
 )
 
-from services.catalogue import Problem
+from graphql_schema.schema.naming import called_by_field
+from services.catalogue import Catalogue, Problem
+from services.catalogue.batches import OPERATIONS
+from services.catalogue.naming import pascal
 from services.catalogue.problems import TOO_COMPLEX
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import integral
-from services.queries.limits import DEFAULTS, MAX_ROWS, Limits
+from services.queries.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, check_rows, hop_points
+from services.queries.limits import DEFAULTS, Limits
 
-PAGE_SIZES: Final = ("first", "last")
-_SIZES: Final = (*PAGE_SIZES, "ids")
-"""Arguments that say how much is asked for."""
-
+INTROSPECTION_WEIGHT: Final = 20
+"""Of `__schema` and `__type`: no rows, but some milliseconds of work."""
+_WEIGHTS: Final = {"__schema": INTROSPECTION_WEIGHT, "__type": INTROSPECTION_WEIGHT, "__typename": 0}
 _CONNECTION_PARTS: Final = ("Connection", "Edge")
 """Endings of types whose fields lead to rows that their connection has counted."""
+_OUTCOME: Final = "BatchResult"
+"""The ending of the type of what has become of an entry of a batch."""
 
 
-def check_complexity(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any],
-    limits: Limits = DEFAULTS,
-) -> None:  # fmt: skip
-    """Raises `too_complex` when the operation has too many fields at the top, or could ask for too many rows."""
-    scale = _Scale(schema, document, operation, variables, limits)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a document asks for at most: rows, points (0 where nothing is to be paid), and rows besides those called."""
+
+    rows: int
+    points: int
+    related: Sequence[Resource[Any]] = ()
+
+
+class _Weight(NamedTuple):
+    """Rows and points of a selection; `once` are the points of its list as a whole, however many rows that has."""
+
+    rows: int = 0
+    points: int = 0
+    once: int = 0
+
+    def plus(self, other: _Weight) -> _Weight:
+        return _Weight(self.rows + other.rows, self.points + other.points, self.once + other.once)
+
+    def times(self, size: int, depth: int) -> _Weight:
+        """A list of so many rows, each of which asks for this."""
+        return _Weight(size * (1 + self.rows), size * (depth + self.points) + self.once)
+
+
+def bound_of(
+    schema: GraphQLSchema, catalogue: Catalogue, document: DocumentNode, operation: OperationDefinitionNode,
+    variables: Mapping[str, Any], limits: Limits,
+) -> Judged:  # fmt: skip
+    """What a valid operation asks for at most. Raises as `Bound` and `Bound.check`."""
+    bound, operations = Bound(schema, document, operation, variables, limits), called_by_field(catalogue)
+    bound.check()
+    points, is_crowded = bound.weight.points, False
+    for field in bound.fields:
+        called = operations.get(field.name.value)
+        if called is None:
+            points += _WEIGHTS.get(field.name.value, NODE_WEIGHT)
+        elif not called.entries:
+            points += called.cost
+        elif (entries := bound.entries(field)) <= limits.batch_entries:
+            points += batch_weight(called, entries)
+        else:
+            is_crowded = True  # which is refused, and costs nothing
+    related = [each for each in catalogue.resources.values() if pascal(each.name) in bound.related]
+    return Judged(bound.weight.rows, 0 if is_crowded and not points else max(points, MINIMUM), related)
+
+
+class Bound:
+    """The bound of one operation, its variables being of the right types.
+
+    `fields` are those at its top. Making it raises as `fields_at_the_top`.
+    """
+
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode,
+        variables: Mapping[str, Any], limits: Limits = DEFAULTS,
+    ) -> None:  # fmt: skip
+        self._schema, self._limits = schema, limits
+        self._values, self._fragments = values_of(operation, variables), _fragments_of(document)
+        self._found: dict[tuple[str, int, int], _Weight] = {}
+        self._entries = 1
+        self.related: set[str] = set()
+        self.fields, self.weight = fields_at_the_top(document, operation, limits), _Weight()
+        root = schema.get_root_type(operation.operation)
+        assert root is not None
+        for each in self.fields:
+            self._entries = min(self.entries(each), limits.batch_entries)
+            self.weight = self.weight.plus(self._field(each, root, 0))
+
+    def check(self) -> None:
+        """Raises `too_complex` when the operation could ask for too many rows."""
+        check_rows(self.weight.rows, self._limits.rows)
+
+    def entries(self, field: FieldNode) -> int:
+        """How many entries a batch has."""
+        given = self._argument(field, "input")
+        listed = given.get(OPERATIONS) if isinstance(given, Mapping) else None
+        return len(listed) if isinstance(listed, list) else 1
+
+    def _below(self, selected: SelectionSetNode, parent: GraphQLNamedType, depth: int) -> _Weight:
+        found = _Weight()
+        for each in selected.selections:
+            found = found.plus(self._selection(each, parent, depth))
+        return found
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType, depth: int) -> _Weight:
+        if isinstance(node, FieldNode):
+            return self._field(node, parent, depth)
+        if isinstance(node, InlineFragmentNode):
+            kind = self._schema.get_type(node.type_condition.name.value) if node.type_condition else parent
+            return self._below(node.selection_set, kind or parent, depth)
+        assert isinstance(node, FragmentSpreadNode)
+        key = node.name.value, depth, self._entries
+        if key not in self._found:
+            fragment = self._fragments[node.name.value]
+            kind = self._schema.get_type(fragment.type_condition.name.value)
+            self._found[key] = self._below(fragment.selection_set, kind or parent, depth)
+        return self._found[key]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType, depth: int) -> _Weight:
+        if not (is_object_type(parent) or is_interface_type(parent)):
+            return _Weight()
+        definition, is_part = parent.fields.get(node.name.value), _is_part(parent)
+        if definition is None or node.selection_set is None:
+            return _Weight(once=COUNTED_ROWS * depth if is_part and node.name.value == "totalCount" else 0)
+        kind = get_named_type(definition.type)
+        if _is_row(parent):
+            self.related.add(kind.name.removesuffix("Connection") if _is_part(kind) else kind.name)
+        if is_part:
+            return self._below(node.selection_set, kind, depth)
+        size = self._size(node, kind)
+        if size is not None:
+            return self._below(node.selection_set, kind, depth + 1).times(size, depth + 1)
+        found = self._below(node.selection_set, kind, depth)
+        return _Weight(1 + found.rows, found.points + (hop_points(depth) if _is_row(parent) else 0))
+
+    def _size(self, node: FieldNode, kind: GraphQLNamedType) -> int | None:
+        """How many rows a list could have: a page of a connection, the identifiers of `nodes`, a batch's entries."""
+        if _is_part(kind):
+            found = [integral(self._argument(node, each)) for each in ("first", "last")]
+            sizes = [value for value in found if isinstance(value, int)]
+            return min(max(1, *sizes), self._limits.page_size) if sizes else self._limits.usual_page
+        if kind.name.endswith(_OUTCOME):
+            return self._entries
+        if any(each.name.value == "ids" for each in node.arguments or ()):
+            given = self._argument(node, "ids")
+            return len(given) if isinstance(given, (list, tuple)) else 1
+        return None
+
+    def _argument(self, node: FieldNode, name: str) -> Any:
+        given = next((each.value for each in node.arguments or () if each.name.value == name), None)
+        return value_from_ast_untyped(given, self._values) if given is not None else None
+
+
+def fields_at_the_top(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> list[FieldNode]:
+    """The fields at the top of an operation, as often as they are spread. Raises `too_complex` for too many."""
     most = limits.mutation_fields if operation.operation is OperationType.MUTATION else limits.query_fields
-    if scale.fields(operation.selection_set) > most:
+    fragments = _fragments_of(document)
+
+    def fields(selected: SelectionSetNode) -> Iterator[FieldNode]:
+        for each in selected.selections:
+            if isinstance(each, FragmentSpreadNode):
+                yield from fields(fragments[each.name.value].selection_set)
+            elif isinstance(each, InlineFragmentNode):
+                yield from fields(each.selection_set)
+            elif isinstance(each, FieldNode):
+                yield each
+
+    found = list(islice(fields(operation.selection_set), most + 1))  # of what may be exponentially many
+    if len(found) > most:
         raise Problem(TOO_COMPLEX, f"There are at most {most} fields at the top of this operation.")
-    root, rows = schema.get_root_type(operation.operation), min(limits.rows, MAX_ROWS)
-    if root is not None and scale.rows(operation.selection_set, root) > rows:
-        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {rows:,} rows.")
+    return found
 
 
-def document_rows(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> int:
-    """The most rows that the operation could ask for: fields of one name are not merged, no condition is looked at."""
-    root = schema.get_root_type(operation.operation)
-    assert root is not None
-    return _Scale(schema, document, operation, variables).rows(operation.selection_set, root)
+def _fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
 
 
-def size_variables(operation: OperationDefinitionNode, document: DocumentNode) -> tuple[str, ...]:
-    """The variables of an operation that say how much is asked for: those of `first`, `last` and `ids`."""
-    finder = _SizeVariables()
-    visit(document, finder)
-    named = {each.variable.name.value for each in operation.variable_definitions or ()}
-    return tuple(name for name in finder.found if name in named)
-
-
-class _SizeVariables(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, None] = {}
-
-    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-        """Note the variable of an argument."""
-        if node.name.value in _SIZES:
-            value = node.value
-            for each in value.values if isinstance(value, ListValueNode) else (value,):
-                if isinstance(each, VariableNode):
-                    self.found[each.name.value] = None
+def values_of(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of an operation's variables as they came, or by default."""
+    defaults = {
+        each.variable.name.value: value_from_ast_untyped(each.default_value)
+        for each in operation.variable_definitions or ()
+        if each.default_value is not None
+    }
+    return {**defaults, **variables}
 
 
 def _is_row(kind: GraphQLNamedType) -> bool:
@@ -95,81 +221,5 @@ def _is_row(kind: GraphQLNamedType) -> bool:
     return is_object_type(kind) and any(each.name == "Node" for each in kind.interfaces)
 
 
-class _Scale:
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        variables: Mapping[str, Any],
-        limits: Limits = DEFAULTS,
-    ) -> None:
-        self.schema, self.variables, self.limits = schema, variables, limits
-        self.defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
-        self.fragments = {
-            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
-        }
-        self._rows: dict[str, int] = {}
-        self._fields: dict[str, int] = {}
-
-    def rows(self, selected: SelectionSetNode | None, parent: GraphQLNamedType) -> int:
-        """The rows that a selection asks for on one object of the type."""
-        return sum(self._selection(each, parent) for each in selected.selections) if selected is not None else 0
-
-    def fields(self, selected: SelectionSetNode) -> int:
-        """The fields of a selection, fragments included."""
-        found = 0
-        for each in selected.selections:
-            if isinstance(each, FragmentSpreadNode):
-                name = each.name.value
-                if name not in self._fields:
-                    self._fields[name] = self.fields(self.fragments[name].selection_set)
-                found += self._fields[name]
-            else:
-                found += self.fields(each.selection_set) if isinstance(each, InlineFragmentNode) else 1
-        return found
-
-    def _selection(self, node: SelectionNode, parent: GraphQLNamedType) -> int:
-        if isinstance(node, FieldNode):
-            return self._field(node, parent)
-        if isinstance(node, InlineFragmentNode):
-            kind = self.schema.get_type(node.type_condition.name.value) if node.type_condition else parent
-            return self.rows(node.selection_set, kind or parent)
-        assert isinstance(node, FragmentSpreadNode)
-        name = node.name.value
-        if name not in self._rows:
-            fragment = self.fragments[name]
-            kind = self.schema.get_type(fragment.type_condition.name.value)
-            self._rows[name] = self.rows(fragment.selection_set, kind or parent)
-        return self._rows[name]
-
-    def _field(self, node: FieldNode, parent: GraphQLNamedType) -> int:
-        if not (is_object_type(parent) or is_interface_type(parent)):
-            return 0
-        definition = parent.fields.get(node.name.value)
-        if definition is None or node.selection_set is None:
-            return 0
-        kind = get_named_type(definition.type)
-        below = self.rows(node.selection_set, kind)
-        if parent.name.endswith(_CONNECTION_PARTS) and not _is_row(parent):
-            return below
-        return self._many(node, kind) * (1 + below)
-
-    def _many(self, node: FieldNode, kind: GraphQLNamedType) -> int:
-        """How many rows the field could have: a page of a connection, the identifiers of `nodes`, otherwise one."""
-        given = {each.name.value: each.value for each in node.arguments or ()}
-        if kind.name.endswith("Connection") and not _is_row(kind):
-            found = [integral(self._value(given.get(each))) for each in PAGE_SIZES]
-            sizes = [value for value in found if isinstance(value, int)]
-            return min(max(1, *sizes), self.limits.page_size) if sizes else self.limits.usual_page
-        if "ids" in given:
-            listed = given["ids"]
-            value = listed.values if isinstance(listed, ListValueNode) else self._value(listed)
-            return len(value) if isinstance(value, (list, tuple)) else 1
-        return 1
-
-    def _value(self, node: Any) -> Any:
-        if isinstance(node, VariableNode):
-            name = node.name.value
-            return self.variables[name] if name in self.variables else self._value(self.defaults.get(name))
-        return int(node.value) if isinstance(node, IntValueNode) else None
+def _is_part(kind: GraphQLNamedType) -> bool:
+    return kind.name.endswith(_CONNECTION_PARTS) and not _is_row(kind)

@@ -1,12 +1,13 @@
-"""Compiled execution: documents that are answered by plans, without resolvers.
+"""Documents as plans: what is judged before anything runs, and answered as a whole, without resolvers.
 
-A document is planned when it is sent for the second time (the setting PLAN_ON_SIGHT), so that clients who write values
-into their documents do not fill the memory with plans that nobody uses again. Operations are remembered by document and
-name, those used last; one has a variant for each combination of values in its @skip and @include, and a variant's
-statement is made for each shape that its inputs come in more than once (services/reader/plans.py).
+Every valid document is planned. The plan is remembered when the document is sent for the second time (the setting
+PLAN_ON_SIGHT), so that clients who write values into their documents do not fill the memory with plans that nobody uses
+again. Operations are remembered by document and name, those used last; one has a variant for each combination of values
+in its @skip and @include, and a variant's statement is made for each shape that its inputs come in more than once
+(services/reader/plans.py).
 
 Whatever is not beyond doubt (a value that might be wrong, an argument that a list refuses, a scope that is missing)
-sends the whole document down the general path, which knows how to say so.
+sends the whole document to the resolvers, which know how to say so.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from typing import Any, Final
 from cachetools import LRUCache
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType, is_non_null_type, type_from_ast
 
-from graphql_schema.documents.complexity import check_complexity, size_variables
+from graphql_schema.documents.complexity import fields_at_the_top
 from graphql_schema.documents.parsing import Documents
 from graphql_schema.execution.inputs import ABSENT, Coerce, UnfitError, Variables
+from graphql_schema.execution.judging import Planned
 from graphql_schema.execution.planner import Planner
-from graphql_schema.execution.plans import MutationPlan, ReadPlan, slots_of
-from graphql_schema.execution.running import Caller, Outcome, bound, fixed_cost, mutate, read
+from graphql_schema.execution.plans import MutationPlan, ReadPlan, Slot
+from graphql_schema.execution.running import Caller, Outcome, mutate, read
 from graphql_schema.schema.fields import condition_names
-from services.catalogue import Catalogue, Operation, Problem
+from services.catalogue import Actor, Catalogue, Operation, Problem
 from services.engine.gateway import Gateway
 from services.queries.limits import DEFAULTS, Limits
-from services.reader.shapes import Bound
+from services.reader.shapes import Bound, bind_input
 from services.reader.statement import NotCompiledError
 
 LONGEST: Final = 20_000
@@ -60,14 +62,11 @@ class _Variant:
     plan: ReadPlan | MutationPlan
     size: int
     fixed: Sequence[Bound | None] = ()
-    cost: int | None = None
-    """Where it does not depend on the inputs of a call."""
 
 
 @dataclass(slots=True)
 class CompiledOperation:
-    """One operation of one document. `conditions` are the variables in its @skip and @include, `sizes` those that say
-    how much is asked for.
+    """One operation of one document. `conditions` are the variables in its @skip and @include.
 
     The parsed document is not kept: it takes some 200 times the text.
     """
@@ -76,11 +75,12 @@ class CompiledOperation:
     name: str | None
     variables: Sequence[Variable]
     conditions: Sequence[str]
-    sizes: Sequence[str]
     is_query: bool
     open_to_all: bool
     """Whether credentials are not even looked at."""
     remembered: bool = False
+    variant: _Variant | None = None
+    """Of one that is not remembered, once it is planned."""
 
 
 class CompiledOperations:
@@ -127,80 +127,70 @@ class CompiledOperations:
     ) -> CompiledOperation | None:  # fmt: skip
         """The same for one call, of which nothing is remembered."""
         try:
-            sizes = size_variables(operation, document)
-            if not sizes:
-                check_complexity(self._schema, document, operation, {}, self._limits)
+            fields_at_the_top(document, operation, self._limits)
             variables = [self._variable(each) for each in operation.variable_definitions or ()]
             names = {each.name for each in variables}
             return CompiledOperation(
-                text, name, variables, [each for each in condition_names(document, operation) if each in names], sizes,
+                text, name, variables, [each for each in condition_names(document, operation) if each in names],
                 operation.operation is OperationType.QUERY,
                 len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called),
             )  # fmt: skip
         except (NotCompiledError, UnfitError, Problem):
             return None
 
+    def planned(
+        self, operation: CompiledOperation, gateway: Gateway, actor: Actor, given: Mapping[str, Any]
+    ) -> Planned | None:
+        """The plan of a call, with its values; None where it is not beyond doubt."""
+        try:
+            variables = _coerced(operation.variables, given)
+            variant = self._variant(operation, gateway, actor, variables)
+        except UnfitError:
+            return None
+        return Planned(variant.plan, variables, variant.fixed) if variant is not None else None
+
     async def run(
         self, operation: CompiledOperation, gateway: Gateway, caller: Caller, given: Mapping[str, Any], *,
         at_once: bool,
     ) -> Outcome | None:  # fmt: skip
-        """The answer; None when the general path has to give it. `at_once`: its statement is made on first sight."""
+        """The answer; None when the resolvers have to give it. `at_once`: its statement is made on first sight."""
         if caller.actor.is_anonymous and not operation.open_to_all:
-            return None  # nothing is planned for those who will be refused
+            return None  # nothing is read for those who will be refused
+        planned = self.planned(operation, gateway, caller.actor, given)
+        if planned is None:
+            return None
         try:
-            variables = _coerced(operation.variables, given)
-            if operation.sizes:
-                check_complexity(self._schema, *self._parsed(operation), given, self._limits)
-            variant = self._variant(operation, variables, gateway)
-            if variant is None:
-                return None
-            if isinstance(variant.plan, MutationPlan):
-                return await mutate(variant.plan, gateway, caller, variables)
-            return await read(
-                variant.plan, variant.fixed, gateway, caller, variables, cost=variant.cost, at_once=at_once
-            )
+            if isinstance(planned.plan, MutationPlan):
+                return await mutate(planned.plan, gateway, caller, planned.variables)
+            return await read(planned, gateway, caller, at_once=at_once)
         except (UnfitError, Problem):
             return None
 
-    def check_inputs(
-        self, document: DocumentNode, operation: OperationDefinitionNode, given: Mapping[str, Any], gateway: Gateway
-    ) -> None:
-        """Judge the arguments of lists, as far as they are known here, without running anything.
-
-        Raises `validation_failed` naming the argument at fault.
-        """
-        try:
-            variables = _coerced([self._variable(each) for each in operation.variable_definitions or ()], given)
-            conditions = {name: variables.get(name) is True for name in condition_names(document, operation)}
-            plan, _ = self._planner.plan(document, operation, conditions)
-        except (NotCompiledError, UnfitError, RecursionError):
-            return
-        for slot in slots_of(plan):
-            with suppress(UnfitError):
-                bound(slot, variables, gateway)
-
-    def _variant(self, operation: CompiledOperation, variables: Variables, gateway: Gateway) -> _Variant | None:
+    def _variant(
+        self, operation: CompiledOperation, gateway: Gateway, actor: Actor, variables: Variables
+    ) -> _Variant | None:
         values = _conditions(operation, variables) if operation.conditions else ()
+        conditions = dict(zip(operation.conditions, values, strict=True))
         if not operation.remembered:
-            return self._plan(operation, dict(zip(operation.conditions, values, strict=True)), gateway)
+            if operation.variant is None:
+                operation.variant = self._plan(operation, conditions, gateway)
+            return operation.variant
         key = (operation.text, operation.name, values)
         found = self._variants.get(key)
         if found is None and key not in self._variants:
-            found = self._plan(operation, dict(zip(operation.conditions, values, strict=True)), gateway)
-            if _size(found) > self._variants.maxsize:
-                found = None
-            self._variants[key] = found
+            if actor.is_anonymous and not operation.open_to_all:
+                return self._plan(operation, conditions, gateway)  # nothing is remembered for those who will be refused
+            found = self._plan(operation, conditions, gateway)
+            self._variants[key] = found if _size(found) <= self._variants.maxsize else None
         return found
 
     def _plan(self, operation: CompiledOperation, conditions: Mapping[str, bool], gateway: Gateway) -> _Variant | None:
         try:
-            plan, size = self._planner.plan(*self._parsed(operation), conditions)
-            if isinstance(plan, MutationPlan):
-                return _Variant(plan, size)
-            fixed = [bound(slot, {}, gateway) if slot.fixed else None for slot in plan.slots]
-            return _Variant(plan, size, fixed, fixed_cost(plan, fixed))
-        except (NotCompiledError, UnfitError, Problem, RecursionError):
+            plan, size = self._planner.plan(*self._parsed(operation), conditions, passing=not operation.remembered)
+        except (NotCompiledError, UnfitError, RecursionError):
             return None
+        fixed = [_fixed(each, gateway) for each in plan.slots] if isinstance(plan, ReadPlan) else ()
+        return _Variant(plan, size, fixed)
 
     def _parsed(self, operation: CompiledOperation) -> tuple[DocumentNode, OperationDefinitionNode]:
         prepared = self._documents.prepare(operation.text)
@@ -214,6 +204,14 @@ class CompiledOperations:
             default = self._planner.coercers.literal(definition.default_value, kind)({})
         required = is_non_null_type(kind)
         return Variable(definition.variable.name.value, self._planner.coercers.of(kind), default, required)
+
+
+def _fixed(slot: Slot, gateway: Gateway) -> Bound | None:
+    """The input of a slot that is always the same, unless something is wrong with it."""
+    if slot.fixed:
+        with suppress(UnfitError, Problem):
+            return bind_input(slot.make({}), slot.resource, gateway.cursors)
+    return None
 
 
 def _weight(operation: CompiledOperation | None) -> int:

@@ -7,8 +7,7 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from graphql_schema.documents.complexity import check_complexity
-from graphql_schema.documents.costs import Prices
+from graphql_schema.documents.complexity import bound_of, values_of
 from graphql_schema.documents.deprecation import DeprecatedUses
 from graphql_schema.documents.parsing import Documents, Prepared
 from graphql_schema.documents.references import found_document, slot_of
@@ -16,7 +15,7 @@ from graphql_schema.documents.requests import GraphQLRequest, Origin
 from graphql_schema.documents.values import called_operations, input_problem, literal_errors, variable_errors
 from graphql_schema.execution.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.execution.idempotency import may_have_key
-from graphql_schema.execution.paying import check_allowed, till_of
+from graphql_schema.execution.paying import asked_fields, check_allowed, till_of
 from graphql_schema.execution.running import Caller, Outcome
 from graphql_schema.schema.context import Context
 from graphql_schema.schema.errors import RefusedError, error_json, problem_of
@@ -29,6 +28,7 @@ from services.catalogue.problems import (
 )
 from services.identity.auth.authentication import Authenticator
 from services.process import observation
+from services.queries.costs import check_rows
 from services.queries.limits import Limits
 
 
@@ -47,7 +47,6 @@ class Executor:
         self._schema, self._core, self._catalogue = schema, core, catalogue
         self._documents, self._compiled, self._limits = documents, compiled, limits
         self._deprecated = DeprecatedUses(core, catalogue, documents)
-        self._prices = Prices(core, catalogue, limits)
 
     async def execute(self, asking: Origin, asked: GraphQLRequest) -> Outcome:
         """The one result of a query or a mutation.
@@ -55,56 +54,62 @@ class Executor:
         Raises RefusedError, Problems of the whole request, and as `Till.pay`.
         """
         await found_document(asking, asked, self._documents)
-        outcome = await self._run_compiled(asking, asked)
+        operation = self._compiled.find(asked.query, asked.operation_name)
+        at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
+        if operation is None:
+            operation = self._plan(asked, remember=at_once)
+        outcome = None
+        if operation is not None and self._goes_as_a_whole(asking, asked, operation):
+            outcome = await self._run_as_a_whole(asking, asked, operation, at_once=at_once)
         if outcome is None:
             observation.note_path("general")
-            context = await self._context(asking, asked)
+            context = await self._context(asking, asked, operation)
             with slot_of(asking, context.actor):
                 outcome = await self._run(asked, context)
         if self._deprecated:
             self._deprecated.note(asked.query, asked.operation_name, asked.variables)
         return outcome
 
-    async def _run_compiled(self, asking: Origin, asked: GraphQLRequest) -> Outcome | None:
-        """What a compiled operation answers; None for what goes down the general path. Raises `invalid_token`."""
-        gateway, keyed = asking.gateway, asking.is_post and may_have_key(asking.headers, asked.query)
-        # A dry run ends on the general path, which judges without doing anything; so does what plans do not know.
-        if asked.dry or asked.has_file or (gateway.reader is None and not keyed):
-            return None
-        operation = self._compiled.find(asked.query, asked.operation_name)
-        at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
-        if at_once:
-            operation = self._compile(asked)
-        if operation is None and keyed:
-            # Whether or not it has been seen before: with a key there is no other way.
-            operation = self._compile(asked, once=True)
-        if operation is None or not (gateway.reader is not None if operation.is_query else asking.is_post):
-            return None
-        open_to_all = operation.open_to_all
+    def _goes_as_a_whole(self, asking: Origin, asked: GraphQLRequest, operation: CompiledOperation) -> bool:
+        """Whether resolvers are not even needed, unless there is a doubt.
+
+        They judge dry runs, without doing anything, and serve what plans do not know; where nothing is compiled they
+        are what the compiled path is compared with. With an idempotency key there is no other way than this.
+        """
+        if asked.dry or asked.has_file:
+            return False
+        if operation.is_query:
+            return asking.gateway.reader is not None
+        keyed = asking.is_post and may_have_key(asking.headers, asked.query)
+        return asking.is_post and (asking.gateway.reader is not None or keyed)
+
+    async def _run_as_a_whole(
+        self, asking: Origin, asked: GraphQLRequest, operation: CompiledOperation, *, at_once: bool
+    ) -> Outcome | None:
+        """The answer to a planned operation; None where the resolvers have to give it. Raises `invalid_token`."""
+        gateway, open_to_all = asking.gateway, operation.open_to_all
 
         async def authenticate() -> Actor:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
 
-        key = asking.idempotency_key if keyed and not operation.is_query else None
+        key = asking.idempotency_key if not operation.is_query else None
         actor = await authenticate()
         caller = Caller(actor, asking.client, authenticate, key, till_of(asking, asked, actor))
         asking.changing = not operation.is_query
         with slot_of(asking, actor):
             return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
-    def _compile(self, asked: GraphQLRequest, *, once: bool = False) -> CompiledOperation | None:
-        """The operation of a valid document; `once`: of a mutation, without remembering it."""
+    def _plan(self, asked: GraphQLRequest, *, remember: bool) -> CompiledOperation | None:
+        """The operation of a valid document, if it can be planned. Raises what is wrong with it as a whole."""
         prepared = self._documents.prepare(asked.query)
         if prepared.structure or prepared.values or prepared.document is None:
             return None
         operation = prepared.operation(asked.operation_name)
-        if once and operation.operation is not OperationType.MUTATION:
-            return None
         called = called_operations(self._catalogue, operation)
-        make = self._compiled.compile_once if once else self._compiled.compile
+        make = self._compiled.compile if remember else self._compiled.compile_once
         return make(asked.query, asked.operation_name, prepared.document, operation, called)
 
-    async def _context(self, asking: Origin, asked: GraphQLRequest) -> Context:
+    async def _context(self, asking: Origin, asked: GraphQLRequest, planned: CompiledOperation | None) -> Context:
         """What the operation needs to run, once nothing is wrong with the request. Raises what is."""
         gateway = asking.gateway
         prepared = self._documents.prepare(asked.query)
@@ -123,20 +128,36 @@ class Executor:
         key = asking.idempotency_key if operation.operation is OperationType.MUTATION else None
         context = Context(gateway, actor, asking.client, document, authenticate, key)
         await self._check_values(context, called, prepared, operation, asked)
-        check_complexity(self._core, document, operation, asked.variables, self._limits)
-        till = till_of(asking, asked, actor)
-        if till is not None:
-            priced = self._prices.price(document, operation, asked.variables)
-            if till.dry:
-                check_allowed(priced, actor, gateway, whole=asked.whole)
-                problem = input_problem(self._catalogue, priced.fields, asked.variables, self._limits)
-                if problem is not None:
-                    raise problem
-                self._compiled.check_inputs(document, operation, asked.variables, gateway)
-            if priced.cost or till.dry:
-                await till.pay(priced.cost)
+        await self._pay(asking, asked, context, operation, planned)
         asking.changing = operation.operation is not OperationType.QUERY
         return context
+
+    async def _pay(
+        self, asking: Origin, asked: GraphQLRequest, context: Context, operation: OperationDefinitionNode,
+        planned: CompiledOperation | None,
+    ) -> None:  # fmt: skip
+        """Judge what is asked for, and have it paid; here a dry run ends. Raises what is wrong with it."""
+        gateway, actor, given = context.gateway, context.actor, asked.variables
+        plan = self._compiled.planned(planned, gateway, actor, given) if planned is not None else None
+        if plan is not None:
+            judged = plan.judge(self._limits)
+            check_rows(judged.rows, self._limits.rows)
+        else:
+            judged = bound_of(self._core, self._catalogue, context.document, operation, given, self._limits)
+        till = till_of(asking, asked, actor)
+        if till is None:
+            return
+        if till.dry:
+            fields = asked_fields(context.document, operation, given)
+            values = values_of(operation, given)
+            await check_allowed(context, fields, judged.related, values, whole=asked.whole)
+            problem = input_problem(self._catalogue, fields, given, self._limits)
+            if problem is not None:
+                raise problem
+            if plan is not None:
+                plan.check_inputs(gateway.cursors)
+        if judged.points or till.dry:
+            await till.pay(judged.points)
 
     async def _run(self, asked: GraphQLRequest, context: Context) -> Outcome:
         result: Any = await self._schema.execute(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from graphql_schema.documents.costs import Priced
+from graphql import DocumentNode, FieldNode, OperationDefinitionNode, value_from_ast_untyped
+
+from graphql_schema.documents.complexity import values_of
 from graphql_schema.documents.requests import Answer, GraphQLRequest, Origin
+from graphql_schema.schema.context import Context
+from graphql_schema.schema.fields import Collector, condition_names
+from graphql_schema.schema.naming import called_by_field
 from graphql_schema.schema.nodes import located, located_each
 from services.catalogue import Actor, Problem
-from services.engine.authorization import authorize, authorize_read
-from services.engine.gateway import Gateway
+from services.catalogue.resources import Resource
 from services.engine.payment import Till
 from services.process.budget.budget import Budget
 
@@ -24,23 +29,41 @@ def till_of(asking: Origin, asked: GraphQLRequest, actor: Actor) -> Till | None:
     return asking.till
 
 
-def check_allowed(priced: Priced, actor: Actor, gateway: Gateway, *, whole: bool) -> None:
-    """What a dry run is refused for, as what it asks about would be. Raises as `authorize` and `located_each`.
+def asked_fields(
+    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> list[FieldNode]:
+    """The fields at the top of an operation, as its conditions hold."""
+    values = values_of(operation, variables)
+    conditions = {name: values.get(name) is True for name in condition_names(document, operation)}
+    fields = Collector(document, conditions).of([operation.selection_set], frozenset({"Query", "Mutation"}))
+    return [nodes[0] for nodes in fields.values()]
 
-    `whole`: what is wrong with one of several identifiers is no error in its place, but the whole answer.
+
+async def check_allowed(
+    context: Context, fields: Iterable[FieldNode], related: Iterable[Resource[Any]], values: Mapping[str, Any], *,
+    whole: bool,
+) -> None:  # fmt: skip
+    """What a dry run is refused for, as what it asks about would be. Raises as `Gateway.allow` and `located_each`.
+
+    `related` are the rows that are read besides those that are called. `whole`: what is wrong with one of several
+    identifiers is no error in its place, but the whole answer.
     """
-    for operation in priced.called:
-        authorize(operation, actor)
-    for resource in priced.resources:
-        authorize_read(resource, actor)
-    for each in priced.sought:
-        if isinstance(each, str):
-            located(gateway.catalogue, actor, each, ("id",))
-            continue
-        found = located_each(gateway.catalogue, actor, each, gateway.limits.nodes)
-        problem = next((one for one in found if isinstance(one, Problem)), None)
-        if whole and problem is not None:
-            raise problem
+    gateway, actor, operations = context.gateway, context.actor, called_by_field(context.gateway.catalogue)
+    called = [operations[each.name.value] for each in fields if each.name.value in operations]
+    for operation in called:
+        await gateway.admit(operation, actor, context.client)
+    for resource in related:
+        gateway.allow(resource, actor)
+    for each in fields:
+        given = {one.name.value: value_from_ast_untyped(one.value, dict(values)) for one in each.arguments or ()}
+        if each.name.value == "node":
+            located(gateway, actor, str(given["id"]), ("id",))
+        elif each.name.value == "nodes":
+            ids = given["ids"] if isinstance(given["ids"], list) else [given["ids"]]
+            found = located_each(gateway, actor, [str(one) for one in ids])
+            problem = next((one for one in found if isinstance(one, Problem)), None)
+            if whole and problem is not None:
+                raise problem
 
 
 def dry_answer(till: Till, typed: bool) -> Answer:

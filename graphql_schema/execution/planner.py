@@ -37,13 +37,14 @@ class Planner:
         self.coercers = self._vocabulary.coercers
 
     def plan(
-        self, document: DocumentNode, operation: OperationDefinitionNode, conditions: Mapping[str, bool]
-    ) -> tuple[ReadPlan | MutationPlan, int]:
+        self, document: DocumentNode, operation: OperationDefinitionNode, conditions: Mapping[str, bool], *,
+        passing: bool = False,
+    ) -> tuple[ReadPlan | MutationPlan, int]:  # fmt: skip
         """The plan of one operation, and how many fields it has, given the values of the variables in its directives.
 
-        Raises NotCompiledError.
+        `passing` as of Query. Raises NotCompiledError.
         """
-        planner = _OperationPlanner(self._vocabulary, Collector(document, conditions))
+        planner = _OperationPlanner(self._vocabulary, Collector(document, conditions), passing=passing)
         if operation.operation is OperationType.QUERY:
             return planner.read(operation), planner.members
         if operation.operation is OperationType.MUTATION:
@@ -54,32 +55,29 @@ class Planner:
 class _OperationPlanner(SelectionPlanner):
     """Plans one operation: its root fields and payloads; SelectionPlanner plans what is selected of rows and lists."""
 
+    def __init__(self, vocabulary: Vocabulary, collector: Collector, *, passing: bool) -> None:
+        super().__init__(vocabulary, collector)
+        self._passing = passing
+
     def read(self, operation: OperationDefinitionNode) -> ReadPlan:
         fields = self.collector.of([operation.selection_set], frozenset({"Query"}))
-        if len(fields) > self.vocabulary.limits.query_fields:
-            raise NotCompiledError("too many fields")
         roots = tuple(self._root(key, nodes) for key, nodes in fields.items())
-        query = Query(roots)
         called = [self.vocabulary.operations.get(nodes[0].name.value) for nodes in fields.values()]
         names = [each.name if each is not None else "node" for each in called]
         shown = dict.fromkeys(name for name, root in zip(names, roots, strict=True) if not isinstance(root, Constant))
+        weight = sum(
+            (each.cost if each is not None else NODE_WEIGHT)
+            for each, root in zip(called, roots, strict=True)
+            if not isinstance(root, Constant)
+        )
         return ReadPlan(
-            query, self.slots, {key: _locations(nodes) for key, nodes in fields.items()},
-            scopes=frozenset(each.read_scope for each in query.resources),
-            nodes=[root.slot for root in roots if isinstance(root, NodesRoot)],
+            Query(roots, noted=",".join(shown), weight=weight, passing=self._passing), self.slots,
+            {key: _locations(nodes) for key, nodes in fields.items()},
             rows=[root.key for root in roots if isinstance(root, RowRoot)],
-            noted=",".join(shown),
-            weight=sum(
-                (each.cost if each is not None else NODE_WEIGHT)
-                for each, root in zip(called, roots, strict=True)
-                if not isinstance(root, Constant)
-            ),
         )  # fmt: skip
 
     def mutation(self, operation: OperationDefinitionNode) -> MutationPlan:
         fields = self.collector.of([operation.selection_set], frozenset({"Mutation"}))
-        if len(fields) > self.vocabulary.limits.mutation_fields:
-            raise NotCompiledError("too many fields")
         steps: list[MutationStep | Constant] = []
         for key, nodes in fields.items():
             name = nodes[0].name.value
@@ -116,7 +114,10 @@ class _OperationPlanner(SelectionPlanner):
                 raise UnfitError  # what is no identifier is an error in its own place
             return located if located or not found else [catalogue.locate(given[0], (name, 0))]
 
-        slot = self.add_slot(Slot(make, fixed=False))
+        def number(variables: Variables) -> int:
+            return len(getter(variables)[name]) if many else 1
+
+        slot = self.add_slot(Slot(make, fixed=False, most=number))
         selections = tuple((each, self.selection(each, nodes)) for each in catalogue.resources.values())
         return NodesRoot(key, many, slot, selections)
 
@@ -160,7 +161,7 @@ class _OperationPlanner(SelectionPlanner):
             raise NotCompiledError("nothing of the results")
         if isinstance(result, Resource) and not roots:
             roots.append(RowRoot("", result, None, 0, Selection((Constant("", None),))))
-        return members, Query(tuple(roots)) if roots else None
+        return members, Query(tuple(roots), passing=self._passing) if roots else None
 
     def _outcomes(self, operation: Operation, nodes: list[FieldNode]) -> tuple[Members, Selection]:
         """What is shown of a batch's outcomes: values by name, and what is selected of their rows."""

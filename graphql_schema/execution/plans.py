@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_schema.execution.idempotency import Asked
-from graphql_schema.execution.inputs import Getter, Variables
-from services.catalogue import Operation
+from graphql_schema.execution.inputs import Getter, UnfitError, Variables
+from services.catalogue import Operation, Problem
 from services.catalogue.resources import Resource
 from services.queries.selections import Constant, Input, Query
 
@@ -17,30 +17,34 @@ Locations = list[dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Makes the input of a slot of a call's variables. `fixed`: always the same; `resource`: what a list is of."""
+    """Makes the input of a slot of a call's variables. `fixed`: always the same; `resource`: what a list is of.
+
+    `most`: how many rows its input could stand for, where something is wrong with it.
+    """
 
     make: Callable[[Variables], Input]
     fixed: bool
     resource: Resource[Any] | None = None
+    most: Callable[[Variables], int] = lambda _: 1
+
+    def weighed(self, variables: Variables) -> Input | range:
+        """Its input, or what has as many entries as that could stand for rows."""
+        try:
+            return self.make(variables)
+        except (UnfitError, Problem):
+            return range(self.most(variables))
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """What a query operation reads. `places` are the locations of its root fields, by response name.
-
-    `scopes` are those that its resources need, nodes aside, whose slots are in `nodes`. `rows` are the root fields that
-    are an error when there is no such row; `noted` is what the access line calls it.
+    """What a query operation reads. `places` are the locations of its root fields, by response name; `rows` are those
+    that are an error when there is no such row.
     """
 
     query: Query
     slots: Sequence[Slot]
     places: Mapping[str, Locations]
-    scopes: frozenset[str]
-    nodes: Sequence[int]
     rows: Sequence[str]
-    noted: str
-    weight: int
-    """Of the operations it calls."""
 
 
 @dataclass(frozen=True, slots=True)

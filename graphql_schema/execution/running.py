@@ -1,6 +1,6 @@
 """Plans at work: queries answered by the Reader, mutations one field after the other.
 
-Each function returns None, before anything is done, where there is a doubt that the general path has to judge.
+Each function returns None, before anything is done, where there is a doubt that the resolvers have to judge.
 """
 
 from __future__ import annotations
@@ -8,35 +8,35 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
 from graphql_schema.execution.idempotency import FieldKey, key_of_field
-from graphql_schema.execution.inputs import Variables
-from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan, Slot
+from graphql_schema.execution.inputs import UnfitError, Variables
+from graphql_schema.execution.judging import Planned, entries_of
+from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan
 from graphql_schema.schema.batches import shown_outcome
 from graphql_schema.schema.context import AskedField, RequestKey
 from graphql_schema.schema.errors import error_at, internal_problem
-from services.catalogue import Actor, Client, Operation, Problem, ResultModel
-from services.catalogue.batches import OPERATIONS
+from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.naming import EXPECTED
-from services.catalogue.problems import NOT_FOUND
-from services.engine.authorization import may_read
+from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED
 from services.engine.gateway import Gateway, Shown
 from services.engine.idempotency.keys import REPLAYED
 from services.engine.idempotency.once import Answered, Idempotency
-from services.engine.payment import Till
+from services.engine.payment import OverdrawnError, PricedError, Till
 from services.engine.writes import Write
-from services.process import observation
 from services.queries.batches import check_number
-from services.queries.costs import query_cost, write_cost
+from services.queries.costs import check_rows, weigh_write
 from services.queries.selections import Constant, NodesRoot
 from services.queries.versions import Expected
-from services.reader.shapes import Bound, bind_input
-from services.reader.statement import NotCompiledError
+from services.reader.shapes import bind_input
+
+_JUDGED_BY_FIELD: Final = (UNAUTHENTICATED, INSUFFICIENT_SCOPE, TOO_COMPLEX, VALIDATION_FAILED)
+"""Problems that are told of single fields, or of the document, with what else is wrong with it."""
 
 
 @dataclass(slots=True)
@@ -70,55 +70,26 @@ class _Prepared:
     asked: bytes = b""
     problem: Problem | None = None
 
-    def cost(self) -> int:
-        """The price of the step; what is refused costs nothing."""
+    def weigh(self) -> tuple[int, int]:
+        """The rows that the step shows, and its price; what is refused comes to nothing."""
         step, write = self.step, self.write
         if isinstance(step, Constant) or self.problem is not None:
-            return 0
-        given = _entries(step.operation, write)
-        entries = len(given) if isinstance(given, Sequence) else None
-        return write_cost(step.operation, write.shown, write.inputs, entries)
+            return 0, 0
+        return weigh_write(step.operation, write.shown, write.inputs, entries_of(step, write.data))
 
 
-def bound(slot: Slot, variables: Variables, gateway: Gateway) -> Bound:
-    """A slot's input, ready to be read with. Raises `validation_failed` and UnfitError."""
-    return bind_input(slot.make(variables), slot.resource, gateway.cursors)
-
-
-def fixed_cost(plan: ReadPlan, fixed: Sequence[Bound | None]) -> int | None:
-    """What a query costs, if that does not depend on the inputs of a call."""
-    rows = query_cost(plan.query)
-    return None if any(fixed[slot] is None for slot in rows.slots) else plan.weight + rows.points(fixed)
-
-
-async def read(
-    plan: ReadPlan, fixed: Sequence[Bound | None], gateway: Gateway, caller: Caller, variables: Variables, *,
-    cost: int | None, at_once: bool,
-) -> Outcome | None:  # fmt: skip
-    """Answer a query; `fixed` are the inputs that are always the same, `cost` what it costs if that is, too.
-
-    `at_once` as of the Reader. Raises `validation_failed`, UnfitError, and as `Till.pay`.
-    """
-    assert gateway.reader is not None
-    actor = caller.actor
-    slots = [
-        each if each is not None else bound(slot, variables, gateway)
-        for each, slot in zip(fixed, plan.slots, strict=True)
-    ]
-    if actor.is_anonymous or not plan.scopes <= actor.scopes:
-        return None
-    if plan.nodes and not all(may_read(slots[slot].resources, actor) for slot in plan.nodes):
-        return None
-    observation.note(plan.noted, str(actor))
-    if caller.till is not None:
-        await caller.till.pay(plan.weight + query_cost(plan.query).points(slots) if cost is None else cost)
+async def read(planned: Planned, gateway: Gateway, caller: Caller, *, at_once: bool) -> Outcome | None:
+    """Answer a query; `at_once` as of the Reader. Raises UnfitError, `validation_failed`, and as `Till.pay`."""
+    plan = planned.plan
+    assert isinstance(plan, ReadPlan)
     try:
-        data = await gateway.reader.read(plan.query, slots, actor, at_once=at_once)
-    except NotCompiledError:
-        return None
+        data = await gateway.read(plan.query, planned.inputs(), caller.actor, caller.till, at_once=at_once)
+    except (PricedError, OverdrawnError, UnfitError):
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
+        if isinstance(error, Problem) and error.type in _JUDGED_BY_FIELD:
+            return None
         return _failed(plan, error)
-    observation.note_path("compiled")
     missing = [key for key in plan.rows if data[key] is None]
     if not missing:
         return Outcome({"data": data})
@@ -144,16 +115,18 @@ def _failed(plan: ReadPlan, error: Exception) -> Outcome:
     return Outcome({"data": data, "errors": errors}, headers)
 
 
-async def mutate(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> Outcome | None:
-    """Do what a mutation says. Raises UnfitError, and as `Till.pay`, before anything is done."""
+async def mutate(
+    plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables
+) -> Outcome | None:  # fmt: skip
+    """Do what a mutation says. Raises UnfitError, `too_complex`, and as `Till.pay`, before anything is done."""
     prepared = _prepared(plan, gateway, caller, variables)
     if prepared is None:
         return None
-    if caller.till is not None:
-        points = sum(each.cost() for each in prepared)
-        if points or all(each.problem is None for each in prepared):
-            await caller.till.pay(points)
-    observation.note_path("compiled")
+    weights = [each.weigh() for each in prepared]
+    check_rows(sum(rows for rows, _ in weights), gateway.limits.rows)
+    points = sum(points for _, points in weights)
+    if caller.till is not None and (points or all(each.problem is None for each in prepared)):
+        await caller.till.pay(points)
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
     headers: dict[str, str] = {}
@@ -193,7 +166,7 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
             continue
         try:
             related = step.shown.related if step.shown is not None else ()
-            if not keyed and related and not may_read(related, caller.actor):
+            if not keyed and related and not gateway.may_read(related, caller.actor):
                 return None
             inputs = [slot.make(variables) for slot in step.slots]
             for slot, each in zip(step.slots, inputs, strict=True):
@@ -206,18 +179,14 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
             continue
         write = Write(None, dict(arguments.get("input") or {}), step.shown, tuple(inputs))
         asked = b"" if key is None else step.asked.with_values(variables)
-        found.append(_Prepared(step, write, key, asked, _crowd(step.operation, write, gateway)))
+        found.append(_Prepared(step, write, key, asked, _crowd(step, write.data, gateway)))
     return found
 
 
-def _entries(operation: Operation, write: Write) -> Any:
-    return write.data.get(OPERATIONS) if operation.entries and isinstance(write.data, Mapping) else None
-
-
-def _crowd(operation: Operation, write: Write, gateway: Gateway) -> Problem | None:
+def _crowd(step: MutationStep, data: Any, gateway: Gateway) -> Problem | None:
     """What is wrong with a batch of more entries than there may be."""
     try:
-        check_number(_entries(operation, write), gateway.limits.batch_entries)
+        check_number(range(entries_of(step, data) or 0), gateway.limits.batch_entries)
     except Problem as problem:
         return problem
     return None
@@ -241,7 +210,7 @@ async def _step(
 ) -> tuple[Any, bool]:
     """The payload of a step, and whether it was given before."""
     operation, write = step.operation, prepared.write
-    await gateway.admit(operation, actor, client)
+    admitted = await gateway.admit(operation, actor, client)
     if prepared.problem is not None:
         raise prepared.problem
     if operation.on_a_row:
@@ -250,13 +219,13 @@ async def _step(
         key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
         write = replace(write, key=key, expected=Expected.version(data.pop(EXPECTED, None)))
     if prepared.key is None:
-        return _payload(step, write.key, await gateway.write(operation, actor, write, client)), False
+        return _payload(step, write.key, await gateway.write(admitted, write)), False
 
     def shape(result: Any) -> bytes:
         return orjson.dumps(_payload(step, write.key, result))
 
     once = replace(write, idempotency=Idempotency(prepared.key.text, prepared.asked, shape, prepared.key.whole))
-    answered = await gateway.write(operation, actor, once, client)
+    answered = await gateway.write(admitted, once)
     assert isinstance(answered, Answered)
     return orjson.Fragment(answered.content), answered.replayed
 

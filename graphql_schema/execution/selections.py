@@ -107,9 +107,10 @@ class SelectionPlanner:
         getter, limits = self.arguments(node, type_name), self.vocabulary.limits
         return self.add_slot(
             Slot(
-                lambda variables: list_arguments_of(resource, getter(variables), limits), is_constant(getter), resource
+                lambda variables: list_arguments_of(resource, getter(variables), limits), is_constant(getter), resource,
+                lambda _: limits.page_size,
             )
-        )
+        )  # fmt: skip
 
     def _member(
         self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
 
-from graphql_schema.documents.complexity import check_complexity
+from graphql_schema.documents.complexity import Bound
 from graphql_schema.documents.parsing import Documents
 from graphql_schema.documents.references import LONGEST
 from graphql_schema.schema.errors import document_problem
@@ -98,7 +98,7 @@ def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> New
     if entry.name not in (None, name) or entry.type not in (None, kind):
         raise RefusedDocumentsError([f"{shown}: its document is the {kind} {name or 'without a name'}."])
     try:
-        check_complexity(schema, prepared.document, operation, {})
+        Bound(schema, prepared.document, operation, {}).check()
     except Problem as problem:
         raise RefusedDocumentsError([f"{shown}: {problem.detail}"]) from None
     return NewDocument(identifier, name, kind, text)

@@ -38,7 +38,6 @@ from services.documents.publishing import (
     UnfitDocumentError,
 )
 from services.documents.trusted import Trusted
-from services.engine.authorization import authorize
 from services.engine.payment import Till
 from services.identity.auth.authentication import Authenticator
 
@@ -163,12 +162,12 @@ class PublishedDocuments:
         return Ran(None, _problem(failed, prepared.document), answer.headers)
 
     async def _admit(self, operation: OperationDefinitionNode, caller: DocumentCaller) -> None:
-        """Who may not call what is called is told that, whatever else is wrong. Raises as `authorize`."""
+        """Who may not call what is called is told that, whatever else is wrong. Raises as `Gateway.admit`."""
         called = called_operations(self.catalogue, operation)
         only = called if len(called) == len(operation.selection_set.selections) else ()
         actor = await caller.gateway.part(Authenticator).actor_for(only, caller.presented)
         for each in called:
-            authorize(each, actor)
+            await caller.gateway.admit(each, actor, caller.client)
 
     def _parameter(self, definition: VariableDefinitionNode) -> Parameter | str:
         """A variable as a parameter, or a sentence that says why it cannot be one."""

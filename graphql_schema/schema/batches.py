@@ -17,7 +17,6 @@ from services.catalogue.batches import OPERATIONS, about_entries
 from services.catalogue.models import description_of
 from services.catalogue.naming import pascal
 from services.catalogue.resources import Resource
-from services.engine.authorization import authorize_read
 from services.queries.batches import EntryOutcome
 
 PROBLEM: Final = "BatchProblem"
@@ -81,8 +80,8 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
     async def row(outcome: EntryOutcome, info: Info, values: dict[str, Any]) -> Any:
         if outcome.row is None or outcome.key is None:
             return None
-        authorize_read(resource, info.context.actor)
-        return types.wrap(resource, await info.context.loaders.row(resource, outcome.key))
+        loaders = info.context.loaders
+        return types.wrap(resource, await loaders.row(loaders.allow(resource), outcome.key))
 
     fields = [
         attribute("status", int, "The HTTP status that it would have had alone.", lambda each: each.status),

@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
-from services.catalogue import Actor, Catalogue, Problem
-from services.catalogue.resources import Resource
-from services.engine.authorization import authorize_read
+from services.catalogue import Actor, Problem
+from services.engine.authorization import Readable
+from services.engine.gateway import Gateway
 
-Located: TypeAlias = "tuple[Resource[Any], UUID]"
-
-
-def located(catalogue: Catalogue, actor: Actor, identifier: str, path: tuple[str | int, ...]) -> Located:
-    """What an identifier names. Raises as `Catalogue.locate` and `authorize_read`."""
-    resource, key = catalogue.locate(identifier, path)
-    authorize_read(resource, actor)
-    return resource, key
+Located: TypeAlias = "tuple[Readable, UUID]"
 
 
-def located_each(
-    catalogue: Catalogue, actor: Actor, identifiers: Sequence[str], most: int
-) -> Sequence[Located | Problem]:
+def located(gateway: Gateway, actor: Actor, identifier: str, path: tuple[str | int, ...]) -> Located:
+    """What an identifier names. Raises as `Catalogue.locate` and `Gateway.allow`."""
+    resource, key = gateway.catalogue.locate(identifier, path)
+    return gateway.allow(resource, actor), key
+
+
+def located_each(gateway: Gateway, actor: Actor, identifiers: Sequence[str]) -> Sequence[Located | Problem]:
     """What each of several names, or what is wrong with it.
 
-    Raises `validation_failed` for more than so many, and the first Problem where nothing is beside them to be kept.
+    Raises `validation_failed` for too many, and the first Problem where nothing is beside them to be kept.
     """
+    most = gateway.limits.nodes
     if len(identifiers) > most:
         raise Problem.field("ids", "length", f"At most {most} can be found at once.")
-    found = [_located_or_problem(catalogue, actor, each, index) for index, each in enumerate(identifiers)]
+    found = [_located_or_problem(gateway, actor, each, index) for index, each in enumerate(identifiers)]
     problems = [each for each in found if isinstance(each, Problem)]
     if problems and len(problems) == len(found):
         raise problems[0]
     return found
 
 
-def _located_or_problem(catalogue: Catalogue, actor: Actor, identifier: str, index: int) -> Located | Problem:
+def _located_or_problem(gateway: Gateway, actor: Actor, identifier: str, index: int) -> Located | Problem:
     try:
-        return located(catalogue, actor, identifier, ("ids", index))
+        return located(gateway, actor, identifier, ("ids", index))
     except Problem as problem:
         return problem

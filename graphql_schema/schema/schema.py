@@ -36,7 +36,7 @@ from services.catalogue.models import NoInput, description_of, fields_of, parse_
 from services.catalogue.naming import EXPECTED, EXPECTED_WORDS, camel, pascal, snake
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.catalogue.resources import Resource
-from services.engine import authorization
+from services.engine.authorization import Readable
 from services.engine.writes import Write
 from services.files.uploading import COMPLETE, CREATE, UPLOAD
 from services.process import observation
@@ -95,10 +95,9 @@ class _Builder:
             return self._list(operation, resource)
 
         async def get(root: Any, info: Info, values: dict[str, Any]) -> Any:
-            context = info.context
-            authorization.authorize(operation, context.actor)
+            readable = info.context.loaders.allow(operation)
             key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
-            return self.types.wrap(resource, await context.gateway.row(operation, context.actor, key))
+            return self.types.wrap(resource, await info.context.gateway.row(readable, key))
 
         arguments = [_id_argument(resource)] if operation.on_a_row else []
         return field(
@@ -112,15 +111,14 @@ class _Builder:
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
         async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
-            authorization.authorize(operation, info.context.actor)
+            gateway, readable = info.context.gateway, info.context.loaders.allow(operation)
             arguments = read_arguments(resource, values, self.limits)
             try:
-                page = await info.context.gateway.page(operation, info.context.actor, arguments)
+                page = await gateway.page(readable, arguments)
             except Problem as problem:
                 raise renamed(problem) from None
             whole = arguments.whole()
-            gateway, actor = info.context.gateway, info.context.actor
-            return self.types.wrap_page(resource, page, lambda: gateway.count(operation, actor, whole))
+            return self.types.wrap_page(resource, page, lambda: gateway.count(readable, whole))
 
         result = nullable(self.types.connection(resource))
         return field(
@@ -134,7 +132,7 @@ class _Builder:
         async def mutate(root: Any, info: Info, values: dict[str, Any]) -> Any:
             await info.context.next_mutation()
             context = info.context
-            await context.gateway.admit(operation, context.actor, context.client)
+            admitted = await context.gateway.admit(operation, context.actor, context.client)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
             key = _key(operation, data)
             if values.get("idempotency_key") is not None or context.idempotency_key is not None:
@@ -143,7 +141,7 @@ class _Builder:
                 raise Problem(IDEMPOTENCY_UNSUPPORTED)
             expected = Expected.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
             write = Write(key, data, expected=expected)
-            return await context.gateway.write(operation, context.actor, write, context.client), key
+            return await context.gateway.write(admitted, write), key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
@@ -193,7 +191,7 @@ class _Builder:
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            return await self._loaded(info, *located(self.catalogue, info.context.actor, values["id"], ("id",)))
+            return await self._loaded(info, *located(info.context.gateway, info.context.actor, values["id"], ("id",)))
 
         argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
         words = "Find anything by its identifier; null if it is not there or not readable."
@@ -202,7 +200,7 @@ class _Builder:
     def _nodes(self) -> StrawberryField:
         async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
             observation.note("node", str(info.context.actor))
-            found = located_each(self.catalogue, info.context.actor, values["ids"], self.limits.nodes)
+            found = located_each(info.context.gateway, info.context.actor, values["ids"])
             return await asyncio.gather(*(self._loaded_or_problem(info, each) for each in found))
 
         argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
@@ -212,8 +210,8 @@ class _Builder:
         )
         return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
 
-    async def _loaded(self, info: Info, resource: Resource[Any], key: UUID) -> Any:
-        return self.types.wrap(resource, await info.context.loaders.row(resource, key))
+    async def _loaded(self, info: Info, of: Readable, key: UUID) -> Any:
+        return self.types.wrap(of.resource, await info.context.loaders.row(of, key))
 
     async def _loaded_or_problem(self, info: Info, found: Located | Problem) -> Any:
         """One of several: graphql-core makes an error of a Problem that takes its place."""

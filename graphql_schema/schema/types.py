@@ -18,7 +18,6 @@ from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import ETAG, pascal, words
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
-from services.engine.authorization import authorize_read
 from services.queries.limits import Limits
 from services.queries.lists import Page, Record
 from services.queries.versions import tag_of_record
@@ -85,26 +84,23 @@ class Types:
         if not relation.many:
 
             async def one(node: Node, info: Info, values: dict[str, Any]) -> Any:
-                authorize_read(target, info.context.actor)
-                key = node.record[relation.local]
-                return None if key is None else self.wrap(target, await info.context.loaders.row(target, key))
+                loaders, key = info.context.loaders, node.record[relation.local]
+                readable = loaders.allow(target)
+                return None if key is None else self.wrap(target, await loaders.row(readable, key))
 
             description = f"The {what}; null if there is none, or if it is not readable."
             return field(relation.name, nullable(self._classes[target]), description, one)
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
-            authorize_read(target, info.context.actor)
-            arguments, loaders, key = (
-                read_arguments(target, values, self.limits),
-                info.context.loaders,
-                node.record["id"],
-            )
+            loaders, key = info.context.loaders, node.record["id"]
+            readable = loaders.allow(target)
+            arguments = read_arguments(target, values, self.limits)
             try:
-                page = await loaders.page(relation, key, arguments)
+                page = await loaders.page(readable, relation, key, arguments)
             except Problem as problem:
                 raise renamed(problem) from None
             whole = arguments.whole()
-            return self.wrap_page(target, page, lambda: loaders.count(relation, key, whole))
+            return self.wrap_page(target, page, lambda: loaders.count(readable, relation, key, whole))
 
         return field(
             relation.name, nullable(self._connections[target]), f"The {what}, a page at a time.", many,

@@ -74,10 +74,11 @@ def upload_mutation(payload: Any, members: Sequence[Argument]) -> StrawberryFiel
     async def upload(root: Any, info: Info, values: dict[str, Any]) -> Any:
         context = info.context
         await context.next_mutation()
-        await context.gateway.admit(context.gateway.catalogue.operations[CREATE], context.actor, context.client)
+        announcing = context.gateway.catalogue.operations[CREATE]
+        admitted = await context.gateway.admit(announcing, context.actor, context.client)
         given = plain(values["input"])
         sent: SentFile = given.pop("file")
-        sender = Sender(context.gateway, context.actor, context.client)
+        sender = Sender(context.gateway, admitted)
         try:
             return await upload_file(sender, sent.file, given), None
         except InterruptedUploadError as gone:

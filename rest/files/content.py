@@ -136,7 +136,7 @@ async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> N
     """A request costs a point, however long it is. Raises as `Till.pay`."""
     budget, dry = gateway.part(Budget), asks_for_the_price(request)
     if budget.is_on or dry:
-        await Till(budget, "rest", actor, host, MINIMUM, dry).pay(MINIMUM)
+        await Till(budget, "rest", actor, host, dry).pay(MINIMUM)
 
 
 def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:

@@ -13,10 +13,11 @@ from rest.http.conditional import JSON, expected_of
 from rest.http.negotiation import media_type
 from rest.http.streaming import body_of
 from rest.query import parameters, refuse_rest
-from rest.reading import KEY, TAG, Queries
+from rest.reading import Queries, shown_of
 from rest.routes import RestRoute
-from services.catalogue import Actor, Client, Problem
+from services.catalogue import Problem
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
+from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway, Shown
 from services.engine.idempotency.keys import key_of_headers
 from services.engine.payment import Till
@@ -54,7 +55,7 @@ def said_of_the_file(request: Request) -> Mapping[str, Any]:
 
 
 async def received_form(
-    request: Request, gateway: Gateway, actor: Actor, client: Client, prefix: str, till: Till | None
+    request: Request, gateway: Gateway, admitted: Admitted, prefix: str, till: Till | None
 ) -> Response:
     """Take in a file, all at once: announced, sent and completed, or nothing of it.
 
@@ -72,12 +73,12 @@ async def received_form(
         length = request.headers.get("content-length", "")
         file = FormFile(part, length, last_part(events, _FILE, first))
         route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
-        query, inputs = Queries(route, gateway.limits).parse(b"")
-        shown = await upload_file(Sender(gateway, actor, client, till), file, fields, expected, query, inputs)
+        asked, sender = Queries(route, gateway.limits).parse(b""), Sender(gateway, admitted, till)
+        shown = await upload_file(sender, file, fields, expected, asked.query, asked.included)
     except InterruptedUploadError:
         raise ClientDisconnect from None
     assert isinstance(shown, Shown)
-    return _created(request, gateway, prefix, shown)
+    return _created(request, gateway, prefix, route, shown)
 
 
 def _expected(request: Request, limits: Limits) -> Expected | None:
@@ -88,9 +89,8 @@ def _expected(request: Request, limits: Limits) -> Expected | None:
     return expected_of(request.scope["headers"])
 
 
-def _created(request: Request, gateway: Gateway, prefix: str, shown: Shown) -> Response:
-    row = shown.answer[KEY]
-    row.pop(TAG, None)
+def _created(request: Request, gateway: Gateway, prefix: str, route: RestRoute, shown: Shown) -> Response:
+    row = shown_of(route, shown.answer).body
     resource = gateway.catalogue.resources["file"]
     at = f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(shown.key)}"
     return Response(orjson.dumps(row), 201, {"Location": at}, JSON)

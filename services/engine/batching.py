@@ -16,7 +16,6 @@ from services.engine.preconditions import check_version
 from services.engine.writes import Write, Writes
 from services.process import observation
 from services.queries.batches import Batch, Entry, EntryOutcome, located, of_entry
-from services.queries.selections import check_size
 from services.reader.records import Records
 from services.storage.base import Base
 from services.storage.constraints import database_problems
@@ -34,8 +33,6 @@ async def run_batch(
     An atomic batch raises the first Problem, with the entry's place in it; otherwise what one entry has done before
     it was refused is undone, and the others stand. `unavailable` ends any batch.
     """
-    if write.shown is not None:
-        check_size(write.shown, ([(operation.resource, None)] * len(batch.entries), *write.inputs), gateway.limits.rows)  # type: ignore[list-item]
     await check_version(operation, None, write.expected, partial(gateway.read_within, call), required=False)
     outcomes: list[EntryOutcome] = []
     for index, entry in enumerate(batch.entries):
@@ -102,7 +99,7 @@ async def _shown(
     if write.shown is None:
         rows = await Records(call.session, call.actor, gateway.cursors).many(resource, keys)
     else:
-        answer = await gateway.read_within(call, write.shown, ([(resource, key) for key in keys], *write.inputs))
+        answer = await gateway.read_within(call, write.shown, write.inputs_for([(resource, key) for key in keys]))
         rows = dict(zip(keys, answer[ROWS], strict=True))
     call.shown_by = observation.statements() - before
     return [replace(each, row=rows.get(each.key)) if each.key else each for each in outcomes]

@@ -7,7 +7,7 @@ follows the commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -22,23 +22,20 @@ from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
 from services.engine.audit.recording import Attempt
-from services.engine.authorization import authorize, authorize_read
+from services.engine.authorization import Admitted, authorize, authorize_resources
 from services.engine.batching import run_batch
 from services.engine.idempotency.once import STATEMENTS, Answered, KeptAnswers
 from services.engine.payment import Till
 from services.engine.writes import Write, Writes
 from services.process import deadline, observation
 from services.queries.batches import Batch, EntryOutcome, parse_batch
-from services.queries.costs import write_cost
+from services.queries.costs import check_rows, weigh_write
 from services.queries.lists import Record
-from services.queries.selections import RowRoot, check_size
+from services.queries.selections import RowRoot
 from services.reader.reader import Answer
 from services.reader.records import Records
 from services.storage.base import utc_now
 from services.storage.constraints import ConnectionLostError, OutdatedStatementError
-
-NIL: Final = UUID(int=0)
-"""Stands for a key that is not known yet."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,49 +58,62 @@ class Gateway(Writes):
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
 
     async def write(
-        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None, till: Till | None = None
-    ) -> Result | Shown | Answered:
+        self, admitted: Admitted, write: Write, till: Till | None = None
+    ) -> Result | Shown | Answered:  # fmt: skip
         """Call an operation that changes something, once it is paid for.
 
         Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
-        was shaped of it. Raises the operation's Problems, and as `Till.pay`.
+        was shaped of it. Raises the operation's Problems, `too_complex`, and as `Till.pay`.
         """
-        # What a write shows of its own row needs no scope but the write's.
-        await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
-        if write.shown is not None and operation.kind is not Kind.BATCH:
-            check_size(write.shown, (NIL, *write.inputs), self.limits.rows)
-        given = write.data or b"{}"
-        data: InputModel | Batch
+        operation, shown = admitted.operation, write.shown
+        if shown is not None:
+            try:
+                # What a write shows of its own row needs no scope but the write's.
+                authorize_resources(shown.related, admitted.actor)
+            except Problem as problem:
+                raise await self._refused(admitted, problem) from None
         if operation.kind is Kind.BATCH:
-            data = parse_batch(operation, given, self.limits.batch_entries)
+            batch = parse_batch(operation, write.data or b"{}", self.limits.batch_entries)
+            data: InputModel | Batch = batch
+            points = self._price(admitted, write, len(batch.entries))
         else:
-            data = parse_input(operation.input or NoInput, given)
+            points = self._price(admitted, write)
+            data = parse_input(operation.input or NoInput, write.data or b"{}")
         if till is not None:
-            entries = len(data.entries) if isinstance(data, Batch) else None
-            await till.pay(write_cost(operation, write.shown, write.inputs, entries))
+            await till.pay(points)
         with deadline.remaining():
-            return await self._call(operation, actor, write, data, client)
+            return await self._call(admitted, write, data)
 
-    async def admit(
-        self, operation: Operation, actor: Actor, client: Client | None = None, related: Iterable[Resource[Any]] = ()
-    ) -> None:
-        """`authorize`, but what is refused of a write goes into the audit; `related` is what else it shows."""
+    def _price(self, admitted: Admitted, write: Write, entries: int | None = None) -> int:
+        rows, points = weigh_write(admitted.operation, write.shown, write.inputs, entries)
+        check_rows(rows, self.limits.rows)
+        return points
+
+    async def admit(self, operation: Operation, actor: Actor, client: Client | None = None) -> Admitted:
+        """The right to call an operation; what is refused of a write goes into the audit.
+
+        Raises `unauthenticated` and `insufficient_scope`.
+        """
+        admitted = Admitted(operation, actor, client or Client())
         try:
             authorize(operation, actor)
-            for each in related:
-                authorize_read(each, actor)
         except Problem as problem:
-            attempt = Attempt(operation, actor, client or Client(), Trace())
-            await self.audit.add(self.audit.refusal(attempt, problem))
-            raise
+            raise await self._refused(admitted, problem) from None
+        return admitted
+
+    async def _refused(self, admitted: Admitted, problem: Problem) -> Problem:
+        """The problem, once it is recorded."""
+        attempt = Attempt(admitted.operation, admitted.actor, admitted.client, Trace())
+        await self.audit.add(self.audit.refusal(attempt, problem))
+        return problem
 
     async def _call(
-        self, operation: Operation, actor: Actor, write: Write, data: InputModel | Batch, client: Client | None,
-        *, again: bool = False,
-    ) -> Result | Shown | Answered:  # fmt: skip
+        self, admitted: Admitted, write: Write, data: InputModel | Batch, *, again: bool = False
+    ) -> Result | Shown | Answered:
+        operation = admitted.operation
         before, written, refusal = observation.statements(), False, None
         try:
-            async with self.unit_of_work(actor, client) as call:
+            async with self.unit_of_work(admitted.actor, admitted.client) as call:
                 try:
                     perform = self._write if write.idempotency is None else self._write_once
                     result = await perform(operation, call, write, data)
@@ -120,7 +130,7 @@ class Gateway(Writes):
             nothing_done = isinstance(lost, OutdatedStatementError) or observation.statements() - before == 1
             if again or written or not nothing_done:
                 raise
-            return await self._call(operation, actor, write, data, client, again=True)
+            return await self._call(admitted, write, data, again=True)
         except Problem:
             await self.audit.add(refusal)
             raise
@@ -184,7 +194,7 @@ class Gateway(Writes):
             if record is None:
                 raise Problem(NOT_FOUND)
             return record
-        found = await self.read_within(call, write.shown, (key, *write.inputs))
+        found = await self.read_within(call, write.shown, write.inputs_for(key))
         if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
             raise Problem(NOT_FOUND)
         return Shown(key, found)

@@ -44,16 +44,12 @@ class OverdrawnError(Exception):
 
 @dataclass(slots=True)
 class Till:
-    """What one request (or one operation of a socket) pays at. `face` is whose it is, `dry`: only its price is asked.
-
-    `weight` is that of the one operation it calls, where a query tells the rest of its cost.
-    """
+    """Where one request (or one operation of a socket) pays. `face` is whose it is, `dry`: only its price is asked."""
 
     budget: Budget
     face: str
     actor: Actor
     address: str
-    weight: int = 0
     dry: bool = False
     cost: int = field(init=False, default=0)
     """Once it is known; 0 until then."""

@@ -1,29 +1,38 @@
-"""Reading: down the compiled path where the Reader can, down the general path where it cannot."""
+"""Reading: the one way in for whatever is read, which takes the compiled path where it can, otherwise the general one.
+
+A query is read as a whole by `read`, and within a write's transaction by `read_within`. GraphQL's resolvers, which
+judge and read field by field, read its parts: each needs a `Readable`, which is made where the scope is checked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.catalogue.actors import Actor
 from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.operations import Operation
 from services.catalogue.problems import NOT_FOUND, Problem
-from services.engine.authorization import authorize, authorize_query
+from services.catalogue.resources import Relation, Resource
+from services.engine import authorization
+from services.engine.authorization import Readable
 from services.engine.payment import Till
 from services.process import observation
-from services.queries.costs import query_cost
+from services.queries.costs import price
 from services.queries.cursors import CursorCodec
 from services.queries.limits import DEFAULTS, Limits
 from services.queries.lists import ListArguments, Page, Record
-from services.queries.selections import Input, Query, check_size
+from services.queries.selections import Input, Query
 from services.reader.general import answer
 from services.reader.reader import Answer, NotCompiledError, Reader
 from services.reader.records import Records
-from services.reader.shapes import bind
+from services.reader.shapes import Bound, bind
 from services.storage.database import Database
 
 
@@ -40,68 +49,97 @@ class Reads:
     limits: Limits = DEFAULTS
 
     async def read(
-        self, query: Query, inputs: Sequence[Input], actor: Actor, till: Till | None = None
+        self, query: Query, inputs: Sequence[Input | Bound], actor: Actor, till: Till | None = None, *,
+        at_once: bool = False,
     ) -> Answer:  # fmt: skip
-        """Answer a query, once it is paid for. Raises `unauthenticated`, `insufficient_scope`, `too_complex`,
-        `validation_failed`, and as `Till.pay`.
+        """Answer a query: authorized, noted, judged by its size, and paid for; `at_once` as of the Reader.
+
+        Raises `unauthenticated`, `insufficient_scope`, `too_complex`, as `Till.pay`, `validation_failed` for a cursor
+        of another list, and `unavailable`.
         """
-        authorize_query(query, actor)
-        check_size(query, inputs, self.limits.rows)
+        authorization.authorize_query(query, inputs, actor)
+        observation.note(query.noted, str(actor))
+        points = price(query, inputs, self.limits.rows)
         if till is not None:
             if till.dry:
                 bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will
-            await till.pay(till.weight + query_cost(query).points(inputs))
+            await till.pay(points)
+        return await self._answer(query, inputs, actor, at_once=at_once)
+
+    async def read_within(self, call: Call, query: Query, inputs: Sequence[Input | Bound]) -> Answer:
+        """Answer a query as the call's transaction sees it, what it shows having been authorized with the write."""
+        return await self._answer(query, inputs, call.actor, call.session)
+
+    async def _answer(
+        self, query: Query, inputs: Sequence[Input | Bound], actor: Actor, session: AsyncSession | None = None, *,
+        at_once: bool = False,
+    ) -> Answer:  # fmt: skip
         if self.reader is not None:
             slots = None
             with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
-                slots = self.reader.bind(query, inputs)
+                slots = bind(query, inputs, self.cursors)
             with suppress(NotCompiledError):
                 if slots is not None:
-                    found = await self.reader.read(query, slots, actor)
+                    found = await self.reader.read(query, slots, actor, session, at_once=at_once)
                     observation.note_path("compiled")
                     return found
         observation.note_path("general")
+        given = [each.given if type(each) is Bound else each for each in inputs]
+        if session is not None:
+            return await answer(Records(session, actor, self.cursors), query, given)  # type: ignore[arg-type]
         async with self.records(actor) as records:
-            return await answer(records, query, inputs)
+            return await answer(records, query, given)  # type: ignore[arg-type]
 
-    async def page(self, operation: Operation, actor: Actor, arguments: ListArguments) -> Page:
-        """A page of a list operation. Raises its Problems."""
-        authorize(operation, actor)
-        assert operation.resource is not None
-        async with self.records(actor) as records:
-            return await records.page(operation.resource, arguments, operation.where)
+    def allow(self, asked: Operation | Relation | Resource[Any], actor: Actor) -> Readable:
+        """What may be read: an operation's rows, a relation's or a resource's. Raises as `authorization.allow`."""
+        return authorization.allow(asked, actor)
 
-    async def row(self, operation: Operation, actor: Actor, key: UUID | None) -> Record:
-        """The row of an operation that gets one. Raises its Problems."""
-        authorize(operation, actor)
-        assert operation.resource is not None
-        async with self.records(actor) as records:
-            if operation.where is not None:
-                record = await records.find(operation.resource, operation.where)
+    def may_read(self, resources: Iterable[Resource[Any]], actor: Actor) -> bool:
+        """Whether all of these could be allowed."""
+        return authorization.may_read(resources, actor)
+
+    async def page(self, of: Readable, arguments: ListArguments) -> Page:
+        """A page of a list. Raises `validation_failed` for a cursor of another list."""
+        async with self.records(of.actor) as records:
+            return await records.page(of.resource, arguments, of.where)
+
+    async def count(self, of: Readable, arguments: ListArguments) -> int:
+        """The size of the whole list."""
+        async with self.records(of.actor) as records:
+            return await records.count(of.resource, arguments, of.where)
+
+    async def row(self, of: Readable, key: UUID | None) -> Record:
+        """The one row: that with the key, or without one the row for which `where` holds. Raises `not_found`."""
+        async with self.records(of.actor) as records:
+            if of.where is not None:
+                record = await records.find(of.resource, of.where)
             else:
                 assert key is not None
-                record = await records.get(operation.resource, key)
+                record = await records.get(of.resource, key)
         if record is None:
             raise Problem(NOT_FOUND)
         return record
 
-    async def read_within(self, call: Call, query: Query, inputs: Sequence[Input]) -> Answer:
-        """Answer a query as the call's transaction sees it."""
-        if self.reader is not None:
-            with suppress(NotCompiledError):
-                slots = self.reader.bind(query, inputs)
-                found = await self.reader.read_within(call.session, query, slots, call.actor)
-                observation.note_path("compiled")
-                return found
-        observation.note_path("general")
-        return await answer(Records(call.session, call.actor, self.cursors), query, inputs)
+    async def rows(self, of: Readable, keys: Sequence[UUID]) -> Mapping[UUID, Record]:
+        """Rows by their keys, as far as the actor may read them."""
+        async with self.records(of.actor) as records:
+            return await records.many(of.resource, keys)
 
-    async def count(self, operation: Operation, actor: Actor, arguments: ListArguments) -> int:
-        """The size of the whole list of a list operation."""
-        authorize(operation, actor)
-        assert operation.resource is not None
-        async with self.records(actor) as records:
-            return await records.count(operation.resource, arguments, operation.where)
+    async def pages_below(
+        self, of: Readable, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
+    ) -> Mapping[UUID, Page]:
+        """A page of a relation to what is readable, for each parent. Raises as `page`."""
+        assert relation.target is of.resource
+        async with self.records(of.actor) as records:
+            return await records.related(relation, parents, arguments)
+
+    async def counts_below(
+        self, of: Readable, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
+    ) -> Mapping[UUID, int]:
+        """The size of the whole relation, for each parent."""
+        assert relation.target is of.resource
+        async with self.records(of.actor) as records:
+            return await records.related_counts(relation, parents, arguments)
 
     @asynccontextmanager
     async def records(self, actor: Actor) -> AsyncIterator[Records]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.catalogue.calls import Call, Part
 from services.catalogue.models import InputModel
 from services.catalogue.operations import Operation
+from services.catalogue.resources import Resource
 from services.engine.audit.recording import Attempt, Audit
 from services.engine.idempotency.once import Idempotency
 from services.engine.preconditions import check_version
@@ -39,6 +40,10 @@ class Write:
     expected: Expected | None = None
     idempotency: Idempotency | None = None
     """The key of a write that is made once, however often it is sent."""
+
+    def inputs_for(self, written: UUID | Sequence[tuple[Resource[Any], UUID]]) -> Sequence[Input]:
+        """The inputs of `shown`, once it is known which row has been written, or which rows."""
+        return (written, *self.inputs)
 
 
 @dataclass(frozen=True, slots=True)

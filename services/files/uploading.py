@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from services.catalogue import ANONYMOUS, Actor, Client, Problem
+from services.catalogue import ANONYMOUS, Problem
 from services.catalogue.models import NoInput
 from services.engine.audit.recording import Attempt
+from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway, Shown
 from services.engine.payment import Till
 from services.engine.writes import Write
@@ -41,11 +42,10 @@ class FormFile:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends a file, with what, and where they pay for it."""
+    """Who sends a file, being admitted to announce it, and where they pay for it."""
 
     gateway: Gateway
-    actor: Actor
-    client: Client
+    admitted: Admitted
     till: Till | None = None
 
 
@@ -61,9 +61,10 @@ async def upload_file(
     `complete_file`.
     """
     key = await _sent(sender, file, fields, expected)
-    complete, result = sender.gateway.catalogue.operations[COMPLETE], None
+    gateway, sending, result = sender.gateway, sender.admitted, None
     try:
-        result = await sender.gateway.write(complete, sender.actor, Write(key, None, shown, inputs), sender.client)
+        admitted = await gateway.admit(gateway.catalogue.operations[COMPLETE], sending.actor, sending.client)
+        result = await gateway.write(admitted, Write(key, None, shown, inputs))
     finally:
         if result is None:
             await _forget(sender, key)
@@ -73,13 +74,13 @@ async def upload_file(
 
 async def _sent(sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None) -> UUID:
     """The key of a file that has been announced and has come."""
-    gateway, create = sender.gateway, sender.gateway.catalogue.operations[CREATE]
+    gateway = sender.gateway
     fields = _with_part(fields, file.part)
     exact = "size" in fields
     if not exact:
         fields["size"] = _most(file.length, gateway)
     write = Write(data=fields, expected=expected)
-    announced = await gateway.write(create, sender.actor, write, sender.client, sender.till)
+    announced = await gateway.write(sender.admitted, write, sender.till)
     assert isinstance(announced, FileUpload)
     is_there = False
     try:
@@ -95,7 +96,7 @@ async def _sent(sender: Sender, file: FormFile, fields: Mapping[str, Any], expec
 
 async def _forget(sender: Sender, key: UUID) -> None:
     """Delete a file, unless it has been completed; the audit has that as what its sender did."""
-    async with sender.gateway.unit_of_work(sender.actor, sender.client) as call:
+    async with sender.gateway.unit_of_work(sender.admitted.actor, sender.admitted.client) as call:
         call.trace.row = await forget_file(call, key)
         if call.trace.row is not None:
             attempt = Attempt.of(sender.gateway.catalogue.operations[DELETE], call)

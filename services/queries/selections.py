@@ -7,16 +7,14 @@ a numbered slot, so that a tree is planned once and read many times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from services.catalogue.policies import Rule
-from services.catalogue.problems import TOO_COMPLEX, Problem
 from services.catalogue.resources import Relation, Resource
-from services.queries.limits import MAX_ROWS
 from services.queries.lists import ListArguments
 
 
@@ -183,12 +181,24 @@ class Query:
     """Everything that one call reads; one statement, so one snapshot. Two are equal only if they are one object."""
 
     roots: tuple[Root, ...]
+    noted: str = ""
+    """What the access line calls it."""
+    weight: int = 0
+    """Points of the operations that it calls."""
+    passing: bool = False
+    """Whether it is forgotten after this call, so that no plan of it is worth making."""
     parts: tuple[Part, ...] = field(init=False)
     """The roots and every relation below them."""
     related: tuple[Resource[Any], ...] = field(init=False)
     """Whatever rows are read of through relations, as they come."""
     resources: tuple[Resource[Any], ...] = field(init=False)
     """The resources of the roots, nodes aside, and these."""
+    scopes: frozenset[str] = field(init=False)
+    """What reading these needs."""
+    lists: Mapping[int, Resource[Any]] = field(init=False)
+    """The resource of each slot that takes a list's arguments."""
+    nodes: tuple[int, ...] = field(init=False)
+    """The slots that take identifiers, whose resources are known with the inputs."""
     cost: Any = field(init=False, default=None)
     """What `query_cost` of costs.py has found."""
 
@@ -199,6 +209,11 @@ class Query:
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "related", tuple(related))
         object.__setattr__(self, "resources", tuple(roots | related))
+        object.__setattr__(self, "scopes", frozenset(each.read_scope for each in self.resources))
+        lists = {each.slot: each.resource for each in parts if isinstance(each, ListRoot)}
+        lists |= {each.slot: each.relation.target for each in parts if isinstance(each, Many)}
+        object.__setattr__(self, "lists", lists)
+        object.__setattr__(self, "nodes", tuple(each.slot for each in self.roots if isinstance(each, NodesRoot)))
 
 
 def selections_of(listing: Listing) -> list[Selection]:
@@ -219,41 +234,6 @@ def facts_of(listing: Listing) -> set[About]:
         facts = part.members if isinstance(part, Facts) else (part,)
         found |= {each.about for each in facts if isinstance(each, Fact)}
     return found
-
-
-def check_size(query: Query, inputs: Sequence[Input], most: int = MAX_ROWS) -> None:
-    """Raises `too_complex` when the query could ask for more rows than one answer may hold, were every list full."""
-    most = min(most, MAX_ROWS)
-    if sum(_root_size(each, inputs) for each in query.roots) > most:
-        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {most:,} rows.")
-
-
-def _root_size(root: Root, inputs: Sequence[Input]) -> int:
-    if isinstance(root, Constant):
-        return 0
-    if isinstance(root, ListRoot):
-        return _page_size(root.slot, root.listing, inputs)
-    if isinstance(root, RowRoot):
-        return 1 + _below(root.selection, inputs)
-    found = inputs[root.slot]
-    assert isinstance(found, Sequence)
-    return len(found) * (1 + sum(_below(each, inputs) for _, each in root.selections))
-
-
-def _page_size(slot: int, listing: Listing, inputs: Sequence[Input]) -> int:
-    arguments = inputs[slot]
-    assert isinstance(arguments, ListArguments)
-    return arguments.limit * (1 + sum(_below(each, inputs) for each in selections_of(listing)))
-
-
-def _below(selection: Selection, inputs: Sequence[Input]) -> int:
-    size = 0
-    for member in selection.members:
-        if isinstance(member, One):
-            size += 1 + _below(member.selection, inputs)
-        elif isinstance(member, Many):
-            size += _page_size(member.slot, member.listing, inputs)
-    return size
 
 
 def _parts(roots: Iterable[Root]) -> Iterator[Part]:

@@ -65,6 +65,8 @@ class Plans:
 
         Raises NotCompiledError.
         """
+        if query.passing:
+            raise NotCompiledError("the query will not come again")
         key = (query, actor.is_admin, *[slot.shape for slot in slots])
         found = self._remembered.get(key)
         if found is None:

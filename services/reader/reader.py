@@ -31,10 +31,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.catalogue.actors import Actor
 from services.queries.cursors import CursorCodec
 from services.queries.lists import MAX_LIMIT
-from services.queries.selections import Input, Query
-from services.reader.plans import Plan, Plans
+from services.queries.selections import Query
+from services.reader.plans import Plans
 from services.reader.pool import ReadPool
-from services.reader.shapes import Bound, bind
+from services.reader.shapes import Bound
 from services.reader.statement import NotCompiledError
 from services.storage.prepared import fetch_row
 
@@ -53,24 +53,20 @@ class Reader:
         self.pool, self.cursors = pool, cursors
         self.plans = Plans(cursors, plans, sight=sight, page_size=page_size)
 
-    def bind(self, query: Query, inputs: Sequence[Input]) -> list[Bound]:
-        """A query's inputs, ready to be read with. Raises `validation_failed` for a cursor of another list."""
-        return bind(query, inputs, self.cursors)
+    async def read(
+        self, query: Query, slots: Sequence[Bound], actor: Actor, session: AsyncSession | None = None, *,
+        at_once: bool = False,
+    ) -> Answer:  # fmt: skip
+        """The answer, in one statement: through a connection of the pool, or as a session's transaction sees it.
 
-    async def read(self, query: Query, slots: Sequence[Bound], actor: Actor, *, at_once: bool = False) -> Answer:
-        """The answer, in one statement; `at_once` as of Plans. Raises `unavailable` and NotCompiledError."""
+        `at_once` as of Plans. Raises `unavailable` and NotCompiledError.
+        """
         plan = self.plans.find(query, slots, actor, at_once=at_once)
-        row = await self.pool.fetch_row(plan.text, plan.values(slots, actor)) if plan.text else ()
-        return plan.assemble(row, slots)
-
-    async def read_within(self, session: AsyncSession, query: Query, slots: Sequence[Bound], actor: Actor) -> Answer:
-        """The answer as the session's transaction sees it, in one statement. Raises NotCompiledError."""
-        plan = self.plans.find(query, slots, actor)
         if not plan.text:
             return plan.assemble((), slots)
-        row = await fetch_row(session, plan.text, plan.values(slots, actor))
+        values = plan.values(slots, actor)
+        if session is None:
+            row = await self.pool.fetch_row(plan.text, values)
+        else:
+            row = await fetch_row(session, plan.text, values)
         return plan.assemble(row, slots)
-
-    def plan(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
-        """The plan by which a query would be read. Raises NotCompiledError."""
-        return self.plans.find(query, slots, actor)

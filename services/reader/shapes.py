@@ -15,7 +15,7 @@ from services.catalogue.scalars import Operator
 from services.queries.cursors import CursorCodec
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, Not, conditions
 from services.queries.lists import ListArguments
-from services.queries.selections import Input, ListRoot, Many, Query
+from services.queries.selections import Input, Query
 from services.reader.conditions import operand_value
 
 _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_next": 4, "search": 5}
@@ -39,6 +39,16 @@ class Bound:
         """Of identifiers: the resources in the shape."""
         assert isinstance(self.shape, tuple)
         return self.shape
+
+    @property
+    def given(self) -> Input:
+        """The input that it was made of."""
+        if self.arguments is not None:
+            return self.arguments
+        if self.shape is None:
+            key: UUID = self.values[0]
+            return key
+        return [(self.resources[place], UUID(bytes=key)) for place, key in self.nodes]
 
     def place(self, name: str) -> int:
         """Where the value of an operand is found."""
@@ -87,10 +97,12 @@ def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> Bound:
     return Bound(tuple(keys), tuple(keys.values()), nodes=nodes)
 
 
-def bind(query: Query, inputs: Sequence[Input], cursors: CursorCodec) -> list[Bound]:
-    """Every slot's input. Raises as `bind_list`."""
-    lists = list_slots(query)
-    return [bind_input(each, lists.get(slot), cursors) for slot, each in enumerate(inputs)]
+def bind(query: Query, inputs: Sequence[Input | Bound], cursors: CursorCodec) -> list[Bound]:
+    """Every slot's input; what is bound already stays as it is. Raises as `bind_list`."""
+    return [
+        each if type(each) is Bound else bind_input(each, query.lists.get(slot), cursors)  # type: ignore[arg-type]
+        for slot, each in enumerate(inputs)
+    ]
 
 
 def bind_input(given: Input, resource: Resource[Any] | None, cursors: CursorCodec) -> Bound:
@@ -99,17 +111,6 @@ def bind_input(given: Input, resource: Resource[Any] | None, cursors: CursorCode
         assert resource is not None
         return bind_list(resource, given, cursors)
     return bind_key(given) if isinstance(given, UUID) else bind_nodes(given)
-
-
-def list_slots(query: Query) -> dict[int, Resource[Any]]:
-    """The resource of each slot that takes a list's arguments."""
-    found = {}
-    for part in query.parts:
-        if isinstance(part, ListRoot):
-            found[part.slot] = part.resource
-        elif isinstance(part, Many):
-            found[part.slot] = part.relation.target
-    return found
 
 
 def _nulls(values: tuple[Any, ...] | None) -> Hashable:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, parse
 
-from graphql_schema.documents import complexity
-from graphql_schema.documents.complexity import _Scale, check_complexity, size_variables
+from graphql_schema.documents.complexity import Bound
 from graphql_schema.schema.schema import build_schema
 from services.catalogue import Problem
 from services.engine.gateway import Gateway
+from services.queries import costs
 from tests.support.accounts import Account
 from tests.support.faces import Answer, GraphQLFace
 from tests.support.factories import make_item
@@ -78,10 +78,6 @@ TOO_MANY: dict[str, tuple[str, dict[str, Any]]] = {
         "{ nodes(ids: [" + ", ".join(['"itm_' + "0" * 32 + '"'] * 100) + "]) { ... on Item { "
         + CHILDREN % "labels(first: 3) { totalCount }" + " } } }", {},
     ),
-    "what is not included": (
-        "query($no: Boolean = false) { items(first: 100) { nodes { id ... @include(if: $no) { " + CHILDREN % LABELS
-        + " } } } }", {},
-    ),
 }  # fmt: skip
 
 
@@ -124,11 +120,26 @@ async def test_what_is_within_the_limit_is_answered(graphql: GraphQLFace, ada: A
     assert await graphql.data(several, actor=ada) == {f"a{n}": {"totalCount": 1} for n in range(50)}
 
 
+async def test_what_is_not_included_weighs_nothing(graphql: GraphQLFace, ada: Account) -> None:
+    below = "... @include(if: $in) { " + CHILDREN % LABELS + " }"
+    query = "query($in: Boolean = false) { items(first: 100) { nodes { id " + below + " } } }"
+    assert await graphql.data(query, actor=ada) == {"items": {"nodes": []}}
+    answer = graphql.read(await graphql.post({"query": query, "variables": {"in": True}}, ada))
+    assert answer is not None
+    assert answer.problem == "too_complex"
+
+
 async def test_fragments_that_spread_each_other_twice_are_refused(
     graphql: GraphQLFace, gateway: Gateway, ada: Account
 ) -> None:
-    answer = await refused(graphql, gateway, ada, "{ items { nodes { ...F0 } } } " + LOOPS)
+    chain = [f"fragment F{n} on Item {{ a: parent {{ ...F{n + 1} }} b: parent {{ ...F{n + 1} }} }}" for n in range(14)]
+    doubled = " ".join([*chain, "fragment F14 on Item { id }"])
+    answer = await refused(graphql, gateway, ada, "{ items { nodes { ...F0 } } } " + doubled)
     assert answer.problem == "too_complex"
+
+
+async def test_fragments_that_come_to_the_same_fields_are_one_question(graphql: GraphQLFace, ada: Account) -> None:
+    assert await graphql.data("{ items { nodes { ...F0 } } } " + LOOPS, actor=ada) == {"items": {"nodes": []}}
 
 
 @pytest.fixture(scope="module")
@@ -140,22 +151,20 @@ def weighed(schema: GraphQLSchema, query: str, variables: dict[str, Any] | None 
     """The rows that a document is thought to ask for."""
     document = parse(query)
     (operation,) = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-    root = schema.get_root_type(operation.operation)
-    assert root is not None
-    return _Scale(schema, document, operation, variables or {}).rows(operation.selection_set, root)
+    return Bound(schema, document, operation, variables or {}).weight.rows
 
 
 async def test_fragment_is_weighed_once_however_often_it_is_spread(
     schema: GraphQLSchema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[object] = []
-    original = _Scale.rows
+    original = Bound._below
 
-    def counted(self: _Scale, *arguments: Any) -> int:
+    def counted(self: Bound, *arguments: Any) -> Any:
         calls.append(arguments)
         return original(self, *arguments)
 
-    monkeypatch.setattr(_Scale, "rows", counted)
+    monkeypatch.setattr(Bound, "_below", counted)
     assert weighed(schema, "{ items(first: 1) { nodes { ...F0 } } } " + LOOPS) == 1 + 2**22
     assert len(calls) < 50
 
@@ -205,23 +214,15 @@ def test_greater_of_two_sizes_counts(schema: GraphQLSchema) -> None:
     assert weighed(schema, "{ items(first: 9, last: 2) { nodes { id } } }") == 9
 
 
-def test_variables_of_either_size_are_known() -> None:
-    lists = "items(first: $a) { totalCount } labels(last: $b, before: $c) { totalCount }"
-    document = parse(f"query($a: Int, $b: Int, $c: String) {{ {lists} }}")
-    (operation,) = document.definitions
-    assert isinstance(operation, OperationDefinitionNode)
-    assert size_variables(operation, document) == ("a", "b")
-
-
 def test_limit_itself_is_allowed(schema: GraphQLSchema, monkeypatch: pytest.MonkeyPatch) -> None:
     document = parse("{ items(first: 7) { nodes { labels(first: 5) { nodes { id } } } } }")
     (operation,) = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
-    monkeypatch.setattr(complexity, "MAX_ROWS", 42)
-    check_complexity(schema, document, operation, {})
-    monkeypatch.setattr(complexity, "MAX_ROWS", 41)
+    monkeypatch.setattr(costs, "MAX_ROWS", 42)
+    Bound(schema, document, operation, {}).check()
+    monkeypatch.setattr(costs, "MAX_ROWS", 41)
     with pytest.raises(Problem) as caught:
-        check_complexity(schema, document, operation, {})
+        Bound(schema, document, operation, {}).check()
     assert (caught.value.type.code, caught.value.type.status) == ("too_complex", 422)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from graphql import OperationDefinitionNode, build_schema, parse
 
-from graphql_schema.documents.complexity import check_complexity
+from graphql_schema.documents.complexity import Bound
 from services.catalogue import Problem
 
 SCHEMA = build_schema("""
@@ -22,7 +22,7 @@ def weigh(text: str) -> None:
     document = parse(text)
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    check_complexity(SCHEMA, document, operation, {})
+    Bound(SCHEMA, document, operation, {}).check()
 
 
 def test_lists_below_a_resource_named_edge_multiply() -> None:

@@ -6,7 +6,7 @@ import pytest
 from httpx import AsyncClient
 
 from services.engine.gateway import Gateway
-from services.queries import selections
+from services.queries import costs
 from tests.support.accounts import Account
 from tests.support.faces import RestFace
 from tests.support.factories import make_item
@@ -82,6 +82,6 @@ async def test_refusal_is_documented_where_relations_can_be_included(
 async def test_rows_are_counted_with_those_below_them(
     rest: RestFace, ada: Account, monkeypatch: pytest.MonkeyPatch, limit: int, status: int
 ) -> None:
-    monkeypatch.setattr(selections, "MAX_ROWS", limit)
+    monkeypatch.setattr(costs, "MAX_ROWS", limit)
     answer = await rest.send("GET", "/items", ada, params={"limit": "2", "include": "labels"})
     assert answer.status_code == status, answer.text

@@ -127,7 +127,7 @@ async def test_violated_constraint_names_its_fields(database: Database) -> None:
 async def test_row_that_something_refers_to_is_a_conflict(database: Database, gateway: Gateway, ada: Account) -> None:
     actor = Actor(ada.key, scopes=frozenset(gateway.catalogue.scopes))
     create = gateway.catalogue.operations["create_item"]
-    await gateway.write(create, actor, Write(data={"title": "Refers to its creator"}))
+    await gateway.write(await gateway.admit(create, actor), Write(data={"title": "Refers to its creator"}))
     async with database.unit_of_work() as session:
         # The personal workspace would go with its user, and the item with it.
         own = Workspace.personal_user_id == ada.key

@@ -21,14 +21,13 @@ from gateway.parity.world.sandbox import Sandbox
 from gateway.parity.world.world import CLIENT
 from rest.batches import outcome_members
 from rest.http.problems import problem_members
-from rest.reading import KEY, TAG, Queries
-from rest.representation import take_previous
+from rest.reading import Queries, shown_of
+from rest.representation import Representation
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Relation, ResultModel
 from services.catalogue.models import parse_value
-from services.catalogue.problems import NOT_FOUND
 from services.catalogue.resources import Resource
-from services.engine.authorization import authorize
+from services.engine.authorization import Readable
 from services.engine.gateway import Gateway, Shown
 from services.engine.idempotency.once import Answered
 from services.engine.writes import Write
@@ -129,21 +128,17 @@ class Ways:
         operation, gateway = made.operation, self.sandbox.reference
         actor = await self._actor(made, gateway)
         if operation.is_read:
-            authorize(operation, actor)
-        else:
-            await gateway.admit(operation, actor, CLIENT)
-        if made.include is not None:
-            return await self._including(made, actor)
-        if operation.kind is Kind.LIST:
-            return await _listed(gateway, operation, actor, made.case.arguments)
+            readable = gateway.allow(operation, actor)
+            if made.include is not None:
+                return await self._including(made, actor)
+            if operation.kind is Kind.LIST:
+                return await _listed(gateway, readable, made.case.arguments)
+            return _row(readable.resource, await gateway.row(readable, _key(operation, made.id)))
+        admitted = await gateway.admit(operation, actor, CLIENT)
         key = _key(operation, made.id)
-        resource = operation.resource
-        if operation.kind is Kind.GET:
-            assert resource is not None
-            return _row(resource, await gateway.row(operation, actor, key))
         data = orjson.dumps(made.case.data) if made.case.data is not None else None
         write = Write(key, data, expected=Expected.version(await self._expected(made)))
-        result = await gateway.write(operation, actor, write, CLIENT)
+        result = await gateway.write(admitted, write)
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)
         if isinstance(result, list):
@@ -176,15 +171,9 @@ class Ways:
         """A row or a list with a relation: a query, for which the services have no words but REST's."""
         route = self._routes[made.operation.name]
         asked = rest_request(made.operation, made.id, None, made.case.arguments)
-        query, inputs = Queries(route).parse(urlencode(asked.query).encode())
-        key = _key(made.operation, made.id)
-        slots = inputs if key is None else (key, *inputs)
-        found = (await self.sandbox.reference.read(query, slots, actor))[KEY]
-        if found is None:
-            raise Problem(NOT_FOUND)
-        if made.operation.kind is Kind.LIST:
-            take_previous(found)
-        return found
+        parsed = Queries(route).parse(urlencode(asked.query).encode())
+        inputs = parsed.inputs(_key(made.operation, made.id))
+        return shown_of(route, await self.sandbox.reference.read(parsed.query, inputs, actor)).body
 
 
 def _key(operation: Operation, identifier: str | None) -> UUID | None:
@@ -198,22 +187,21 @@ def _key(operation: Operation, identifier: str | None) -> UUID | None:
 def _outcome(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
     assert operation.resource is not None
     if outcome.row is None:
-        return outcome_members(operation, outcome)
-    row = {**_row(operation.resource, outcome.row), TAG: tag_of_record(operation.resource, outcome.row)}
-    return outcome_members(operation, replace(outcome, row=row))
+        return outcome_members(operation, outcome, None)
+    tag = tag_of_record(operation.resource, outcome.row)
+    return outcome_members(operation, outcome, Representation(_row(operation.resource, outcome.row), tag))
 
 
 def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:
     return {name: resource.serialise(name, record[name]) for name in resource.fields}
 
 
-async def _listed(gateway: Gateway, operation: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-    resource = operation.resource
-    assert resource is not None
+async def _listed(gateway: Gateway, readable: Readable, arguments: Mapping[str, Any]) -> Any:
+    resource = readable.resource
     asked = list_arguments(resource, arguments)
-    page: Page = await gateway.page(operation, actor, asked)
+    page: Page = await gateway.page(readable, asked)
     following = page.cursors[-1] if page.has_next and page.cursors else None
     about: dict[str, Any] = {"has_next": page.has_next, "next": following}
     if arguments.get("count"):
-        about["total"] = await gateway.count(operation, actor, asked.whole())
+        about["total"] = await gateway.count(readable, asked.whole())
     return {"data": [_row(resource, each) for each in page.records], "page": about}

@@ -118,7 +118,7 @@ class _Maker:
                 await self._keep("membership", target, member["id"])
         users, leaver = self.world.catalogue.by_model[User], accounts["leaver"].actor
         close = self.world.catalogue.operations["deactivate_user"]
-        await self.gateway.write(close, leaver, Write(leaver.user_id), CLIENT)
+        await self.gateway.write(await self.gateway.admit(close, leaver, CLIENT), Write(leaver.user_id))
         for target, role in ((SHARED, "guest"), (FOREIGN, "stranger"), (CLOSED, "leaver")):
             await self._keep(users.name, target, accounts[role].actor.user_id)
 
@@ -210,7 +210,7 @@ class _Maker:
 
     async def _write(self, name: str, actor: Actor, data: dict[str, Any]) -> Any:
         operation = self.world.catalogue.operations[name]
-        return await self.gateway.write(operation, actor, Write(data=data), CLIENT)
+        return await self.gateway.write(await self.gateway.admit(operation, actor, CLIENT), Write(data=data))
 
     async def _keep(self, name: str, target: str, key: UUID | None) -> None:
         assert key is not None
