@@ -30,13 +30,13 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from graphql_schema.schema.lists import PAGE_SIZES, rows_asked
 from graphql_schema.schema.naming import called_by_field
-from services.catalogue import Catalogue, Problem
+from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.naming import pascal
 from services.catalogue.problems import TOO_COMPLEX
 from services.catalogue.resources import Resource
-from services.catalogue.scalars import integral
 from services.queries.costs import COUNTED_ROWS, MINIMUM, NODE_WEIGHT, batch_weight, check_rows, hop_points
 from services.queries.limits import DEFAULTS, Limits
 
@@ -78,51 +78,52 @@ def bound_of(
     variables: Mapping[str, Any], limits: Limits,
 ) -> Judged:  # fmt: skip
     """What a valid operation asks for at most. Raises as `Bound` and `Bound.check`."""
-    bound, operations = Bound(schema, document, operation, variables, limits), called_by_field(catalogue)
+    bound = Bound(schema, called_by_field(catalogue), document, operation, variables, limits)
     bound.check()
-    points, is_crowded = bound.weight.points, False
-    for field in bound.fields:
-        called = operations.get(field.name.value)
-        if called is None:
-            points += _WEIGHTS.get(field.name.value, NODE_WEIGHT)
-        elif not called.entries:
-            points += called.cost
-        elif (entries := bound.entries(field)) <= limits.batch_entries:
-            points += batch_weight(called, entries)
-        else:
-            is_crowded = True  # which is refused, and costs nothing
     related = [each for each in catalogue.resources.values() if pascal(each.name) in bound.related]
-    return Judged(bound.weight.rows, 0 if is_crowded and not points else max(points, MINIMUM), related)
+    points = bound.weight.points
+    return Judged(bound.weight.rows, 0 if bound.is_crowded and not points else max(points, MINIMUM), related)
 
 
 class Bound:
-    """The bound of one operation, its variables being of the right types.
+    """The bound of one operation, its variables being of the right types; `operations` by the fields that call them.
 
-    `fields` are those at its top. Making it raises as `fields_at_the_top`.
+    `related` are the types of rows that are reached through relations. `is_crowded`: it has a batch of more entries
+    than there may be, which is refused, and costs nothing. Making it raises as `fields_at_the_top`.
     """
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode,
-        variables: Mapping[str, Any], limits: Limits = DEFAULTS,
+        self, schema: GraphQLSchema, operations: Mapping[str, Operation], document: DocumentNode,
+        operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits = DEFAULTS,
     ) -> None:  # fmt: skip
         self._schema, self._limits = schema, limits
         self._values, self._fragments = values_of(operation, variables), _fragments_of(document)
         self._found: dict[tuple[str, int, int], _Weight] = {}
         self._entries = 1
         self.related: set[str] = set()
-        self.fields, self.weight = fields_at_the_top(document, operation, limits), _Weight()
+        self.is_crowded, self.weight = False, _Weight()
         root = schema.get_root_type(operation.operation)
         assert root is not None
-        for each in self.fields:
-            self._entries = min(self.entries(each), limits.batch_entries)
-            self.weight = self.weight.plus(self._field(each, root, 0))
+        for field in fields_at_the_top(document, operation, limits):
+            name, weight = field.name.value, NODE_WEIGHT
+            called = operations.get(name)
+            if called is None:
+                weight = _WEIGHTS.get(name, NODE_WEIGHT)
+            elif not called.entries:
+                weight = called.cost
+            else:
+                self._entries = self._number_of_entries(field)
+                if self._entries > limits.batch_entries:
+                    self.is_crowded = True
+                    continue
+                weight = batch_weight(called, self._entries)
+            self.weight = self.weight.plus(_Weight(points=weight)).plus(self._field(field, root, 0))
 
     def check(self) -> None:
         """Raises `too_complex` when the operation could ask for too many rows."""
         check_rows(self.weight.rows, self._limits.rows)
 
-    def entries(self, field: FieldNode) -> int:
-        """How many entries a batch has."""
+    def _number_of_entries(self, field: FieldNode) -> int:
         given = self._argument(field, "input")
         listed = given.get(OPERATIONS) if isinstance(given, Mapping) else None
         return len(listed) if isinstance(listed, list) else 1
@@ -167,9 +168,7 @@ class Bound:
     def _size(self, node: FieldNode, kind: GraphQLNamedType) -> int | None:
         """How many rows a list could have: a page of a connection, the identifiers of `nodes`, a batch's entries."""
         if _is_part(kind):
-            found = [integral(self._argument(node, each)) for each in ("first", "last")]
-            sizes = [value for value in found if isinstance(value, int)]
-            return min(max(1, *sizes), self._limits.page_size) if sizes else self._limits.usual_page
+            return rows_asked({name: self._argument(node, name) for name in PAGE_SIZES}, self._limits)
         if kind.name.endswith(_OUTCOME):
             return self._entries
         if any(each.name.value == "ids" for each in node.arguments or ()):

@@ -12,7 +12,7 @@ from graphql import FieldNode, GraphQLSchema
 from graphql_schema.execution.inputs import Coercers, Getter, gathered, is_constant
 from graphql_schema.execution.plans import Slot
 from graphql_schema.schema.fields import Collector, Fields
-from graphql_schema.schema.lists import list_arguments_of
+from graphql_schema.schema.lists import list_arguments_of, rows_asked
 from graphql_schema.schema.naming import field_name
 from services.catalogue import Catalogue, Relation
 from services.catalogue.naming import ETAG, camel, pascal, snake
@@ -108,7 +108,7 @@ class SelectionPlanner:
         return self.add_slot(
             Slot(
                 lambda variables: list_arguments_of(resource, getter(variables), limits), is_constant(getter), resource,
-                lambda _: limits.page_size,
+                lambda variables: rows_asked(getter(variables), limits),
             )
         )  # fmt: skip
 

@@ -98,7 +98,7 @@ def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> New
     if entry.name not in (None, name) or entry.type not in (None, kind):
         raise RefusedDocumentsError([f"{shown}: its document is the {kind} {name or 'without a name'}."])
     try:
-        Bound(schema, prepared.document, operation, {}).check()
+        Bound(schema, {}, prepared.document, operation, {}).check()
     except Problem as problem:
         raise RefusedDocumentsError([f"{shown}: {problem.detail}"]) from None
     return NewDocument(identifier, name, kind, text)

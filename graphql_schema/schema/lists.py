@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
@@ -26,7 +26,7 @@ from services.catalogue import Problem
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
-from services.catalogue.scalars import FieldType, Operator
+from services.catalogue.scalars import FieldType, Operator, integral
 from services.queries.limits import DEFAULTS, Limits
 from services.queries.lists import ListArguments, Page, list_arguments
 
@@ -43,6 +43,8 @@ _WORDS = {
     Operator.STARTS_WITH: "Starts with this, without regard to case.",
     Operator.IS_NULL: "Whether it is null.",
 }
+
+PAGE_SIZES: Final = ("first", "last")
 
 # The services' names of list arguments, as GraphQL has them.
 _NAMES = {"sort": "order_by", "q": "search"}
@@ -136,6 +138,12 @@ def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any], limits
         return list_arguments(resource, data, limits)
     except Problem as problem:
         raise renamed(problem) from None
+
+
+def rows_asked(values: Mapping[str, Any], limits: Limits) -> int:
+    """The size of the page that arguments ask for, or, where they are refused, could be taken to ask for."""
+    sizes = [size for name in PAGE_SIZES if isinstance(size := integral(values.get(name)), int)]
+    return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
 
 def renamed(problem: Problem) -> Problem:

@@ -151,7 +151,7 @@ def weighed(schema: GraphQLSchema, query: str, variables: dict[str, Any] | None 
     """The rows that a document is thought to ask for."""
     document = parse(query)
     (operation,) = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-    return Bound(schema, document, operation, variables or {}).weight.rows
+    return Bound(schema, {}, document, operation, variables or {}).weight.rows
 
 
 async def test_fragment_is_weighed_once_however_often_it_is_spread(
@@ -219,10 +219,10 @@ def test_limit_itself_is_allowed(schema: GraphQLSchema, monkeypatch: pytest.Monk
     (operation,) = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
     monkeypatch.setattr(costs, "MAX_ROWS", 42)
-    Bound(schema, document, operation, {}).check()
+    Bound(schema, {}, document, operation, {}).check()
     monkeypatch.setattr(costs, "MAX_ROWS", 41)
     with pytest.raises(Problem) as caught:
-        Bound(schema, document, operation, {}).check()
+        Bound(schema, {}, document, operation, {}).check()
     assert (caught.value.type.code, caught.value.type.status) == ("too_complex", 422)
 
 

@@ -103,6 +103,8 @@ def test_what_is_not_planned_costs_its_bound(planned: Price, bound: Price, text:
 
 
 def test_document_that_is_too_large_to_be_planned_has_a_bound(planned: Price, bound: Price) -> None:
-    text = f"{{ items(first: 2) {{ nodes {{ {' '.join(f'r{n}: creator {{ id }}' for n in range(MAX_PARTS))} }} }} }}"
+    text = (
+        f"{{ items(first: 2) {{ nodes {{ {' '.join(f'r{n}: creator {{ id }}' for n in range(MAX_PARTS + 1))} }} }} }}"
+    )
     assert planned(text) is None
-    assert bound(text) == 1 + 2 * (1 + MAX_PARTS)
+    assert bound(text) == 1 + 2 * (2 + MAX_PARTS)

@@ -22,7 +22,7 @@ def weigh(text: str) -> None:
     document = parse(text)
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    Bound(SCHEMA, document, operation, {}).check()
+    Bound(SCHEMA, {}, document, operation, {}).check()
 
 
 def test_lists_below_a_resource_named_edge_multiply() -> None:

@@ -114,7 +114,7 @@ async def test_place_is_given_back_by_who_leaves_and_who_fails(
     with monkeypatch.context() as patch:
         for name in ("read", "page"):
             patch.setattr(Gateway, name, broken)
-        patch.setattr("services.storage.reader.Reader.read", broken)
+        patch.setattr("services.reader.reader.Reader.read", broken)
         for _ in range(MOST + 1):
             assert (await here.call("list_items", somebody)).problem == "internal_error"
     assert counted(narrow) == {}

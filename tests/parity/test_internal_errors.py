@@ -32,7 +32,7 @@ def _break_reading(patch: pytest.MonkeyPatch) -> None:
     for name in ("page", "find", "get"):
         patch.setattr(Records, name, _fail)
     patch.setattr(ReadPool, "fetch_row", _fail)
-    patch.setattr(Reader, "read_within", _fail)
+    patch.setattr(Reader, "read", _fail)
 
 
 def _check(members: dict[str, Any] | Any) -> None:
