@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.queries.selections import About, Fact, Facts, Listing, Rows, Selection, Tag
 
@@ -11,8 +10,7 @@ _PREVIOUS: Final = "previous"
 _TAG: Final = "@etag"
 
 
-@dataclass(frozen=True, slots=True)
-class Representation:
+class Representation(NamedTuple):
     """What an answer shows: its body, and beside it a row's entity tag, or the cursors that lead to other pages."""
 
     body: dict[str, Any]

@@ -170,21 +170,21 @@ class CompiledOperations:
         self, operation: CompiledOperation, gateway: Gateway, actor: Actor, variables: Variables
     ) -> _Variant | None:
         values = _conditions(operation, variables) if operation.conditions else ()
-        conditions = dict(zip(operation.conditions, values, strict=True))
         if not operation.remembered:
             if operation.variant is None:
-                operation.variant = self._plan(operation, conditions, gateway)
+                operation.variant = self._plan(operation, values, gateway)
             return operation.variant
         key = (operation.text, operation.name, values)
         found = self._variants.get(key)
         if found is None and key not in self._variants:
             if actor.is_anonymous and not operation.open_to_all:
-                return self._plan(operation, conditions, gateway)  # nothing is remembered for those who will be refused
-            found = self._plan(operation, conditions, gateway)
+                return self._plan(operation, values, gateway)  # nothing is remembered for those who will be refused
+            found = self._plan(operation, values, gateway)
             self._variants[key] = found if _size(found) <= self._variants.maxsize else None
         return found
 
-    def _plan(self, operation: CompiledOperation, conditions: Mapping[str, bool], gateway: Gateway) -> _Variant | None:
+    def _plan(self, operation: CompiledOperation, values: Values, gateway: Gateway) -> _Variant | None:
+        conditions = dict(zip(operation.conditions, values, strict=True))
         try:
             plan, size = self._planner.plan(*self._parsed(operation), conditions, passing=not operation.remembered)
         except (NotCompiledError, UnfitError, RecursionError):

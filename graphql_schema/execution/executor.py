@@ -26,6 +26,7 @@ from services.catalogue.problems import (
     METHOD_NOT_ALLOWED,
     VALIDATION_FAILED,
 )
+from services.engine.gateway import Gateway
 from services.identity.auth.authentication import Authenticator
 from services.process import observation
 from services.queries.costs import check_rows
@@ -59,8 +60,9 @@ class Executor:
         if operation is None:
             operation = self._plan(asked, remember=at_once)
         outcome = None
-        if operation is not None and self._goes_as_a_whole(asking, asked, operation):
-            outcome = await self._run_as_a_whole(asking, asked, operation, at_once=at_once)
+        gateway = asking.gateway
+        if operation is not None and _goes_as_a_whole(asking, asked, operation, gateway):
+            outcome = await self._run_as_a_whole(asking, asked, operation, gateway, at_once=at_once)
         if outcome is None:
             observation.note_path("general")
             context = await self._context(asking, asked, operation)
@@ -70,24 +72,11 @@ class Executor:
             self._deprecated.note(asked.query, asked.operation_name, asked.variables)
         return outcome
 
-    def _goes_as_a_whole(self, asking: Origin, asked: GraphQLRequest, operation: CompiledOperation) -> bool:
-        """Whether resolvers are not even needed, unless there is a doubt.
-
-        They judge dry runs, without doing anything, and serve what plans do not know; where nothing is compiled they
-        are what the compiled path is compared with. With an idempotency key there is no other way than this.
-        """
-        if asked.dry or asked.has_file:
-            return False
-        if operation.is_query:
-            return asking.gateway.reader is not None
-        keyed = asking.is_post and may_have_key(asking.headers, asked.query)
-        return asking.is_post and (asking.gateway.reader is not None or keyed)
-
     async def _run_as_a_whole(
-        self, asking: Origin, asked: GraphQLRequest, operation: CompiledOperation, *, at_once: bool
+        self, asking: Origin, asked: GraphQLRequest, operation: CompiledOperation, gateway: Gateway, *, at_once: bool
     ) -> Outcome | None:
         """The answer to a planned operation; None where the resolvers have to give it. Raises `invalid_token`."""
-        gateway, open_to_all = asking.gateway, operation.open_to_all
+        open_to_all = operation.open_to_all
 
         async def authenticate() -> Actor:
             return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
@@ -196,6 +185,21 @@ class Executor:
             fields = operation.selection_set.selections
             judged = input_problem(self._catalogue, fields, asked.variables, self._limits)
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
+
+
+def _goes_as_a_whole(
+    asking: Origin, asked: GraphQLRequest, operation: CompiledOperation, gateway: Gateway
+) -> bool:  # fmt: skip
+    """Whether resolvers are not even needed, unless there is a doubt.
+
+    They judge dry runs, without doing anything, and serve what plans do not know; where nothing is compiled they are
+    what the compiled path is compared with. With an idempotency key there is no other way than this.
+    """
+    if asked.dry or asked.has_file:
+        return False
+    if operation.is_query:
+        return gateway.reader is not None
+    return asking.is_post and (gateway.reader is not None or may_have_key(asking.headers, asked.query))
 
 
 def _runnable(prepared: Prepared, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:

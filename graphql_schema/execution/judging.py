@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql_schema.documents.complexity import Judged
 from graphql_schema.execution.inputs import UnfitError, Variables
@@ -19,8 +18,7 @@ from services.queries.selections import Input
 from services.reader.shapes import Bound, bind_input
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """The plan of an operation, the values of its variables, and the inputs of slots that are always the same."""
 
     plan: ReadPlan | MutationPlan

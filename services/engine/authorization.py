@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.catalogue.actors import Actor, Client
 from services.catalogue.operations import Operation
@@ -28,8 +28,7 @@ class Admitted:
     client: Client = field(default_factory=Client)
 
 
-@dataclass(frozen=True, slots=True)
-class Readable:
+class Readable(NamedTuple):
     """That an actor may read a resource, where `where` holds. `allow` alone makes it, and no field is read without."""
 
     resource: Resource[Any]

@@ -7,7 +7,7 @@ judge and read field by field, read its parts: each needs a `Readable`, which is
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -75,14 +75,17 @@ class Reads:
         at_once: bool = False,
     ) -> Answer:  # fmt: skip
         if self.reader is not None:
-            slots = None
-            with suppress(Problem):  # a cursor of another list: what is said of it depends on what else there is
+            try:
                 slots = bind(query, inputs, self.cursors)
-            with suppress(NotCompiledError):
+            except Problem:  # a cursor of another list: what is said of it depends on what else there is
+                slots = None
+            try:
                 if slots is not None:
                     found = await self.reader.read(query, slots, actor, session, at_once=at_once)
                     observation.note_path("compiled")
                     return found
+            except NotCompiledError:
+                pass
         observation.note_path("general")
         given = [each.given if type(each) is Bound else each for each in inputs]
         if session is not None:
