@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from graphql_schema.execution.idempotency import FieldKey, key_of_field
-from graphql_schema.execution.inputs import UnfitError, Variables
+from graphql_schema.execution.inputs import Variables
 from graphql_schema.execution.judging import Planned, entries_of
 from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan
 from graphql_schema.schema.batches import shown_outcome
@@ -80,11 +80,11 @@ class _Prepared:
 
 async def read(planned: Planned, gateway: Gateway, caller: Caller, *, at_once: bool) -> Outcome | None:
     """Answer a query; `at_once` as of the Reader. Raises UnfitError, `validation_failed`, and as `Till.pay`."""
-    plan = planned.plan
+    plan, inputs = planned.plan, planned.inputs()
     assert isinstance(plan, ReadPlan)
     try:
-        data = await gateway.read(plan.query, planned.inputs(), caller.actor, caller.till, at_once=at_once)
-    except (PricedError, OverdrawnError, UnfitError):
+        data = await gateway.read(plan.query, inputs, caller.actor, caller.till, at_once=at_once)
+    except (PricedError, OverdrawnError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
         if isinstance(error, Problem) and error.type in _JUDGED_BY_FIELD:
