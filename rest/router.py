@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
 from rest.deprecation import watched
-from rest.files.forms import FILE_OPERATION, is_form, received_form
+from rest.files.forms import RECEIVERS, is_form
 from rest.fixed_paths import FixedPaths
 from rest.http.conditional import JSON, expected_of, representation
 from rest.http.idempotency import answer_again, idempotency_of
@@ -176,8 +176,9 @@ async def _write(
     till: Till | None, prefix: str, preference: Preference | None,
 ) -> Response:  # fmt: skip
     operation = admitted.operation
-    if operation.name == FILE_OPERATION and is_form(request.headers.get("content-type", "")):
-        return await received_form(request, gateway, admitted, prefix, till)
+    receive = RECEIVERS.get(operation.name)
+    if receive is not None and is_form(request.headers.get("content-type", "")):
+        return await receive(request, gateway, admitted, prefix, till)
     query_string = request.scope["query_string"]
     if queries is None:
         refuse_rest(parameters(query_string, gateway.limits))

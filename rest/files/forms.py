@@ -81,6 +81,10 @@ async def received_form(
     return _created(request, gateway, prefix, route, shown)
 
 
+RECEIVERS: Final = {FILE_OPERATION: received_form}
+"""By their operations, what receives requests whose bodies are forms with files."""
+
+
 def _expected(request: Request, limits: Limits) -> Expected | None:
     """What the header expects, where nothing is asked for that a form does not know."""
     refuse_rest(parameters(request.scope["query_string"], limits))
