@@ -1,4 +1,4 @@
-"""What the proof has found, as a page that needs nothing else."""
+"""The findings of the proof as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ _TEMPLATE = Path(__file__).parent / "templates" / "parity.html"
 
 
 def html_report(report: Report) -> str:
-    """The matrix with the outcomes in words, and what differs in detail below."""
-    head = "".join(f"<th>{escape(each)}</th>" for each in ("operation", "input", *COLUMNS))
-    different = {(each.made.operation.name, each.made.case.name) for each in report.findings.differences}
+    """Return the page: the matrix with the outcomes in words, and the differences in detail."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("operation", "input", *COLUMNS))
+    made = [difference.made for difference in report.findings.differences]
+    differing = {(call.operation.name, call.case.name) for call in made}
     rows = [
-        _row(operation, case, outcomes, differs=(operation, case) in different)
+        _row(operation, case, outcomes, differs=(operation, case) in differing)
         for operation, case, outcomes in lines(report.findings)
     ]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -26,9 +27,9 @@ def html_report(report: Report) -> str:
 
 
 def _row(operation: str, case: str, outcomes: list[str], *, differs: bool) -> str:
-    shown = "".join(f'<td class="{_class(each)}">{escape(each)}</td>' for each in outcomes)
+    cells = "".join(f'<td class="{_class(outcome)}">{escape(outcome)}</td>' for outcome in outcomes)
     kind = ' class="differs"' if differs else ""
-    return f"<tr{kind}><th>{escape(operation)}</th><td>{escape(case)}</td>{shown}</tr>\n"
+    return f"<tr{kind}><th>{escape(operation)}</th><td>{escape(case)}</td>{cells}</tr>\n"
 
 
 def _class(outcome: str) -> str:
@@ -37,11 +38,11 @@ def _class(outcome: str) -> str:
 
 def _details(report: Report) -> str:
     parts = []
-    for each in report.findings.differences:
-        values = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in sides(each))
-        parts.append(f"<h3>{escape(str(each.made))}: {escape(each.way)}</h3><dl>{values}</dl>\n")
+    for difference in report.findings.differences:
+        values = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in sides(difference))
+        parts.append(f"<h3>{escape(str(difference.made))}: {escape(difference.way)}</h3><dl>{values}</dl>\n")
     wrong = [*report.findings.faults, *report.deviations]
-    parts += [f"<p class=bad>{escape(each)}</p>\n" for each in wrong]
+    parts += [f"<p class=bad>{escape(sentence)}</p>\n" for sentence in wrong]
     parts += [
         f"<p>Deliberate, {times} times: {escape(declared.name)} {escape(declared.reason)}</p>\n"
         for declared, times in report.findings.deliberate.items()
