@@ -1,4 +1,4 @@
-"""How the Reader would read something: for `gateway explain`, without a database."""
+"""Plan reads without a database, for `gateway explain`."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _CURSORS = CursorCodec(b"")
 
 
 def plan_of_operation(catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor) -> Plan | None:
-    """How an operation's result is read; None where that is no row. Raises SettingsError for a wrong query string."""
-    found = read_of_operation(catalogue, operation, query_string, actor, NIL)
-    return None if found is None else found[0]
+    """Return the plan of an operation's result; None if it is no row. Raises SettingsError for a wrong query string."""
+    read = read_of_operation(catalogue, operation, query_string, actor, NIL)
+    return None if read is None else read[0]
 
 
 def read_of_operation(
     catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
 ) -> tuple[Plan, list[Bound]] | None:
-    """The same, with the inputs to read it with; `key` is that of the row, where it is about one."""
+    """Return the plan and its bound inputs; `key` is that of the row, for an operation on one."""
     route = next(each for each in rest_routes(catalogue) if each.operation is operation)
     if route.resource is None:
         return None
@@ -49,12 +49,12 @@ def read_of_operation(
 
 
 def plan_of_document(catalogue: Catalogue, text: str, actor: Actor) -> Plan:
-    """How a GraphQL query without variables is read. Raises SettingsError for a document that is wrong."""
+    """Return the plan of a GraphQL query without variables. Raises SettingsError for an invalid document."""
     return read_of_document(catalogue, text, actor)[0]
 
 
 def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[Bound]]:
-    """The same, with the inputs to read it with."""
+    """Return the plan and its bound inputs."""
     schema = build_schema(catalogue)._schema  # noqa: SLF001 - as in the endpoint
     prepared = Documents(schema, suggestions=True).prepare(text)
     for error in (*prepared.structure, *prepared.values):
@@ -66,7 +66,7 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
             raise SettingsError("Only queries are read by one statement as a whole.")
         plan, _ = Planner(schema, catalogue).plan(prepared.document, operation, {})
         assert isinstance(plan, ReadPlan)
-        slots = [bind_input(each.make({}), each.resource, _CURSORS) for each in plan.slots]
+        slots = [bind_input(slot.make({}), slot.resource, _CURSORS) for slot in plan.slots]
     except Problem as problem:
         raise _fault(problem) from None
     except (NotCompiledError, UnfitError, KeyError) as error:
@@ -75,5 +75,5 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
 
 
 def _fault(problem: Problem) -> SettingsError:
-    details = [f"{field_path(each.path)}: {each.message}" for each in problem.errors]
+    details = [f"{field_path(error.path)}: {error.message}" for error in problem.errors]
     return SettingsError(" ".join([problem.detail or "", *details]))

@@ -1,7 +1,7 @@
-"""`/account/…`: where links in mails lead, unless a team has pages of its own (ACCOUNT_URL).
+"""`/account/…`: the targets of links in mails, unless ACCOUNT_URL names other pages.
 
-A page does nothing by being opened, since whatever looks through mails opens their links: somebody has to press a
-button. The token is in the address's fragment, so it is in nobody's log; the page's script sends it in a body.
+Opening a page changes nothing, since mail scanners open links: the reader has to press a button. The token is in the
+URL's fragment, so that no log has it; the page's script sends it in a request's body.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.mail import ACCOUNT_PATH
-from gateway.portal.pages import SCRIPTED_POLICY, Html, asset_url, page, render, stylesheets
+from gateway.portal.pages import SCRIPTED_POLICY, Html, asset_url, base_path, page, render, stylesheets
 from services.catalogue import Catalogue
 
-_NAMING: Final = (
+_SIGN_IN_FIELDS: Final = (
     '<label>User name or e-mail address<input name="username" autocomplete="username" maxlength="254" required></label>'
-)
-_KNOWING: Final = (
     '<label>Password<input name="password" type="password" autocomplete="current-password" maxlength="128" required>'
     "</label>"
 )
-_CHOOSING: Final = (
+_RESET_FIELDS: Final = (
     '<label>New password<input name="new_password" type="password" autocomplete="new-password" minlength="8" '
     'maxlength="128" required></label>'
 )
@@ -34,7 +32,7 @@ _CHOOSING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """A page: which operation its button calls, what it says, and the fields of its form."""
+    """A page: the operation that its button calls, its texts, and its form's fields as HTML."""
 
     operation: str
     title: str
@@ -55,40 +53,42 @@ PAGES: Final = {
     ),
     "reset-password": AccountPage(
         "reset_password", "Choose a new password", "Wherever you are signed in, you will be signed out.",
-        "Change the password", "The password is changed. Sign in with it.", _CHOOSING,
+        "Change the password", "The password is changed. Sign in with it.", _RESET_FIELDS,
     ),
     "accept-invitation": AccountPage(
         "accept_invitation", "Accept the invitation", "Sign in to join the workspace. Sign up first if you have no "
-        "account yet.", "Sign in and join", "You are a member of the workspace now.", _NAMING + _KNOWING,
+        "account yet.", "Sign in and join", "You are a member of the workspace now.", _SIGN_IN_FIELDS,
     ),
 }  # fmt: skip
 
 
 def account_routes(project_name: str, api_prefix: str, catalogue: Catalogue) -> list[BaseRoute]:
-    """The pages whose operations the catalogue has."""
+    """Return the routes of the pages whose operations the catalogue has."""
     return [
-        Route(f"{ACCOUNT_PATH}/{name}", _endpoint(project_name, api_prefix, each, catalogue))
-        for name, each in PAGES.items()
-        if each.operation in catalogue.operations
+        Route(f"{ACCOUNT_PATH}/{name}", _endpoint(project_name, api_prefix, account_page, catalogue))
+        for name, account_page in PAGES.items()
+        if account_page.operation in catalogue.operations
     ]
 
 
 def _endpoint(
-    project_name: str, api_prefix: str, shown: AccountPage, catalogue: Catalogue
+    project_name: str, api_prefix: str, account_page: AccountPage, catalogue: Catalogue
 ) -> Callable[[Request], Awaitable[Response]]:  # fmt: skip
-    operation = catalogue.operations[shown.operation]
+    operation = catalogue.operations[account_page.operation]
 
     async def endpoint(request: Request) -> Response:
-        base = request.scope.get("root_path", "").rstrip("/")
+        base = base_path(request)
         body = render(
-            "account.html", project=project_name, title=shown.title, lead=shown.lead, button=shown.button,
-            done=shown.done, fields=Html(shown.fields), api=f"{base}{api_prefix}",
-            action=f"{base}{api_prefix}/{operation.address}", scope=operation.scope or "", base=base,
+            "account.html", project=project_name, title=account_page.title, lead=account_page.lead,
+            button=account_page.button, done=account_page.done, fields=Html(account_page.fields),
+            api=f"{base}{api_prefix}", action=f"{base}{api_prefix}/{operation.address}",
+            scope=operation.scope or "", base=base,
         )  # fmt: skip
         script = Html(f'<script src="{escape(asset_url("account.js", base))}" defer></script>')
         head = Html(stylesheets(base, "theme.css", "page.css") + script)
-        found = page(f"{shown.title} · {project_name}", body, base=base, head=head, policy=SCRIPTED_POLICY)
-        found.headers["Referrer-Policy"] = "no-referrer"
-        return found
+        return page(
+            f"{account_page.title} · {project_name}", body, base=base, head=head, policy=SCRIPTED_POLICY,
+            headers={"Referrer-Policy": "no-referrer"},
+        )  # fmt: skip
 
     return endpoint

@@ -1,4 +1,4 @@
-"""The documentation of every problem type, for people (HTML) and for programs (JSON)."""
+"""The documentation of every problem type, as HTML and as JSON."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.portal.pages import Html, page, render, stylesheets
+from gateway.portal.pages import Html, base_path, page, render
 from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES, Problem, ProblemType
 
 
 def problem_list(request: Request, project_name: str) -> Response:
-    """Every problem type: a table, or `{"data": [{type, code, status, title, description}]}`."""
+    """List every problem type: as a table, or as `{"data": [{type, code, status, title, description}]}`."""
     if not prefers_html(request.headers.get("accept", "")):
         return _json({"data": [_as_dict(kind) for kind in PROBLEM_TYPES.values()]})
-    base = request.scope.get("root_path", "")
+    base = base_path(request)
     rows = "".join(
         render("problem_row.html", base=base, uri=kind.uri, code=kind.code, status=kind.status, title=kind.title)
         for kind in PROBLEM_TYPES.values()
     )
     body = render("problems.html", base=base, project=project_name, rows=Html(rows))
-    return _page(f"Problems · {project_name}", body, base)
+    return page(f"Problems · {project_name}", body, base=base, vary="Accept")
 
 
 def problem_detail(request: Request, project_name: str) -> Response:
-    """One problem type by its code. Raises `not_found` for an unknown one."""
+    """Show a problem type by its code. Raises `not_found` for an unknown one."""
     kind = PROBLEM_TYPES.get(request.path_params["code"])
     if kind is None:
         raise Problem(NOT_FOUND, "There is no problem type with this code.")
     if not prefers_html(request.headers.get("accept", "")):
         return _json(_as_dict(kind))
-    base = request.scope.get("root_path", "")
+    base = base_path(request)
     example = orjson.dumps(Problem(kind).members(), option=orjson.OPT_INDENT_2).decode()
     body = render(
         "problem.html",
@@ -47,11 +47,11 @@ def problem_detail(request: Request, project_name: str) -> Response:
         description=_prose(kind.description),
         example=example,
     )
-    return _page(f"{kind.code} · {project_name}", body, base)
+    return page(f"{kind.code} · {project_name}", body, base=base, vary="Accept")
 
 
 def problem_page(problem: Problem, project_name: str, base: str) -> Response:
-    """One problem as a page, for people who follow a link that leads nowhere; status and headers as in JSON."""
+    """Return a problem as a page for browsers, with the status and the headers of its JSON form."""
     request_id = problem.extra.get("request_id")
     body = render(
         "problem_occurred.html",
@@ -64,9 +64,9 @@ def problem_page(problem: Problem, project_name: str, base: str) -> Response:
         detail=_lead(problem),
         request=render("problem_request.html", id=request_id) if request_id else Html(),
     )
-    head, headers = stylesheets(base, "theme.css", "page.css"), {**problem.headers(), "Cache-Control": "no-store"}
+    headers = {**problem.headers(), "Cache-Control": "no-store"}
     title = f"{problem.type.title} · {project_name}"
-    return page(title, body, base=base, head=head, vary="Accept", status=problem.type.status, headers=headers)
+    return page(title, body, base=base, vary="Accept", status=problem.type.status, headers=headers)
 
 
 def _lead(problem: Problem) -> str:
@@ -76,7 +76,7 @@ def _lead(problem: Problem) -> str:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether an `Accept` header (RFC 9110, 12.5.1) names text/html, and no JSON that it wants more."""
+    """Return whether an `Accept` header (RFC 9110, 12.5.1) names text/html with a weight not below that of JSON."""
     html, json = 0.0, 0.0
     for part in accept.lower().split(","):
         media, *parameters = (piece.strip() for piece in part.split(";"))
@@ -100,7 +100,7 @@ def _weight(parameters: list[str]) -> float:
 
 
 def _prose(description: str) -> Html:
-    """A description as HTML: what stands between backticks is code."""
+    """Return a description as HTML, with the text between backticks as code."""
     return Html(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(description)))
 
 
@@ -112,10 +112,6 @@ def _as_dict(kind: ProblemType) -> dict[str, Any]:
         "title": kind.title,
         "description": kind.description,
     }
-
-
-def _page(title: str, body: Html, base: str) -> Response:
-    return page(title, body, base=base, head=stylesheets(base, "theme.css", "page.css"), vary="Accept")
 
 
 def _json(content: Mapping[str, Any]) -> Response:

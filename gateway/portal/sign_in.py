@@ -1,4 +1,4 @@
-"""The bar above the tools, and the sign-in that the pages share (static/session.js)."""
+"""The navigation bar above the tools, and the sign-in form that the pages share (static/session.js)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOOLS: Final = {"GraphiQL": "", "Swagger UI": "/docs", "ReDoc": "/redoc"}
 
 
 class Demo(NamedTuple):
-    """An account that everybody may sign in to."""
+    """An account with which every visitor may sign in."""
 
     username: str
     password: str
@@ -23,11 +23,11 @@ FindDemo: TypeAlias = Callable[[], Awaitable[Demo | None]]
 
 
 async def no_demo() -> None:
-    """There is none."""
+    """Return None: there is no such account."""
 
 
 def bar(project: str, base: str, graphql: str, current: str, session: Html = _NOTHING) -> Html:
-    """The way from tool to tool. `current` is the name of the one that is shown, `session` what `sign_in` made."""
+    """Return the bar with links to the tools; `current` is the shown one, `session` the result of `sign_in`."""
     links = "".join(
         f'<a href="{escape(base + (path or graphql))}"{" aria-current=page" if name == current else ""}>{name}</a>'
         for name, path in _TOOLS.items()
@@ -36,12 +36,11 @@ def bar(project: str, base: str, graphql: str, current: str, session: Html = _NO
 
 
 def sign_in(demo: Demo | None) -> Html:
-    """Who is signed in, the button and the form to sign in, which offers the demo account if there is one."""
-    offered = render("sign_in_demo.html", **demo._asdict()) if demo else Html()
-    return render("sign_in.html", demo=offered)
+    """Return the button and the form to sign in, which offers the demo account if there is one."""
+    return render("sign_in.html", demo=render("sign_in_demo.html", **demo._asdict()) if demo else Html())
 
 
 def sign_in_scripts(base: str, api: str) -> Html:
-    """What makes it work, to stand behind it and before what uses the session. `api` is the path of the REST face."""
+    """Return the scripts of the form, which belong before those that use the session; `api` is the path of REST."""
     session, form = (escape(asset_url(name, base)) for name in ("session.js", "sign_in.js"))
     return Html(f'<script src="{session}" data-api="{escape(base + api)}"></script><script src="{form}"></script>')

@@ -1,4 +1,4 @@
-"""The three tools: Swagger UI, ReDoc, GraphiQL."""
+"""The pages of Swagger UI, ReDoc and GraphiQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRAPHQL_PATH = "/graphql"
 def swagger_page(
     project_name: str, api_prefix: str, base: str = "", *, graphql_path: str = GRAPHQL_PATH, demo: Demo | None = None
 ) -> Response:
-    """Swagger UI on the OpenAPI document of the API, with the sign-in of the pages."""
+    """Return Swagger UI for the OpenAPI document, with the sign-in form."""
     body = render(
         "docs.html",
         bar=bar(project_name, base, graphql_path, "Swagger UI", sign_in(demo)),
@@ -31,7 +31,7 @@ def swagger_page(
 
 
 def redoc_page(project_name: str, api_prefix: str, base: str = "", *, graphql_path: str = GRAPHQL_PATH) -> Response:
-    """ReDoc on the OpenAPI document of the API."""
+    """Return ReDoc for the OpenAPI document."""
     body = render(
         "redoc.html",
         bar=bar(project_name, base, graphql_path, "ReDoc"),
@@ -48,13 +48,11 @@ def graphiql_page(
     project_name: str, api_prefix: str, base: str = "", *, documents: str = "any", introspection: bool = True,
     graphql_path: str = GRAPHQL_PATH, demo: Demo | None = None,
 ) -> Response:  # fmt: skip
-    """GraphiQL, to be answered by the GraphQL endpoint itself to a GET that accepts text/html.
+    """Return GraphiQL, with which the GraphQL endpoint answers a GET that accepts text/html.
 
-    `documents` is which are run (GRAPHQL_DOCUMENTS): where that is not any, the page says so.
-
-    The page sends its operations to the address it was loaded from, and opens on that address's `query` and
-    `variables`. Where npm has not installed GraphiQL, it comes from the upstream CDN, with
-    integrity hashes, and the page says so; as it does where there is no introspection.
+    The page sends operations to the URL that it was loaded from, and starts with that URL's `query` and `variables`.
+    Without an installed GraphiQL it loads it from the CDN, with integrity hashes. It displays a notice about that,
+    about `documents` (GRAPHQL_DOCUMENTS) other than any, and about missing introspection.
     """
     installed = all(file.name in assets() for file in GRAPHIQL)
     links, scripts = _installed(base) if installed else _from_cdn()
@@ -78,19 +76,19 @@ def graphiql_page(
 
 
 def _installed(base: str) -> tuple[Html, Html]:
-    """The links and the scripts of GraphiQL from `node_modules`."""
+    """Return the links and the scripts of GraphiQL in `node_modules`."""
     names = [file.name for file in GRAPHIQL]
     scripts = (f'<script src="{escape(asset_url(name, base))}"></script>' for name in names if name.endswith(".js"))
     return stylesheets(base, *(name for name in names if name.endswith(".css"))), Html("".join(scripts))
 
 
 def _from_cdn() -> tuple[Html, Html]:
-    """The links and the scripts of GraphiQL from upstream."""
+    """Return the links and the scripts of GraphiQL at the CDN."""
     links, scripts = "", ""
     for file in GRAPHIQL:
-        checked = f'integrity="{file.integrity}" crossorigin="anonymous"'
+        attributes = f'integrity="{file.integrity}" crossorigin="anonymous"'
         if file.name.endswith(".css"):
-            links += f'<link rel="stylesheet" href="{file.url}" {checked}>'
+            links += f'<link rel="stylesheet" href="{file.url}" {attributes}>'
         else:
-            scripts += f'<script src="{file.url}" {checked}></script>'
+            scripts += f'<script src="{file.url}" {attributes}></script>'
     return Html(links), Html(scripts)
