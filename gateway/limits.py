@@ -1,4 +1,4 @@
-"""The settings that bound what one request may ask for, and what one caller may have going on."""
+"""The settings of limits on requests, on both faces."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from services.queries.limits import DEFAULTS, MAX_ROWS, Limits
 
 MAX_PAGE: Final = 1_000
 MAX_NESTING: Final = 200
-"""Levels that graphql-core parses at all."""
+"""The deepest nesting that graphql-core parses."""
 
 
 class LimitSettings(BaseSettings):
-    """A part of `gateway.settings.Settings`; docs/limits.md says what happens beyond each limit."""
+    """The limits among `gateway.settings.Settings`; docs/limits.md describes what happens beyond each."""
 
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     MAX_BODY_VALUES: PositiveInt = DEFAULTS.body_values
@@ -56,7 +56,7 @@ class LimitSettings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What both faces and the Gateway are bound by."""
+        """The limits for both faces and the Gateway."""
         return Limits(
             page_size=self.MAX_PAGE_SIZE, rows=self.MAX_ROWS, skip=self.MAX_SKIP,
             filter_conditions=self.MAX_FILTER_CONDITIONS, filter_depth=self.MAX_FILTER_DEPTH,

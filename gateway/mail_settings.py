@@ -1,14 +1,14 @@
-"""The settings of e-mail."""
+"""The settings of mails."""
 
 from __future__ import annotations
 
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import limits
-from pydantic import Field, PositiveFloat, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PositiveFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
 from services.identity.mail.config import Verification
@@ -17,8 +17,21 @@ DEFAULT_SENDER: Final = "Hybrid Gateway <gateway@localhost>"
 URL: Final = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$"
 
 
+def rate(example: str) -> AfterValidator:
+    """Return a validator of rates in the notation of the library `limits`; its error quotes the example."""
+
+    def check(value: str) -> str:
+        try:
+            limits.parse_many(value)
+        except ValueError as error:
+            raise ValueError(f"is not a rate such as '{example}'") from error
+        return value
+
+    return AfterValidator(check)
+
+
 class MailSettings(BaseSettings):
-    """A part of `gateway.settings.Settings`."""
+    """The settings of mails among `gateway.settings.Settings`."""
 
     SMTP_HOST: str = ""
     SMTP_PORT: int = Field(default=587, ge=1, le=65535)
@@ -29,13 +42,13 @@ class MailSettings(BaseSettings):
     MAIL_FROM: str = DEFAULT_SENDER
     ACCOUNT_URL: str = Field(default="", pattern=URL)
     EMAIL_VERIFICATION: Verification = Verification.OPTIONAL
-    MAILS_PER_SENDER: str = "20/hour"
-    MAILS_PER_ADDRESS: str = "5/hour"
+    MAILS_PER_SENDER: Annotated[str, rate("5/hour")] = "20/hour"
+    MAILS_PER_ADDRESS: Annotated[str, rate("5/hour")] = "5/hour"
 
     @field_validator("MAIL_FROM")
     @classmethod
     def _sender(cls, value: str) -> str:
-        # Not validate_email, which knows no localhost.
+        # Not validate_email, which refuses localhost.
         try:
             address = Address(addr_spec=parseaddr(value)[1])
         except (ValueError, IndexError, HeaderParseError):
@@ -44,20 +57,11 @@ class MailSettings(BaseSettings):
             raise ValueError("is not an address such as Gateway <gateway@example.org>")
         return value
 
-    @field_validator("MAILS_PER_SENDER", "MAILS_PER_ADDRESS")
-    @classmethod
-    def _known_mail_rate(cls, value: str) -> str:
-        try:
-            limits.parse_many(value)
-        except ValueError as error:
-            raise ValueError("is not a rate such as '5/hour'") from error
-        return value
-
     def mail_faults(self) -> list[str]:
-        """What is wrong in production with what is set, a sentence each."""
-        found = []
+        """Return a sentence for each setting that is unfit for production."""
+        faults = []
         if self.SMTP_HOST and self.MAIL_FROM == DEFAULT_SENDER:
-            found.append("MAIL_FROM must be set in production where SMTP_HOST is: it says whom mails are from")
+            faults.append("MAIL_FROM must be set in production where SMTP_HOST is: it says whom mails are from")
         if self.SMTP_USERNAME and self.SMTP_SECURITY == "none":
-            found.append("SMTP_SECURITY must not be none in production where SMTP_USERNAME is set")
-        return found
+            faults.append("SMTP_SECURITY must not be none in production where SMTP_USERNAME is set")
+        return faults

@@ -83,9 +83,7 @@ def _print_overview(console: Console, catalogue: Catalogue, prefix: str) -> None
     for route in rest_routes(catalogue):
         if route.relation is not None and not route.is_search:
             console.print(f"relation: {route.method} {prefix}{route.path}")
-    weights = [
-        f"{operation.name} {operation.cost}" for operation in catalogue.operations.values() if operation.cost != 1
-    ]
+    weights = [f"{name} {operation.cost}" for name, operation in catalogue.operations.items() if operation.cost != 1]
     console.print(f"cost: 1 point each, but {', '.join(weights)}; and what is asked for (docs/budget.md)")
     for seam in catalogue.seams:
         console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
