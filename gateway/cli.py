@@ -22,7 +22,6 @@ class SentenceGroup(typer.core.TyperGroup):
     """A command group that prints errors of settings and declarations without a traceback, and exits with code 1."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that `ctx` names."""
         try:
             return super().invoke(ctx)
         except (SettingsError, DeclarationError) as error:

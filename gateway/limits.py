@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -56,21 +57,9 @@ class LimitSettings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """The limits for both faces and the Gateway."""
-        return Limits(
-            page_size=self.MAX_PAGE_SIZE, rows=self.MAX_ROWS, skip=self.MAX_SKIP,
-            filter_conditions=self.MAX_FILTER_CONDITIONS, filter_depth=self.MAX_FILTER_DEPTH,
-            filter_values=self.MAX_FILTER_VALUES, batch_entries=self.MAX_BATCH_ENTRIES,
-            body_values=self.MAX_BODY_VALUES,
-            query_string_bytes=self.MAX_QUERY_STRING_BYTES, parameters=self.MAX_PARAMETERS,
-            includes=self.MAX_INCLUDES, include_depth=self.MAX_INCLUDE_DEPTH,
-            document_characters=self.GRAPHQL_MAX_DOCUMENT_CHARACTERS, tokens=self.GRAPHQL_MAX_TOKENS,
-            depth=self.GRAPHQL_MAX_DEPTH, aliases=self.GRAPHQL_MAX_ALIASES, directives=self.GRAPHQL_MAX_DIRECTIVES,
-            directives_per_place=self.GRAPHQL_MAX_DIRECTIVES_PER_PLACE, fragments=self.GRAPHQL_MAX_FRAGMENTS,
-            operations=self.GRAPHQL_MAX_OPERATIONS, field_comparisons=self.GRAPHQL_MAX_FIELD_COMPARISONS,
-            query_fields=self.GRAPHQL_MAX_QUERY_FIELDS,
-            mutation_fields=self.GRAPHQL_MAX_MUTATION_FIELDS, introspection=self.GRAPHQL_INTROSPECTION,
-            introspections=self.GRAPHQL_MAX_INTROSPECTIONS, nodes=self.GRAPHQL_MAX_NODES,
-            variables_bytes=self.GRAPHQL_MAX_VARIABLES_BYTES, variables_depth=self.GRAPHQL_MAX_VARIABLES_DEPTH,
-            input_objects=self.GRAPHQL_MAX_INPUT_OBJECTS,
-        )  # fmt: skip
+        # Each field of Limits is named as its setting, without prefixes and in lower case.
+        values = {
+            name.removeprefix("GRAPHQL_").removeprefix("MAX_").lower(): getattr(self, name)
+            for name in LimitSettings.model_fields
+        }
+        return Limits(**{field.name: values[field.name] for field in fields(Limits)})

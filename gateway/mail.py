@@ -25,7 +25,6 @@ def keeps_mails(settings: Settings) -> bool:
 
 
 def mail_folder(settings: Settings) -> Path:
-    """Return the folder of kept mails."""
     return settings.DATA_DIR / FOLDER
 
 

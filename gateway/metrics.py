@@ -54,17 +54,14 @@ class BudgetMeter:
         self.counters: Mapping[tuple[str, str], Any] = {}
 
     def charged(self, face: str, points: int) -> None:
-        """Count charged points."""
         if self.counters:
             self.counters["charged", face].inc(points)
 
     def refused(self, face: str) -> None:
-        """Count a refused request."""
         if self.counters:
             self.counters["refused", face].inc()
 
     def local(self, face: str) -> None:
-        """Count a decision without Redis."""
         if self.counters:
             self.counters["local", face].inc()
 

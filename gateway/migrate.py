@@ -87,7 +87,6 @@ class Revisions:
 
     @classmethod
     def of(cls, settings: Settings) -> Revisions:
-        """Return the revisions of the packages in the settings."""
         return cls(ScriptDirectory.from_config(alembic_config(settings)))
 
     @property

@@ -149,5 +149,4 @@ def _documents(settings: Settings) -> DocumentsConfig:
 
 
 def redis_client(gateway: Gateway) -> Redis:
-    """Return the process's Redis client."""
     return gateway.part(Redis)

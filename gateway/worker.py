@@ -151,20 +151,20 @@ class Worker:
         manager = SchedulerManager(queries(AsyncpgPoolDriver(pool)))
         manager.shutdown = stop
         await self._repair()
-        manager.schedule("queue_lost", REPAIR)(_scheduled(self._repair))
+        manager.schedule("queue_lost", REPAIR)(self._repair)
         for kind in self.gateway.catalogue.jobs.values():
             if kind.cron is not None:
-                manager.schedule(kind.name, kind.cron)(_scheduled(self._beginning(kind)))
+                manager.schedule(kind.name, kind.cron)(self._beginning(kind))
         await manager.run()
 
-    def _beginning(self, kind: JobKind) -> Callable[[], Awaitable[None]]:
-        async def begin() -> None:
+    def _beginning(self, kind: JobKind) -> Callable[[Schedule], Awaitable[None]]:
+        async def begin(_schedule: Schedule) -> None:
             async with self.runner.unit_of_work() as call:
                 await enqueue(call, kind, once=kind.name)
 
         return begin
 
-    async def _repair(self) -> None:
+    async def _repair(self, _schedule: Schedule | None = None) -> None:
         async with self.runner.unit_of_work() as call:
             jobs = await queue_lost(call.session)
         if jobs:
@@ -184,23 +184,14 @@ class PollingDriver(AsyncpgPoolDriver):
             callback(payload)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Register a listener for notifications from this process."""
         self._callbacks.append(callback)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Remove a listener."""
         self._callbacks.remove(callback)
 
 
 async def _keep(_connection: asyncpg.Connection) -> None:
     """Do not reset a connection."""
-
-
-def _scheduled(action: Callable[[], Awaitable[None]]) -> Callable[[Schedule], Awaitable[None]]:
-    async def scheduled(_schedule: Schedule) -> None:
-        await action()
-
-    return scheduled
 
 
 async def _nothing(_job: Handed) -> None:
@@ -215,7 +206,6 @@ class _Executor(AbstractEntrypointExecutor):
     runner: Runner
 
     async def execute(self, job: Handed, context: Context) -> None:
-        """Run the job of a row in PgQueuer's table."""
         assert job.payload is not None
         await self.runner.run(UUID(bytes=job.payload), job.id)
 

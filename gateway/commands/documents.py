@@ -42,7 +42,6 @@ class Judge:
 
     @classmethod
     def of_settings(cls) -> Judge:
-        """Return the judge for the catalogue of MODULES."""
         settings = load_settings()
         catalogue = Catalogue.load(settings.MODULES)
         schema = build_schema(catalogue, uploads=settings.GRAPHQL_UPLOADS)._schema  # noqa: SLF001 - as for the endpoint
@@ -73,7 +72,6 @@ class Judge:
             raise SettingsError("\n".join([*faults, "Nothing was changed."])) from None
 
     def address(self, name: str) -> str:
-        """Return the path of a published document."""
         return f"{self.prefix}/documents/{name}"
 
 

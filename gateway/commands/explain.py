@@ -10,7 +10,7 @@ from sqlalchemy import literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from gateway.commands.explain_reads import plan_of_document, plan_of_operation
+from gateway.commands.explain_reads import read_of_document, read_of_operation
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
 from graphql_schema.schema.naming import field_name
@@ -19,6 +19,7 @@ from services.catalogue import Actor, Catalogue, Kind, Operation
 from services.catalogue.models import fields_of
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
+from services.engine.gateway import NIL
 from services.reader.plans import Plan
 
 _ACTOR = Actor()
@@ -42,7 +43,7 @@ def explain(
     actor = Actor(is_admin=admin)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if document is not None:
-        _print_plan(console, plan_of_document(catalogue, document, actor), assembly=assembly)
+        _print_plan(console, read_of_document(catalogue, document, actor)[0], assembly=assembly)
     elif operation is None:
         _print_overview(console, catalogue, settings.API_V1_STR)
     else:
@@ -51,10 +52,10 @@ def explain(
             raise SettingsError(f'There is no operation "{operation}". `gateway explain` lists them.')
         for name, value in _details(named, settings.API_V1_STR):
             console.print(f"{name:<9} {value}")
-        plan = plan_of_operation(catalogue, named, query, actor)
-        if plan is not None:
+        read = read_of_operation(catalogue, named, query, actor, NIL)
+        if read is not None:
             console.print()
-            _print_plan(console, plan, assembly=assembly)
+            _print_plan(console, read[0], assembly=assembly)
 
 
 def _print_plan(console: Console, plan: Plan, *, assembly: bool) -> None:

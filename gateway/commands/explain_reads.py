@@ -16,7 +16,6 @@ from rest.http.problems import field_path
 from rest.reading import Queries
 from rest.routes import rest_routes
 from services.catalogue import Actor, Catalogue, Operation, Problem
-from services.engine.gateway import NIL
 from services.queries.cursors import CursorCodec
 from services.queries.selections import Input
 from services.reader.plans import Plan, Plans
@@ -26,17 +25,14 @@ from services.reader.statement import NotCompiledError
 _CURSORS = CursorCodec(b"")
 
 
-def plan_of_operation(catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor) -> Plan | None:
-    """Return the plan of an operation's result; None if it is no row. Raises SettingsError for a wrong query string."""
-    read = read_of_operation(catalogue, operation, query_string, actor, NIL)
-    return None if read is None else read[0]
-
-
 def read_of_operation(
     catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
 ) -> tuple[Plan, list[Bound]] | None:
-    """Return the plan and its bound inputs; `key` is that of the row, for an operation on one."""
-    route = next(each for each in rest_routes(catalogue) if each.operation is operation)
+    """Return the plan of an operation's result and its bound inputs; None if the result is no row.
+
+    `key` is that of the row, for an operation on one. Raises SettingsError for a wrong query string.
+    """
+    route = next(route for route in rest_routes(catalogue) if route.operation is operation)
     if route.resource is None:
         return None
     try:
@@ -48,13 +44,8 @@ def read_of_operation(
     return Plans(_CURSORS, 1).make(query, slots, actor), slots
 
 
-def plan_of_document(catalogue: Catalogue, text: str, actor: Actor) -> Plan:
-    """Return the plan of a GraphQL query without variables. Raises SettingsError for an invalid document."""
-    return read_of_document(catalogue, text, actor)[0]
-
-
 def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[Bound]]:
-    """Return the plan and its bound inputs."""
+    """Return the plan of a GraphQL query without variables, and its inputs. Raises SettingsError if it is invalid."""
     schema = build_schema(catalogue)._schema  # noqa: SLF001 - as in the endpoint
     prepared = Documents(schema, suggestions=True).prepare(text)
     for error in (*prepared.structure, *prepared.values):

@@ -15,17 +15,15 @@ from services.catalogue import Catalogue
 
 
 class Contract(StrEnum):
-    """The contracts that can be exported."""
-
     OPENAPI = "openapi"
     GRAPHQL = "graphql"
 
 
-def export(what: Annotated[Contract, typer.Argument(help="The contract to print.")]) -> None:
+def export(contract: Annotated[Contract, typer.Argument(help="The contract to print.")]) -> None:
     """Print the OpenAPI document (JSON) or the GraphQL schema (SDL). Needs no servers."""
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
-    if what is Contract.GRAPHQL:
+    if contract is Contract.GRAPHQL:
         typer.echo(build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS).as_str())
         return
     document = openapi_document(

@@ -79,7 +79,6 @@ def socket_folder(preferred: Path, user: pwd.struct_passwd | None = None) -> Pat
 
 
 def short_hash(path: Path) -> str:
-    """Return a hash of a path, of 10 characters."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:10]
 
 

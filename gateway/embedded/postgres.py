@@ -49,7 +49,6 @@ class Postgres:
 
     @property
     def data(self) -> Path:
-        """The cluster's folder."""
         return self.home / "data"
 
     @property

@@ -67,7 +67,6 @@ def base_path(request: Request) -> str:
 
 
 def asset_url(name: str, base: str) -> str:
-    """Return the URL path of an asset."""
     return base + assets()[name].path
 
 

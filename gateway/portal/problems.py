@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.portal.pages import Html, base_path, page, render
+from rest.http.negotiation import JSON, weighted
+from rest.http.problems import PROBLEM_MEDIA_TYPE
 from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES, Problem, ProblemType
 
 
@@ -77,26 +79,10 @@ def _lead(problem: Problem) -> str:
 
 def prefers_html(accept: str) -> bool:
     """Return whether an `Accept` header (RFC 9110, 12.5.1) names text/html with a weight not below that of JSON."""
-    html, json = 0.0, 0.0
-    for part in accept.lower().split(","):
-        media, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = _weight(parameters)
-        if media == "text/html":
-            html = max(html, weight)
-        elif media in ("application/json", "application/problem+json"):
-            json = max(json, weight)
+    weights = weighted(accept)
+    html = max((weight for media_type, weight in weights if media_type == "text/html"), default=0.0)
+    json = max((weight for media_type, weight in weights if media_type in (JSON, PROBLEM_MEDIA_TYPE)), default=0.0)
     return html > 0 and html >= json
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def _prose(description: str) -> Html:

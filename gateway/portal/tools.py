@@ -16,7 +16,6 @@ GRAPHQL_PATH = "/graphql"
 def swagger_page(
     project_name: str, api_prefix: str, base: str = "", *, graphql_path: str = GRAPHQL_PATH, demo: Demo | None = None
 ) -> Response:
-    """Return Swagger UI for the OpenAPI document, with the sign-in form."""
     body = render(
         "docs.html",
         bar=bar(project_name, base, graphql_path, "Swagger UI", sign_in(demo)),
@@ -31,7 +30,6 @@ def swagger_page(
 
 
 def redoc_page(project_name: str, api_prefix: str, base: str = "", *, graphql_path: str = GRAPHQL_PATH) -> Response:
-    """Return ReDoc for the OpenAPI document."""
     body = render(
         "redoc.html",
         bar=bar(project_name, base, graphql_path, "ReDoc"),
@@ -76,14 +74,12 @@ def graphiql_page(
 
 
 def _installed(base: str) -> tuple[Html, Html]:
-    """Return the links and the scripts of GraphiQL in `node_modules`."""
     names = [file.name for file in GRAPHIQL]
     scripts = (f'<script src="{escape(asset_url(name, base))}"></script>' for name in names if name.endswith(".js"))
     return stylesheets(base, *(name for name in names if name.endswith(".css"))), Html("".join(scripts))
 
 
 def _from_cdn() -> tuple[Html, Html]:
-    """Return the links and the scripts of GraphiQL at the CDN."""
     links, scripts = "", ""
     for file in GRAPHIQL:
         attributes = f'integrity="{file.integrity}" crossorigin="anonymous"'

@@ -30,5 +30,4 @@ class Answer:
 
 
 def snake_path(path: str) -> str:
-    """Return a field path of either face in snake_case."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", path).lower()

@@ -50,7 +50,6 @@ def search_request(operation: Operation, arguments: Mapping[str, Any]) -> RestRe
 
 
 def rest_answer(status: int, content: bytes) -> Answer:
-    """Return the answer in a response."""
     if status >= 400:
         return Answer.of_problem(orjson.loads(content), len(content))
     return Answer(orjson.loads(content) if content else None, status=status, size=len(content))

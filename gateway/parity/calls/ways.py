@@ -55,7 +55,6 @@ class Made:
 
     @property
     def include(self) -> Relation | None:
-        """The relation that is included."""
         return resource_of(self.operation).relations[self.case.include] if self.case.include else None
 
     def __str__(self) -> str:

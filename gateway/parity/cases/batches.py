@@ -17,9 +17,8 @@ from services.catalogue.batches import MAX_ENTRIES
 _SALTS: Final = ("first", "second")
 
 
-def batch_cases(world: World, operation: Operation) -> Iterator[Case]:
+def batch_cases(world: World, operation: Operation, needs: tuple[str, ...]) -> Iterator[Case]:
     """Yield all inputs of a batch, each as one transaction and entry by entry."""
-    own = (operation.scope,) if operation.scope else ()
     for atomic, name in ((True, "at once"), (False, "one by one")):
         valid = [entry for salt in _SALTS for entry in _entries(world, operation, SHARED, salt)]
         foreign = _entries(world, operation, FOREIGN, "foreign")
@@ -31,7 +30,7 @@ def batch_cases(world: World, operation: Operation) -> Iterator[Case]:
         ]
         deletions = [entry for entry in valid if "delete" in entry]
         two_verbs = [{**valid[0], **valid[-1]}] if len(operation.entries) > 1 else []
-        yield _case(f"valid, {name}", atomic, valid[:3], needs=own, recorded=True)
+        yield _case(f"valid, {name}", atomic, valid[:3], needs=needs, recorded=True)
         yield _case(f"elsewhere, {name}", atomic, foreign, recorded=True)
         yield _case(f"rows that are not there, {name}", atomic, [valid[0], *missing], recorded=True)
         yield _case(f"a row deleted twice, {name}", atomic, deletions * 2)

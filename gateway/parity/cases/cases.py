@@ -28,12 +28,12 @@ def cases(world: World, operation: Operation) -> list[Case]:
 def _cases(world: World, operation: Operation) -> Iterator[Case]:
     own = (operation.scope,) if operation.scope else ()
     if operation.kind is Kind.LIST:
-        yield from list_cases(world, operation)
+        yield from list_cases(world, operation, own)
         yield from _including(world, operation, NO_ROW)
     elif operation.on_a_row:
         yield from _on_rows(world, operation, own)
     elif operation.kind is Kind.BATCH:
-        yield from batch_cases(world, operation)
+        yield from batch_cases(world, operation, own)
     elif operation.input is None:
         yield Case("no input", needs=own, recorded=True)
     else:

@@ -17,10 +17,9 @@ from services.queries.cursors import Order
 Arguments = dict[str, Any]
 
 
-def list_cases(world: World, operation: Operation) -> Iterator[Case]:
+def list_cases(world: World, operation: Operation, needs: tuple[str, ...]) -> Iterator[Case]:
     """Yield every case of a list operation."""
     resource = resource_of(operation)
-    needs = (operation.scope,) if operation.scope else ()
     yield Case("list", arguments={"limit": 100}, needs=needs, recorded=True)
     valid = (*_pages(world, resource), *_orders(resource), *_filters(world, resource))
     for name, arguments in (*valid, *_wrong(world, resource)):
@@ -87,7 +86,7 @@ def _empty(resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
 
 
 def _wrong(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
-    other = next(other for other in world.catalogue.resources.values() if other is not resource)
+    other = next(listed for listed in world.catalogue.resources.values() if listed is not resource)
     foreign = world.cursors.sign(other, [Order("id", descending=True)], [f"{other.prefix}_{NOTHING}"])
     yield "limit 0", {"limit": 0}
     yield "limit 101", {"limit": 101}

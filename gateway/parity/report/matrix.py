@@ -62,7 +62,6 @@ def _parted(page: str) -> tuple[str, str, str]:
 
 
 def parse(text: str) -> Cells:
-    """Return the lines of the tables in a text."""
     lines: Cells = {}
     for line in text.splitlines():
         parts = [part.strip() for part in line.strip().strip("|").split("|")]

@@ -48,7 +48,6 @@ def lines(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Print the matrix, the differences and the counts."""
     findings = report.findings
     table = Table(box=None, pad_edge=False)
     for name in ("operation", "input", *COLUMNS):

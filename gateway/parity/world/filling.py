@@ -27,7 +27,6 @@ NOT_FOR_ALL: Final = frozenset({("update_user", "email")})
 
 
 def fields(operation: Operation) -> tuple[Field, ...]:
-    """Return the fields of an operation's input."""
     return input_fields(operation.input) if operation.input is not None else ()
 
 
@@ -57,5 +56,4 @@ def filled(
 
 
 def required(operation: Operation) -> tuple[Field, ...]:
-    """Return the fields of an operation's input that are required."""
     return tuple(field for field in fields(operation) if field.required)

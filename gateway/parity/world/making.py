@@ -47,7 +47,6 @@ _MEMBERS: Final = ("viewer", "editor", "guest")
 
 
 async def make_world(gateway: Gateway) -> World:
-    """Make the world in an empty database."""
     world = World(gateway.catalogue, gateway.cursors, gateway.part(Tokens), utc_now())
     maker = _Maker(gateway, world)
     for role in (*ROLES, *_OTHERS):
@@ -71,7 +70,6 @@ class _Maker:
         self._everything = Actor(UUID(int=1), scopes=frozenset(self.world.catalogue.scopes), is_admin=True)
 
     async def account(self, role: str) -> None:
-        """Sign up and sign in an account."""
         data = {"email": f"{role}@example.com", "username": role, "full_name": f"The {role}", "password": PASSWORD}
         user = await self._write("create_user", ANONYMOUS, data)
         if role == "admin":

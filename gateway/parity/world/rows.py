@@ -38,7 +38,6 @@ class Snapshots:
         return cls(f"select json_build_object({', '.join(parts)})::text", keys)
 
     async def take(self, driver: asyncpg.Connection) -> State:
-        """Return every row as the transaction sees it."""
         tables = orjson.loads(await driver.fetchval(self.text))
         return {
             name: {"/".join(str(row[column]) for column in self.keys[name]): row for row in rows}

@@ -97,7 +97,6 @@ class SandboxReads(ReadPool):
         self.driver: asyncpg.Connection | None = None
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
-        """Return the first row of a statement."""
         assert self.driver is not None
         count_statement()
         async with self._lock:

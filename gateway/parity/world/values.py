@@ -28,8 +28,6 @@ Refer = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an input model."""
-
     name: str
     kind: FieldType
     required: bool
@@ -42,7 +40,6 @@ class Field:
     adapter: TypeAdapter[Any]
 
     def accepts(self, value: Any) -> bool:
-        """Return whether a JSON value is valid."""
         try:
             self.adapter.validate_json(orjson.dumps(value), strict=True)
         except (ValidationError, TypeError):
@@ -57,7 +54,6 @@ class Field:
 
 @cache
 def input_fields(model: type[BaseModel]) -> tuple[Field, ...]:
-    """Return the fields of an input model."""
     document = model.model_json_schema()
     fields = []
     for name, kind in fields_of(model).items():
@@ -189,7 +185,7 @@ def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
     elif kind.python is bool:
         yield "text", "yes"
     elif kind.python is int:
-        least, most = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
-        yield from (("text", "1"), ("fraction", 1.5), ("too small", least - 1), ("too great", most + 1))
+        minimum, maximum = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
+        yield from (("text", "1"), ("fraction", 1.5), ("too small", minimum - 1), ("too great", maximum + 1))
     elif kind.python is datetime:
         yield from (("malformed", "yesterday"), ("naive", "2030-01-31T12:00:00"))

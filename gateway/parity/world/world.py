@@ -100,6 +100,5 @@ class World:
 
 
 def resource_of(operation: Operation) -> Resource[Any]:
-    """Return the resource of an operation that has one."""
     assert operation.resource is not None
     return operation.resource
