@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from gateway.asgi.direct import Application
 from gateway.asgi.faults import WriteProblem, problem_writer, register_fault_handlers
@@ -99,14 +99,16 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
 
 
 def _middleware(settings: Settings, write: WriteProblem) -> list[Middleware]:
+    prefix, uploads = settings.API_V1_STR, settings.GRAPHQL_UPLOADS
     return middleware_stack(
         max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
         cors_pattern=LOCAL if settings.lets_local_pages_call else None,
-        slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
+        slash_prefixes=[prefix, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
         compression=settings.COMPRESSION_PREFERS if settings.COMPRESSION else None,
         exposed_headers=EXPOSED_HEADERS, server_timing=not settings.is_production,
         budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
-        is_upload=_is_upload(settings), write=write,
+        is_upload=lambda scope: is_upload(scope, prefix) or (uploads and is_graphql_upload(scope, GRAPHQL_PATH)),
+        write=write,
     )  # fmt: skip
 
 
@@ -118,13 +120,6 @@ def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseR
         *account_routes(name, prefix, catalogue),
         *(mail_routes(name, mail_folder(settings)) if keeps else ()),
     ]
-
-
-def _is_upload(settings: Settings) -> Callable[[Scope], bool]:
-    """Return a predicate for requests that upload a file, on either face."""
-    if not settings.GRAPHQL_UPLOADS:
-        return lambda scope: is_upload(scope, settings.API_V1_STR)
-    return lambda scope: is_upload(scope, settings.API_V1_STR) or is_graphql_upload(scope, GRAPHQL_PATH)
 
 
 def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRoute]:

@@ -95,27 +95,10 @@ def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> 
     # A multi-process registry has no creation times, so a single process reports none either.
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     counter = partial(prometheus_client.Counter, registry=None if is_shared else registry)
-    requests = counter(
-        "gateway_requests_total",
-        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
-        ["read"],
-    )
-    # Bound here, so that requests look up no labels, and all series exist from the start.
-    _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
-
-    members = list(deprecated)
-    if members:
-        uses = counter(
-            "gateway_deprecated_total",
-            "Requests that used something deprecated, by the face and the member.",
-            ["face", "member"],
-        )
-        _deprecated.update({(face, member): uses.labels(face, member).inc for face in FACES for member in members})
+    _count_requests(counter)
+    _count_uses(counter, list(deprecated))
     if budgets:
-        counters = {event: counter(name, text, ["face"]) for event, (name, text) in _BUDGET_COUNTERS.items()}
-        BUDGET_METER.counters = {
-            (event, face): charges.labels(face) for event, charges in counters.items() for face in FACES
-        }
+        _count_charges(counter)
 
     # Not a coroutine function, so that it runs in a thread: it reads the files of all workers.
     def metrics(request: Request) -> Response:
@@ -124,3 +107,30 @@ def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> 
         return Response(text, media_type=prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
 
     return [Route(METRICS_PATH, metrics)]
+
+
+def _count_requests(counter: Callable[..., Any]) -> None:
+    requests = counter(
+        "gateway_requests_total",
+        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
+        ["read"],
+    )
+    # Bound here, so that requests look up no labels, and all series exist from the start.
+    _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
+
+
+def _count_uses(counter: Callable[..., Any], members: list[str]) -> None:
+    if members:
+        uses = counter(
+            "gateway_deprecated_total",
+            "Requests that used something deprecated, by the face and the member.",
+            ["face", "member"],
+        )
+        _deprecated.update({(face, member): uses.labels(face, member).inc for face in FACES for member in members})
+
+
+def _count_charges(counter: Callable[..., Any]) -> None:
+    counters = {event: counter(name, text, ["face"]) for event, (name, text) in _BUDGET_COUNTERS.items()}
+    BUDGET_METER.counters = {
+        (event, face): charges.labels(face) for event, charges in counters.items() for face in FACES
+    }

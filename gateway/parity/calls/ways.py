@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from rest.batches import outcome_members
 from rest.http.problems import problem_members
 from rest.reading import KEY, TAG, Queries
 from rest.representation import take_previous
-from rest.routes import RestRoute, rest_routes
+from rest.routes import rest_routes
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Relation, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND
@@ -67,11 +67,6 @@ class Ways:
 
     sandbox: Sandbox
     prefix: str
-    _routes: dict[str, RestRoute] = field(init=False)
-
-    def __post_init__(self) -> None:
-        routes = rest_routes(self.sandbox.gateway.catalogue)
-        self._routes = {route.operation.name: route for route in routes if route.operation and not route.is_search}
 
     def of(self, operation: Operation) -> Mapping[str, Path]:
         """Return the paths by which an operation can be called, by name; the reference comes first."""
@@ -166,7 +161,9 @@ class Ways:
     async def _including(self, made: Made, actor: Actor) -> Any:
         """Read a row or a list with a relation, by REST's query language: the services have none of their own."""
         request = rest_request(made.operation, made.id, None, made.case.arguments)
-        query, inputs = Queries(self._routes[made.operation.name]).parse(urlencode(request.query).encode())
+        routes = rest_routes(self.sandbox.gateway.catalogue)
+        route = next(route for route in routes if route.operation is made.operation and not route.is_search)
+        query, inputs = Queries(route).parse(urlencode(request.query).encode())
         key = _key(made.operation, made.id)
         result = (await self.sandbox.reference.read(query, inputs if key is None else (key, *inputs), actor))[KEY]
         if result is None:

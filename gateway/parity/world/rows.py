@@ -54,11 +54,10 @@ class Snapshots:
             changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
             tables[name] = {
                 "added": [new[key] for key in sorted(new.keys() - old.keys())],
-                "changed": {key: _changed_columns(old[key], new[key]) for key in changed},
+                "changed": {
+                    key: {name: value for name, value in new[key].items() if old[key].get(name) != value}
+                    for key in changed
+                },
                 "removed": sorted(old.keys() - new.keys()),
             }
         return tables
-
-
-def _changed_columns(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in new.items() if old.get(name) != value}
