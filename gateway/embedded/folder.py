@@ -72,7 +72,7 @@ def socket_folder(preferred: Path, user: pwd.struct_passwd | None = None) -> Pat
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owners = {os.geteuid(), user.pw_uid if user else os.geteuid()}
     if folder.is_symlink() or folder.stat().st_uid not in owners:
-        raise SettingsError(f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a shorter path.")
+        raise SettingsError(f"{folder} belongs to another user: remove it, or set DATA_DIR to a shorter path.")
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
     return folder

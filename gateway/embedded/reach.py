@@ -36,9 +36,9 @@ async def check_reachable(settings: Settings) -> Settings:
     Returns the settings, with DATABASE_POOLER and DATABASE_READ_POOLER as detected where they were not set. Raises
     SettingsError, with the setting, the host and the reason, if a server cannot be reached, refuses, or is too old.
     """
-    settings = await check_database(settings)
+    checked = await check_database(settings)
     await _check_redis(settings)
-    return settings
+    return checked
 
 
 async def check_database(settings: Settings) -> Settings:
