@@ -1,9 +1,9 @@
 """Problems: the closed catalogue of failures a caller can understand.
 
 A `ProblemType` is one kind of failure: a stable code, an HTTP status (RFC 9110), a title and a paragraph of
-documentation served at `/problems/{code}`. A `Problem` is one occurrence of it. REST shows it as
-`application/problem+json` (RFC 9457), GraphQL as `errors[].extensions`, with the same members. Whatever is raised and
-is not a `Problem` is an internal error and is shown without detail.
+documentation served at `/problems/{code}`. A `Problem` is one occurrence of it. REST renders it as
+`application/problem+json` (RFC 9457), GraphQL as `errors[].extensions`, with the same members. Any other exception is
+an internal error and is reported without detail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One kind of failure. Declaring it enters it in `PROBLEM_TYPES`; a code can be declared only once."""
+    """One kind of failure. Creating one registers it in `PROBLEM_TYPES`; codes are unique."""
 
     code: str
     status: int
@@ -32,16 +32,16 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        """The RFC 9457 `type`: a reference, relative to the gateway's origin, that leads to the documentation."""
+        """The RFC 9457 `type`: the address of the documentation, relative to the gateway's origin."""
         return f"/problems/{self.code}"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one input field.
+    """The error of one input field.
 
     `path` leads to the field from the operation's input (`("filter", "status", "in", 0)`), in the services' own names;
-    each face writes it in its own habit. The offending value is never part of it.
+    each face converts it to its convention. It never contains the offending value.
     """
 
     path: tuple[str | int, ...]
@@ -49,8 +49,8 @@ class FieldError:
     message: str
 
     def __post_init__(self) -> None:
-        cut = tuple(step[:MAX_STEP] if isinstance(step, str) else step for step in self.path)
-        object.__setattr__(self, "path", cut)
+        path = tuple(step[:MAX_STEP] if isinstance(step, str) else step for step in self.path)
+        object.__setattr__(self, "path", path)
 
 
 _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
@@ -61,18 +61,18 @@ _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
     "offset": "Upload-Offset",
     "content_range": "Content-Range",
 }
-"""Members that are said in header fields too."""
+"""Members that are sent as header fields too."""
 MAX_ERRORS: Final = 20
-"""Field errors in one problem; an answer must not grow with what was sent."""
+"""Field errors in one problem, limited so that an answer does not grow with the input."""
 MAX_STEP: Final = 100
-"""Characters of a step of a path: steps may be the caller's words."""
+"""Characters of one step of a path, which may come from the caller."""
 
 
 class Problem(Exception):
     """One occurrence of a `ProblemType`.
 
-    `detail` says what happened this time, in words for the caller. `retry_after` is in seconds. With `keep`, what the
-    operation has written before raising is committed all the same (a revocation, for instance).
+    `detail` describes this occurrence for the caller. `retry_after` is in seconds. With `keep`, what the operation
+    wrote before raising (a revocation, for instance) is committed.
     """
 
     def __init__(
@@ -94,8 +94,8 @@ class Problem(Exception):
         self.extra: Mapping[str, Any] = members
 
     def members(self, errors: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-        """The RFC 9457 members, plus `code` and, where fields are at fault, `errors` as the face has written them."""
-        found: dict[str, Any] = {
+        """Return the RFC 9457 members, `code` and, if fields are invalid, `errors` as the face renders them."""
+        members: dict[str, Any] = {
             "type": self.type.uri,
             "title": self.type.title,
             "status": self.type.status,
@@ -104,22 +104,22 @@ class Problem(Exception):
             **self.extra,
         }
         if errors:
-            found["errors"] = list(errors)
+            members["errors"] = list(errors)
         if self.retry_after is not None:
-            found["retry_after"] = self.retry_after
-        return found
+            members["retry_after"] = self.retry_after
+        return members
 
     def headers(self) -> dict[str, str]:
-        """The HTTP fields that go with it on either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
-        found: dict[str, str] = {}
+        """Return the HTTP header fields of either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
+        headers: dict[str, str] = {}
         if self.retry_after is not None:
-            found["Retry-After"] = str(self.retry_after)
+            headers["Retry-After"] = str(self.retry_after)
         if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
-            found["WWW-Authenticate"] = self._challenge()
+            headers["WWW-Authenticate"] = self._challenge()
         for member, name in _MEMBERS_IN_HEADERS.items():
             if member in self.extra:
-                found[name] = str(self.extra[member])
-        return found
+                headers[name] = str(self.extra[member])
+        return headers
 
     def _challenge(self) -> str:
         parts = ['realm="gateway"']
@@ -131,9 +131,9 @@ class Problem(Exception):
 
     @classmethod
     def field(cls, path: tuple[str | int, ...] | str, code: str, message: str) -> Problem:
-        """A `validation_failed` about one field."""
-        where = (path,) if isinstance(path, str) else path
-        return cls(VALIDATION_FAILED, errors=[FieldError(where, code, message)])
+        """Return a `validation_failed` about one field."""
+        path = (path,) if isinstance(path, str) else path
+        return cls(VALIDATION_FAILED, errors=[FieldError(path, code, message)])
 
 
 BAD_REQUEST: Final = ProblemType(
@@ -151,7 +151,7 @@ INVALID_DOCUMENT: Final = ProblemType(
     "sentence.",
 )
 PERSISTED_QUERY_NOT_SUPPORTED: Final = ProblemType(
-    # Apollo's clients look for these very words in `code` and `message`.
+    # Apollo's clients test `code` and `message` for these texts.
     "PERSISTED_QUERY_NOT_SUPPORTED",
     400,
     "This form of persisted query is not supported.",
