@@ -1,4 +1,4 @@
-"""What OpenAPI says of budgets: the header fields of answers, declared once."""
+"""Budgets in the OpenAPI document: the header fields of responses."""
 
 from __future__ import annotations
 

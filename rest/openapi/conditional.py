@@ -1,4 +1,4 @@
-"""Conditional requests in the OpenAPI document: what goes in, and what comes back."""
+"""Conditional requests in the OpenAPI document: parameters and responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 
 
 def conditions(route: RestRoute) -> list[dict[str, Any]]:
-    """The header parameters of a route."""
+    """Return the header parameters of a route."""
     operation = route.operation
     if route.is_search:
         return []
@@ -45,6 +45,6 @@ def conditions(route: RestRoute) -> list[dict[str, Any]]:
 
 
 def not_modified(route: RestRoute) -> dict[str, Any]:
-    """The answer to a read that need not be sent again."""
+    """Return the response 304 of a read."""
     is_read = (route.operation is None or route.operation.is_read) and not route.is_search
     return {"304": {"$ref": "#/components/responses/not_modified"}} if is_read else {}

@@ -1,4 +1,4 @@
-"""The bytes of files in the OpenAPI document: the routes they go in and out by, and the form."""
+"""Contents of files in the OpenAPI document: their routes and the upload form."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 
 
 def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
-    """The path of the bytes, by what is below the prefix; none where the catalogue has no files."""
+    """Return the path of the contents, relative to the prefix; empty if the catalogue has no files."""
     if "file" not in catalogue.resources:
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     key = id_name(catalogue.resources["file"])
-    asking = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
+    conditional = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
     parts: dict[str, Any] = {
         "200": {"description": "All its bytes.", "headers": _of_content(), "content": _CONTENT},
         "206": {
@@ -98,20 +98,20 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
         "All of them or a range, by credentials or the signed link that `linkFile` gives. What browsers could run is "
-        "called `application/octet-stream`.", [*asking, *_parameters("range", "if_range")],
+        "called `application/octet-stream`.", [*conditional, *_parameters("range", "if_range")],
         parts | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
         [get.scope],
     )  # fmt: skip
     refused = {
-        status: _without_content(failure(each["$ref"].removeprefix(RESPONSE)))
-        for status, each in failures([*_REFUSED, PRECONDITION_FAILED]).items()
+        status: _without_content(failure(reference["$ref"].removeprefix(RESPONSE)))
+        for status, reference in failures([*_REFUSED, PRECONDITION_FAILED]).items()
     }
     ask = _operation(
         "headFileContent", "Ask how far a file has come",
         "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes. Whoever may send it "
-        "but not read it hears the first alone.", asking,
+        "but not read it hears the first alone.", conditional,
         {
-            **{status: _without_content(each) for status, each in parts.items() if status != "206"},
+            **{status: _without_content(response) for status, response in parts.items() if status != "206"},
             "204": {"description": "How much of it is there.", "headers": _headers("upload_offset")},
             **refused,
         },
@@ -132,23 +132,25 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
 
 
 def with_form(described: dict[str, Any], name: str) -> None:
-    """Add the form to the operation of this name, if it is the one that announces files."""
+    """Add the form to the operation if it is the one that creates files."""
     if name != FILE_OPERATION:
         return
     described["requestBody"]["content"][FORM] = {"schema": {"$ref": f"{SCHEMA}FileForm"}}
-    made = described["responses"]["201"]
+    created = described["responses"]["201"]
     described["responses"]["201"] = {
-        **made,
+        **created,
         "description": "The file has been announced; of a form: the complete file.",
-        "content": {"application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{each}"} for each in _ANSWERS]}}},
+        "content": {
+            "application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{schema_name}"} for schema_name in _ANSWERS]}}
+        },
     }
-    told = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
-    described["responses"] |= {status: told[status] for status in ("408", "422")}
+    references = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
+    described["responses"] |= {status: references[status] for status in ("408", "422")}
 
 
 def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
-    """The form of a file, from the schema of what announces one."""
-    fields = {each: _form_field(announced["properties"][each]) for each in FIELDS}
+    """Return the schema of the upload form, from that of the operation's input."""
+    fields = {field: _form_field(announced["properties"][field]) for field in FIELDS}
     return {
         "type": "object",
         "title": "FileForm",
@@ -161,16 +163,16 @@ def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
 
 
 def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
-    """A form has no null: what is not there is left out."""
-    kept = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
-    return {**kept[0], "description": schema["description"]} if kept else schema
+    """Remove null from a schema, since a form omits absent fields."""
+    variants = [variant for variant in schema.get("anyOf", ()) if variant.get("type") != "null"]
+    return {**variants[0], "description": schema["description"]} if variants else schema
 
 
 def _operation(
     name: str, summary: str, description: str, parameters: list[dict[str, Any]], responses: dict[str, Any],
     scopes: list[str | None],
 ) -> dict[str, Any]:  # fmt: skip
-    security: list[dict[str, Any]] = [*security_of(*([each] for each in scopes if each)), {}]
+    security: list[dict[str, Any]] = [*security_of(*([scope] for scope in scopes if scope)), {}]
     return {
         "operationId": name, "tags": ["files"], "summary": summary, "description": description,
         "parameters": parameters, "responses": dict(sorted(responses.items())), "security": security,
@@ -182,9 +184,7 @@ def _parameters(*names: str) -> list[dict[str, Any]]:
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    shown = {"upload_offset": "Upload-Offset", "accept_ranges": "Accept-Ranges", "content_range": "Content-Range"}
-    shown["content_disposition"] = "Content-Disposition"
-    return {shown[name]: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {name.replace("_", "-").title(): {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _of_content(*more: str) -> dict[str, Any]:

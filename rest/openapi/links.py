@@ -1,4 +1,4 @@
-"""Links from answers to what can be done next (OpenAPI 3.1, Link Object): from a row to the operations on it."""
+"""Links from responses to possible next operations (OpenAPI 3.1, Link Object): from a row to the operations on it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from services.catalogue.naming import camel
 
 
 def links_of(route: RestRoute, routes: Sequence[RestRoute]) -> dict[str, Any]:
-    """The links of a route's success: of a new row, or where none can be made, of the first row of a list."""
+    """Return the links of a route's success: from a created row or, if none can be created, from the first row of a
+    list.
+    """
     operation = route.operation
     if operation is None or operation.resource is None or route.is_search:
         return {}
     resource = operation.resource
-    of_resource = [each.operation for each in routes if each.operation is not None and not each.is_search]
-    mine = [each for each in of_resource if each.resource is resource]
-    is_made = any(each.kind is Kind.CREATE for each in mine)
+    of_resource = [
+        candidate.operation for candidate in routes if candidate.operation is not None and not candidate.is_search
+    ]
+    operations = [candidate for candidate in of_resource if candidate.resource is resource]
+    is_made = any(candidate.kind is Kind.CREATE for candidate in operations)
     if operation.kind is Kind.CREATE:
-        place = "$response.body#/id"
+        id_expression = "$response.body#/id"
     elif operation.kind is Kind.LIST and operation.where is None and not is_made:
-        place = "$response.body#/data/0/id"
+        id_expression = "$response.body#/data/0/id"
     else:
         return {}
     return {
-        camel(each.name): {"operationId": camel(each.name), "parameters": {"id": place}}
-        for each in mine
-        if each.on_a_row
+        camel(candidate.name): {"operationId": camel(candidate.name), "parameters": {"id": id_expression}}
+        for candidate in operations
+        if candidate.on_a_row
     }
