@@ -58,8 +58,9 @@ _RUN: Final = re.compile(
     r"(?:text|application)/(?:x-)?(?:java|ecma|live|j|vb)script.*|text/(?:css|xsl|cache-manifest)|application/wasm"
     r"|application/(?:xslt\+xml|(?:importmap|manifest|speculationrules)\+json)"
 )
-"""Media types that a page of the gateway's own origin could execute or apply. They are sent as bytes, which `nosniff`
-prevents from being used otherwise (Fetch, 3.6).
+"""Media types that a page of the gateway's own origin could execute or apply.
+
+They are sent as bytes, which `nosniff` prevents from being used otherwise (Fetch, 3.6).
 """
 _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]-]")

@@ -14,21 +14,21 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     IF_MATCH: {
         "name": "If-Match",
         "in": "header",
-        "description": "Do it only if the row has one of these versions (RFC 9110): entity tags as they came in its "
+        "description": "Execute the request only if the row has one of these versions (RFC 9110): entity tags from its "
         "`ETag`, separated by commas, or `*` for any.",
         "schema": {"type": "string"},
     },
     IF_NONE_MATCH: {
         "name": "If-None-Match",
         "in": "header",
-        "description": "Answer 304 if it is still one of these versions (RFC 9110): entity tags as they came in "
-        "`ETag`, separated by commas, or `*` for any.",
+        "description": "Respond with 304 if this is the current version (RFC 9110): entity tags from `ETag`, separated "
+        "by commas, or `*` for any.",
         "schema": {"type": "string"},
     },
 }
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "etag": {
-        "description": "The version of what is shown (RFC 9110); after a write, that of the row.",
+        "description": "The version of the representation (RFC 9110); after a write, that of the row.",
         "schema": {"type": "string"},
     }
 }

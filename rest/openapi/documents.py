@@ -62,7 +62,7 @@ def _operation(document: PublishedDocument) -> dict[str, Any]:
         "parameters": [_parameter(parameter) for parameter in document.parameters],
         "responses": {
             "200": {
-                "description": "What the document asks for, all of it.",
+                "description": "The complete result of the document.",
                 "content": {"application/json": {"schema": document.answer}},
             },
             **failures(_PROBLEMS),

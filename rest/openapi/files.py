@@ -45,36 +45,36 @@ _NOT_TAKEN: Final = (
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "upload_offset": {
-        "description": "How many bytes of the file are there: where to go on sending.",
+        "description": "The number of bytes received, which is the offset at which to resume the upload.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
-    "accept_ranges": {"description": "`bytes`: parts can be asked for (RFC 9110).", "schema": _TEXT},
-    "content_disposition": {"description": "What the file is called (RFC 6266).", "schema": _TEXT},
-    "content_range": {"description": "Which bytes these are, and of how many (RFC 9110).", "schema": _TEXT},
+    "accept_ranges": {"description": "`bytes`: ranges are supported (RFC 9110).", "schema": _TEXT},
+    "content_disposition": {"description": "The name of the file (RFC 6266).", "schema": _TEXT},
+    "content_range": {"description": "The range of bytes, and the size of the file (RFC 9110).", "schema": _TEXT},
 }
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "content_range": {
         "name": "Content-Range", "in": "header",
-        "description": "Which bytes of the file the body has, as `bytes first-last/size` (RFC 9110, 14.5): those that "
-        "begin at `Upload-Offset`. All of them, if left out.",
+        "description": "The range of bytes in the body, as `bytes first-last/size` (RFC 9110, 14.5), which begins at "
+        "`Upload-Offset`. By default the body has all bytes.",
         "schema": {"type": "string", "pattern": "^bytes [0-9]{1,12}-[0-9]{1,12}/[0-9]{1,12}$"},
     },
     "range": {
         "name": "Range", "in": "header",
-        "description": "Which bytes to send, as `bytes=first-last` (RFC 9110, 14.2). Several ranges count as none.",
+        "description": "The requested range, as `bytes=first-last` (RFC 9110, 14.2). Several ranges are ignored.",
         "schema": _TEXT,
     },
     "if_range": {
         "name": "If-Range", "in": "header",
-        "description": "Mind `Range` only if the file has this `ETag` still (RFC 9110, 13.1.5).", "schema": _TEXT,
+        "description": "Apply `Range` only if the file still has this `ETag` (RFC 9110, 13.1.5).", "schema": _TEXT,
     },
     "link.expires": {
-        "name": "expires", "in": "query", "description": "Of a signed link: until when it is good.",
+        "name": "expires", "in": "query", "description": "The expiry of a signed link.",
         "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"},
     },
     "link.signature": {
         "name": "signature", "in": "query",
-        "description": "Of a signed link, which needs no other credentials: that it is good.",
+        "description": "The signature of a signed link, which needs no other credentials.",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     },
 }  # fmt: skip
@@ -87,48 +87,50 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     key = id_name(catalogue.resources["file"])
     conditional = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
-    parts: dict[str, Any] = {
-        "200": {"description": "All its bytes.", "headers": _of_content(), "content": _CONTENT},
-        "206": {
-            "description": "The bytes that were asked for.", "headers": _of_content("content_range"),
-            "content": _CONTENT,
-        },
-        "304": {"$ref": "#/components/responses/not_modified"},
-    }  # fmt: skip
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
-        "All of them or a range, by credentials or the signed link that `linkFile` gives. What browsers could run is "
-        "called `application/octet-stream`.", [*conditional, *_parameters("range", "if_range")],
-        parts | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
+        "Returns all bytes or a range, by credentials or the signed link that `linkFile` gives. Types that browsers "
+        "could execute are sent as `application/octet-stream`.", [*conditional, *_parameters("range", "if_range")],
+        _fetched() | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
         [get.scope],
     )  # fmt: skip
-    refused = {
-        status: _without_content(failure(reference["$ref"].removeprefix(RESPONSE)))
-        for status, reference in failures([*_REFUSED, PRECONDITION_FAILED]).items()
-    }
     ask = _operation(
-        "headFileContent", "Ask how far a file has come",
-        "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes. Whoever may send it "
-        "but not read it hears the first alone.", conditional,
-        {
-            **{status: _without_content(response) for status, response in parts.items() if status != "206"},
-            "204": {"description": "How much of it is there.", "headers": _headers("upload_offset")},
-            **refused,
-        },
+        "headFileContent", "Ask for the progress of an upload",
+        "Returns the offset at which to resume the upload if the file is incomplete, and otherwise the header fields "
+        "of `GET`. A caller who may send but not read the file gets only the former.", conditional, _progress(),
         [get.scope, complete.scope],
     )  # fmt: skip
     send = _operation(
         "putFileContent", "Send the bytes of a file",
-        "All of them, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed `upload_url` "
-        "that `createFile` gives. What has come before an interruption is kept. `If-Match` and `If-None-Match` are "
-        "heeded: of a file that is not complete there is nothing yet that they could match.",
+        "Takes all bytes, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed "
+        "`upload_url` that `createFile` gives. Bytes received before an interruption are kept. `If-Match` and "
+        "`If-None-Match` are evaluated: an incomplete file has no version that they could match.",
         _parameters(key, "link.expires", "link.signature", "content_range"),
-        {"204": {"description": "They have come.", "headers": _headers("upload_offset")}}
+        {"204": {"description": "The bytes were received.", "headers": _headers("upload_offset")}}
         | failures(_NOT_TAKEN),
         [complete.scope],
     )  # fmt: skip
     send["requestBody"] = {"required": False, "content": {"application/octet-stream": _BYTES}}
     return {PATH: {"get": fetch, "head": ask, "put": send}}
+
+
+def _fetched() -> dict[str, Any]:
+    return {
+        "200": {"description": "All bytes.", "headers": _of_content(), "content": _CONTENT},
+        "206": {"description": "The requested range.", "headers": _of_content("content_range"), "content": _CONTENT},
+        "304": {"$ref": "#/components/responses/not_modified"},
+    }
+
+
+def _progress() -> dict[str, Any]:
+    """Return the responses to HEAD, which have no content."""
+    refused = failures([*_REFUSED, PRECONDITION_FAILED])
+    responses = {status: failure(refused[status]["$ref"].removeprefix(RESPONSE)) for status in refused} | _fetched()
+    del responses["206"]
+    return {
+        **{status: _without_content(response) for status, response in responses.items()},
+        "204": {"description": "The number of bytes received.", "headers": _headers("upload_offset")},
+    }
 
 
 def with_form(described: dict[str, Any], name: str) -> None:
@@ -139,7 +141,7 @@ def with_form(described: dict[str, Any], name: str) -> None:
     created = described["responses"]["201"]
     described["responses"]["201"] = {
         **created,
-        "description": "The file has been announced; of a form: the complete file.",
+        "description": "The file to be uploaded or, for a form, the complete file.",
         "content": {
             "application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{schema_name}"} for schema_name in _ANSWERS]}}
         },
@@ -154,8 +156,8 @@ def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "title": "FileForm",
-        "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before it; "
-        "its part says what it is called and of what type it is, unless fields do. It takes no `Idempotency-Key`.",
+        "description": "A file uploaded in one request (RFC 7578). Its fields precede it; its part gives the name and "
+        "the media type unless fields do. Idempotency keys are not supported.",
         "required": ["file"],
         "additionalProperties": False,
         "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},

@@ -11,26 +11,18 @@ from services.catalogue.naming import camel
 
 
 def links_of(route: RestRoute, routes: Sequence[RestRoute]) -> dict[str, Any]:
-    """Return the links of a route's success: from a created row or, if none can be created, from the first row of a
-    list.
-    """
+    """Return the links of a route's success: from a created row or, if none can be, from the first row of a list."""
     operation = route.operation
     if operation is None or operation.resource is None or route.is_search:
         return {}
-    resource = operation.resource
-    of_resource = [
-        candidate.operation for candidate in routes if candidate.operation is not None and not candidate.is_search
-    ]
-    operations = [candidate for candidate in of_resource if candidate.resource is resource]
-    is_made = any(candidate.kind is Kind.CREATE for candidate in operations)
+    operations = [other.operation for other in routes if other.operation is not None and not other.is_search]
+    targets = [target for target in operations if target.resource is operation.resource]
+    has_create = any(target.kind is Kind.CREATE for target in targets)
     if operation.kind is Kind.CREATE:
-        id_expression = "$response.body#/id"
-    elif operation.kind is Kind.LIST and operation.where is None and not is_made:
-        id_expression = "$response.body#/data/0/id"
+        row_id = "$response.body#/id"
+    elif operation.kind is Kind.LIST and operation.where is None and not has_create:
+        row_id = "$response.body#/data/0/id"
     else:
         return {}
-    return {
-        camel(candidate.name): {"operationId": camel(candidate.name), "parameters": {"id": id_expression}}
-        for candidate in operations
-        if candidate.on_a_row
-    }
+    names = [camel(target.name) for target in targets if target.on_a_row]
+    return {name: {"operationId": name, "parameters": {"id": row_id}} for name in names}

@@ -52,8 +52,8 @@ def idempotency_key() -> dict[str, Any]:
     """Return the header field of every write."""
     return {
         "name": HEADER, "in": "header", "required": False,
-        "description": "Chosen anew for each write, and sent again with it: what was done already is not done again, "
-        f"but answered as it was the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
+        "description": "A new key for each write, sent again when the request is repeated. A completed write is not "
+        f"repeated but answered as the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
         "schema": {"type": "string", "pattern": FORM},
     }  # fmt: skip
 
@@ -77,8 +77,8 @@ def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     return {
         "type": "object",
         "title": f"{pascal(resource.name)}Search",
-        "description": f"Which {resource.nouns} to list, and how: its members say what the query parameters do. What "
-        "is null, or an empty list, counts as left out.",
+        "description": f"Which {resource.nouns} to list, and how: its members have the meaning of the query "
+        "parameters. Null and empty lists have the same effect as omission.",
         "additionalProperties": False,
         "properties": {name: _member(by_name[name]) for name in MEMBERS if name in by_name},
         "examples": [{"limit": limits.usual_page, "sort": ["-id"]}],
@@ -97,7 +97,7 @@ def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
     """Return the parameters of any list's pages."""
     parameters = [
         _query("limit", "How many at most.", _integer(1, limits.page_size, limits.usual_page)),
-        _query("after", "A cursor: the page behind it.", _CURSOR),
+        _query("after", "A cursor: the page after it.", _CURSOR),
         _query("before", "A cursor: the page before it; beside `after`, where the pages end.", _CURSOR),
         _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.skip, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),

@@ -50,16 +50,16 @@ _BY_STATUS: Final = {401: "WWW-Authenticate", 409: "Retry-After", 429: "Retry-Af
 _NAMED: Final = re.compile(rf'"{RESPONSE}([a-z0-9_.]+)"')
 
 HEADERS: Final[dict[str, Any]] = {
-    "link": {"description": "To the pages after and before, and the first (RFC 8288), if there are such.", **_TEXT},
-    "accept_query": {"description": "What the method QUERY takes here (RFC 10008).", **_TEXT},
-    "location": {"description": "Where it can be read.", **_TEXT},
-    "replayed": {"description": "`true` where this is the first answer again.", **_TEXT},
+    "link": {"description": "Links to the next, previous and first pages (RFC 8288), if they exist.", **_TEXT},
+    "accept_query": {"description": "The media types that the method QUERY accepts here (RFC 10008).", **_TEXT},
+    "location": {"description": "The address of the new row.", **_TEXT},
+    "replayed": {"description": "`true` if this is a repetition of the first response.", **_TEXT},
     "retry_after": {"description": "Seconds to wait before trying again.", **_TEXT},
     "www_authenticate": {"description": "How to sign in (RFC 6750).", **_TEXT},
 }  # fmt: skip
 RESPONSES: Final[dict[str, dict[str, Any]]] = {
-    "not_modified": {"description": "It is what the caller has already.", "headers": ETAG},
-    "minimal": {"description": "Done, and shown to nobody, as `Prefer: return=minimal` asks."},
+    "not_modified": {"description": "The caller already has the current version.", "headers": ETAG},
+    "minimal": {"description": "Done. The response has no content, as `Prefer: return=minimal` requests."},
 }
 _BUDGET: Final = {name: {"$ref": f"#/components/headers/{name}"} for name in BUDGET_HEADERS}
 
@@ -79,9 +79,7 @@ def failure(name: str) -> dict[str, Any]:
     examples = {kind.code: {"$ref": _EXAMPLE + kind.code} for kind in kinds}
     content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMA}Problem"}, "examples": examples}}
     if name == DEFAULT:
-        description = (
-            "What any request may be answered with: " + ", ".join(f"{k.status} `{k.code}`" for k in kinds) + "."
-        )
+        description = "The failures of any request: " + ", ".join(f"{k.status} `{k.code}`" for k in kinds) + "."
         return {"description": description, "headers": {**_headers("Retry-After"), **_BUDGET}, "content": content}
     response = {"description": " ".join(f"`{k.code}`: {k.title}" for k in kinds), "content": content}
     header = _BY_STATUS.get(kinds[0].status)
@@ -121,7 +119,7 @@ def _success(route: RestRoute) -> tuple[str, dict[str, Any]]:
     suffix = "Written" if route.is_write else ""
     resource = route.resource
     if route.status == 204:
-        return "done", {"description": "Done; there is nothing to say.", "headers": headers}
+        return "done", {"description": "Done. The response has no content.", "headers": headers}
     if resource is None:
         assert route.operation is not None
         assert isinstance(route.operation.result, type)
@@ -129,7 +127,7 @@ def _success(route: RestRoute) -> tuple[str, dict[str, Any]]:
         return f"{result}{suffix}", _json("Done.", result, headers)
     if route.is_batch:
         schema = f"{pascal(resource.plural)}BatchResults"
-        return schema, _json("What has become of each entry, in their order.", schema, headers)
+        return schema, _json("The outcome of each entry, in order.", schema, headers)
     schema = f"{pascal(resource.name)}List" if route.is_list else pascal(resource.name)
     description = f"A page of {resource.nouns}." if route.is_list else f"The {resource.noun}."
     if route.is_search:

@@ -36,18 +36,21 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         "detail": {"type": "string", "description": "What happened this time."},
         "errors": {"type": "array", "items": {"$ref": f"{SCHEMA}FieldError"}, "description": "The fields at fault."},
         "scope": {"type": "string", "description": "The scope that is missing."},
-        "operation": {"type": "integer", "description": "The place of the entry that has undone a batch, from 0."},
+        "operation": {
+            "type": "integer",
+            "description": "The index, from 0, of the entry for which a batch was rolled back.",
+        },
         "retry_after": {"type": "integer", "description": "Seconds to wait."},
-        "request_id": {"type": "string", "description": "Names the request to the operator."},
+        "request_id": {"type": "string", "description": "Identifies the request to the operator."},
     },
 }
 _PAGE_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "title": "PageInfo",
-    "description": "How a list goes on.",
+    "description": "The position of a page in its list.",
     "required": ["has_next", "next"],
     "properties": {
-        "has_next": {"type": "boolean", "description": "Whether there are more."},
+        "has_next": {"type": "boolean", "description": "Whether there is a next page."},
         "next": {"type": ["string", "null"], "description": "The cursor to pass as `after`."},
         "total": {"type": "integer", "description": "The whole list's size, with `count=true`."},
     },
@@ -183,7 +186,7 @@ def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[st
 
 def _related_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a row below another, without relations: documentation viewers fail on endless schemas."""
-    description = f"{resource.description} As of `{pascal(resource.name)}`, what is included below it is there, too."
+    description = f"{resource.description} It contains included relations, as `{pascal(resource.name)}` does."
     properties = {
         name: {key: value for key, value in property_schema.items() if key not in ("description", "examples")}
         for name, property_schema in schema["properties"].items()
@@ -209,17 +212,17 @@ def _list_schema(resource: Resource[Any], entry: str) -> dict[str, Any]:
 
 def _batch_schema(resource: Resource[Any]) -> dict[str, Any]:
     properties = {
-        "status": {"type": "integer", "description": "The HTTP status that it would have had alone."},
+        "status": {"type": "integer", "description": "The HTTP status that the operation alone would have."},
         "id": {"type": "string", "description": "The identifier of its row."},
         "etag": {"type": "string", "description": "Its row's version, as `expected_version` takes it."},
-        "data": {"$ref": f"{SCHEMA}{pascal(resource.name)}", "description": "Its row, unless it is gone."},
+        "data": {"$ref": f"{SCHEMA}{pascal(resource.name)}", "description": "Its row, unless it was deleted."},
         "problem": {"$ref": f"{SCHEMA}Problem", "description": "Why it was refused, if it was."},
     }
     entry = {"type": "object", "required": ["status"], "properties": properties}
     return {
         "type": "object",
         "title": f"{pascal(resource.plural)}BatchResults",
-        "description": "What has become of each entry of a batch, in their order.",
+        "description": "The outcome of each entry of a batch, in order.",
         "required": ["results"],
         "properties": {"results": {"type": "array", "items": entry}},
     }

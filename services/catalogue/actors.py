@@ -44,9 +44,7 @@ class Actor:
 
 ANONYMOUS = Actor()
 OPERATOR = Actor(is_admin=True)
-"""The actor of the gateway's command line. It belongs to no user, passes every policy, and cannot be obtained with
-credentials.
-"""
+"""The actor of the gateway's command line: no user, but passes every policy. No credentials give it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
         __doc__=f"What to do with {resource.nouns}: exactly one member.",
         **members,
     )
-    atomic_description = "Whether all is undone when one cannot be done; otherwise each has a result of its own."
+    atomic_description = "Whether one failed operation rolls back all; otherwise each has a result of its own."
     batch_model: type[InputModel] = create_model(
         f"{plural}Batch",
         __base__=InputModel,
@@ -66,7 +66,7 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
 
 def about_entries(limit: int) -> str:
     """Return the description of a batch's entries in the contracts."""
-    return f"What is to be done, in this order: at most {limit}."
+    return f"The operations, in order: at most {limit}."
 
 
 def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputModel]:

@@ -33,8 +33,21 @@ class Trace:
     repeated: bool = False
 
 
+class HasParts:
+    """Base class of objects that give access to the long-lived components of the process."""
+
+    __slots__ = ()
+    parts: Mapping[type, Any]
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return a component by its type (password hashing, tokens…)."""
+        part = self.parts[kind]
+        assert isinstance(part, kind)
+        return part
+
+
 @dataclass(slots=True)
-class Call:
+class Call(HasParts):
     """The first argument of every operation's function: actor, session, clock (`now`, UTC) and client.
 
     Functions add and change objects in `session`, the unit of work, and must not commit it. Callbacks in `after_commit`
@@ -52,12 +65,6 @@ class Call:
     followed_by: int = 0
     """The number of statements that found and changed rows depending on deleted ones."""
     trace: Trace = field(default_factory=Trace)
-
-    def part(self, kind: type[Part]) -> Part:
-        """Return a long-lived component of the process by its type (password hashing, tokens…)."""
-        part = self.parts[kind]
-        assert isinstance(part, kind)
-        return part
 
     @property
     def user_id(self) -> UUID:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _HERE = str(Path(__file__).parent)
 
@@ -26,6 +27,10 @@ class Location:
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
 
+    @classmethod
+    def of_function(cls, function: Callable[..., Any]) -> Location:
+        return cls(function.__code__.co_filename, function.__code__.co_firstlineno)
+
     def __str__(self) -> str:
         relative = os.path.relpath(self.file)
         path = self.file if relative.startswith("..") else relative
@@ -40,6 +45,17 @@ class DeclarationError(Exception):
         self.location = location
         self.fault = fault
         self.mend = mend
+
+
+class Declared:
+    """Base class of declarations, which have a name and a location."""
+
+    name: str
+    location: Location
+
+    def fault(self, fault: str, mend: str) -> DeclarationError:
+        """Return a DeclarationError at the location of this declaration."""
+        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
 
 
 def listing(names: Iterable[str]) -> str:

@@ -19,15 +19,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 from uuid import UUID
 
-from services.catalogue.calls import Call
-from services.catalogue.declaration import DeclarationError, Location
+from services.catalogue.calls import Call, HasParts
+from services.catalogue.declaration import DeclarationError, Declared, Location
 from services.catalogue.models import InputModel, NoInput
 from services.catalogue.naming import NAME_PATTERN
 
-Part = TypeVar("Part")
 Function = Callable[..., Awaitable[None]]
 
 
@@ -36,7 +35,7 @@ class HopelessError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(HasParts):
     """One attempt of a job: the job's key, the number of the attempt (from 1), the clock and the process's components.
 
     An attempt has no transaction of its own: it opens `unit_of_work()` for database changes, which commits on exit.
@@ -48,15 +47,9 @@ class Work:
     parts: Mapping[type, Any]
     unit_of_work: Callable[[], AbstractAsyncContextManager[Call]]
 
-    def part(self, kind: type[Part]) -> Part:
-        """Return a long-lived component of the process by its type."""
-        part = self.parts[kind]
-        assert isinstance(part, kind)
-        return part
-
 
 @dataclass(frozen=True, eq=False)
-class JobKind:
+class JobKind(Declared):
     """A kind of job: its payload model, the number of retries, and the timeout of one attempt in seconds.
 
     A job with a `cron` expression (five fields, UTC) has no payload and is started by the scheduler.
@@ -74,10 +67,6 @@ class JobKind:
         """Start an attempt."""
         return self.function(work) if self.payload is NoInput else self.function(work, data)
 
-    def fault(self, fault: str, mend: str) -> DeclarationError:
-        """Return a DeclarationError at the location of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
-
 
 def job(
     name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None
@@ -88,7 +77,7 @@ def job(
     """
 
     def decorate(function: Function) -> JobKind:
-        location = Location(function.__code__.co_filename, function.__code__.co_firstlineno)
+        location = Location.of_function(function)
         kind = JobKind(name, function, _payload(function, location), retries, timeout, cron, location)
         if not NAME_PATTERN.fullmatch(name):
             raise kind.fault("the name is not lower-case words joined by underscores.", "Choose another name.")

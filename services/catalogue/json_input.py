@@ -15,8 +15,7 @@ import orjson
 from services.catalogue.problems import BAD_REQUEST, FieldError, Problem
 
 MOST_STEPS: Final = 20
-"""The longest path that an error reports in full, so that answers do not grow with the input. Of a longer path only the
-name is reported.
+"""The longest path that an error contains, so that answers do not grow with the input; longer ones are cut to the name.
 """
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from services.catalogue.calls import Call
-from services.catalogue.declaration import DeclarationError, Location
+from services.catalogue.declaration import Declared, Location
 from services.catalogue.deprecation import Deprecation
 from services.catalogue.models import InputModel, ResultModel, fields_of
 from services.catalogue.policies import Rule
@@ -58,7 +58,7 @@ ON_A_ROW = (Kind.GET, Kind.UPDATE, Kind.DELETE, Kind.ACTION)
 
 
 @dataclass(frozen=True, slots=False, eq=False)
-class Operation:
+class Operation(Declared):
     """A verb: its name, input, result, scope, the problems it can raise, the events it emits.
 
     `scope` is None for a public operation, the empty string if any signed-in actor may call it, and otherwise the scope
@@ -148,7 +148,3 @@ class Operation:
             problem_types.append(TOO_COMPLEX)
         problem_types += self.declared_problems
         return tuple(sorted(set(problem_types), key=lambda problem: (problem.status, problem.code)))
-
-    def fault(self, fault: str, mend: str) -> DeclarationError:
-        """Return a DeclarationError at the location of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)

@@ -96,9 +96,7 @@ class Policy:
         self.masks: dict[str, Rule] = dict(masks or {})
 
     def predicate(self, action: str, entity: Any, actor: Actor) -> ColumnElement[bool]:
-        """Return whether the actor may perform the action on a row. An action without a rule of its own uses that of
-        update.
-        """
+        """Return whether the actor may perform the action on a row, by default as for `update`."""
         return true() if actor.is_admin else self._rule(action)(entity)
 
     def refusal(self, action: str, actor: Actor) -> Problem:

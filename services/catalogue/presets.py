@@ -114,17 +114,15 @@ def write_operation(
     """Return a decorator that declares a function as an operation, with the input and the result of its annotations.
 
     `scope` defaults to the resource's `…:write` (None: public), `emits` to `event`, and `address` to the convention for
-    the kind. An operation with a `verb` is named after its function. `statements` is the highest number of statements
-    that the function sends; `audited`: see Operation. Raises DeclarationError if the function does not have the form of
-    its kind.
+    the kind. An operation with a `verb` is named after its function. For `statements` and `audited` see Operation.
+    Raises DeclarationError if the function does not have the form of its kind.
     """
     if scope == "" and resource is not None:
         scope = f"{resource.plural}:write"
     emits = emits if emits is not None else event or ()
-    events = (emits,) if isinstance(emits, str) else tuple(emits)
 
     def decorate(function: Function) -> Operation:
-        location = Location(function.__code__.co_filename, function.__code__.co_firstlineno)
+        location = Location.of_function(function)
         operation = Operation(
             name=function.__name__ if verb else name,
             kind=kind,
@@ -135,7 +133,7 @@ def write_operation(
             scope=scope,
             function=function,
             declared_problems=tuple(problems),
-            emits=events,
+            emits=(emits,) if isinstance(emits, str) else tuple(emits),
             cost=cost,
             own_statements=statements,
             action=verb or kind.value,

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
-from services.catalogue.declaration import DeclarationError, Location, listing
+from services.catalogue.declaration import Declared, Location, listing
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, description_of, fields_of
 from services.catalogue.naming import ETAG, words
@@ -23,7 +23,7 @@ from services.catalogue.scalars import IF_UNKNOWN, FieldType
 M = TypeVar("M", bound=DeclarativeBase)
 
 
-class Resource(Generic[M]):
+class Resource(Declared, Generic[M]):
     """A noun: a model, the read model that lists its public fields, a policy, relations, filters, sorts and search.
 
     `relations` is empty until the catalogue resolves `declared_relations`. Raises DeclarationError, with the location
@@ -113,10 +113,6 @@ class Resource(Generic[M]):
         """Return the description of a field in both contracts."""
         description = description_of(self.read, field)
         return description if self.fields[field].enum is None else f"{description} {IF_UNKNOWN}"
-
-    def fault(self, fault: str, mend: str) -> DeclarationError:
-        """Return a DeclarationError at the location of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
 
     def _check(self) -> None:
         try:

@@ -47,8 +47,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class EntryOutcome:
-    """The outcome of an entry: the key of its row or a Problem, and the selected fields of the row unless it is
-    deleted.
+    """The outcome of an entry: the key of its row or a Problem, and the row's selection unless it is deleted.
 
     `status` is the HTTP status that the operation alone would have.
     """

@@ -65,7 +65,7 @@ Filter = Condition | AllOf | AnyOf | Not
 
 def parse_filter(resource: Resource[Any], data: Any, path: Path = ("filter",), *, limits: Limits = DEFAULTS) -> Filter:
     """Validate a filter and convert its values. Raises `validation_failed` with the path of the invalid entry."""
-    return _Parser(resource, limits).parse(data, path)
+    return _Parser(resource, limits).parse(data, path, depth=1)
 
 
 def conditions(tree: Filter) -> Iterator[Condition]:
@@ -87,10 +87,7 @@ class _Parser:
         self.resource, self.limits = resource, limits
         self._conditions_left = limits.filter_conditions
 
-    def parse(self, data: Any, path: Path) -> Filter:
-        return self._parse(data, path, 1)
-
-    def _parse(self, data: Any, path: Path, depth: int) -> Filter:
+    def parse(self, data: Any, path: Path, depth: int) -> Filter:
         if not isinstance(data, Mapping):
             raise Problem.field(path, "type", "This must be an object.")
         if depth > self.limits.filter_depth:
@@ -100,7 +97,7 @@ class _Parser:
             here = (*path, name)
             if name in ("and", "or"):
                 _check_list(value, self.limits.filter_conditions, here)
-                parse = self._parse if name == "and" else self._non_empty
+                parse = self.parse if name == "and" else self._non_empty
                 inner = tuple(parse(part, (*here, index), depth + 1) for index, part in enumerate(value))
                 parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
             elif name == "not":
@@ -113,7 +110,7 @@ class _Parser:
 
     def _non_empty(self, data: Any, path: Path, depth: int) -> Filter:
         """Parse a filter that must have a condition."""
-        parsed = self._parse(data, path, depth)
+        parsed = self.parse(data, path, depth)
         if next(conditions(parsed), None) is None:
             raise Problem.field(path, "required", "This must have a condition.")
         return parsed

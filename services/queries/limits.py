@@ -13,9 +13,7 @@ from services.catalogue.batches import MAX_ENTRIES
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX, URI_TOO_LONG, Problem
 
 MAX_ROWS: Final = 20_000
-"""The highest number of rows of one answer, which no setting can exceed: they are held in memory and written as one
-body.
-"""
+"""The highest number of rows that a setting can allow in one answer, which is held in memory."""
 USUAL_PAGE: Final = 20
 
 

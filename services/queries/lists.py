@@ -114,14 +114,14 @@ def _size_name(data: Mapping[str, Any]) -> str:
     return names[0] if names else "limit"
 
 
-def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+def _integer(data: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     value = integral(data.get(name))
     if value is None:
         return default
     if type(value) is not int:
         raise Problem.field(name, "type", "This must be an integer.")
-    if not least <= value <= most:
-        raise Problem.field(name, "range", f"This must be an integer from {least} to {most}.")
+    if not minimum <= value <= maximum:
+        raise Problem.field(name, "range", f"This must be an integer from {minimum} to {maximum}.")
     return value
 
 

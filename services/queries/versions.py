@@ -70,9 +70,7 @@ class Expected:
 
     @classmethod
     def version(cls, tag: str | None) -> Expected | None:
-        """Return the precondition of one version, or `*`; None without one. The tag may have the suffix of a compressed
-        response.
-        """
+        """Return the precondition of one tag, which may have a compressed response's suffix; None without one."""
         if tag is None:
             return None
         if tag[LENGTH:] in _CODED:

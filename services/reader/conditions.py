@@ -40,8 +40,10 @@ from services.queries.filters import AllOf, AnyOf, Condition, Filter, Not
 from services.storage.base import SEARCH_LANGUAGE, folded
 
 Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
-"""Returns the parameter for a name, a value and its type. Conditions are named `f0`, `f1`… from left to right, the
-values of the cursor `after` `a0`, `a1`…, those of `before` `b0`, `b1`…, and the search `search`.
+"""Returns the parameter for a name, a value and its type.
+
+Conditions are named `f0`, `f1`… from left to right, the values of the cursor `after` `a0`, `a1`…, those of `before`
+`b0`, `b1`…, and the search `search`.
 """
 
 
@@ -124,9 +126,7 @@ class _Filters:
 
 
 def search_condition(text: str, entity: Any, operand: Operand = given) -> ColumnElement[bool]:
-    """Return the condition of a search in the syntax of PostgreSQL's websearch_to_tsquery (see
-    services/queries/searching.py).
-    """
+    """Return the condition of a search, which is in the syntax of websearch_to_tsquery."""
     query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), operand("search", text, String()))
     matches: ColumnElement[bool] = entity.search_vector.bool_op("@@")(query)
     return matches

@@ -130,9 +130,7 @@ class Level:
 
 
 def written(column: ColumnElement[Any], kind: FieldType) -> ColumnElement[Any]:
-    """Return a column in the form that the assembly expects: lists as JSON, because arrays of unequal length cannot be
-    aggregated.
-    """
+    """Return a column as the assembly expects it. Lists are JSON, since array_agg requires arrays of equal length."""
     if kind.many:
         return cast(func.to_json(column), Text)
     return column if kind.scalar is None or kind.scalar.sql is None else kind.scalar.sql(column)

@@ -65,8 +65,10 @@ from services.storage.prepared import given
 
 FEW: Final = 100
 FEW_FILTERED: Final = 500
-"""The highest number of keys for which a list is read key by key, without and with a filter. The selectivity of a
-filter is unknown: scanning all rows for a few matches is worse than scanning too many of the actor's own.
+"""The highest number of keys for which a list is read key by key, without and with a filter.
+
+The selectivity of a filter is unknown: scanning all rows for a few matches is worse than scanning too many of the
+actor's own.
 """
 
 

@@ -43,8 +43,9 @@ class Plan:
 USUAL: Final = 4_000
 """Characters of a statement that counts as one in the cache; longer ones count as several."""
 LONGEST: Final = 20_000
-"""Characters of the longest statement that is compiled. PostgreSQL keeps about 100 bytes a character of each prepared
-statement, in every backend; longer ones take the general path.
+"""Characters of the longest statement that is compiled; longer ones take the general path.
+
+PostgreSQL keeps about 100 bytes a character of each prepared statement, in every backend.
 """
 
 

@@ -46,8 +46,9 @@ from services.storage.flushing import flush
 from services.storage.prepared import Prepared
 
 Note = Callable[[Resource[Any], FromClause, Sequence[str]], Insert]
-"""Returns the statement that records rows of a resource as changed in these fields or, without fields, as deleted. It
-is built once for each resource; values that differ between calls are parameters (`given`).
+"""Returns the statement that records a resource's rows as changed in these fields or, without fields, as deleted.
+
+It is built once for each resource; values that differ between calls are parameters (`given`).
 """
 Taken: TypeAlias = Mapping[Resource[Any], Collection[Any]]
 """The keys of rows deleted along with others, by resource."""
@@ -106,8 +107,7 @@ class Cascades:
         self, session: AsyncSession, model: type[DeclarativeBase], keys: Collection[Any],
         witnesses: Sequence[Witness] = (),
     ) -> Taken:  # fmt: skip
-        """Apply the changes that the deletion of these rows causes; return the rows that it will delete along with
-        them.
+        """Apply the changes that the deletion of rows causes; return the rows that are deleted along with them.
 
         Must be called in the transaction of the deletion, before it. It takes a statement for each table and level
         where it looks for rows, one for each foreign key that changes some, and one for each resource that loses some,
@@ -167,7 +167,7 @@ class Cascades:
             return self._noted(table, rows, edge.changed, witnesses)
 
         touch_values = {f"touch_{name}": touch.value() for name, touch in touched.items() if touch.value is not None}
-        await self._tell(session, (edge, _notes(witnesses)), statement, {**touch_values, "keys": list(keys)}, witnesses)
+        await self._execute(session, edge, statement, {**touch_values, "keys": list(keys)}, witnesses)
 
     async def _take(
         self, session: AsyncSession, resource: Resource[Any], keys: Collection[Any], witnesses: Sequence[Witness]
@@ -181,7 +181,7 @@ class Cascades:
             rows = select(*_keys(table)).where(_is_among(table)).cte("gone")
             return self._noted(table, rows, (), witnesses)
 
-        await self._tell(session, (table, _notes(witnesses)), statement, {"keys": list(keys)}, witnesses)
+        await self._execute(session, table, statement, {"keys": list(keys)}, witnesses)
 
     def _noted(self, table: Table, rows: CTE, changed: Sequence[str], witnesses: Sequence[Witness]) -> Select[int]:
         """Return a statement that counts the rows and executes each witness's statement."""
@@ -189,21 +189,18 @@ class Cascades:
         notes = [witness.note(resource, rows, changed) for witness in witnesses] if resource is not None else []
         return counted.add_cte(*[note.cte(f"note_{index}") for index, note in enumerate(notes)])
 
-    async def _tell(
-        self, session: AsyncSession, key: Any, statement: Callable[[], Select[int]], values: Mapping[str, Any],
+    async def _execute(
+        self, session: AsyncSession, key: Any, build: Callable[[], Select[int]], values: Mapping[str, Any],
         witnesses: Sequence[Witness],
     ) -> None:  # fmt: skip
+        notes = tuple(witness.note for witness in witnesses)
         witness_values = {name: value for witness in witnesses for name, value in witness.values().items()}
-        await self._statement(key, statement).row(session, {**witness_values, **values})
+        await self._statement((key, notes), build).row(session, {**witness_values, **values})
 
     def _statement(self, key: Any, build: Callable[[], Select[*tuple[Any, ...]] | Delete]) -> Prepared:
         if key not in self._prepared:
             self._prepared[key] = Prepared(build())
         return self._prepared[key]
-
-
-def _notes(witnesses: Sequence[Witness]) -> tuple[Note, ...]:
-    return tuple(witness.note for witness in witnesses)
 
 
 def _is_among(table: Table) -> ColumnElement[bool]:

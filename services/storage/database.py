@@ -30,14 +30,13 @@ from services.storage.outages import tell
 WAIT_SECONDS: Final = 5
 """How long a request waits for a free connection."""
 ANSWER_SECONDS: Final = 35
-"""How long a connection may be silent. PostgreSQL reports a statement timeout itself; a network that drops packets
-reports nothing.
-"""
+"""How long a connection may be silent, since a network that drops packets reports no error."""
 LEAVE_SECONDS: Final = 1.0
 """The minimum time between two replacements of all connections because the server is read-only."""
 NOTE_SECONDS: Final = 1.0
-"""How long a request waits for a write that its answer does not depend on. It might otherwise wait for a lock, or for a
-standby that no longer confirms commits, until its own timeout.
+"""How long a request waits for a write that its answer does not depend on.
+
+It might otherwise wait for a lock, or for a standby that no longer confirms commits, until its own timeout.
 """
 IDLE_SECONDS: Final = 30
 """How long a connection may be idle before it is tested."""

@@ -51,9 +51,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """The new value of a column when its row changes: an expression and, if it is a parameter, the function that
-    returns its value.
-    """
+    """The new value of a column when its row changes: an expression and, for a parameter, the function of its value."""
 
     expression: Any
     value: Callable[[], Any] | None = None

@@ -1,6 +1,4 @@
-"""Classification of PostgreSQL's errors that neither the caller nor the gateway causes, by SQLSTATE (PostgreSQL's
-documentation, appendix A).
-"""
+"""Errors of PostgreSQL caused by neither the caller nor the gateway, by SQLSTATE (its documentation, appendix A)."""
 
 from __future__ import annotations
 

@@ -23,8 +23,7 @@ async def sweep(
     *conditions: ColumnElement[bool],
     most: int = SWEPT,
 ) -> int:
-    """Delete up to `most` of the oldest rows whose instant in the column `when` is not after `before`; return their
-    number.
+    """Delete up to `most` of the oldest rows whose instant in `when` is not after `before`; return their number.
 
     For tables that no other rows depend on. Rows that others have locked are skipped, so that it never waits for a
     lock.
@@ -38,9 +37,7 @@ async def sweep(
 async def sweep_all(
     work: Work, when: InstrumentedAttribute[Any], before: datetime, *conditions: ColumnElement[bool]
 ) -> None:
-    """Delete all such rows with their cascades, each batch in a transaction of its own, so that an interrupted job
-    keeps what it has done.
-    """
+    """Delete all such rows with their cascades, each batch in its own transaction to survive interruptions."""
     deleted = SWEPT
     while deleted == SWEPT:
         async with work.unit_of_work() as call:

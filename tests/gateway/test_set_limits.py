@@ -140,9 +140,9 @@ async def test_contracts_tell_the_limits_that_are_set(strict: Running, guest: Ac
     assert (limit["maximum"], limit["default"]) == (7, 7)
     entries = document["components"]["schemas"]["LabelsBatch"]["properties"]["operations"]
     assert (entries["minItems"], entries["maxItems"]) == (1, 2)
-    assert entries["description"] == "What is to be done, in this order: at most 2."
+    assert entries["description"] == "The operations, in order: at most 2."
     schema = build_schema(strict.gateway.catalogue, limits=strict.gateway.limits).as_str()
-    assert '"""What is to be done, in this order: at most 2."""' in schema
+    assert '"""The operations, in order: at most 2."""' in schema
     assert "500" not in schema
     assert "How many at most, from the start: 1 to 7, 7 if left out." in schema
 
