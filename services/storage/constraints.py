@@ -95,7 +95,7 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     cause = cause_of(error)
-    # InternalClientError is what asyncpg says to a connection on which PostgreSQL has said goodbye.
+    # asyncpg raises InternalClientError on a connection that PostgreSQL has terminated.
     gone = isinstance(cause, (asyncpg.InternalClientError, ConnectionError))
     closed = isinstance(cause, asyncpg.InterfaceError) and "closed" in str(cause)
     return gone or closed or outage_of(state_of(cause)) is Outage.LOST

@@ -31,15 +31,15 @@ class Outage(Enum):
 
 
 _MEANING: Final[Mapping[str, Outage]] = {
-    "08": Outage.LOST,  # connection exceptions, and what poolers refuse
+    "08": Outage.LOST,  # connection exceptions, and refusals of poolers
     "25006": Outage.DEMOTED,  # read-only transaction: a standby, or default_transaction_read_only
     "25P03": Outage.LOST,  # idle in a transaction for too long
     "25P04": Outage.LOST,  # a transaction that took too long
     "28": Outage.BUSY,  # the password is (not yet) another one
     "3D000": Outage.BUSY,  # no such database
     "3F000": Outage.UNMIGRATED,  # no such schema
-    "40001": Outage.RACE,  # serialisation failure; on a standby, a conflict with what it replays
-    "40003": Outage.LOST,  # nobody knows whether the statement was completed
+    "40001": Outage.RACE,  # serialisation failure; on a standby, a conflict with recovery
+    "40003": Outage.LOST,  # it is unknown whether the statement was completed
     "40P01": Outage.RACE,  # deadlock
     "42703": Outage.UNMIGRATED,  # no such column
     "42704": Outage.UNMIGRATED,  # no such type
