@@ -67,7 +67,7 @@ def openapi_document(
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": f"{_ABOUT}\n{ABOUT_BUDGETS}"},
         "servers": [{"url": "/"}],
-        "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
+        "tags": _tags(catalogue),
         "paths": dict(paths),
         "components": {
             "schemas": shapes,
@@ -181,10 +181,7 @@ def _search_schemas(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
     }
 
 
-def _tags(catalogue: Catalogue) -> list[str]:
-    return sorted({route.path.split("/")[1] for route in rest_routes(catalogue)})
-
-
-def _tag(name: str, catalogue: Catalogue) -> dict[str, str]:
-    resource = next((resource for resource in catalogue.resources.values() if resource.path == name), None)
-    return {"name": name, "description": resource.description if resource else "Signing in and out."}
+def _tags(catalogue: Catalogue) -> list[dict[str, str]]:
+    names = sorted({route.path.split("/")[1] for route in rest_routes(catalogue)})
+    descriptions = {resource.path: resource.description for resource in catalogue.resources.values()}
+    return [{"name": name, "description": descriptions.get(name) or "Signing in and out."} for name in names]

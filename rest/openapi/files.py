@@ -127,10 +127,10 @@ def _progress() -> dict[str, Any]:
     refused = failures([*_REFUSED, PRECONDITION_FAILED])
     responses = {status: failure(refused[status]["$ref"].removeprefix(RESPONSE)) for status in refused} | _fetched()
     del responses["206"]
-    return {
-        **{status: _without_content(response) for status, response in responses.items()},
-        "204": {"description": "The number of bytes received.", "headers": _headers("upload_offset")},
-    }
+    for response in responses.values():
+        response.pop("content", None)
+    received = {"description": "The number of bytes received.", "headers": _headers("upload_offset")}
+    return {**responses, "204": received}
 
 
 def with_form(described: dict[str, Any], name: str) -> None:
@@ -191,7 +191,3 @@ def _headers(*names: str) -> dict[str, Any]:
 
 def _of_content(*more: str) -> dict[str, Any]:
     return {**ETAG, **_headers("accept_ranges", "content_disposition", *more)}
-
-
-def _without_content(response: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in response.items() if name != "content"}

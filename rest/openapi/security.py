@@ -19,7 +19,10 @@ def security_of(*scopes: Iterable[str]) -> list[dict[str, list[str]]]:
 
 def security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
     """Return the schemes that `security_of` names."""
-    scopes = {scope: _scope_words(scope) for scope in catalogue.scopes}
+    scopes = {}
+    for scope in catalogue.scopes:
+        plural, _, action = scope.partition(":")
+        scopes[scope] = f"{'Read' if action == 'read' else 'Change'} {plural}."
     flow = {"tokenUrl": f"{prefix}/auth/login", "scopes": scopes}
     return {
         "oauth2": {
@@ -33,8 +36,3 @@ def security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
             "description": "An access token (JWT) or an API key. A key is taken from `X-API-Key`, too.",
         },
     }
-
-
-def _scope_words(scope: str) -> str:
-    plural, _, action = scope.partition(":")
-    return f"{'Read' if action == 'read' else 'Change'} {plural}."
