@@ -1,4 +1,4 @@
-"""What stands beside the derived routes."""
+"""Hand-written routes of documents."""
 
 from services.catalogue import Seam
 

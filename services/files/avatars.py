@@ -1,4 +1,4 @@
-"""Avatars: pictures of users. Whoever sees the user may fetch the picture, whatever workspace it is in."""
+"""Avatars of users, readable by everyone who can read the user, whatever workspace the file belongs to."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from services.storage.rows import readable
 
 
 async def put_avatar(call: Call, user: User, data: AvatarInput) -> None:
-    """Give a user this picture, or none. One statement.
+    """Set or clear the avatar of a user. One statement.
 
-    It becomes readable for everybody who sees the user, so nobody may do that with the file of somebody else, nor for
-    somebody else. Raises `validation_failed` naming `file_id`.
+    Setting it publishes the file, so users may do it only with their own file and for themselves. Raise
+    `validation_failed` naming `file_id`.
     """
     if data.file_id is None:
         user.avatar_id = None
         return
     own = File.user_id == user.id, File.user_id == call.user_id
-    found = await readable(call, files, File.id == data.file_id, File.state == FileState.COMPLETE, *own, lock=True)
-    if not found:
+    rows = await readable(call, files, File.id == data.file_id, File.state == FileState.COMPLETE, *own, lock=True)
+    if not rows:
         raise Problem.field("file_id", "not_found", NOT_THERE)
-    if found[0].media_type not in INLINE:
-        raise Problem.field("file_id", "conflict", f"This is no picture, but {found[0].media_type}.")
+    if rows[0].media_type not in INLINE:
+        raise Problem.field("file_id", "conflict", f"This is no picture, but {rows[0].media_type}.")
     user.avatar_id = data.file_id

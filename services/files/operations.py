@@ -1,4 +1,4 @@
-"""What can be done with files. Their bytes go in and out by routes of their own (rest/files/content.py)."""
+"""Operations on files. Bytes are transferred by hand-written routes (rest/files/content.py)."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ async def create_file(call: Call, data: FileCreate) -> FileUpload:
 
 
 async def _check_quota(call: Call, workspace_id: UUID, config: FilesConfig) -> None:
-    """Raises `validation_failed` when the files of the workspace are too large together, pending ones included.
+    """Raise `validation_failed` if the total size of the workspace's files, pending ones included, exceeds the quota.
 
-    The workspace is locked, so that two files can't both take the last place.
+    The workspace is locked, so that two files can't both take the remaining space.
     """
     await lock_workspace(call, workspace_id)
     total = select(func.coalesce(func.sum(File.size), 0)).where(File.workspace_id == workspace_id)
@@ -75,16 +75,11 @@ async def complete_file(call: Call, row: File) -> File:
     if row.state is FileState.COMPLETE:
         return row
     if row.checked_at is None:
-        raise Problem(CONFLICT, _missing(row))
+        if row.received == row.size:  # an empty file must be sent as well, to be checked
+            raise Problem(CONFLICT, "Its bytes, of which there are none, have not been sent yet: PUT an empty body.")
+        raise Problem(CONFLICT, f"Only {row.received} of {row.size} bytes are there.")
     row.state, row.completed_at = FileState.COMPLETE, call.now
     return row
-
-
-def _missing(row: File) -> str:
-    """What keeps a file from being complete. One of no bytes has to be sent as well: only then is it checked."""
-    if row.received == row.size:
-        return "Its bytes, of which there are none, have not been sent yet: PUT an empty body."
-    return f"Only {row.received} of {row.size} bytes are there."
 
 
 @files.action("link", scope="files:read", emits=(), audited=False)
@@ -106,7 +101,7 @@ async def set_avatar(call: Call, row: User, data: AvatarInput) -> User:
 
 
 async def forget_file(call: Call, key: UUID) -> File | None:
-    """Delete a file that is not complete, and return what it was; None where there is none."""
+    """Delete a file that is not complete. Return its former row; None if there is none."""
     pending = select(File).where(File.id == key, File.state == FileState.PENDING).with_for_update()
     row = (await call.session.execute(pending)).scalar_one_or_none()
     if row is not None:
@@ -116,7 +111,7 @@ async def forget_file(call: Call, key: UUID) -> File | None:
 
 
 async def linked_file(call: Call, key: UUID) -> File:
-    """The file that a signed link is about: whoever has it need not be able to read the row. Raises `not_found`."""
+    """Return the file of a signed link, whose holder need not be able to read the row. Raise `not_found`."""
     row = (await call.session.execute(select(File).where(File.id == key))).scalar_one_or_none()
     if row is None:
         raise Problem(NOT_FOUND)

@@ -126,7 +126,7 @@ async def _dead(
     made = await rest.ok("create_file", ada, announced(TEXT))
     with monkeypatch.context() as patch:
         death = Death(
-            patch, before, (FileStore, "put"), (FileStore, "remove"), (FileStore, "delete"), (Upload, "_changed")
+            patch, before, (FileStore, "put"), (FileStore, "remove"), (FileStore, "delete"), (Upload, "_update")
         )
         try:
             await _sent(gateway, made["id"])

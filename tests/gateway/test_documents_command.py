@@ -219,9 +219,9 @@ async def test_worker_goes_on_with_what_it_knows_while_postgresql_is_away(
             raise OSError("no route")
 
         monkeypatch.setattr(Database, "reading", broken)
-        known._asked -= 20
+        known._refreshed_at -= 20
         assert (await known.current()).texts == {ME}
-        known._asked -= 20
+        known._refreshed_at -= 20
         from services.catalogue import Problem
 
         with pytest.raises(Problem) as raised:

@@ -239,7 +239,7 @@ async def test_nobody_asks_for_trusted_documents_where_any_is_run(workers: dict[
     assert await outcome(worker, {"query": OTHER}, ada) == "data"
     from services.documents.trusted import TrustedDocuments
 
-    assert worker.gateway.part(TrustedDocuments)._asked == float("-inf")
+    assert worker.gateway.part(TrustedDocuments)._refreshed_at == float("-inf")
 
 
 async def test_graphiql_is_there_in_every_mode_and_says_what_is_run(workers: dict[str, Running]) -> None:
