@@ -205,13 +205,13 @@ async def test_call_between_an_end_and_its_announcement_does_not_bring_the_token
     two: Two, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revocations._Listener, "_revoke", lambda *_: None)
-    tell = Revocations._tell
+    tell = Revocations._publish
 
     async def called_before(self: Revocations, subjects: Sequence[UUID], marks: Marks) -> bool:
         await warmed(two.here, ada)
         return await tell(self, subjects, marks)
 
-    monkeypatch.setattr(Revocations, "_tell", called_before)
+    monkeypatch.setattr(Revocations, "_publish", called_before)
     await warmed(two.here, ada)
     await end(two.here, "logout", ada)
     await refused_at_once(two.here, ada)

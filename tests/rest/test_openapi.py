@@ -118,7 +118,7 @@ def test_inputs_have_no_defaults(gateway: Gateway, document: dict[str, Any]) -> 
     inputs = {each.input.__name__ for each in gateway.catalogue.operations.values() if each.input is not None}
     assert [name for name in inputs if any("default" in each for each in schemas[name]["properties"].values())] == []
     assert schemas["ItemCreate"]["required"] == ["title"]
-    assert schemas["ItemCreate"]["properties"]["status"]["description"] == "How far it has come. `open` if left out."
+    assert schemas["ItemCreate"]["properties"]["status"]["description"] == "The state of the item. `open` if left out."
 
 
 def test_relations_end_after_one_step(document: dict[str, Any]) -> None:

@@ -1,5 +1,3 @@
-"""Signing in and sessions, as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -47,7 +45,7 @@ class ChangePasswordInput(InputModel):
 
 
 class TokenPair(ResultModel):
-    """What signing in gives (RFC 6749, 5.1)."""
+    """The tokens of a session (RFC 6749, 5.1)."""
 
     access_token: str = Field(description="For `Authorization: Bearer …`.")
     token_type: str = Field(default="bearer", description="Always `bearer`.")
@@ -60,10 +58,10 @@ class SessionRead(ReadModel):
     """A session as its user sees it."""
 
     id: SessionID
-    user_id: UserID = Field(description="Whose session it is.")
-    device: str = Field(description="How the client called itself when signing in.")
+    user_id: UserID = Field(description="The user of the session.")
+    device: str = Field(description="The user agent of the client when signing in.")
     address: str = Field(description="The network address it signed in from.")
-    scopes: list[str] = Field(description="What its tokens may do.")
+    scopes: list[str] = Field(description="The scopes of its tokens.")
     created_at: Instant = Field(description="When the user signed in.")
     last_used_at: Instant = Field(description="When it was last used, to half a minute.")
     expires_at: Instant = Field(description="When it ends by itself unless refreshed.")

@@ -1,4 +1,4 @@
-"""What can be done with API keys; and with tokens and keys alike: asking about them, and revoking them."""
+"""Operations on API keys, and introspection and revocation of tokens and keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
+from sqlalchemy import select  # noqa: TID251 - the secret is the credential
 
 from services.catalogue import Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
@@ -41,13 +41,13 @@ metadata = Seam(
 list_api_keys, get_api_key = api_keys.list(), api_keys.get()
 
 
-def _make_known(call: Call, keys: Collection[UUID]) -> None:
+def _announce_revocation(call: Call, keys: Collection[UUID]) -> None:
     revocations, subjects = call.part(Revocations), list(keys)
     call.after_commit.append(lambda: revocations.announce(subjects))
 
 
 delete_api_key = api_keys.delete(
-    gone=_make_known, description="Revoke an API key: within a second it is refused everywhere."
+    gone=_announce_revocation, description="Revoke an API key: within a second it is refused everywhere."
 )
 
 
@@ -70,12 +70,12 @@ async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
 
 @api_keys.action("rotate", statements=2)
 async def rotate_api_key(call: Call, row: ApiKey, data: ApiKeyRotate) -> IssuedKey:
-    """Give an API key another secret; the old one ends at once, or after a grace."""
+    """Give an API key another secret; the old one ends at once, or after a grace period."""
     secret, grace = new_secret(), timedelta(seconds=data.grace_seconds)
     current = (await call.session.execute(select(ApiKey.secret_hash).where(ApiKey.id == row.id))).scalar_one()
     row.previous_hash, row.previous_until = (current, call.now + grace) if grace else (None, None)
     row.secret_hash, row.hint, row.rotated_at = hash_of(secret), hint_of(secret), call.now
-    _make_known(call, [row.id])
+    _announce_revocation(call, [row.id])
     return IssuedKey(id=row.id, secret=secret)
 
 
@@ -90,11 +90,11 @@ async def revoke(call: Call, data: CredentialInput) -> Revocation:
     """Revoke an API key, or end the session of a token; whoever holds one may (RFC 7009)."""
     secret = data.token.get_secret_value()
     if is_secret(secret):
-        found = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
-        key = (await call.session.execute(found)).scalar_one_or_none()
+        statement = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
+        key = (await call.session.execute(statement)).scalar_one_or_none()
         if key is not None:
             await call.part(Cascades).delete_where(call.session, ApiKey, ApiKey.id == key.id)
-            _make_known(call, [key.id])
+            _announce_revocation(call, [key.id])
         return Revocation()
     claims = call.part(Tokens).claims(secret)
     if claims is not None:
@@ -103,18 +103,18 @@ async def revoke(call: Call, data: CredentialInput) -> Revocation:
 
 
 def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
-    """Raises `validation_failed` for scopes that do not exist, `insufficient_scope` for one the caller lacks."""
-    known = call.part(AuthConfig).scopes
+    """Raise `validation_failed` for scopes that do not exist, `insufficient_scope` for one that the caller lacks."""
+    existing = call.part(AuthConfig).scopes
     errors = [
         FieldError(("scopes", index), "choice", "There is no such scope.")
-        for index, each in enumerate(scopes)
-        if each not in known
+        for index, scope in enumerate(scopes)
+        if scope not in existing
     ]
     if errors:
         raise Problem(VALIDATION_FAILED, errors=errors)
-    for each in scopes:
-        if each not in call.actor.scopes:
-            raise Problem(INSUFFICIENT_SCOPE, f"Who has not the scope {each} cannot hand it on.", scope=each)
+    for scope in scopes:
+        if scope not in call.actor.scopes:
+            raise Problem(INSUFFICIENT_SCOPE, f"Who has not the scope {scope} cannot hand it on.", scope=scope)
 
 
 def _check_future(call: Call, expires_at: datetime | None) -> None:
@@ -123,6 +123,6 @@ def _check_future(call: Call, expires_at: datetime | None) -> None:
 
 
 def _check_budget(call: Call, per_minute: int | None) -> None:
-    most = call.part(Budget).config.per_minute
-    if per_minute is not None and most and per_minute > most:
-        raise Problem.field("budget_per_minute", "range", f"Nobody has more than {most} points a minute.")
+    limit = call.part(Budget).config.per_minute
+    if per_minute is not None and limit and per_minute > limit:
+        raise Problem.field("budget_per_minute", "range", f"Nobody has more than {limit} points a minute.")

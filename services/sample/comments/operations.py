@@ -1,5 +1,3 @@
-"""What can be done with comments."""
-
 from __future__ import annotations
 
 from services.catalogue import Call, Problem
@@ -18,10 +16,10 @@ list_comments, get_comment, delete_comment = comments.list(), comments.get(), co
 @comments.create(statements=2)
 async def create_comment(call: Call, data: CommentCreate) -> Comment:
     """Comment on an item."""
-    found = await readable(call, items, Item.id == data.item_id, lock=True)
-    if not found:
+    rows = await readable(call, items, Item.id == data.item_id, lock=True)
+    if not rows:
         raise Problem.field("item_id", "not_found", NOT_THERE)
-    comment = Comment(workspace_id=found[0].workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
+    comment = Comment(workspace_id=rows[0].workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
     call.session.add(comment)
     return comment
 

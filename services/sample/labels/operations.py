@@ -1,5 +1,3 @@
-"""What can be done with labels."""
-
 from __future__ import annotations
 
 from services.catalogue import Call
