@@ -1,5 +1,3 @@
-"""Configuration of GraphQL documents."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass

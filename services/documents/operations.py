@@ -1,5 +1,3 @@
-"""Hand-written routes of documents."""
-
 from services.catalogue import Seam
 
 published_documents = Seam(

@@ -6,12 +6,10 @@ add documents, their total number and size, and how long they are kept. The olde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from cachetools import LRUCache
-from limits import RateLimitItem, parse_many
+from limits import parse_many
 from redis.asyncio import Redis
 
 from services.catalogue import Actor, Problem
@@ -59,28 +57,20 @@ return 1
 """
 
 
-@dataclass(slots=True)
 class PersistedDocuments:
     """Stores and finds documents by the SHA-256 of their text, in lower-case hexadecimal.
 
     While Redis is unavailable each worker knows only the documents in its own cache.
     """
 
-    redis: Redis
-    config: DocumentsConfig
-    breaker: Breaker = field(default_factory=Breaker)
-    """Not shared: a Redis that is full refuses these writes, and serves others."""
-    _throttle: Throttle = field(init=False)
-    _rates: Sequence[RateLimitItem] = field(init=False)
-    _remembered: LRUCache[str, str] = field(init=False)
-    _keep: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._throttle = Throttle(self.redis, self.breaker, "persisted-documents")
-        self._rates = parse_many(self.config.writes)
-        cache_bytes = max(self.config.remembered_bytes, 4 * self.config.document_bytes + _OVERHEAD)
-        self._remembered = LRUCache(cache_bytes, getsizeof=_size)
-        self._keep = self.redis.register_script(_KEEP)
+    def __init__(self, redis: Redis, config: DocumentsConfig) -> None:
+        self._redis, self._config = redis, config
+        self._breaker = Breaker()  # not shared: a Redis that is full refuses these writes, and serves others
+        self._throttle = Throttle(redis, self._breaker, "persisted-documents")
+        self._rates = parse_many(config.writes)
+        cache_bytes = max(config.remembered_bytes, 4 * config.document_bytes + _OVERHEAD)
+        self._remembered: LRUCache[str, str] = LRUCache(cache_bytes, getsizeof=_size)
+        self._keep = redis.register_script(_KEEP)
 
     def remembered(self, digest: str) -> str | None:
         """Return a document from this worker's cache."""
@@ -92,7 +82,7 @@ class PersistedDocuments:
         if remembered is not None:
             return remembered
         try:
-            value = await self.breaker.ask(self.redis.hget(TEXTS, digest))
+            value = await self._breaker.ask(self._redis.hget(TEXTS, digest))
         except RedisSilentError:
             return None
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
@@ -105,7 +95,7 @@ class PersistedDocuments:
     def fits(self, text: str) -> bool:
         """Return whether a document is small enough to be stored."""
         try:
-            return len(text.encode()) <= self.config.document_bytes
+            return len(text.encode()) <= self._config.document_bytes
         except UnicodeEncodeError:
             return False
 
@@ -117,9 +107,9 @@ class PersistedDocuments:
             message = f"Too many new documents. Try again in {wait} seconds."
             raise Problem(TOO_MANY_REQUESTS, message, retry_after=wait)
         self._remembered[digest] = text
-        bounds = (self.config.seconds, self.config.documents, self.config.total_bytes)
+        bounds = (self._config.seconds, self._config.documents, self._config.total_bytes)
         try:
-            await self.breaker.ask(self._keep(keys=[TEXTS, INDEX], args=[digest, text, *bounds]))
+            await self._breaker.ask(self._keep(keys=[TEXTS, INDEX], args=[digest, text, *bounds]))
         except RedisSilentError:
             return
 

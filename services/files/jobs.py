@@ -1,5 +1,3 @@
-"""Background jobs that delete files and their bytes."""
-
 from __future__ import annotations
 
 import asyncio

@@ -9,7 +9,7 @@ from services.storage.sweeping import sweep_all
 @job("sweep_jobs", cron="7 * * * *", timeout=3600)
 async def sweep_jobs(work: Work) -> None:
     """Delete jobs that succeeded long ago, and old rows of PgQueuer's log tables."""
-    before = work.part(Upkeep).before(work.now)
+    before = work.now - work.part(Upkeep).kept
     await sweep_all(work, Job.finished_at, before, Job.state == JobState.SUCCEEDED)
     more = True
     while more:

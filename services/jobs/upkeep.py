@@ -27,10 +27,6 @@ class Upkeep:
 
     kept: timedelta
 
-    def before(self, now: datetime) -> datetime:
-        """Return the instant before which finished jobs are deleted."""
-        return now - self.kept
-
 
 async def queue_lost(session: AsyncSession) -> int:
     """Queue unfinished jobs again that are missing from PgQueuer's queue. Return how many."""

@@ -1,5 +1,3 @@
-"""Networks, by which anonymous callers are told apart."""
-
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address, ip_network

@@ -94,8 +94,10 @@ class KeptAnswers:
         `told` is the caller's input. Raise `idempotency_conflict`, `idempotency_key_reused`, and whatever `perform`
         raises.
         """
-        claim = self._claim_of(operation, call, asked, told)
-        stored = await self._lock_and_look_up(claim, call)
+        caller, request = who(call.actor, call.client), request_of(operation, call.actor, asked.asked, told)
+        entry = Entry.of(self.secret, caller, asked.key, request)
+        whole = Entry.of(self.secret, caller, asked.whole.key, asked.whole.asked) if asked.whole is not None else None
+        stored = await self._lock_and_look_up(entry, whole, call)
         if stored is not None:
             return Answered(stored, replayed=True)
         session, locked = call.session, call.session.sync_session.get_transaction()
@@ -108,21 +110,15 @@ class KeptAnswers:
             await session.rollback()
             await session.connection()
             call.after_commit.clear()
-            stored = await self._lock_and_look_up(claim, call)
+            stored = await self._lock_and_look_up(entry, whole, call)
             if stored is None:
                 raise
             return Answered(stored, replayed=True)
         content = asked.shape(result)
-        await self._store(claim, call, content)
+        await self._store(entry, whole, call, content)
         return Answered(content, replayed=False)
 
-    def _claim_of(self, operation: Operation, call: Call, asked: Idempotency, told: Mapping[str, Any]) -> _Claim:
-        caller, request = who(call.actor, call.client), request_of(operation, call.actor, asked.asked, told)
-        entry, whole = Entry.of(self.secret, caller, asked.key, request), asked.whole
-        return _Claim(entry, Entry.of(self.secret, caller, whole.key, whole.asked) if whole is not None else None)
-
-    async def _lock_and_look_up(self, claim: _Claim, call: Call) -> bytes | None:
-        entry, whole = claim.entry, claim.whole
+    async def _lock_and_look_up(self, entry: Entry, whole: Entry | None, call: Call) -> bytes | None:
         if not await locking().value(call.session, {"lock": (whole or entry).lock}):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         parameters = {"id": entry.id, "expired": call.now - self.lifetime}
@@ -137,10 +133,9 @@ class KeptAnswers:
         await _check_fingerprint(entry, fingerprint, call)
         return entry.opened(answer) if answer is not None else None
 
-    async def _store(self, claim: _Claim, call: Call, content: bytes) -> None:
+    async def _store(self, entry: Entry, whole: Entry | None, call: Call, content: bytes) -> None:
         if len(content) > MAX_ANSWER:
             raise Problem(TOO_COMPLEX, f"With an idempotency key an answer has at most {MAX_ANSWER:,} bytes.")
-        entry, whole = claim.entry, claim.whole
         expired = call.now - self.lifetime
         values: dict[str, Any] = {
             "id": entry.id, "fingerprint": entry.fingerprint, "answer": entry.sealed(content), "created_at": call.now,
@@ -156,14 +151,6 @@ class KeptAnswers:
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         if entry.id[-1] % SWEEP_EVERY == 0:
             await sweep(call.session, KeptAnswer.created_at, expired, most=SWEPT)
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """The entry of a write and, if the request makes several writes, that of the request."""
-
-    entry: Entry
-    whole: Entry | None
 
 
 async def _check_fingerprint(entry: Entry, fingerprint: bytes | None, call: Call) -> None:

@@ -15,7 +15,7 @@ from services.catalogue import Actor, Call, procedure
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.identity.accounts.jobs import Asked, mail_link
 from services.identity.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
-from services.identity.auth.addresses import Address, tell_old
+from services.identity.auth.addresses import tell_old
 from services.identity.auth.models import Session
 from services.identity.auth.notices import tell
 from services.identity.auth.operations import HASHING, check_password, end_sessions, password_changed
@@ -88,13 +88,13 @@ async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     if user is None:
         raise spent()
     _set_actor(call, user)
-    old = Address.of(user)
+    former = user.email if user.email_verified_at is not None else None
     user.email, user.email_verified_at = token.email, call.now
     await flush(call.session)
     # All other tokens were sent for an outdated address.
     await forget(call, user.id, *Purpose)
     call.trace.changed = ("email", "email_verified")
-    await tell_old(call, user, old)
+    await tell_old(call, user, former)
 
 
 @procedure("auth/forgot-password", scope=None, problems=[TOO_MANY_REQUESTS], statements=STATEMENTS, cost=ASKING)

@@ -1,5 +1,3 @@
-"""Signing up, signing in and out, sessions, passwords, deactivation."""
-
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -23,7 +21,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
 )
-from services.identity.auth.addresses import Address, address_changed, check_may_change_address
+from services.identity.auth.addresses import address_changed, check_may_change_address
 from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
 from services.identity.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
@@ -210,13 +208,13 @@ def password_changed() -> Problem:
 @users.update(statements=2 + LINK + NOTICE)
 async def update_user(call: Call, row: User, data: UserUpdate) -> User:
     """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
-    before = Address.of(row)
+    former, was_verified = row.email, row.email_verified_at is not None
     if data.changes().get("email", row.email) != row.email:
         check_may_change_address(call, row)
         row.email_verified_at = None
     assign(row, data)
-    if row.email != before.email:
-        await address_changed(call, row, before)
+    if row.email != former:
+        await address_changed(call, row, former if was_verified else None)
     return row
 
 

@@ -6,7 +6,6 @@ They are counted in Redis, or in the worker's memory while Redis is unavailable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
@@ -21,32 +20,20 @@ from services.process.breaker import Breaker
 from services.process.networks import network_of
 from services.process.throttling import Throttle
 
-_NAME = "sign-in"
 LOOSER: Final = 3
 """An account has this many times the attempts that each of its names has."""
 
 
-@dataclass(slots=True)
 class SignInThrottle:
     """Counts attempts before they are verified. A success resets the account's count."""
 
-    redis: Redis
-    breaker: Breaker
-    config: AuthConfig
-    _throttle: Throttle = field(init=False)
-    _per_account: Sequence[RateLimitItem] = field(init=False)
-    _per_key: Sequence[RateLimitItem] = field(init=False)
-    _per_address: Sequence[RateLimitItem] = field(init=False)
-    _per_sender: Sequence[RateLimitItem] = field(init=False)
-    _per_mailbox: Sequence[RateLimitItem] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._throttle = Throttle(self.redis, self.breaker, _NAME)
-        self._per_account = parse_many(self.config.attempts_per_account)
-        self._per_key = [type(rate)(rate.amount * LOOSER, rate.multiples) for rate in self._per_account]
-        self._per_address = parse_many(self.config.attempts_per_address)
-        self._per_sender = parse_many(self.config.mails_per_sender)
-        self._per_mailbox = parse_many(self.config.mails_per_address)
+    def __init__(self, redis: Redis, breaker: Breaker, config: AuthConfig) -> None:
+        self._throttle = Throttle(redis, breaker, "sign-in")
+        self._per_name = parse_many(config.attempts_per_account)
+        self._per_account = [type(rate)(rate.amount * LOOSER, rate.multiples) for rate in self._per_name]
+        self._per_address = parse_many(config.attempts_per_address)
+        self._per_sender = parse_many(config.mails_per_sender)
+        self._per_mailbox = parse_many(config.mails_per_address)
 
     async def address(self, address: str) -> None:
         """Count an attempt from a network address. Raise `too_many_requests` with the seconds to wait."""
@@ -58,16 +45,16 @@ class SignInThrottle:
         Names have counts of their own, so that a throttled name does not reveal which address belongs to it; the limit
         of the account is `LOOSER` times as high.
         """
-        await self._hit(self._per_account, "name", _key(name))
+        await self._hit(self._per_name, "name", _key(name))
         if account is not None:
-            await self._hit(self._per_key, "account", _key(account))
+            await self._hit(self._per_account, "account", _key(account))
 
     async def own(self, account: str) -> None:
         """Count an attempt of a signed-in user to enter their password. Raise as `address`.
 
         It is counted apart from sign-ins, with which a stranger could lock the user out.
         """
-        await self._hit(self._per_account, "own", _key(account))
+        await self._hit(self._per_name, "own", _key(account))
 
     async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
         """Count a mail to `email`, which need not belong to an account. Raise as `address`.
@@ -88,10 +75,10 @@ class SignInThrottle:
 
     async def succeeded(self, account: str, *names: str) -> None:
         """Reset the counts of an account and of these names."""
-        await self._throttle.clear(self._per_key, "account", _key(account))
-        await self._throttle.clear(self._per_account, "own", _key(account))
+        await self._throttle.clear(self._per_account, "account", _key(account))
+        await self._throttle.clear(self._per_name, "own", _key(account))
         for name in names:
-            await self._throttle.clear(self._per_account, "name", _key(name))
+            await self._throttle.clear(self._per_name, "name", _key(name))
 
     async def _hit(self, rates: Sequence[RateLimitItem], kind: str, key: str) -> None:
         wait = await self._throttle.hit(rates, kind, key)

@@ -1,5 +1,3 @@
-"""Operations on invitations into workspaces."""
-
 from __future__ import annotations
 
 from datetime import timedelta

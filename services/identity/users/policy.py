@@ -1,5 +1,3 @@
-"""Policy of users."""
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,3 @@
-"""Operations on workspaces and memberships."""
-
 from __future__ import annotations
 
 import re

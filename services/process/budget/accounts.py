@@ -97,24 +97,14 @@ class Charge:
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """Return `RateLimit-Policy`, `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) and `X-Request-Cost`."""
-        points, accounts = self.points, self.accounts
-        if self.earlier is not None:
-            points, accounts = self._batch_total()
-        cost = (b"x-request-cost", b"%d" % points)
-        if len(accounts) == 1:
-            (account,) = accounts
-            return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
-        policies = b", ".join([account.policy.shown for account in accounts])
-        states = b", ".join([account.policy.state(account.remaining, self.wait) for account in accounts])
-        return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
-
-    def _batch_total(self) -> tuple[int, tuple[Account, ...]]:
         points, accounts, charge = self.points, dict.fromkeys(self.accounts), self.earlier
         while charge is not None:
             points += charge.points
             accounts |= dict.fromkeys(charge.accounts)
             charge = charge.earlier
-        return points, tuple(accounts)
+        policies = b", ".join([account.policy.shown for account in accounts])
+        states = b", ".join([account.policy.state(account.remaining, self.wait) for account in accounts])
+        return [(b"ratelimit-policy", policies), (b"ratelimit", states), (b"x-request-cost", b"%d" % points)]
 
     def told(self) -> dict[str, int]:
         """Return limit, points left and seconds until full of the account with the fewest points left."""

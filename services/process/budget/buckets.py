@@ -159,11 +159,11 @@ class SharedBuckets:
     clock: Callable[[], float] | None = None
     lease_seconds: float = 2.0
     _worker: str = field(init=False, default_factory=lambda: uuid4().hex)
-    _script: Any = field(init=False)
+    _take: Any = field(init=False)
     _put_back: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self._script = self.redis.register_script(_TAKE)
+        self._take = self.redis.register_script(_TAKE)
         self._put_back = self.redis.register_script(_PUT_BACK)
 
     def usable(self, policy: BudgetPolicy) -> float:
@@ -186,7 +186,7 @@ class SharedBuckets:
     ) -> Taken:
         now = "" if self.clock is None else repr(self.clock())
         bounds = (LATELY_SECONDS, SPARE_SHARE, LEASE_SHARE, self.usable(policy))
-        reply = self._script(
+        reply = self._take(
             keys=[f"{_KEY_PREFIX}{key}", WORKERS],
             args=[price, back, max_lease, policy.quota, policy.rate, self._worker, *bounds, int(looks), now],
         )

@@ -1,5 +1,3 @@
-"""Sizes of budgets."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -33,13 +31,10 @@ class BudgetPolicy:
     """Points per second."""
     shown: bytes = field(init=False)
     """The item of the header field `RateLimit-Policy`."""
-    header: tuple[bytes, bytes] = field(init=False)
-    """The header field with this item alone."""
     _state: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shown", f'"{self.name}";q={self.quota};w={self.window}'.encode())
-        object.__setattr__(self, "header", (b"ratelimit-policy", self.shown))
         object.__setattr__(self, "_state", f'"{self.name}";r=%d;t=%d'.encode())
 
     def state(self, left: int, wait: int) -> bytes:
