@@ -30,7 +30,7 @@ _OVERHEAD: Final = 200
 _KEEP: Final = """
 local texts, index = KEYS[1], KEYS[2]
 local digest, text = ARGV[1], ARGV[2]
-local seconds, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local seconds, max_documents, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = tonumber(redis.call('TIME')[1])
 -- Redis has evicted one of the two, or another program has changed them: start empty.
 if redis.call('ZCARD', index) ~= math.max(redis.call('HLEN', texts) - 1, 0) then
@@ -44,7 +44,7 @@ local function drop(old)
     redis.call('ZREM', index, old)
 end
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now - seconds, 'LIMIT', 0, 1000)) do drop(old) end
-while redis.call('ZCARD', index) >= most or held + #text > most_bytes do
+while redis.call('ZCARD', index) >= max_documents or held + #text > max_bytes do
     local oldest = redis.call('ZRANGE', index, 0, 0)[1]
     if not oldest then break end
     drop(oldest)

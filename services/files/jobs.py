@@ -18,7 +18,7 @@ from services.storage.cascades import Cascades
 SWEPT: Final = 500
 """Maximum number of files deleted in one transaction."""
 COMPLETED_WITHIN: Final = timedelta(hours=1)
-"""How long a fully received file may be completed after its time for that is over."""
+"""How long after receipt of its last byte a file may still be completed, past `pending_lifetime`."""
 ORPHANED_AFTER: Final = timedelta(days=1)
 """Age at which bytes without a row are deleted; those of an upload in progress are younger."""
 

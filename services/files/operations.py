@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func, select  # noqa: TID251 - all files of a workspace count, whoever may see them
+from sqlalchemy import func, select  # noqa: TID251 - all files of a workspace count, readable or not
 
 from services.catalogue import Call, Problem, Seam, new_key
 from services.catalogue.problems import CONFLICT, NOT_FOUND
-from services.files.avatars import put_avatar
 from services.files.config import FilesConfig
 from services.files.jobs import GoneFile, delete_file_bytes
 from services.files.links import FileLinks
 from services.files.models import File, FileState
 from services.files.resource import files
 from services.files.schemas import AvatarInput, FileCreate, FileLink, FileUpload
+from services.files.sniffing import INLINE
 from services.identity.users.models import User
 from services.identity.users.resource import users
 from services.identity.workspaces.operations import lock_workspace, usual_workspace_id
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.cascades import Cascades
-from services.storage.rows import check_placed
+from services.storage.constraints import NOT_THERE
+from services.storage.rows import check_placed, readable
 
 content = Seam("rest", "GET, HEAD, PUT /files/{id}/content", "Bytes are streamed, by credentials or a signed link.")
 form = Seam("rest", "POST /files (multipart/form-data)", "A file in one request (RFC 7578), streamed; JSON works too.")
@@ -84,7 +85,7 @@ async def complete_file(call: Call, row: File) -> File:
 
 @files.action("link", scope="files:read", emits=(), audited=False)
 async def link_file(call: Call, row: File) -> FileLink:
-    """Get a link to the bytes of a file that is good for a while without other credentials, as for `<img>`."""
+    """Get a link to the bytes of a file, usable for a while without other credentials, as in `<img>`."""
     if row.state is not FileState.COMPLETE:
         raise Problem(CONFLICT, "The file is not complete.")
     expires_at = call.now + call.part(FilesConfig).link_lifetime
@@ -95,8 +96,16 @@ async def link_file(call: Call, row: File) -> FileLink:
 
 @users.action("set_avatar", address="users/{id}/avatar", emits="user.avatar_set", statements=2)
 async def set_avatar(call: Call, row: User, data: AvatarInput) -> User:
-    """Give oneself a picture that one has uploaded, or, with null, none. Whoever sees the user may fetch it."""
-    await put_avatar(call, row, data)
+    """Set one's picture to an uploaded file, or clear it with null. Everyone who can read the user can read it."""
+    if data.file_id is not None:
+        # This publishes the file, so users may do it only with a file of their own, and for themselves.
+        own = File.user_id == row.id, File.user_id == call.user_id
+        rows = await readable(call, files, File.id == data.file_id, File.state == FileState.COMPLETE, *own, lock=True)
+        if not rows:
+            raise Problem.field("file_id", "not_found", NOT_THERE)
+        if rows[0].media_type not in INLINE:
+            raise Problem.field("file_id", "conflict", f"This is no picture, but {rows[0].media_type}.")
+    row.avatar_id = data.file_id
     return row
 
 

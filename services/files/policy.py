@@ -18,7 +18,7 @@ from services.identity.workspaces.policy import has_role, member
 
 
 @needs(
-    "Only whoever has announced a file may send and complete it, while they are an editor or owner of the workspace."
+    "Only the user who announced a file may send and complete it, while they are an editor or owner of the workspace."
 )
 def own(file: Any) -> ColumnElement[bool]:
     """Select files that the actor has announced, while they may write in the workspace."""

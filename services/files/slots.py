@@ -13,7 +13,7 @@ from services.files.store import RETRY_AFTER
 
 
 class UploadSlots:
-    """Slots for `most` uploads. The files of one user may occupy a quarter of them, whoever sends them."""
+    """Slots for `most` uploads. The files of one user, by any sender, may occupy a quarter of them."""
 
     def __init__(self, most: int) -> None:
         self._most, self._share = most, max(1, most // 4)
@@ -23,7 +23,7 @@ class UploadSlots:
     def slot(self, user_id: UUID) -> Iterator[None]:
         """Occupy a slot during the block. Raise `unavailable`, and `too_many_requests` for the user's share."""
         if self._running.total() >= self._most:
-            raise Problem(UNAVAILABLE, "As many files are being sent as there can be.", retry_after=RETRY_AFTER)
+            raise Problem(UNAVAILABLE, "The maximum number of files is being sent already.", retry_after=RETRY_AFTER)
         if self._running[user_id] >= self._share:
             message = f"At most {self._share} files of one user can be sent at the same time."
             raise Problem(TOO_MANY_REQUESTS, message, retry_after=RETRY_AFTER)

@@ -192,7 +192,7 @@ class Upload:
     async def _fail_with_conflict(self) -> NoReturn:
         """Raise `conflict`: the stored bytes are not as expected, since a late writer has written some."""
         await self._discard()
-        raise Problem(CONFLICT, "Other bytes have come meanwhile: begin anew.", offset=0)
+        raise Problem(CONFLICT, "Other bytes have been sent meanwhile: start again.", offset=0)
 
     async def _discard(self) -> None:
         await self._update(received=0)
@@ -233,7 +233,7 @@ class Upload:
         async with self.unit_of_work() as call:
             row = (await call.session.execute(statement.returning(File.id))).first()
         if row is None:
-            raise Problem(CONFLICT, "The file has been deleted, or somebody else sends it.")
+            raise Problem(CONFLICT, "The file has been deleted, or is being sent by another request.")
         self._renewed = time.monotonic()
 
 

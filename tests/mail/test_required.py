@@ -138,7 +138,7 @@ async def test_without_the_modules_of_mail_nothing_is_asked_for(settings: Settin
 def test_verification_cannot_be_required_where_nothing_verifies(settings: Settings) -> None:
     modules = ["services.identity.users", "services.identity.auth", "services.identity.workspaces"]
     wanted = settings.model_copy(update={"EMAIL_VERIFICATION": Verification.REQUIRED, "MODULES": modules})
-    with pytest.raises(SettingsError, match=r"EMAIL_VERIFICATION=required needs services\.mail"):
+    with pytest.raises(SettingsError, match=r"EMAIL_VERIFICATION=required needs services\.identity\.mail"):
         mail_config(wanted, Catalogue.load(modules))
 
 

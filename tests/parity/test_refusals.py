@@ -19,7 +19,7 @@ EDITORS = "Only editors and owners of the workspace may do this."
 THEMSELVES = "Only users themselves and admins may do this."
 OWNERS = "Only owners of the workspace may do this."
 SENDERS = (
-    "Only whoever has announced a file may send and complete it, while they are an editor or owner of the workspace."
+    "Only the user who announced a file may send and complete it, while they are an editor or owner of the workspace."
 )
 NOT_THEIRS = (
     "Only its own user may make or rotate an API key, and one that is bound to a workspace only while they own that."

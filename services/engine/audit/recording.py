@@ -6,7 +6,7 @@ Events hold names of fields and identifiers, never values, so no secrets. Each i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -68,18 +68,13 @@ class Attempt:
         return cls(operation, call.actor, call.client, call.trace)
 
 
-@dataclass(slots=True)
 class Audit:
     """Records writes and refusals if the catalogue includes the audit."""
 
-    catalogue: Catalogue
-    database: Database
-    is_on: bool = field(init=False)
-    _throttled: TTLCache[tuple[UUID | None, str], bool] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.is_on = AuditEvent in self.catalogue.by_model
-        self._throttled = TTLCache(_MAX_THROTTLED, _THROTTLED_SECONDS)
+    def __init__(self, catalogue: Catalogue, database: Database) -> None:
+        self.is_on = AuditEvent in catalogue.by_model
+        self._catalogue, self._database = catalogue, database
+        self._throttled: TTLCache[tuple[UUID | None, str], bool] = TTLCache(_MAX_THROTTLED, _THROTTLED_SECONDS)
 
     async def done(self, attempt: Attempt, session: AsyncSession, data: InputModel, before: Mapping[str, Any]) -> None:
         """Record a write that has succeeded, in its own transaction.
@@ -90,14 +85,14 @@ class Audit:
             return
         changed = attempt.trace.changed
         names = _changed(attempt, data, before) if changed is None else changed
-        event = _event(self.catalogue, attempt, outcome=Outcome.DONE.value, changed=list(names))
+        event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value, changed=list(names))
         await _insert().row(session, event)
 
     def witnesses(self, attempt: Attempt) -> Sequence[Witness]:
         """Return the witness that records an event for each row that a deletion cascades to."""
         if not self.is_on or not attempt.operation.audited:
             return ()
-        event = _event(self.catalogue, attempt, outcome=Outcome.DONE.value)
+        event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value)
         event["caused_by"] = event["resource_id"]
         return (Witness(affected, lambda: {**event, "first": new_key().bytes}),)
 
@@ -112,7 +107,7 @@ class Audit:
         lacks_right = not attempt.actor.is_anonymous and (problem.type in _PRIVILEGE_PROBLEMS or problem.keep)
         if not lacks_right and not self._is_recorded_sign_in(attempt, problem):
             return None
-        event = _event(self.catalogue, attempt, outcome=Outcome.REFUSED.value, problem=problem.type.code)
+        event = _event(self._catalogue, attempt, outcome=Outcome.REFUSED.value, problem=problem.type.code)
         # The row was never inserted.
         return {**event, "resource_id": None} if attempt.operation.kind is Kind.CREATE else event
 
@@ -137,7 +132,7 @@ class Audit:
             await _insert().row(session, event)
             return
         try:
-            async with self.database.unit_of_work() as own_session:
+            async with self._database.unit_of_work() as own_session:
                 await _insert().row(own_session, event)
                 await own_session.commit()
         except Exception:

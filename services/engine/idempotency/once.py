@@ -86,17 +86,19 @@ class KeptAnswers:
     lifetime: timedelta
 
     async def once(
-        self, operation: Operation, call: Call, asked: Idempotency, told: Mapping[str, Any],
+        self, operation: Operation, call: Call, idempotency: Idempotency, inputs: Mapping[str, Any],
         perform: Callable[[], Awaitable[Any]],
     ) -> Answered:  # fmt: skip
         """Return the stored answer to a write, or call `perform` and store its answer.
 
-        `told` is the caller's input. Raise `idempotency_conflict`, `idempotency_key_reused`, and whatever `perform`
+        `inputs` is the caller's input. Raise `idempotency_conflict`, `idempotency_key_reused`, and whatever `perform`
         raises.
         """
-        caller, request = who(call.actor, call.client), request_of(operation, call.actor, asked.asked, told)
-        entry = Entry.of(self.secret, caller, asked.key, request)
-        whole = Entry.of(self.secret, caller, asked.whole.key, asked.whole.asked) if asked.whole is not None else None
+        caller = who(call.actor, call.client)
+        request = request_of(operation, call.actor, idempotency.asked, inputs)
+        entry, whole = Entry.of(self.secret, caller, idempotency.key, request), None
+        if idempotency.whole is not None:
+            whole = Entry.of(self.secret, caller, idempotency.whole.key, idempotency.whole.asked)
         stored = await self._lock_and_look_up(entry, whole, call)
         if stored is not None:
             return Answered(stored, replayed=True)
@@ -114,7 +116,7 @@ class KeptAnswers:
             if stored is None:
                 raise
             return Answered(stored, replayed=True)
-        content = asked.shape(result)
+        content = idempotency.shape(result)
         await self._store(entry, whole, call, content)
         return Answered(content, replayed=False)
 

@@ -147,11 +147,6 @@ async def logout(call: Call) -> None:
     await end_sessions(call, Session.id == call.actor.session_id)
 
 
-async def end_session(call: Call, session_id: UUID, user_id: UUID) -> None:
-    """End one session of a user, if it exists."""
-    await end_sessions(call, Session.id == session_id, Session.user_id == user_id)
-
-
 @procedure("auth/logout-all", scope="sessions:write", emits="session.ended", statements=2)
 async def logout_all(call: Call) -> None:
     """Sign out everywhere: end all sessions of the user."""

@@ -24,7 +24,7 @@ class Invitation(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
-    __table_args__ = (UniqueConstraint("digest", info={"public": "It is random, so nobody hits another's."}),)
+    __table_args__ = (UniqueConstraint("digest", info={"public": "It is the digest of a random token."}),)
 
 
 Index(

@@ -75,7 +75,7 @@ async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     Any holder of the mail may accept it while the inviter may still invite, since people have several addresses.
     """
     if call.actor.workspace_id is not None:
-        raise Problem(FORBIDDEN, "A key that is bound to a workspace joins no other.")
+        raise Problem(FORBIDDEN, "An API key that is bound to a workspace cannot join another.")
     await call.part(SignInThrottle).address(call.client.address)
     valid = is_valid(data.token.get_secret_value(), call.now)
     used = delete(Invitation).where(*valid).returning(Invitation.workspace_id, Invitation.role)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.storage.base import Base, Key, utc_now
 
-_RANDOM = "It is the hash of a random secret, and chosen by nobody."
+_RANDOM = "It is the hash of a random secret."
 
 
 class ApiKey(Base):

@@ -11,7 +11,8 @@ from sqlalchemy import select  # noqa: TID251 - the secret is the credential
 from services.catalogue import Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
 from services.identity.auth.config import AuthConfig
-from services.identity.auth.operations import end_session
+from services.identity.auth.models import Session
+from services.identity.auth.operations import end_sessions
 from services.identity.auth.revocations import Revocations
 from services.identity.auth.tokens import Tokens
 from services.identity.keys.introspection import introspected
@@ -87,7 +88,7 @@ async def introspect(call: Call, data: CredentialInput) -> Introspection:
 
 @procedure("auth/revoke", scope=None, emits="session.ended", statements=2)
 async def revoke(call: Call, data: CredentialInput) -> Revocation:
-    """Revoke an API key, or end the session of a token; whoever holds one may (RFC 7009)."""
+    """Revoke an API key, or end the session of a token. Any holder may do so (RFC 7009)."""
     secret = data.token.get_secret_value()
     if is_secret(secret):
         statement = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
@@ -98,7 +99,7 @@ async def revoke(call: Call, data: CredentialInput) -> Revocation:
         return Revocation()
     claims = call.part(Tokens).claims(secret)
     if claims is not None:
-        await end_session(call, claims.session_id, claims.user_id)
+        await end_sessions(call, Session.id == claims.session_id, Session.user_id == claims.user_id)
     return Revocation()
 
 
@@ -114,7 +115,9 @@ def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
         raise Problem(VALIDATION_FAILED, errors=errors)
     for scope in scopes:
         if scope not in call.actor.scopes:
-            raise Problem(INSUFFICIENT_SCOPE, f"Who has not the scope {scope} cannot hand it on.", scope=scope)
+            raise Problem(
+                INSUFFICIENT_SCOPE, f"The caller lacks the scope {scope}, which the key was to have.", scope=scope
+            )
 
 
 def _check_future(call: Call, expires_at: datetime | None) -> None:
@@ -125,4 +128,4 @@ def _check_future(call: Call, expires_at: datetime | None) -> None:
 def _check_budget(call: Call, per_minute: int | None) -> None:
     limit = call.part(Budget).config.per_minute
     if per_minute is not None and limit and per_minute > limit:
-        raise Problem.field("budget_per_minute", "range", f"Nobody has more than {limit} points a minute.")
+        raise Problem.field("budget_per_minute", "range", f"The limit is {limit} points a minute.")

@@ -72,7 +72,7 @@ def link_of(config: MailConfig, data: Mail) -> str:
     if page is None:
         return ""
     if not config.account_url:
-        raise HopelessError("Nobody knows where its link leads: set PUBLIC_URL or ACCOUNT_URL, and try this job again.")
+        raise HopelessError("The target of its link is unknown: set PUBLIC_URL or ACCOUNT_URL, and retry this job.")
     return f"{config.account_url}/{page}#token={data.token.get_secret_value()}"
 
 

@@ -37,7 +37,7 @@ class Workspace(Timestamps, Base):
             info={"fields": ["slug"], "public": "Slugs make addresses, so they are taken or free for everybody."},
         ),
         UniqueConstraint(
-            "personal_user_id", info={"public": "Nobody chooses it: it is written once, when an account is made."}
+            "personal_user_id", info={"public": "It is not chosen: it is written once, when an account is created."}
         ),
         CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", "slug_form", info={"fields": ["slug"]}),

@@ -34,7 +34,7 @@ SPARE_SHARE: Final = 4
 # A refusal reports when there will be enough points if none are spent until then, and when the leases of other workers
 # have ended. A look-up (`looks`) reports the same, returns the worker's lease, and takes nothing.
 _TAKE: Final = """
-local price, back, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local price, back, max_lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local quota, rate, worker = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local lately, spare, share = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local usable, looks, now = tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
@@ -59,11 +59,11 @@ for i = 1, #kept, 2 do
   else
     local leased, since, till = string.match(value, '^(%d+)@([^@]+)@([^@]+)$')
     if leased then
-      -- Since it was leased the quota may have become smaller.
-      local each = {name = name, points = math.min(tonumber(leased), math.floor(quota / share)),
-                    over = tonumber(since) + window, till = tonumber(till)}
-      if name == worker then own = each.points else others = others + each.points end
-      leases[#leases + 1] = each
+      -- The quota may have been reduced since it was leased.
+      local lease = {name = name, points = math.min(tonumber(leased), math.floor(quota / share)),
+                     over = tonumber(since) + window, till = tonumber(till)}
+      if name == worker then own = lease.points else others = others + lease.points end
+      leases[#leases + 1] = lease
     else
       redis.call('HDEL', KEYS[1], name)
     end
@@ -71,14 +71,14 @@ for i = 1, #kept, 2 do
 end
 
 local held, pressing = own, price > quota - others - own
-for _, each in ipairs(leases) do
-  local ended = math.min(each.till, each.over)
-  if each.name ~= worker then clear = math.max(clear, ended) end
-  if pressing or each.name == worker then each.over = ended end
+for _, lease in ipairs(leases) do
+  local ended = math.min(lease.till, lease.over)
+  if lease.name ~= worker then clear = math.max(clear, ended) end
+  if pressing or lease.name == worker then lease.over = ended end
 end
-table.sort(leases, function(one, other) return one.over < other.over end)
+table.sort(leases, function(a, b) return a.over < b.over end)
 
--- The points at a moment after `at`, with so many leased in between.
+-- Advances `at` to a moment, and returns the points then, with `leased` points leased in between.
 local function filled(moment, leased)
   local more = math.max(0, moment - at) * rate
   at = math.max(at, moment)
@@ -86,13 +86,13 @@ local function filled(moment, leased)
 end
 
 local live = {}
-for _, each in ipairs(leases) do
-  if each.over <= now then
-    points = filled(each.over, own + others)
-    if each.name == worker then own = 0 else others = others - each.points end
-    redis.call('HDEL', KEYS[1], each.name)
-  elseif each.name ~= worker then
-    live[#live + 1] = each
+for _, lease in ipairs(leases) do
+  if lease.over <= now then
+    points = filled(lease.over, own + others)
+    if lease.name == worker then own = 0 else others = others - lease.points end
+    redis.call('HDEL', KEYS[1], lease.name)
+  elseif lease.name ~= worker then
+    live[#live + 1] = lease
   end
 end
 points = math.min(quota - others, filled(now, own + others) + math.min(back, held))
@@ -100,19 +100,19 @@ points = tonumber(string.format('%.6f', math.max(0, points)))
 
 local taken, leased, left, wait = 0, 0, points, 0
 local clock = string.format('%.6f', now)
--- Points are kept to six digits: of what has been rounded, the last one may be missing.
+-- Points are stored with six digits, so rounding may have removed the last one.
 if points + 0.000001 >= price then
   taken = 1
   if not looks then
     left = math.max(0, points - price)
-    leased = math.max(0, math.floor(math.min(most, left / (spare * workers))))
+    leased = math.max(0, math.floor(math.min(max_lease, left / (spare * workers))))
     left = left - leased
   end
 else
-  for _, each in ipairs(live) do
+  for _, lease in ipairs(live) do
     if price <= quota - others then break end
-    points = filled(each.over, others)
-    others = others - each.points
+    points = filled(lease.over, others)
+    others = others - lease.points
   end
   wait = math.max(0.000001, at - now + math.max(0, price - points) / rate)
 end
