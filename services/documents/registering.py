@@ -122,7 +122,6 @@ async def remove_documents(database: Database, references: Sequence[str]) -> Seq
 
 
 async def list_documents(database: Database) -> Sequence[TrustedDocument]:
-    """Return all trusted documents, ordered by name."""
     by_name = select(TrustedDocument).order_by(TrustedDocument.name, TrustedDocument.created_at, TrustedDocument.id)
     async with database.reading() as session:
         return (await session.scalars(by_name)).all()

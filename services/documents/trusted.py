@@ -70,8 +70,6 @@ class Snapshot:
 
 @dataclass(slots=True)
 class TrustedDocuments:
-    """A worker's copy of the trusted documents."""
-
     database: Database
     _snapshot: Snapshot = field(init=False, default_factory=Snapshot)
     _refreshed_at: float = field(init=False, default=float("-inf"))

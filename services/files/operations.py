@@ -42,7 +42,7 @@ delete_file = files.delete(before=_delete_bytes, statements=1 + STATEMENTS)
 
 @files.create(statements=5)
 async def create_file(call: Call, data: FileCreate) -> FileUpload:
-    """Announce a file: its bytes are to be sent to `upload_url`, and then it is to be completed."""
+    """Announce a file. Send its bytes to `upload_url` afterwards, then complete it."""
     config = call.part(FilesConfig)
     if data.size > config.max_bytes:
         raise Problem.field("size", "range", f"A file may have at most {config.max_bytes} bytes.")
@@ -72,7 +72,7 @@ async def _check_quota(call: Call, workspace_id: UUID, config: FilesConfig) -> N
 
 @files.action("complete", emits="file.completed")
 async def complete_file(call: Call, row: File) -> File:
-    """Make a file readable all of whose bytes have been sent. Completing it again changes nothing."""
+    """Make a file readable, once all of its bytes have been sent. Completing it again changes nothing."""
     if row.state is FileState.COMPLETE:
         return row
     if row.checked_at is None:

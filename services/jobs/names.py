@@ -30,7 +30,6 @@ UNINSTALL: Final = QueryBuilderEnvironment(NAMES).build_uninstall_query()
 
 
 def queries(driver: Driver) -> Queries:
-    """Return PgQueuer's queries over a connection or a pool."""
     return Queries(
         driver, qbe=QueryBuilderEnvironment(NAMES), qbq=QueryQueueBuilder(NAMES), qbs=QuerySchedulerBuilder(NAMES)
     )

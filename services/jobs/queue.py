@@ -38,8 +38,10 @@ async def enqueue(
     With `once` there is at most one unfinished job of that name: return None if there is one already.
     """
     session, key, due = call.session, new_key(), call.now + delay
-    if once is not None and await _is_unfinished(session, once):
-        return None
+    if once is not None:
+        unfinished = select(exists().where(Job.once == once, Job.state.in_(LIVE)))
+        if (await session.execute(unfinished)).scalar_one():
+            return None
     values = {
         "id": key, "name": kind.name, "state": JobState.QUEUED, "attempts": 0, "once": once, "created_at": call.now,
         "payload": call.part(Payloads).written(data or NoInput()), "user_id": call.actor.user_id, "run_at": due,
@@ -56,8 +58,3 @@ async def ticket(session: AsyncSession, name: str, key: UUID, delay: timedelta) 
     driver = AsyncpgDriver(await begun(session))
     (number,) = await queries(driver).enqueue(name, key.bytes, execute_after=delay)
     return int(number)
-
-
-async def _is_unfinished(session: AsyncSession, once: str) -> bool:
-    unfinished = select(exists().where(Job.once == once, Job.state.in_(LIVE)))
-    return bool((await session.execute(unfinished)).scalar_one())

@@ -53,7 +53,6 @@ class _Attempt(NamedTuple):
 
 
 def delay_after(attempt: int) -> timedelta:
-    """Return the delay after a failed attempt."""
     longest: timedelta = min(FIRST_DELAY * 2 ** min(attempt - 1, 30), LONGEST_DELAY)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - so that jobs that failed together are not retried together
 

@@ -48,7 +48,6 @@ class Entry:
 
     @property
     def lock(self) -> int:
-        """Number of the advisory lock."""
         return int.from_bytes(self.id[:8], signed=True)
 
     def sealed(self, answer: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import select  # noqa: TID251 - the mailed token is the permission
+from sqlalchemy import ColumnElement, select  # noqa: TID251 - the mailed token is the permission
 
 from services.catalogue import Actor, Call, procedure
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
@@ -44,7 +44,7 @@ async def verify_email(call: Call, data: MailedTokenInput) -> None:
     """Verify an address, with the token of the mail that was sent to it."""
     await call.part(SignInThrottle).address(call.client.address)
     token = await use_up(call, Purpose.VERIFY_EMAIL, data.token.get_secret_value())
-    user = await _holder(call, token)
+    user = await _holder(call, token, folded(User.email) == folded(token.email))
     user.email_verified_at = user.email_verified_at or call.now
     call.trace.changed = ("email_verified",)
 
@@ -83,11 +83,7 @@ async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     """Change to a new address, with the token of the mail that was sent to it. A verified old address is notified."""
     await call.part(SignInThrottle).address(call.client.address)
     token = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
-    locked = select(User).where(User.id == token.user_id, User.is_active).with_for_update(key_share=True)
-    user = (await call.session.execute(locked)).scalar_one_or_none()
-    if user is None:
-        raise spent()
-    _set_actor(call, user)
+    user = await _holder(call, token)
     former = user.email if user.email_verified_at is not None else None
     user.email, user.email_verified_at = token.email, call.now
     await flush(call.session)
@@ -119,7 +115,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
     await call.session.rollback()
     new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())
     token = await use_up(call, Purpose.RESET_PASSWORD, secret)
-    user = await _holder(call, token)
+    user = await _holder(call, token, folded(User.email) == folded(token.email))
     was_verified = user.email_verified_at is not None
     user.password_hash, user.email_verified_at = new_hash, user.email_verified_at or call.now
     await flush(call.session)
@@ -141,17 +137,11 @@ async def _request_mail(call: Call, purpose: Purpose, data: AddressInput) -> Non
     await enqueue(call, mail_link, Asked(purpose=purpose, email=SecretStr(data.email)))
 
 
-async def _holder(call: Call, token: MailToken) -> User:
-    """Return the user of a token, locked, if they still have the address that it was sent to. Raise as `use_up`."""
-    is_same = folded(User.email) == folded(token.email)
-    locked = select(User).where(User.id == token.user_id, User.is_active, is_same).with_for_update(key_share=True)
+async def _holder(call: Call, token: MailToken, *conditions: ColumnElement[bool]) -> User:
+    """Return the user of a token, locked, and make them the actor, for the audit. Raise as `use_up`."""
+    locked = select(User).where(User.id == token.user_id, User.is_active, *conditions).with_for_update(key_share=True)
     user = (await call.session.execute(locked)).scalar_one_or_none()
     if user is None:
         raise spent()
-    _set_actor(call, user)
-    return user
-
-
-def _set_actor(call: Call, user: User) -> None:
-    """Record the holder of the mailed token as the user, for the audit."""
     call.actor, call.trace.row = Actor(user.id), user
+    return user

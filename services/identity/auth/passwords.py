@@ -46,7 +46,6 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return a hash to store. Raise `unavailable` if too many are waiting."""
-        self._refuse_crowd()
         return await self._work(lambda: str(self.context.hash(password)))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
@@ -55,11 +54,12 @@ class Passwords:
         Without a stored hash (no such account) it takes as long and never matches. Raise `unavailable` if too many are
         waiting.
         """
-        self._refuse_crowd()
         return await self._work(lambda: self._verify(password, stored))
 
     async def _work(self, function: Callable[[], T]) -> T:
         """Call the function in a thread. A cancelled caller's place stays occupied until the thread is done."""
+        if self.limiter.statistics().tasks_waiting >= _WAITING:
+            raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
         borrower = object()
         await self.limiter.acquire_on_behalf_of(borrower)
 
@@ -70,10 +70,6 @@ class Passwords:
                 self.limiter.release_on_behalf_of(borrower)
 
         return await asyncio.shield(asyncio.create_task(work()))
-
-    def _refuse_crowd(self) -> None:
-        if self.limiter.statistics().tasks_waiting >= _WAITING:
-            raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
 
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         normal = prepared(password)

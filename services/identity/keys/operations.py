@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select  # noqa: TID251 - the secret is the credential
@@ -56,13 +56,16 @@ delete_api_key = api_keys.delete(
 async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
     """Make an API key that acts as the caller, with scopes that the caller has. Its secret is shown this once."""
     _check_scopes(call, data.scopes)
-    _check_future(call, data.expires_at)
-    _check_budget(call, data.budget_per_minute)
+    if data.expires_at is not None and data.expires_at <= call.now:
+        raise Problem.field("expires_at", "range", "This is over already.")
+    budget, limit = data.budget_per_minute, call.part(Budget).config.per_minute
+    if budget is not None and limit and budget > limit:
+        raise Problem.field("budget_per_minute", "range", f"The limit is {limit} points a minute.")
     secret = new_secret()
     key = ApiKey(
         id=new_key(), user_id=call.user_id, workspace_id=data.workspace_id, name=data.name, hint=hint_of(secret),
         scopes=sorted(set(data.scopes)), networks=data.networks, secret_hash=hash_of(secret), created_at=call.now,
-        expires_at=data.expires_at, budget_per_minute=data.budget_per_minute,
+        expires_at=data.expires_at, budget_per_minute=budget,
     )  # fmt: skip
     call.session.add(key)
     await check_placed(call, api_keys, key)
@@ -118,14 +121,3 @@ def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
             raise Problem(
                 INSUFFICIENT_SCOPE, f"The caller lacks the scope {scope}, which the key was to have.", scope=scope
             )
-
-
-def _check_future(call: Call, expires_at: datetime | None) -> None:
-    if expires_at is not None and expires_at <= call.now:
-        raise Problem.field("expires_at", "range", "This is over already.")
-
-
-def _check_budget(call: Call, per_minute: int | None) -> None:
-    limit = call.part(Budget).config.per_minute
-    if per_minute is not None and limit and per_minute > limit:
-        raise Problem.field("budget_per_minute", "range", f"The limit is {limit} points a minute.")

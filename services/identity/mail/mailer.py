@@ -19,8 +19,6 @@ class NotSentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Delivers mails."""
-
     config: MailConfig
 
     async def send(self, name: str, message: EmailMessage) -> None:

@@ -73,7 +73,6 @@ async def use_up(call: Call, purpose: Purpose, token: str) -> MailToken:
 
 
 async def forget(call: Call, user_id: UUID, *purposes: Purpose) -> None:
-    """Delete a user's tokens for these purposes."""
     await call.session.execute(
         delete(MailToken).where(MailToken.user_id == user_id, MailToken.purpose.in_(purposes))
     )  # fmt: skip

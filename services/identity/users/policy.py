@@ -8,7 +8,6 @@ from services.catalogue import ACTOR_ID, UNBOUND, Policy, everyone, needs, nobod
 
 
 def themself(user: Any) -> ColumnElement[bool]:
-    """Select the actor's own row."""
     own: ColumnElement[bool] = user.id == ACTOR_ID
     return own
 

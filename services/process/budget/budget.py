@@ -61,7 +61,6 @@ class Budget:
 
     @property
     def is_on(self) -> bool:
-        """Whether any caller has a budget."""
         return bool(self.config.per_minute or self.config.anonymous_per_minute)
 
     def __len__(self) -> int:

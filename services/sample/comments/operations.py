@@ -41,7 +41,7 @@ async def attach_comment_file(call: Call, row: Comment, data: CommentFileInput) 
 
 @comments.action("detach_file", emits="comment.file_detached", statements=2)
 async def detach_comment_file(call: Call, row: Comment, data: CommentFileInput) -> Comment:
-    """Take a file off one's own comment; it is not deleted. Detaching it again changes nothing."""
+    """Detach a file from one's own comment without deleting it. Detaching it again changes nothing."""
     if await detach(call, CommentFile, {"comment_id": row.id}, data.file_id):
         row.updated_at = call.now
     return row

@@ -51,14 +51,14 @@ batch_items = items.batch(create_item, update_item, delete_item)
 
 @items.action("archive", emits="item.archived")
 async def archive_item(call: Call, row: Item) -> Item:
-    """Put an item away; it stays readable. Archiving it again changes nothing."""
+    """Archive an item; it stays readable. Archiving it again changes nothing."""
     row.status = ItemStatus.ARCHIVED
     return row
 
 
 @items.action("attach_label", emits="item.label_attached", statements=3)
 async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
-    """Mark an item with a label. Attaching it again changes nothing."""
+    """Attach a label to an item. Attaching it again changes nothing."""
     if await _attach(call, row, {("label_id",): data.label_id}):
         row.updated_at = call.now
     return row
@@ -66,7 +66,7 @@ async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
 
 @items.action("detach_label", emits="item.label_detached", statements=2)
 async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
-    """Take a label off an item. Detaching it again changes nothing."""
+    """Detach a label from an item. Detaching it again changes nothing."""
     pair = delete(ItemLabel).where(ItemLabel.item_id == row.id, ItemLabel.label_id == data.label_id)
     if (await call.session.execute(pair.returning(ItemLabel.item_id))).first():
         row.updated_at = call.now
@@ -83,7 +83,7 @@ async def attach_file(call: Call, row: Item, data: ItemFileInput) -> Item:
 
 @items.action("detach_file", emits="item.file_detached", statements=2)
 async def detach_file(call: Call, row: Item, data: ItemFileInput) -> Item:
-    """Take a file off an item; it is not deleted. Detaching it again changes nothing."""
+    """Detach a file from an item without deleting it. Detaching it again changes nothing."""
     if await detach(call, ItemFile, {"item_id": row.id}, data.file_id):
         row.updated_at = call.now
     return row
