@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.portal.pages import Html, page, render, stylesheets
+from rest.http.negotiation import weighted
+from rest.http.problems import PROBLEM_MEDIA_TYPE
 from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES, Problem, ProblemType
 
 
@@ -77,26 +79,11 @@ def _lead(problem: Problem) -> str:
 
 def prefers_html(accept: str) -> bool:
     """Whether an `Accept` header (RFC 9110, 12.5.1) names text/html, and no JSON that it wants more."""
-    html, json = 0.0, 0.0
-    for part in accept.lower().split(","):
-        media, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = _weight(parameters)
-        if media == "text/html":
-            html = max(html, weight)
-        elif media in ("application/json", "application/problem+json"):
-            json = max(json, weight)
-    return html > 0 and html >= json
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+    weights: dict[str, float] = {}
+    for kind, weight in weighted(accept):
+        weights[kind] = max(weight, weights.get(kind, 0))
+    html = weights.get("text/html", 0)
+    return html > 0 and all(html >= weights.get(each, 0) for each in ("application/json", PROBLEM_MEDIA_TYPE))
 
 
 def _prose(description: str) -> Html:
