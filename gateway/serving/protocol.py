@@ -49,7 +49,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.app, self._served = self._serve, self.app
+        self._served: Callable[..., Awaitable[None]] = self.app
+        self.app = self._serve
         self.url = b""
         self.cycle: Any = None
         self._in_head = self._in_body = self._stepped = False
