@@ -30,8 +30,6 @@ from services.queries.limits import DEFAULTS, Limits, check_query_string
 from services.queries.lists import ListArguments, list_arguments
 from services.queries.selections import Input, Many, One, Selection, Value
 
-MAX_INCLUDES: Final = DEFAULTS.includes
-
 BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
 _LISTED: Final = re.compile(r"sort|include|fields|[a-z0-9_]+\[(not_)?in\]")
 """The names of parameters that hold lists."""

@@ -26,7 +26,6 @@ from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
 from services.queries.limits import DEFAULTS, Limits
 
-MAX_TOKENS: Final = DEFAULTS.tokens
 MAX_ERRORS: Final = 10
 REMEMBERED: Final = 256_000
 """Characters of all documents remembered. A parsed document takes some 200 times its text."""

@@ -55,7 +55,6 @@ def test_nothing_is_told_before_revocations_are_heard(session: UUID) -> None:
     memory = TokenMemory(2)
     remember(memory, TOKEN, session)
     assert actor_of(memory, TOKEN) is None
-    assert not memory.is_trusted
 
 
 @pytest.mark.parametrize("ago", [0, 0.001, HOUR])

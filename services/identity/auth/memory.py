@@ -73,11 +73,6 @@ class TokenMemory:
     def __len__(self) -> int:
         return len(self._known)
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether every revocation up to less than a second ago is known to have been heard."""
-        return monotonic() < self._trusted_until
-
     def known(self, credential: str) -> Known | None:
         """What is known of a credential; None when that has to be asked."""
         known = self._known.get(credential)
