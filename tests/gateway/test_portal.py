@@ -60,7 +60,7 @@ async def test_pages_have_no_inline_script_and_a_policy_that_forbids_it(client: 
 async def test_the_projects_name_is_escaped(client: AsyncClient) -> None:
     text = (await client.get("/")).text
 
-    assert "<h1>Gate &amp; &quot;way&quot; &lt;1&gt;</h1>" in text
+    assert "<h1>Gate &amp; &#34;way&#34; &lt;1&gt;</h1>" in text
     assert "Version 1.2.3" in text
     assert "<1>" not in text
 
