@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from rest.openapi.filters import SCHEMA, filter_name, operand_schema, sort_name
-from rest.searching import MEMBERS
+from rest.searching import Search
 from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import pascal
@@ -78,7 +78,7 @@ def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
         "description": f"Which {resource.nouns} to list, and how: its members say what the query parameters do. What "
         "is null, or an empty list, counts as left out.",
         "additionalProperties": False,
-        "properties": {name: _member(given[name]) for name in MEMBERS if name in given},
+        "properties": {name: _member(given[name]) for name in Search.model_fields if name in given},
         "examples": [{"limit": limits.usual_page, "sort": ["-id"]}],
     }
 
