@@ -18,7 +18,7 @@ from tests.support.databases import run_sql
 from tests.support.faces import Face
 from tests.support.programs import gateway_command
 
-CORE = "services.identity.users,services.auth,services.workspaces"
+CORE = "services.identity.users,services.identity.auth,services.identity.workspaces"
 PASSWORD = "correct horse battery"
 
 
