@@ -21,9 +21,10 @@ from graphql import (
     type_from_ast,
 )
 
+from graphql_schema.documents.operation_inputs import called_operations
 from graphql_schema.documents.parsing import Documents
 from graphql_schema.documents.requests import Answer, GraphQLRequest, Origin, is_deep
-from graphql_schema.documents.values import called_operations, named_errors, variable_places
+from graphql_schema.documents.values import named_errors, variable_places
 from graphql_schema.schema.context import RequestKey
 from graphql_schema.schema.errors import document_problem, field_path
 from graphql_schema.schema.json_schema import answer_schema, json_value, leaf_schema
