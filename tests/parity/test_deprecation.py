@@ -19,7 +19,7 @@ from gateway import metrics
 from gateway.app import create_app
 from gateway.migrate import upgrade
 from gateway.settings import Settings
-from graphql_schema.documents.deprecation import _names
+from graphql_schema.documents.deprecation import _member_names
 from graphql_schema.schema.schema import build_schema
 from rest.deprecation import _called
 from rest.openapi.document import openapi_document
@@ -269,7 +269,7 @@ def test_entries_of_a_batch_are_uses_of_what_they_call(gateway: Gateway) -> None
     assert not set(_called(batch, {"operations": entries[:1]}))
     assert not set(_called(batch, {"operations": {"delete": {}}}))
     one = cast("Catalogue", SimpleNamespace(operations={"batch_labels": batch}, resources={}))
-    assert dict(_names(one)) == {("BatchLabelsOperation", "delete"): "delete_label"}
+    assert dict(_member_names(one)) == {("BatchLabelsOperation", "delete"): "delete_label"}
 
 
 def test_deprecation_that_ends_before_it_begins_is_a_wrong_declaration() -> None:
