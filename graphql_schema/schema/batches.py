@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import Argument, add_fields, attribute, field, input_type, list_of, nullable
+from graphql_schema.schema.building import Argument, attribute, field, input_type, list_of, nullable, object_type
 from graphql_schema.schema.context import Info
 from graphql_schema.schema.errors import problem_members
 from graphql_schema.schema.types import Types
@@ -91,11 +91,8 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
         field(resource.name, nullable(types.of(resource)), f"The {resource.noun}, unless it is gone.", row),
         attribute("problem", nullable(ProblemType), "Why it was refused, if it was.", _problem),
     ]
-    name = result_name(resource)
-    cls = type(name, (), {})
-    add_fields(cls, fields)
-    kind = strawberry.type(cls, name=name, description="What has become of one entry of a batch.")
-    return attribute("results", list_of(kind), "What has become of each entry, in their order.", lambda done: done[0])
+    result = object_type(result_name(resource), "What has become of one entry of a batch.", fields)
+    return attribute("results", list_of(result), "What has become of each entry, in their order.", lambda done: done[0])
 
 
 def shown_outcome(operation: Operation, outcome: EntryOutcome, members: Members) -> dict[str, Any]:

@@ -168,6 +168,13 @@ def add_fields(cls: type, fields: Sequence[StrawberryField]) -> None:
         setattr(cls, field.python_name, field)
 
 
+def object_type(name: str, description: str, fields: Sequence[StrawberryField]) -> Any:
+    """Return an object type with the fields."""
+    cls = type(name, (), {})
+    add_fields(cls, fields)
+    return strawberry.type(cls, name=name, description=description)
+
+
 def input_type(name: str, description: str, members: Sequence[Argument], cls: type | None = None) -> Any:
     """Return an input object type. The Python names of keywords such as `in` end in an underscore.
 
