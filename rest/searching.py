@@ -1,7 +1,7 @@
-"""Searches with a JSON body: the arguments of a list's query string as one object.
+"""Searches with a JSON body: the parameters of a list's query string as one object.
 
-`QUERY /items` (RFC 10008), and `POST /items/search` for those who can't. What comes of the body is what would have come
-of the query string, so both are read by one grammar (rest/query.py).
+`QUERY /items` (RFC 10008), and `POST /items/search` for clients that cannot send QUERY. The body is translated into
+query parameters, which rest/query.py parses.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from services.catalogue.scalars import integral
 ACCEPT_QUERY: Final = JSON
 """The value of `Accept-Query` (RFC 10008, section 3: a list of media ranges, here one token)."""
 MAX_ENTRIES: Final = 200
-"""Of a list in a search; what is longer is refused somewhere."""
+"""The longest list in a search."""
 
 
 def check_media_type(content_type: str, accepting: str) -> None:
-    """Raises `unsupported_media_type` for a search that is not said to be JSON; `accepting` is the member for it."""
+    """Raise `unsupported_media_type`, with the member `accepting`, unless the content type is JSON."""
     if media_type(content_type) != JSON:
         members: dict[str, Any] = {accepting: JSON}
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", **members)
 
 
 def body_parameters(body: bytes) -> Parameters:
-    """The query parameters that a search in JSON amounts to; members that are null, and empty lists, count as left out.
+    """Return the query parameters that a search stands for. Nulls and empty lists count as left out.
 
-    Raises `bad_request` when it is no JSON object or has a name twice, `validation_failed` naming every member that is
-    unknown or of the wrong type.
+    Raises `bad_request` for a body that is no JSON object or repeats a name, `validation_failed` naming every unknown
+    member, or the first of the wrong type.
     """
-    given = read_json(body or b"{}")
-    if not isinstance(given, dict):
+    search = read_json(body or b"{}")
+    if not isinstance(search, dict):
         raise Problem(BAD_REQUEST, "The body must be a JSON object.")
-    unknown = [FieldError((name,), "unknown", "There is no such field.") for name in given if name not in MEMBERS]
+    unknown = [FieldError((name,), "unknown", "There is no such field.") for name in search if name not in MEMBERS]
     if unknown:
         raise Problem(VALIDATION_FAILED, errors=unknown)
-    found = {name: MEMBERS[name](name, value) for name, value in given.items() if value is not None}
-    return {name: values for name, values in found.items() if values}
+    parameters = {name: MEMBERS[name](name, value) for name, value in search.items() if value is not None}
+    return {name: values for name, values in parameters.items() if values}
 
 
 def _integer(name: str, value: Any) -> list[str]:
@@ -71,11 +71,11 @@ def _texts(name: str, value: Any) -> list[str]:
         raise Problem.field(name, "type", "This must be a list.")
     if len(value) > MAX_ENTRIES:
         raise Problem.field(name, "length", f"This should have at most {MAX_ENTRIES} entries.")
-    for index, each in enumerate(value):
-        if not isinstance(each, str):
+    for index, element in enumerate(value):
+        if not isinstance(element, str):
             raise Problem.field((name, index), "type", "This must be a string.")
-        # In a query string these would be two.
-        if "," in each or not each:
+        # A query string would separate names at the comma.
+        if "," in element or not element:
             raise Problem.field((name, index), "format", "This must be one name.")
     return value
 
@@ -85,7 +85,7 @@ def _object(name: str, value: Any) -> list[str]:
         raise Problem.field(name, "type", "This must be an object.")
     try:
         return [orjson.dumps(value).decode()]
-    except TypeError:  # objects within objects, beyond what orjson writes
+    except TypeError:  # orjson's limit of nesting
         raise Problem.field(name, "length", "This is nested too deeply.") from None
 
 
@@ -93,4 +93,4 @@ MEMBERS: Final[Mapping[str, Callable[[str, Any], list[str]]]] = {
     "limit": _integer, "after": _text, "before": _text, "skip": _integer, "sort": _texts, "filter": _object, "q": _text,
     "count": _boolean, "fields": _texts, "include": _texts,
 }  # fmt: skip
-"""What a search may hold, with what makes a query parameter's values of it."""
+"""The members of a search, each with the function that translates its value into those of a query parameter."""
