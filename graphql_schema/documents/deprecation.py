@@ -123,15 +123,12 @@ class _MemberFinder(Visitor):
         self.members: dict[str, None] = {}
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        """Check the field of an object."""
         self._check(self._info.get_parent_type(), node.name.value)
 
     def enter_object_field(self, node: ObjectFieldNode, *_: object) -> None:
-        """Check the field of an input."""
         self._check(get_named_type(self._info.get_parent_input_type()), node.name.value)
 
     def enter_enum_value(self, node: EnumValueNode, *_: object) -> None:
-        """Check the value of an enum."""
         self._check(get_named_type(self._info.get_input_type()), node.value)
 
     def _check(self, kind: Any, name: str) -> None:

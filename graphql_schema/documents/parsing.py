@@ -36,7 +36,6 @@ class NonEmptySelectionsRule(ASTValidationRule):
     """Refuses an empty selection set (specification, 2.8), which graphql-core's parser accepts."""
 
     def enter_selection_set(self, node: SelectionSetNode, *_: Any) -> None:
-        """Check one selection set."""
         if not node.selections:
             self.report_error(GraphQLError("A selection must have at least one field.", node))
 

@@ -21,9 +21,9 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLSchema,
-    InlineFragmentNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    SelectionNode,
     SelectionSetNode,
     get_introspection_query,
     parse,
@@ -233,28 +233,20 @@ class _Screen:
 
     def introspected_values(self) -> float:
         """Estimate how many values the document's introspection returns."""
-        return sum(self._values_of_field(node) for node in self._introspections)
+        return sum(self._values_of(node) for node in self._introspections)
 
-    def _values_of_field(self, node: FieldNode) -> float:
-        below = self._values_below(node.selection_set) if node.selection_set is not None else 0
-        return self._sizes.lists.get(node.name.value, 1) * (1 + below)
+    def _values_of(self, node: SelectionNode) -> float:
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in self._values:
+                self._values[name] = self._values_below(self._fragments.get(name))
+            return self._values[name]
+        below = self._values_below(node)
+        return self._sizes.lists.get(node.name.value, 1) * (1 + below) if isinstance(node, FieldNode) else below
 
-    def _values_below(self, selection_set: SelectionSetNode) -> float:
-        values = 0.0
-        for node in selection_set.selections:
-            if isinstance(node, FieldNode):
-                values += self._values_of_field(node)
-            elif isinstance(node, FragmentSpreadNode):
-                values += self._values_of_fragment(node.name.value)
-            elif isinstance(node, InlineFragmentNode):
-                values += self._values_below(node.selection_set)
-        return values
-
-    def _values_of_fragment(self, name: str) -> float:
-        if name not in self._values:
-            fragment = self._fragments.get(name)
-            self._values[name] = self._values_below(fragment.selection_set) if fragment is not None else 0
-        return self._values[name]
+    def _values_below(self, node: Any) -> float:
+        selection_set: SelectionSetNode | None = getattr(node, "selection_set", None)
+        return sum(self._values_of(selection) for selection in selection_set.selections) if selection_set else 0
 
 
 def _check_count(count: int, limit: int, noun: str) -> None:

@@ -46,7 +46,8 @@ def variable_errors(
     """Return the errors in the values of an operation's variables, at the arguments that the variables are used in."""
     uses = _VariableUses()
     visit(operation, uses)
-    errors = _value_errors(schema, operation, variables, limits, lambda name: uses.first_path.get(name, (name,)))
+    first_paths = {name: path for name, path, _ in reversed(uses.found)}
+    errors = _value_errors(schema, operation, variables, limits, lambda name: first_paths.get(name, (name,)))
     return errors or _null_errors(schema, document, operation, variables)
 
 
@@ -61,7 +62,10 @@ def variable_places(document: DocumentNode) -> dict[Path, set[str]]:
     """Return the argument paths of a document at which variables are used, with the variables' names."""
     uses = _VariableUses()
     visit(document, uses)
-    return uses.names
+    places: dict[Path, set[str]] = {}
+    for name, path, _ in uses.found:
+        places.setdefault(path, set()).add(name)
+    return places
 
 
 def _value_errors(
@@ -99,10 +103,11 @@ def _null_errors(
     if not nulls:
         return []
     info = TypeInfo(schema)
-    finder = _NullFinder(info, nulls)
+    uses = _VariableUses(info)
     for definition in parts_of(document, operation):
-        visit(definition, TypeInfoVisitor(info, finder))
-    return [FieldError(path, "required", "This field is required.") for path in finder.paths]
+        visit(definition, TypeInfoVisitor(info, uses))
+    paths = dict.fromkeys(path for name, path, kind in uses.found if name in nulls and is_non_null_type(kind))
+    return [FieldError(path, "required", "This field is required.") for path in paths]
 
 
 def literal_errors(
@@ -179,34 +184,18 @@ def _argument_path(nodes: Iterable[Any]) -> Path:
 
 
 class _VariableUses(Visitor):
-    """Collects the argument paths at which variables are used."""
+    """Collects the uses of variables in arguments: name, argument path and, with `info`, the expected type."""
 
-    def __init__(self) -> None:
+    def __init__(self, info: TypeInfo | None = None) -> None:
         super().__init__()
-        self.first_path: dict[str, Path] = {}
-        self.names: dict[Path, set[str]] = {}
+        self._info = info
+        self.found: list[tuple[str, Path, Any]] = []
 
     def enter_variable(self, node: VariableNode, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
-        """Record the path of a variable within an argument."""
         above = [*ancestors, parent]
         if any(isinstance(ancestor, ArgumentNode) for ancestor in above):
-            path = _argument_path(above)
-            self.first_path.setdefault(node.name.value, path)
-            self.names.setdefault(path, set()).add(node.name.value)
-
-
-class _NullFinder(Visitor):
-    """Collects the argument paths of non-null types at which the named variables, which are null, are used."""
-
-    def __init__(self, info: TypeInfo, names: set[str]) -> None:
-        super().__init__()
-        self._info, self._names = info, names
-        self.paths: dict[Path, None] = {}
-
-    def enter_variable(self, node: VariableNode, _key: Any, parent: Any, _path: Any, ancestors: list[Any]) -> None:
-        """Record the path of a null variable."""
-        if node.name.value in self._names and is_non_null_type(self._info.get_input_type()):
-            self.paths[_argument_path([*ancestors, parent])] = None
+            expected = self._info.get_input_type() if self._info is not None else None
+            self.found.append((node.name.value, _argument_path(above), expected))
 
 
 class _LiteralChecker(Visitor):
@@ -216,19 +205,17 @@ class _LiteralChecker(Visitor):
         super().__init__()
         self._info, self._positions, self._variables = info, positions, dict(variables)
         self._innermost: Path = ()
+        """The path of the innermost object field of the argument that has an error, or else of the argument."""
         self.errors: list[FieldError] = []
 
     def enter_object_field(self, node: ObjectFieldNode, _key: Any, parent: Any, _path: Any, above: list[Any]) -> None:
-        """Record the innermost path of an error."""
         if self._has_error(node.value):
             self._innermost = _argument_path([*above, parent, node])
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-        """Record the argument's own path."""
         self._innermost = _argument_path([node])
 
     def leave_argument(self, node: ArgumentNode, *_: Any) -> None:
-        """Add the errors of an argument."""
         if not self._has_error(node.value):
             return
         value = value_from_ast_untyped(node.value, self._variables)

@@ -28,7 +28,7 @@ from graphql_schema.documents.values import named_errors, variable_places
 from graphql_schema.schema.context import RequestKey
 from graphql_schema.schema.errors import document_problem, field_path
 from graphql_schema.schema.json_schema import answer_schema, json_value, leaf_schema
-from services.catalogue import Catalogue, Problem
+from services.catalogue import Catalogue, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_DOCUMENT, VALIDATION_FAILED
 from services.documents.publishing import (
     DocumentCaller,
@@ -58,31 +58,18 @@ class Answering(Protocol):
 
 @dataclass(slots=True)
 class _RestOrigin:
-    """The Origin of a request for a published document. It is never a write: only queries can be published."""
+    """The Origin of a request for a published document, which is never a write: only queries can be published."""
 
-    caller: DocumentCaller
+    gateway: Any
+    presented: Any
+    client: Client
+    address: str
     is_post: bool = False
     changing: bool = False
     is_preflighted: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     idempotency_key: RequestKey | None = None
     till: Till | None = None
-
-    @property
-    def address(self) -> str:
-        return self.caller.client.address
-
-    @property
-    def gateway(self) -> Any:
-        return self.caller.gateway
-
-    @property
-    def presented(self) -> Any:
-        return self.caller.presented
-
-    @property
-    def client(self) -> Any:
-        return self.caller.client
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +137,8 @@ class PublishedDocuments:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)
         request = GraphQLRequest(document.text, variables, None, dry=caller.dry, whole=True)
-        answer = await self.answer(_RestOrigin(caller), request, typed=True)
+        origin = _RestOrigin(caller.gateway, caller.presented, caller.client, caller.client.address)
+        answer = await self.answer(origin, request, typed=True)
         content = answer.content
         assert isinstance(content, Mapping)
         failures = content.get("errors")

@@ -109,7 +109,7 @@ def attribute(
     def resolver(self: Any) -> Any:
         return read(self)
 
-    return _field(name, resolver, result, description, with_info=False, arguments=(), deprecated=deprecated)
+    return _field(name, resolver, [_SELF], result, description, deprecated)
 
 
 def field(
@@ -119,36 +119,31 @@ def field(
     """Return a field with an async resolver `resolve(object, info, arguments)`. Absent arguments are left out."""
 
     async def resolver(self: Any, info: Info, **values: Any) -> Any:
-        arguments = {name: value for name, value in values.items() if value is not strawberry.UNSET}
-        return await resolve(self, info, arguments)
+        present = {name: value for name, value in values.items() if value is not strawberry.UNSET}
+        return await resolve(self, info, present)
 
-    return _field(name, resolver, result, description, with_info=True, arguments=arguments, deprecated=deprecated)
+    parameters = [_SELF, _INFO, *(_parameter(argument) for argument in arguments)]
+    return _field(name, resolver, parameters, result, description, deprecated)
+
+
+_SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_INFO = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Info)
+
+
+def _parameter(argument: Argument) -> inspect.Parameter:
+    options = strawberry.argument(description=argument.description, deprecation_reason=argument.deprecated)
+    return inspect.Parameter(
+        argument.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[_annotation_of(argument), options],
+        default=inspect.Parameter.empty if argument.required else strawberry.UNSET,
+    )
 
 
 def _field(
-    name: str,
-    resolver: Callable[..., Any],
-    result: Any,
-    description: str,
-    *,
-    with_info: bool,
-    arguments: Sequence[Argument],
+    name: str, resolver: Callable[..., Any], parameters: list[inspect.Parameter], result: Any, description: str,
     deprecated: str | None,
-) -> StrawberryField:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter("self", kind)]
-    if with_info:
-        parameters.append(inspect.Parameter("info", kind, annotation=Info))
-    for argument in arguments:
-        options = strawberry.argument(description=argument.description, deprecation_reason=argument.deprecated)
-        parameters.append(
-            inspect.Parameter(
-                argument.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[_annotation_of(argument), options],
-                default=inspect.Parameter.empty if argument.required else strawberry.UNSET,
-            )
-        )
+) -> StrawberryField:  # fmt: skip
     resolver.__name__ = name
     resolver.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters if p.name != "self"} | {"return": result}

@@ -115,7 +115,6 @@ class _Spreads(Visitor):
         self.names: set[str] = set()
 
     def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
-        """Record the fragment's name."""
         self.names.add(node.name.value)
 
 
@@ -125,7 +124,6 @@ class _Conditions(Visitor):
         self.names: dict[str, None] = {}
 
     def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        """Record the directive's variable."""
         for argument in node.arguments or ():
             if isinstance(argument.value, VariableNode):
                 self.names[argument.value.name.value] = None
