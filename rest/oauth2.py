@@ -22,6 +22,12 @@ REVOCATION: Final = "revoke"
 BY_FORM: Final = (LOGIN, INTROSPECTION, REVOCATION)
 """The operations that also accept a form."""
 FORM: Final = "application/x-www-form-urlencoded"
+_ENDPOINTS: Final = (
+    (LOGIN, "token", "none"),
+    (INTROSPECTION, "introspection", "bearer"),
+    (REVOCATION, "revocation", "none"),
+)
+"""The operations that are endpoints in the metadata, with the name and the authentication method of each."""
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 
 _IGNORED: Final = ("client_id", "client_secret")
@@ -61,10 +67,6 @@ def _check_grant(fields: dict[str, str]) -> None:
 
 def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
     """Return the authorization server's metadata (RFC 8414, section 2). `issuer` is the gateway's own URL."""
-
-    def endpoint(name: str) -> str:
-        return f"{issuer}{prefix}/{catalogue.operations[name].address}"
-
     members: dict[str, Any] = {
         "issuer": issuer,
         "scopes_supported": list(catalogue.scopes),
@@ -73,19 +75,9 @@ def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
         "service_documentation": f"{issuer}/docs",
     }
     if LOGIN in catalogue.operations:
-        members |= {
-            "token_endpoint": endpoint(LOGIN),
-            "grant_types_supported": ["password"],
-            "token_endpoint_auth_methods_supported": ["none"],
-        }
-    if INTROSPECTION in catalogue.operations:
-        members |= {
-            "introspection_endpoint": endpoint(INTROSPECTION),
-            "introspection_endpoint_auth_methods_supported": ["bearer"],
-        }
-    if REVOCATION in catalogue.operations:
-        members |= {
-            "revocation_endpoint": endpoint(REVOCATION),
-            "revocation_endpoint_auth_methods_supported": ["none"],
-        }
+        members["grant_types_supported"] = ["password"]
+    for operation, name, auth_method in _ENDPOINTS:
+        if operation in catalogue.operations:
+            members[f"{name}_endpoint"] = f"{issuer}{prefix}/{catalogue.operations[operation].address}"
+            members[f"{name}_endpoint_auth_methods_supported"] = [auth_method]
     return members

@@ -14,15 +14,11 @@ from enum import Enum
 from typing import Any, Final
 
 from graphql import (
-    BooleanValueNode,
-    EnumValueNode,
     GraphQLEnumType,
     GraphQLInputObjectType,
-    IntValueNode,
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
-    StringValueNode,
     Undefined,
     ValueNode,
     VariableNode,
@@ -32,6 +28,7 @@ from graphql import (
     is_non_null_type,
 )
 
+from graphql_schema.schema.json_schema import json_value
 from services.catalogue.scalars import INT32, integral
 from services.reader.statement import NotCompiledError
 
@@ -123,7 +120,10 @@ class Coercers:
         if is_input_object_type(kind) and isinstance(node, ObjectValueNode):
             fields = [(kind.fields[member.name.value], member.value) for member in node.fields]
             return gathered({_plain_name(field): self.literal(value, field.type) for field, value in fields})
-        return _Constant(_leaf(node, kind))
+        try:
+            return _Constant(self.of(kind)(json_value(node, kind)))
+        except UnfitError:
+            raise NotCompiledError(f"a literal of {kind.name}") from None
 
 
 def gathered(members: Mapping[str, Getter]) -> Getter:
@@ -174,18 +174,6 @@ def _variable(name: str, *, required: bool) -> Getter:
         return value
 
     return get
-
-
-def _leaf(node: ValueNode, kind: Any) -> Any:
-    if is_enum_type(kind) and isinstance(node, EnumValueNode):
-        return _enum_values(kind)[node.value]
-    if isinstance(node, IntValueNode) and kind.name in ("Int", "ID"):
-        return int(node.value) if kind.name == "Int" else node.value
-    if isinstance(node, StringValueNode) and kind.name in ("String", "ID", "DateTime"):
-        return node.value
-    if isinstance(node, BooleanValueNode) and kind.name == "Boolean":
-        return node.value
-    raise NotCompiledError(f"a literal of {kind.name}")
 
 
 def _required(inner: Coerce) -> Coerce:

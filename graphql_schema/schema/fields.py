@@ -32,9 +32,7 @@ class Collector:
         self._conditions = conditions
         self.visited = 0
         """The number of selections visited so far."""
-        self.fragments = {
-            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
-        }
+        self.fragments = fragments_of(document)
 
     def below(self, nodes: Iterable[FieldNode], kinds: frozenset[str]) -> Fields:
         """Return the fields selected below a field, of an object whose type and interfaces are `kinds`."""
@@ -97,7 +95,7 @@ def parts_of(
     document: DocumentNode, operation: OperationDefinitionNode
 ) -> list[OperationDefinitionNode | FragmentDefinitionNode]:
     """Return an operation and the fragments that it spreads, directly or through other fragments."""
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    fragments = fragments_of(document)
     definitions: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
     spreads, visited = _Spreads(), set[str]()
     visit(operation, spreads)
@@ -107,6 +105,11 @@ def parts_of(
             definitions.append(fragments[name])
             visit(fragments[name], spreads)
     return definitions
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """Return the fragments of a document by name."""
+    return {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
 
 
 class _Spreads(Visitor):

@@ -27,6 +27,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from graphql_schema.schema.fields import fragments_of
 from services.catalogue.scalars import SCALARS
 
 _SCALARS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -63,10 +64,8 @@ def json_value(node: ValueNode, kind: Any) -> Any:
 
 def answer_schema(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> dict[str, Any]:
     """Return the schema of a valid operation's data."""
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    return _AnswerSchemas(schema, fragments).object(
-        [operation.selection_set], schema.get_root_type(operation.operation)
-    )
+    root = schema.get_root_type(operation.operation)
+    return _AnswerSchemas(schema, fragments_of(document)).object([operation.selection_set], root)
 
 
 class _AnswerSchemas:

@@ -59,12 +59,10 @@ class Asking:
 
     @property
     def is_post(self) -> bool:
-        """Whether the method is POST, the only one that may change something."""
         return bool(self.scope["method"] == "POST")
 
     @property
     def is_preflighted(self) -> bool:
-        """Whether a browser would have sent a CORS preflight first."""
         return is_preflighted(self.headers)
 
     @property
@@ -77,18 +75,15 @@ class Asking:
 
     @property
     def address(self) -> str:
-        """The client's network address."""
         address = self.scope.get("client")
         return address[0] if address else ""
 
     @property
     def presented(self) -> Presented:
-        """The caller's credentials."""
         return Presented.of(self.scope["headers"], self.address)
 
     @property
     def client(self) -> Client:
-        """The client program."""
         return Client(self.address, self.headers.get(b"user-agent", b"").decode("latin-1"))
 
 
