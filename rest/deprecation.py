@@ -68,11 +68,11 @@ def header_fields(deprecations: Collection[Deprecation]) -> Iterator[tuple[str, 
     if not deprecations:
         return
     # The Date of structured fields (RFC 9651, section 3.3.7) is in seconds since 1970.
-    yield "Deprecation", f"@{int(_midnight(min(each.since for each in deprecations)).timestamp())}"
-    sunsets = [each.sunset for each in deprecations if each.sunset is not None]
+    yield "Deprecation", f"@{int(_midnight(min(used.since for used in deprecations)).timestamp())}"
+    sunsets = [used.sunset for used in deprecations if used.sunset is not None]
     if sunsets:
         yield "Sunset", format_datetime(_midnight(min(sunsets)), usegmt=True)
-    for link in dict.fromkeys(each.link for each in deprecations if each.link):
+    for link in dict.fromkeys(used.link for used in deprecations if used.link):
         yield "Link", f'<{link}>; rel="deprecation"'
 
 
@@ -85,14 +85,14 @@ def _can_use(route: RestRoute) -> bool:
     for called in (operation, *operation.entries.values()) if operation is not None else ():
         if called.deprecated or (called.input and deprecations_of(called.input)):
             return True
-    return route.resource is not None and any(deprecations_of(each.read) for each in _related(route.resource))
+    return route.resource is not None and any(deprecations_of(related.read) for related in _related(route.resource))
 
 
 def _related(resource: Resource[Any]) -> set[Resource[Any]]:
     """Return a resource and those that its relations lead to."""
     related, new = {resource}, {resource}
     while new:
-        new = {relation.target for each in new for relation in each.relations.values()} - related
+        new = {relation.target for source in new for relation in source.relations.values()} - related
         related |= new
     return related
 

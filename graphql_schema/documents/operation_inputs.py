@@ -38,16 +38,16 @@ def input_problem(
     catalogue: Catalogue, fields: Iterable[SelectionNode], variables: Mapping[str, Any], limits: Limits
 ) -> Problem | None:
     """Return the first Problem that the input models of a mutation's root fields raise, if any."""
-    mutations = {field_name(each): each for each in catalogue.operations.values() if not each.is_read}
+    operations = catalogue.operations.values()
+    mutations = {field_name(operation): operation for operation in operations if not operation.is_read}
     for node in fields:
-        operation = mutations.get(node.name.value) if isinstance(node, FieldNode) else None
-        if operation is None or not isinstance(node, FieldNode):
+        if not isinstance(node, FieldNode) or node.name.value not in mutations:
             continue
-        literal = next((each.value for each in node.arguments or () if each.name.value == "input"), None)
-        value = value_from_ast_untyped(literal, dict(variables)) if literal is not None else None
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        value = value_from_ast_untyped(arguments["input"], dict(variables)) if "input" in arguments else None
         if isinstance(value, Mapping):
             try:
-                _validate_input(operation, value, limits)
+                _validate_input(mutations[node.name.value], value, limits)
             except Problem as problem:
                 return problem
     return None

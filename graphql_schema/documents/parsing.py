@@ -22,6 +22,7 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 
 from graphql_schema.documents.screening import bounded_text, introspection_sizes, overlapping_rule, screen
+from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
 from services.queries.limits import DEFAULTS, Limits
@@ -64,9 +65,9 @@ class Prepared:
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to run. Raises `invalid_document` unless exactly one has the name."""
         assert self.document is not None
-        operations = [each for each in self.document.definitions if isinstance(each, OperationDefinitionNode)]
+        operations = operations_of(self.document)
         if name is not None:
-            operations = [each for each in operations if each.name is not None and each.name.value == name]
+            operations = [node for node in operations if node.name is not None and node.name.value == name]
         if len(operations) != 1:
             reason = "no operation has this name" if name is not None else "name one of its operations"
             raise Problem(INVALID_DOCUMENT, f"`operationName` must choose an operation of the document: {reason}.")

@@ -30,6 +30,7 @@ from graphql import (
 )
 from graphql.validation import ValidationContext
 
+from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
 from services.queries.limits import Limits
@@ -145,8 +146,8 @@ class _Screen:
 
     def check(self, document: DocumentNode) -> None:
         """Raise the Problem of the first limit that is exceeded."""
-        operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-        fragments = [each for each in document.definitions if isinstance(each, FragmentDefinitionNode)]
+        operations = operations_of(document)
+        fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
         _check_count(len(operations), self._limits.operations, "operations")
         _check_count(len(fragments), self._limits.fragments, "fragments")
         self._fragments = {fragment.name.value: fragment for fragment in fragments}
@@ -202,7 +203,7 @@ class _Screen:
         path, spreads = [name], [iter(self._nestings[name].spreads)]
         while path:
             spread = next(
-                (each for each, _ in spreads[-1] if each in self._nestings and each not in self._depths), None
+                (inner for inner, _ in spreads[-1] if inner in self._nestings and inner not in self._depths), None
             )
             if spread is None:
                 spreads.pop()

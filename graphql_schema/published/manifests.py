@@ -17,6 +17,7 @@ from graphql_schema.documents.complexity import check_complexity
 from graphql_schema.documents.parsing import Documents
 from graphql_schema.documents.references import LONGEST
 from graphql_schema.schema.errors import document_problem
+from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.json_input import read_json
 from services.documents.known import SHA256_PREFIX, is_digest
@@ -107,7 +108,7 @@ def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> New
 
 
 def _operation(shown: str, document: DocumentNode) -> OperationDefinitionNode:
-    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    operations = operations_of(document)
     if len(operations) != 1:
         raise RefusedDocumentsError([f"{shown}: its document has {len(operations)} operations, not one."])
     name = operations[0].name

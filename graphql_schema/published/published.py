@@ -27,6 +27,7 @@ from graphql_schema.documents.requests import Answer, GraphQLRequest, Origin, is
 from graphql_schema.documents.values import named_errors, variable_places
 from graphql_schema.schema.context import RequestKey
 from graphql_schema.schema.errors import document_problem, field_path
+from graphql_schema.schema.fields import operations_of
 from graphql_schema.schema.json_schema import answer_schema, json_value, leaf_schema
 from services.catalogue import Catalogue, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_DOCUMENT, VALIDATION_FAILED
@@ -109,13 +110,14 @@ class PublishedDocuments:
         if errors:
             raise UnfitDocumentError(*errors)
         called = called_operations(self.catalogue, operation)
-        is_open = len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called)
+        scopes = {called_operation.scope for called_operation in called}
+        is_open = len(called) == len(operation.selection_set.selections) and scopes == {None}
         description = getattr(operation, "description", None)
         return PublishedDocument(
             operation.name.value,
             description.value if description else f"The GraphQL document `{operation.name.value}`, as registered.",
             parameters,
-            None if is_open else sorted({each.scope for each in called if each.scope}),
+            None if is_open else sorted(scope for scope in scopes if scope),
             answer_schema(self.schema, prepared.document, operation),
         )
 
@@ -186,7 +188,7 @@ def _default(definition: VariableDefinitionNode, kind: Any) -> Any:
 
 def _only_query(document: DocumentNode) -> OperationDefinitionNode:
     """Return the operation of a document that can be published. Raises UnfitDocumentError."""
-    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    operations = operations_of(document)
     if len(operations) != 1 or operations[0].name is None or operations[0].operation is not OperationType.QUERY:
         raise UnfitDocumentError("Only a document with one operation, a query that has a name, can be published.")
     return operations[0]
@@ -194,13 +196,16 @@ def _only_query(document: DocumentNode) -> OperationDefinitionNode:
 
 def _problem(errors: Iterable[Mapping[str, Any]], document: DocumentNode) -> Mapping[str, Any]:
     """Return the members of the first server error, or else of the first error, with its field errors at variables."""
-    error = min(errors, key=lambda each: each["extensions"]["status"] < 500)
+    error = min(errors, key=lambda entry: entry["extensions"]["status"] < 500)
     members: dict[str, Any] = dict(error["extensions"])
     if "path" in error:
         members["path"] = error["path"]
     if "errors" in members:
         variables = {field_path(path): names for path, names in variable_places(document).items()}
-        members["errors"] = [{**each, "field": _variable_path(each["field"], variables)} for each in members["errors"]]
+        members["errors"] = [
+            {**field_error, "field": _variable_path(field_error["field"], variables)}
+            for field_error in members["errors"]
+        ]
     return members
 
 

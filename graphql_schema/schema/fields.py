@@ -109,7 +109,13 @@ def parts_of(
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     """Return the fragments of a document by name."""
-    return {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    fragments = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
+    return {fragment.name.value: fragment for fragment in fragments}
+
+
+def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
+    """Return the operations of a document in order."""
+    return [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
 
 
 class _Spreads(Visitor):
