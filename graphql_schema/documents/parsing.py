@@ -118,5 +118,5 @@ class Documents:
         errors = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)
         if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):
             limit = self._limits.field_comparisons
-            raise Problem(TOO_COMPLEX, f"Fields of one name come together more often than {limit:,} comparisons allow.")
+            raise Problem(TOO_COMPLEX, f"Merging fields of one name takes more than {limit:,} comparisons.")
         return tuple(errors)

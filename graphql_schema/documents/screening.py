@@ -227,10 +227,10 @@ class _Screen:
 
     def _check_introspection(self) -> None:
         if not self._limits.introspection:
-            raise Problem(INVALID_DOCUMENT, "Introspection is switched off here: the schema is told by other means.")
+            raise Problem(INVALID_DOCUMENT, "Introspection is switched off here.")
         limit = self._limits.introspections
         if self.introspected_values() > limit * self._sizes.whole:
-            raise Problem(TOO_COMPLEX, f"A document may ask for as much as {limit} full introspections tell.")
+            raise Problem(TOO_COMPLEX, f"A document may introspect at most as much as {limit} full introspections.")
 
     def introspected_values(self) -> float:
         """Estimate how many values the document's introspection returns."""

@@ -86,13 +86,13 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
         return types.wrap(resource, await info.context.loaders.row(resource, outcome.key))
 
     fields = [
-        attribute("status", int, "The HTTP status that it would have had alone.", lambda outcome: outcome.status),
+        attribute("status", int, "The HTTP status that the operation alone would have had.", lambda outcome: outcome.status),
         attribute("id", nullable(strawberry.ID), "The identifier of its row.", partial(_identifier, resource)),
         field(resource.name, nullable(types.of(resource)), f"The {resource.noun}, unless it is gone.", row),
         attribute("problem", nullable(ProblemType), "Why it was refused, if it was.", _problem),
     ]
-    result = object_type(result_name(resource), "What has become of one entry of a batch.", fields)
-    return attribute("results", list_of(result), "What has become of each entry, in their order.", lambda done: done[0])
+    result = object_type(result_name(resource), "The outcome of one entry of a batch.", fields)
+    return attribute("results", list_of(result), "The outcome of each entry, in order.", lambda done: done[0])
 
 
 def shown_outcome(operation: Operation, outcome: EntryOutcome, members: Members) -> dict[str, Any]:

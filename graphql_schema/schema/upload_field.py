@@ -24,8 +24,8 @@ from services.files.uploads import InterruptedUploadError
 
 UPLOAD_FIELD: Final = camel(UPLOAD)
 SPECIFICATION: Final = "https://github.com/jaydenseric/graphql-multipart-request-spec"
-_ABOUT: Final = "Send a file in a form, with this as its one mutation: announced, sent and completed, or nothing of it."
-_ABOUT_INPUT: Final = "A file, and what is said of it. What is left out, the file's own part of the form says."
+_ABOUT: Final = "Create a file and upload its content, sent as a part of a form. A form has this mutation only."
+_ABOUT_INPUT: Final = "A file and its properties. Those left out are taken from the file's part of the form."
 
 _OF_THE_REQUEST: Final = (BAD_REQUEST, UPLOAD_STALLED)
 
