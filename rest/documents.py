@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
@@ -16,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rest.http.negotiation import negotiated
 from rest.http.problems import PROBLEM_MEDIA_TYPE, problem_response
 from rest.paying import asks_for_the_price
+from rest.query import decoded, raw_pairs
 from services.catalogue import Client, Problem
 from services.catalogue.json_input import refuse_twice
-from services.catalogue.problems import BAD_REQUEST, NOT_FOUND, VALIDATION_FAILED, FieldError
+from services.catalogue.problems import NOT_FOUND, VALIDATION_FAILED, FieldError
 from services.catalogue.scalars import written_number
 from services.documents.publishing import DocumentCaller, DocumentRunner, Parameter, ParameterKind, UnfitDocumentError
 from services.documents.trusted import TrustedDocuments
@@ -78,14 +78,10 @@ def variables_of(parameters: Sequence[Parameter], query_string: bytes) -> dict[s
     document's types refuse later, after the caller has been authorized. Raises `bad_request` for invalid UTF-8 and for
     an object that repeats a name, `validation_failed` naming the parameters that are unknown or given twice.
     """
-    try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise Problem(BAD_REQUEST, "The query string is not valid UTF-8.") from None
     known = {parameter.name: parameter for parameter in parameters}
     given: dict[str, list[str]] = {}
-    for name, text in pairs:
-        given.setdefault(name, []).append(text)
+    for name, raw in raw_pairs(query_string):
+        given.setdefault(name, []).append(decoded(raw))
     errors = [FieldError((name,), *error) for name, texts in given.items() if (error := _error(known.get(name), texts))]
     if errors:
         raise Problem(VALIDATION_FAILED, errors=errors)

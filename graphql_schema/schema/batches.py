@@ -86,7 +86,7 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
         return types.wrap(resource, await info.context.loaders.row(resource, outcome.key))
 
     fields = [
-        attribute("status", int, "The HTTP status that the operation alone would have had.", lambda outcome: outcome.status),
+        attribute("status", int, "The HTTP status of the operation on its own.", lambda outcome: outcome.status),
         attribute("id", nullable(strawberry.ID), "The identifier of its row.", partial(_identifier, resource)),
         field(resource.name, nullable(types.of(resource)), f"The {resource.noun}, unless it is gone.", row),
         attribute("problem", nullable(ProblemType), "Why it was refused, if it was.", _problem),
