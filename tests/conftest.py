@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,19 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
-from gateway.app import create_app
 from gateway.embedded import embedded_servers
 from gateway.migrate import upgrade
 from gateway.settings import Settings
 from services import execution
 from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
+from tests.support.apps import make_app
 from tests.support.faces import Face, GraphQLFace, RestFace
+from tests.support.sampling import WHOLE, choose_seed, repeating, told
 from tests.support.server import LiveServer, live_gateway
 
 TEMPLATE = "gateway_template"
+PROOFS = tuple(Path(__file__).parent / name for name in ("proofs", "conformance"))
 _DATABASE, _REDIS = "GATEWAY_TEST_DATABASE", "GATEWAY_TEST_REDIS"
 
 servers = pytest.StashKey[ExitStack]()
@@ -41,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers, in the process that starts the workers; they find them in the environment."""
     if hasattr(config, "workerinput"):
         return
+    choose_seed()
     stack = config.stash[servers] = ExitStack()
     folder = Path(tempfile.mkdtemp(prefix="hg-tests-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user
@@ -60,6 +63,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop them."""
     if servers in config.stash:
         config.stash[servers].close()
+
+
+def pytest_report_header() -> str:
+    """What the proofs go through in this run."""
+    return told()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is in a folder of proofs is a proof."""
+    for each in items:
+        if any(each.path.is_relative_to(folder) for folder in PROOFS):
+            each.add_marker("proof")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A sample in which something is found says how to take it again."""
+    report = yield
+    if report.failed and not WHOLE and item.get_closest_marker("sampled"):
+        report.sections.append(("Again with the same sample", repeating(item.nodeid)))
+    return report
 
 
 def make_settings(**values: Any) -> Settings:
@@ -112,7 +136,7 @@ def settings(worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The application, started."""
-    application = create_app(settings)
+    application = make_app(settings)
     async with application.router.lifespan_context(application):
         yield application
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -22,6 +23,9 @@ from tests.support.reach.rows import MAKERS
 from tests.support.reach.scan import Scan
 from tests.support.reach.start import started_at
 from tests.support.reach.world import World, gaps
+from tests.support.sampling import sampled
+
+pytestmark = pytest.mark.sampled
 
 
 def forget(reach: Reach) -> None:
@@ -60,8 +64,7 @@ async def faults(reach: Reach, way: str) -> list[str]:
     return tally.faults
 
 
-@pytest.mark.parametrize("way", PATHS)
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize(("way", "name"), sampled(product(PATHS, MAKERS), 1 / 8))
 async def test_a_missing_read_rule_is_reported(reach: Reach, way: str, name: str) -> None:
     policy = reach.world.catalogue.resources[name].policy
     with without(reach, lambda world: patch.dict(policy.rules, read=everyone)):

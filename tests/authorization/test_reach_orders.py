@@ -11,7 +11,12 @@ from services.catalogue import Kind
 from tests.support.reach.callers import Caller
 from tests.support.reach.pair import PATHS, Reach, Tally, tallied
 from tests.support.reach.shaking import shaken
+from tests.support.sampling import sampled
 
+pytestmark = pytest.mark.sampled
+
+SHARE: Final = 1 / 8
+"""Of those who look, in a sample."""
 ROUNDS: Final = {
     "what is not shared": {"beta", "ofben", "ofann", "ofroot", "gone", "mailann", "mailben", "mailroot", "maildora"},
     "what is shared": {"shared", "alpha", "ofolga", "ofvic", "ofed", "expired", "mailolga", "mailed", "mailvic"},
@@ -44,9 +49,10 @@ async def ordered(reach: Reach, way: str, caller: Caller, tally: Tally) -> dict[
 @pytest.mark.parametrize("way", PATHS)
 @pytest.mark.parametrize("groups", ROUNDS.values(), ids=ROUNDS)
 async def test_what_is_hidden_moves_nothing(reach: Reach, way: str, groups: set[str]) -> None:
-    callers = [
+    every = [
         each for each in reach.world.callers if each.key is not None and not any(each.is_in(name) for name in groups)
     ]
+    callers = sampled(every, SHARE)
     assert callers
     with tallied(f"orders, {way}") as tally:
         before = {each.name: await ordered(reach, way, each, tally) for each in callers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import pytest
@@ -13,7 +14,12 @@ from tests.support.reach.callers import Caller
 from tests.support.reach.graph import FULL
 from tests.support.reach.pair import PATHS, Reach, Tally, tallied
 from tests.support.reach.rest_paths import LIMIT, Includes, RestAnswers, includes, written
+from tests.support.sampling import in_whole, sampled
 
+pytestmark = pytest.mark.sampled
+
+SHARE: Final = 1 / 20
+"""Of routes with those who read them, in a sample."""
 MOST: Final = 100
 """Rows of a page that holds everything there is."""
 DEEP: Final = 3
@@ -27,10 +33,14 @@ def read_routes(reach: Reach) -> list[RestRoute]:
     return found
 
 
-def readers(reach: Reach, route: RestRoute) -> list[Caller]:
-    """The callers whose scopes let them ask."""
-    ends = [route.resource] + ([route.relation.source] if route.relation else [])
-    return [each for each in reach.world.callers if all(end is not None and each.reads(end.name) for end in ends)]
+def readers(reach: Reach, routes: Iterable[RestRoute]) -> list[tuple[RestRoute, Caller]]:
+    """These routes with the callers whose scopes let them ask, or a sample of them."""
+    found = []
+    for route in routes:
+        ends = [route.resource] + ([route.relation.source] if route.relation else [])
+        able = [each for each in reach.world.callers if all(end is not None and each.reads(end.name) for end in ends)]
+        found += [(route, caller) for caller in able]
+    return sampled(found, SHARE)
 
 
 async def look_at_list(reach: Reach, way: str, operation: Operation, caller: Caller, tally: Tally) -> None:
@@ -70,28 +80,26 @@ async def look_at_rows(reach: Reach, way: str, route: RestRoute, caller: Caller,
 @pytest.mark.parametrize("way", PATHS)
 async def test_lists_rows_and_relations_show_what_is_for_the_caller(reach: Reach, way: str) -> None:
     with tallied(f"rest, {way}") as tally:
-        for route in read_routes(reach):
-            for caller in readers(reach, route):
-                if route.operation is not None and route.operation.kind is Kind.LIST:
-                    await look_at_list(reach, way, route.operation, caller, tally)
-                elif "{id}" in route.path:
-                    await look_at_rows(reach, way, route, caller, tally)
+        for route, caller in readers(reach, read_routes(reach)):
+            if route.operation is not None and route.operation.kind is Kind.LIST:
+                await look_at_list(reach, way, route.operation, caller, tally)
+            elif "{id}" in route.path:
+                await look_at_rows(reach, way, route, caller, tally)
     assert tally.faults == []
 
 
 @pytest.mark.parametrize("way", PATHS)
 async def test_whatever_is_included_is_for_the_caller(reach: Reach, way: str) -> None:
     with tallied(f"includes, {way}") as tally:
-        for route in read_routes(reach):
-            operation, resource = route.operation, route.resource
-            if operation is None or operation.kind is not Kind.LIST or resource is None:
-                continue
-            for caller in readers(reach, route):
-                # An admin sees everything, and costs plans of their own; the general path reads each level alike.
-                depth = DEEP if FULL else 1 if caller.groups is None else DEEP - (way == "general")
-                for tree in includes(resource, depth):
-                    await look_at_included(reach, way, operation, caller, tree, tally)
-    assert tally.requests >= 40
+        lists = [each for each in read_routes(reach) if each.operation and each.operation.kind is Kind.LIST]
+        for route, caller in readers(reach, lists):
+            assert route.operation is not None
+            assert route.resource is not None
+            # An admin sees everything, and costs plans of their own; the general path reads each level alike.
+            depth = DEEP if FULL else 1 if caller.groups is None else DEEP - (way == "general")
+            for tree in includes(route.resource, depth):
+                await look_at_included(reach, way, route.operation, caller, tree, tally)
+    assert tally.requests >= in_whole(40)
     assert tally.faults == []
 
 
@@ -110,25 +118,27 @@ async def look_at_included(
     RestAnswers(reach.world, caller, tally, f"{path}?{query}").page(reply.json(), resource, tree, expected, LIMIT)
 
 
+async def look_at_rows_with_includes(reach: Reach, way: str, route: RestRoute, caller: Caller, tally: Tally) -> None:
+    """Each row of the resource by its identifier with what is around it, whosever it is."""
+    resource = route.resource
+    assert resource is not None
+    (tree,) = includes(resource, 1)
+    visible = reach.world.visible(caller, resource)
+    for row in reach.world.of(resource):
+        path = route.path.replace("{id}", resource.encode(row.key))
+        reply = await reach.rest(way, caller, path, tally, f"include={written(tree)}")
+        if caller.resources is not None and reply.status == 403:
+            continue
+        assert (reply.status == 200) == (row.key in visible), (caller.name, path, reply.content)
+        if reply.status == 200:
+            assert key_of(reply.json()["id"]) == row.key
+            RestAnswers(reach.world, caller, tally, path).row(reply.json(), resource, tree, row)
+
+
 @pytest.mark.parametrize("way", PATHS)
 async def test_a_row_shows_what_is_included_only_to_those_whom_it_is_for(reach: Reach, way: str) -> None:
     with tallied(f"rows with includes, {way}") as tally:
-        for route in read_routes(reach):
-            resource = route.resource
-            if resource is None or route.relation is not None or not route.path.endswith("{id}"):
-                continue
-            if not resource.relations:
-                continue
-            (tree,) = includes(resource, 1)
-            for caller in readers(reach, route):
-                visible = reach.world.visible(caller, resource)
-                for row in reach.world.of(resource):
-                    path = route.path.replace("{id}", resource.encode(row.key))
-                    reply = await reach.rest(way, caller, path, tally, f"include={written(tree)}")
-                    if caller.resources is not None and reply.status == 403:
-                        continue
-                    assert (reply.status == 200) == (row.key in visible), (caller.name, path, reply.content)
-                    if reply.status == 200:
-                        assert key_of(reply.json()["id"]) == row.key
-                        RestAnswers(reach.world, caller, tally, path).row(reply.json(), resource, tree, row)
+        rows = [each for each in read_routes(reach) if each.relation is None and each.path.endswith("{id}")]
+        for route, caller in readers(reach, [each for each in rows if each.resource and each.resource.relations]):
+            await look_at_rows_with_includes(reach, way, route, caller, tally)
     assert tally.faults == []

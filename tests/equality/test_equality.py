@@ -14,7 +14,7 @@ from tests.support.generated.choices import Choices, chosen
 from tests.support.generated.comparing import Tally, comparable, difference
 from tests.support.generated.documents import LARGE, SMALL, Asked, Document
 from tests.support.generated.material import NOT_IDENTIFIERS
-from tests.support.generated.running import FUZZ, PARTS, run, size
+from tests.support.generated.running import FUZZ, TAKEN, run, size
 from tests.support.generated.shrinking import shrunk
 from tests.support.generated.village import Caller
 
@@ -75,7 +75,8 @@ def told(caller: Caller, asked: Asked) -> str:
     return f"{asked.query}\n\noperationName: {asked.operation_name}\nvariables: {asked.variables}\nactor: {caller.name}"
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.sampled
+@pytest.mark.parametrize("part", TAKEN)
 def test_both_paths_answer_every_document_alike(pair: Pair, part: int) -> None:
     tally = Tally()
     run(part, size(DOCUMENTS), questions(pair), lambda each: check(pair, each, tally))

@@ -16,7 +16,7 @@ from tests.equality.test_rest_equality import Question as RestQuestion
 from tests.equality.test_rest_equality import questions as rest_questions
 from tests.support.asgi import graphql, observed, request
 from tests.support.generated.comparing import Tally
-from tests.support.generated.running import PARTS, run, size
+from tests.support.generated.running import TAKEN, run, size
 from tests.support.generated.village import Caller
 
 DOCUMENTS: Final = 800
@@ -50,7 +50,8 @@ async def prices(pair: Pair, caller: Caller, body: dict[str, Any], tally: Tally)
     return one, other
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.sampled
+@pytest.mark.parametrize("part", TAKEN)
 def test_document_costs_the_same_whichever_way_it_goes(pair: Pair, part: int) -> None:
     tally = Tally()
 
@@ -64,7 +65,8 @@ def test_document_costs_the_same_whichever_way_it_goes(pair: Pair, part: int) ->
     assert tally.compiled >= LEAST_PRICED * tally.asked, tally
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.sampled
+@pytest.mark.parametrize("part", TAKEN)
 def test_rest_costs_what_the_document_of_the_same_question_costs(pair: Pair, part: int) -> None:
     tally = Tally()
 

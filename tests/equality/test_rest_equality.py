@@ -13,7 +13,7 @@ from tests.support.asgi import Reply, graphql, observed, request
 from tests.support.generated.choices import Choices, chosen
 from tests.support.generated.comparing import Tally
 from tests.support.generated.rest_requests import RestAsked, RestRequests
-from tests.support.generated.running import PARTS, run, size
+from tests.support.generated.running import TAKEN, run, size
 from tests.support.generated.village import Caller
 
 REQUESTS: Final = 400
@@ -79,7 +79,8 @@ def _unlike(one: object, other: object) -> list[str]:
     return [] if one == other else [f"{one}", f"{other}"]
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.sampled
+@pytest.mark.parametrize("part", TAKEN)
 def test_rest_answers_alike_on_both_paths_and_like_graphql(pair: Pair, part: int) -> None:
     tally = Tally()
     run(part, size(REQUESTS), questions(pair), lambda each: pair.loop.run_until_complete(check(pair, each, tally)))
