@@ -11,9 +11,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import asyncpg
 import httpx
@@ -22,6 +23,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from gateway.embedded import embedded_servers
+from gateway.memory import calm_collector
 from gateway.migrate import upgrade
 from gateway.settings import Settings
 from services import execution
@@ -112,6 +114,13 @@ async def _execute(url: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calm() -> Iterator[None]:
+    """The collector has seen all of the suite once; every application that starts would have it look again."""
+    with calm_collector(), patch("gateway.app.calm_collector", nullcontext):
+        yield
 
 
 @pytest.fixture(scope="session")

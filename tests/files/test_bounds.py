@@ -199,6 +199,7 @@ async def test_what_came_before_the_process_gave_up_is_kept(rest: RestFace, gate
     assert await offset(rest, made["upload_url"]) == "600"
 
 
+@pytest.mark.proof
 async def test_an_upload_ends_when_its_server_stops_and_loses_nothing(settings: Settings, gateway: Gateway) -> None:
     with live_gateway(settings) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:

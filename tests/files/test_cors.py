@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import httpx
 
-from gateway.app import create_app
 from tests.conftest import make_settings
+from tests.support.apps import make_app
 
 PAGE = "https://app.example.com"
 
 
 async def test_pages_may_go_on_sending_and_see_where() -> None:
-    app = create_app(make_settings(BACKEND_CORS_ORIGINS=[PAGE]))
+    app = make_app(make_settings(BACKEND_CORS_ORIGINS=[PAGE]))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         asked = {
             "Origin": PAGE,

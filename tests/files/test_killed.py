@@ -26,6 +26,8 @@ from tests.support.programs import started
 from tests.support.server import environment, free_port
 from tests.support.uploads import PNG, announced, make_file
 
+pytestmark = pytest.mark.proof
+
 TEXT = b"brass wheel " * (CHUNK // 8)
 SIZE = len(TEXT)
 CUT = CHUNK + 1_000_000

@@ -22,7 +22,7 @@ PART: Final = bytes(256 * 1024)
 MOST: Final = 40 * 1024 * 1024
 _STATM: Final = Path("/proc/self/statm")
 
-pytestmark = pytest.mark.skipif(not _STATM.exists(), reason="there is no /proc")
+pytestmark = [pytest.mark.proof, pytest.mark.skipif(not _STATM.exists(), reason="there is no /proc")]
 
 
 def resident() -> int:

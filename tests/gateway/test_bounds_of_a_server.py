@@ -17,6 +17,8 @@ from gateway.settings import Settings
 from tests.support.remembered import with_redis
 from tests.support.server import LiveServer, live_gateway
 
+pytestmark = pytest.mark.proof
+
 PER_MINUTE = 600
 PASSWORD = "correct horse"
 

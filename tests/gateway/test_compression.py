@@ -15,12 +15,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import compression
-from gateway.app import create_app
 from gateway.compression import MINIMUM_BYTES, Compression
 from gateway.middleware import write_problem
 from gateway.settings import Settings
 from tests.support.accounts import Account
-from tests.support.apps import client_from
+from tests.support.apps import client_from, make_app
 from tests.support.asgi import Reply, request
 from tests.support.faces import RestFace
 from tests.support.factories import make_item
@@ -281,7 +280,7 @@ async def test_both_faces_compress_and_say_the_same(app: FastAPI, rest: RestFace
 
 
 async def test_setting_switches_it_off(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"COMPRESSION": False}))
+    app = make_app(settings.model_copy(update={"COMPRESSION": False}))
     async with client_from(app) as client:
         answer = await client.get("/api/v1/openapi.json", headers={"Accept-Encoding": "gzip, zstd, identity;q=0"})
         assert answer.status_code == 200

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.app import create_app
 from gateway.settings import Settings
-from tests.support.apps import client_from
+from tests.support.apps import client_from, make_app
 
 ASKED = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
 LOCAL = [
@@ -25,7 +24,7 @@ STRANGERS = [
 
 async def preflight(settings: Settings, origin: str, **changed: Any) -> tuple[Mapping[str, str], list[Any]]:
     """The header fields that answer a preflight request, and what the log says of it."""
-    app = create_app(settings.model_copy(update=changed))
+    app = make_app(settings.model_copy(update=changed))
     with capture_logs() as logs:
         async with client_from(app) as client:
             answer = await client.options("/api/v1/items", headers={"Origin": origin, **ASKED})
@@ -59,7 +58,7 @@ async def test_elsewhere_pages_from_localhost_may_not(settings: Settings, origin
 
 
 async def test_method_that_is_refused_is_told(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"BACKEND_CORS_ORIGINS": ["https://app.example"]}))
+    app = make_app(settings.model_copy(update={"BACKEND_CORS_ORIGINS": ["https://app.example"]}))
     asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "TRACE"}
     with capture_logs() as logs:
         async with client_from(app) as client:
@@ -70,7 +69,7 @@ async def test_method_that_is_refused_is_told(settings: Settings) -> None:
 
 async def test_options_that_is_no_preflight_is_not_told(settings: Settings) -> None:
     with capture_logs() as logs:
-        async with client_from(create_app(settings)) as client:
+        async with client_from(make_app(settings)) as client:
             assert (
                 await client.options("/api/v1/items", headers={"Origin": "https://evil.example"})
             ).status_code == 204

@@ -81,6 +81,7 @@ def postmaster(data_dir: Path) -> int:
     return int((data_dir / "postgres" / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
 
 
+@pytest.mark.proof
 def test_data_outlives_a_stop_and_a_kill(data_dir: Path) -> None:
     with embedded_servers(settings_on(data_dir)) as settings:
         asyncio.run(check_reachable(settings))

@@ -20,6 +20,8 @@ from tests.support.factories import make_item, make_key
 from tests.support.state import state
 from tests.support.two_paths import cloned_database
 
+pytestmark = pytest.mark.proof
+
 NAME = "gateway_failover"
 ALTER = f"alter database {NAME} %s default_transaction_read_only"
 CUT = f"select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '{NAME}'"  # noqa: S608

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.app import create_app
 from gateway.frame import SECURITY_HEADERS
 from gateway.middleware import middleware_stack
 from gateway.settings import Settings
 from services import observation
-from tests.support.apps import client_from
+from tests.support.apps import client_from, make_app
 
 FRONT = "https://front.example"
 GIVEN: list[tuple[bytes, bytes]] = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
@@ -113,7 +112,7 @@ async def test_server_timing_is_told_in_development_alone() -> None:
 async def test_server_timing_is_the_applications_outside_of_production(
     settings: Settings, environment: str, told: bool
 ) -> None:
-    app = create_app(settings.model_copy(update={"ENVIRONMENT": environment}))
+    app = make_app(settings.model_copy(update={"ENVIRONMENT": environment}))
     async with client_from(app) as client:
         answer = await client.get("/health/live")
 

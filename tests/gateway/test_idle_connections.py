@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from urllib.parse import urlsplit
 
@@ -80,12 +81,6 @@ NOTHING_ASKED = {
     "name without an end": (b"GET / HTTP/1.1\r\na", b"a"),
 }
 
-
-@pytest.mark.parametrize(("first", "again"), NOTHING_ASKED.values(), ids=NOTHING_ASKED)
-def test_connection_that_asks_nothing_is_closed(server: LiveServer, first: bytes, again: bytes) -> None:
-    assert said_until_closed(server, first, again) == b""
-
-
 ASKED_ONCE = {
     "nothing": (REQUEST, b""),
     "blank lines": (REQUEST, b"\r\n"),
@@ -95,11 +90,25 @@ ASKED_ONCE = {
     "blank lines after an upgrade": (UPGRADE, b"\r\n"),
     "body that nobody reads": (POST, b"x"),
 }
+Sent = tuple[bytes, bytes]
 
 
-@pytest.mark.parametrize(("first", "again"), ASKED_ONCE.values(), ids=ASKED_ONCE)
-def test_connection_that_asks_no_more_is_closed(server: LiveServer, first: bytes, again: bytes) -> None:
-    assert said_until_closed(server, first, again).count(b"HTTP/1.1 ") == 1
+@pytest.fixture(scope="module")
+def heard(server: LiveServer) -> Iterator[Mapping[Sent, Future[bytes]]]:
+    """What the server says on each connection until it hangs up. They wait for it at the same time."""
+    every = [*NOTHING_ASKED.values(), *ASKED_ONCE.values()]
+    with ThreadPoolExecutor(len(every)) as threads:
+        yield {each: threads.submit(said_until_closed, server, *each) for each in every}
+
+
+@pytest.mark.parametrize("sent", NOTHING_ASKED.values(), ids=NOTHING_ASKED)
+def test_connection_that_asks_nothing_is_closed(heard: Mapping[Sent, Future[bytes]], sent: Sent) -> None:
+    assert heard[sent].result() == b""
+
+
+@pytest.mark.parametrize("sent", ASKED_ONCE.values(), ids=ASKED_ONCE)
+def test_connection_that_asks_no_more_is_closed(heard: Mapping[Sent, Future[bytes]], sent: Sent) -> None:
+    assert heard[sent].result().count(b"HTTP/1.1 ") == 1
 
 
 def test_connection_that_is_used_is_kept(server: LiveServer) -> None:

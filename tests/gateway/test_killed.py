@@ -27,6 +27,8 @@ from tests.support.keyed import code, failed, is_replay, post, send, told
 from tests.support.programs import started
 from tests.support.server import environment, free_port
 
+pytestmark = pytest.mark.proof
+
 KILLS: Final = int(os.environ.get("KILLS", "3"))
 POINTS: Final = ("commit", "answer")
 """After its transaction is committed, and before anything of the answer is sent."""

@@ -30,6 +30,7 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.proof
 def test_proof_of_some_operations_prints_and_writes_a_matrix(tmp_path: Path) -> None:
     page = tmp_path / "parity.html"
     code, output = run("--only", FEW, "--against", str(PAGE), "--html", str(page))
@@ -44,6 +45,7 @@ def test_proof_of_some_operations_prints_and_writes_a_matrix(tmp_path: Path) -> 
     assert "http" not in text.partition("<body>")[0]
 
 
+@pytest.mark.proof
 def test_right_that_is_not_as_recorded_makes_the_exit_code_one(tmp_path: Path, settings: Settings) -> None:
     page, line = tmp_path / "rights.md", "| `me` | — | users:read | 401 |"
     text = PAGE.read_text(encoding="utf-8")

@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.app import create_app
 from gateway.demo import demo_account, load_demo
 from gateway.settings import Settings
 from tests.conftest import make_settings
-from tests.support.apps import running
+from tests.support.apps import make_app, running
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 NOWHERE = [
@@ -79,7 +78,7 @@ async def test_unexpected_exception_is_a_page_that_tells_the_request_id_and_noth
     async def fails(request: Request) -> Response:
         raise RuntimeError("a secret")
 
-    app = create_app(make_settings())
+    app = make_app(make_settings())
     app.router.routes.append(Route("/fails", fails))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://localhost") as client:
         answer = await client.get("/fails", headers={"Accept": BROWSER, "X-Request-ID": "abc-1"})
@@ -90,7 +89,7 @@ async def test_unexpected_exception_is_a_page_that_tells_the_request_id_and_noth
 
 
 async def test_page_of_a_problem_leads_back_below_the_path_that_the_gateway_is_mounted_at() -> None:
-    transport = ASGITransport(create_app(make_settings()), root_path="/below")
+    transport = ASGITransport(make_app(make_settings()), root_path="/below")
     async with AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get("/below/nowhere", headers={"Accept": BROWSER})
         of_the_api = await client.get("/below/api/v1/nowhere", headers={"Accept": BROWSER})
@@ -123,6 +122,6 @@ async def test_demo_account_is_found_where_the_sample_data_is_and_never_in_produ
 
 async def test_pages_are_shown_without_the_demo_account_where_there_is_no_database() -> None:
     assert await demo_account(FastAPI(), make_settings()) is None
-    async with AsyncClient(transport=ASGITransport(create_app(make_settings())), base_url="http://localhost") as client:
+    async with AsyncClient(transport=ASGITransport(make_app(make_settings())), base_url="http://localhost") as client:
         start = await client.get("/")
     assert (start.status_code, "demo-password" in start.text) == (200, False)

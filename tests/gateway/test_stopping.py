@@ -17,6 +17,8 @@ from gateway.server import SAME_SIGNAL_SECONDS
 from gateway.settings import Settings
 from tests.support.server import START_SECONDS, LiveServer, live_gateway
 
+pytestmark = pytest.mark.proof
+
 CLIENTS = 8
 ENOUGH = 300
 """Answers after which the gateway is stopped."""

@@ -18,6 +18,8 @@ from gateway.settings import Settings
 from gateway.supervisor import SIGNALS, Supervisor
 from tests.support.server import START_SECONDS, LiveServer, live_gateway
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture
 def server(settings: Settings) -> Iterator[LiveServer]:

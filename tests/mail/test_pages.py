@@ -16,7 +16,6 @@ import uvicorn
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from gateway.app import create_app
 from gateway.portal.account import PAGES
 from gateway.settings import Settings
 from services.catalogue import new_key
@@ -26,7 +25,7 @@ from services.mail.messages import MailKind, compose
 from tests.conftest import make_settings
 from tests.mail.conftest import PostOffice, address, token_of, user_of
 from tests.support.accounts import Account, sign_in
-from tests.support.apps import client_from
+from tests.support.apps import client_from, make_app
 from tests.support.browser import Browser, chromium, find_chromium
 from tests.support.faces import RestFace
 from tests.support.factories import make_workspace
@@ -58,7 +57,7 @@ def kept(folder: Path, name: str = '<script>alert("x")</script>') -> str:
 
 
 async def test_mails_are_listed_and_shown_as_text_and_in_a_frame_without_scripts(tmp_path: Path) -> None:
-    async with client_of(create_app(make_settings(DATA_DIR=tmp_path))) as client:
+    async with client_of(make_app(make_settings(DATA_DIR=tmp_path))) as client:
         assert "There are none yet" in (await client.get("/dev/mail")).text
         first, second = kept(tmp_path), kept(tmp_path)
         listed = (await client.get("/dev/mail")).text
@@ -76,13 +75,13 @@ async def test_mails_are_listed_and_shown_as_text_and_in_a_frame_without_scripts
 @pytest.mark.parametrize("name", ["x", "0" * 32, "..%2f..%2fsecret", "0" * 32 + ".eml", "%00"])
 async def test_mail_that_is_not_there_is_not_found(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret").write_text("secret")
-    async with client_of(create_app(make_settings(DATA_DIR=tmp_path))) as client:
+    async with client_of(make_app(make_settings(DATA_DIR=tmp_path))) as client:
         answer = await client.get(f"/dev/mail/{name}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 async def test_mails_are_shown_to_nobody_far_away(tmp_path: Path) -> None:
-    name, app = kept(tmp_path), create_app(make_settings(DATA_DIR=tmp_path))
+    name, app = kept(tmp_path), make_app(make_settings(DATA_DIR=tmp_path))
     near: dict[str, str] = {"Host": "localhost:8000"}
     asked = [(where, near, 404) for where in ("11.0.0.7", "2a00:1450::1", "nonsense", "10.0.0.3")]
     asked += [("127.0.0.1", {"Host": host}, 200) for host in ("localhost:8000", "127.0.0.1:9000", "[::1]:8000")]
@@ -101,7 +100,7 @@ async def test_mails_are_shown_to_nobody_far_away(tmp_path: Path) -> None:
 async def test_there_is_no_such_page_in_production_or_with_a_mail_server(tmp_path: Path, values: object) -> None:
     assert isinstance(values, dict)
     name = kept(tmp_path)
-    async with client_of(create_app(make_settings(DATA_DIR=tmp_path, **values))) as client:
+    async with client_of(make_app(make_settings(DATA_DIR=tmp_path, **values))) as client:
         for path in ("/dev/mail", f"/dev/mail/{name}"):
             assert (await client.get(path)).status_code == 404
         start = await client.get("/")
@@ -125,7 +124,7 @@ async def test_pages_do_nothing_by_being_opened_and_tell_nobody_of_the_link(
 
 async def test_pages_are_there_for_what_there_is() -> None:
     modules = ["services.users", "services.auth", "services.workspaces"]
-    async with client_of(create_app(make_settings(MODULES=modules))) as client:
+    async with client_of(make_app(make_settings(MODULES=modules))) as client:
         for name in PAGES:
             assert (await client.get(f"/account/{name}")).status_code == 404
 
@@ -134,7 +133,7 @@ async def test_pages_are_there_for_what_there_is() -> None:
 async def served(settings: Settings) -> AsyncIterator[str]:
     """A gateway of these settings that a browser can open, in this loop; its address."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(make_app(settings), port=port, log_config=None, access_log=False))
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(30):
         while not server.started:  # noqa: ASYNC110 - it tells nobody

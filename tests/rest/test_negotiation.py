@@ -7,12 +7,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from gateway.app import create_app
 from gateway.settings import Settings
 from rest.negotiation import JSON, LONGEST, Preference, negotiated, weighted
 from services.catalogue import Problem
 from tests.support.accounts import Account
-from tests.support.apps import client_from
+from tests.support.apps import client_from, make_app
 from tests.support.faces import RestFace
 from tests.support.factories import make_item, make_label, unknown_id
 
@@ -220,7 +219,7 @@ async def test_options_of_nothing_are_not_found(client: httpx.AsyncClient, path:
 
 
 async def test_preflight_is_answered_by_cors(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"BACKEND_CORS_ORIGINS": ["https://front.example"]}))
+    app = make_app(settings.model_copy(update={"BACKEND_CORS_ORIGINS": ["https://front.example"]}))
     async with client_from(app) as client:
         for method in ("QUERY", "HEAD", "PATCH"):
             headers = {"Origin": "https://front.example", "Access-Control-Request-Method": method}

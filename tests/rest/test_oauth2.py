@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from gateway.app import create_app
 from gateway.settings import Settings
 from services.execution import Gateway
 from services.keys.secrets import new_secret
 from tests.support.accounts import Account
-from tests.support.apps import client_from, make_admin
+from tests.support.apps import client_from, make_admin, make_app
 from tests.support.faces import Answer, RestFace
 from tests.support.factories import make_key, make_team
 
@@ -117,7 +116,7 @@ async def test_metadata_names_what_there_is(client: httpx.AsyncClient, gateway: 
 
 
 async def test_metadata_has_the_public_address_whatever_the_host(settings: Settings) -> None:
-    app = create_app(settings.model_copy(update={"PUBLIC_URL": "https://api.example.org/base"}))
+    app = make_app(settings.model_copy(update={"PUBLIC_URL": "https://api.example.org/base"}))
     async with client_from(app) as client:
         answer = await client.get("/.well-known/oauth-authorization-server", headers={"Host": "evil.example"})
     assert answer.json()["token_endpoint"] == "https://api.example.org/base/api/v1/auth/login"
