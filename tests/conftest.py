@@ -31,7 +31,7 @@ from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import make_app
 from tests.support.faces import Face, GraphQLFace, RestFace
-from tests.support.sampling import WHOLE, choose_seed, repeating, told
+from tests.support.sampling import WHOLE, begin, choose_seed, repeating, told
 from tests.support.server import LiveServer, live_gateway
 
 TEMPLATE = "gateway_template"
@@ -77,6 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for each in items:
         if any(each.path.is_relative_to(folder) for folder in PROOFS):
             each.add_marker("proof")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Who takes a sample is marked."""
+    begin(item.nodeid, is_marked=item.get_closest_marker("sampled") is not None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import pytest
@@ -34,13 +34,13 @@ def read_routes(reach: Reach) -> list[RestRoute]:
 
 
 def readers(reach: Reach, routes: Iterable[RestRoute]) -> list[tuple[RestRoute, Caller]]:
-    """These routes with the callers whose scopes let them ask, or a sample of them."""
+    """These routes with the callers whose scopes let them ask."""
     found = []
     for route in routes:
         ends = [route.resource] + ([route.relation.source] if route.relation else [])
         able = [each for each in reach.world.callers if all(end is not None and each.reads(end.name) for end in ends)]
         found += [(route, caller) for caller in able]
-    return sampled(found, SHARE)
+    return found
 
 
 async def look_at_list(reach: Reach, way: str, operation: Operation, caller: Caller, tally: Tally) -> None:
@@ -80,7 +80,7 @@ async def look_at_rows(reach: Reach, way: str, route: RestRoute, caller: Caller,
 @pytest.mark.parametrize("way", PATHS)
 async def test_lists_rows_and_relations_show_what_is_for_the_caller(reach: Reach, way: str) -> None:
     with tallied(f"rest, {way}") as tally:
-        for route, caller in readers(reach, read_routes(reach)):
+        for route, caller in sampled(readers(reach, read_routes(reach)), SHARE):
             if route.operation is not None and route.operation.kind is Kind.LIST:
                 await look_at_list(reach, way, route.operation, caller, tally)
             elif "{id}" in route.path:
@@ -91,16 +91,19 @@ async def test_lists_rows_and_relations_show_what_is_for_the_caller(reach: Reach
 @pytest.mark.parametrize("way", PATHS)
 async def test_whatever_is_included_is_for_the_caller(reach: Reach, way: str) -> None:
     with tallied(f"includes, {way}") as tally:
-        lists = [each for each in read_routes(reach) if each.operation and each.operation.kind is Kind.LIST]
-        for route, caller in readers(reach, lists):
-            assert route.operation is not None
-            assert route.resource is not None
-            # An admin sees everything, and costs plans of their own; the general path reads each level alike.
-            depth = DEEP if FULL else 1 if caller.groups is None else DEEP - (way == "general")
-            for tree in includes(route.resource, depth):
-                await look_at_included(reach, way, route.operation, caller, tree, tally)
+        for operation, caller, tree in sampled(including(reach, way), SHARE):
+            await look_at_included(reach, way, operation, caller, tree, tally)
     assert tally.requests >= in_whole(40)
     assert tally.faults == []
+
+
+def including(reach: Reach, way: str) -> Iterator[tuple[Operation, Caller, Includes]]:
+    """Every list with whatever can be included, as everybody who may ask for it."""
+    for route, caller in readers(reach, read_routes(reach)):
+        if route.operation is not None and route.operation.kind is Kind.LIST and route.resource is not None:
+            # An admin sees everything, and costs plans of their own; the general path reads each level alike.
+            depth = DEEP if FULL else 1 if caller.groups is None else DEEP - (way == "general")
+            yield from ((route.operation, caller, tree) for tree in includes(route.resource, depth))
 
 
 async def look_at_included(
@@ -139,6 +142,7 @@ async def look_at_rows_with_includes(reach: Reach, way: str, route: RestRoute, c
 async def test_a_row_shows_what_is_included_only_to_those_whom_it_is_for(reach: Reach, way: str) -> None:
     with tallied(f"rows with includes, {way}") as tally:
         rows = [each for each in read_routes(reach) if each.relation is None and each.path.endswith("{id}")]
-        for route, caller in readers(reach, [each for each in rows if each.resource and each.resource.relations]):
+        related = [each for each in rows if each.resource and each.resource.relations]
+        for route, caller in sampled(readers(reach, related), SHARE):
             await look_at_rows_with_includes(reach, way, route, caller, tally)
     assert tally.faults == []

@@ -15,7 +15,10 @@ from tests.equality.conftest import Crowd
 from tests.support.asgi import Reply, graphql, observed, request
 from tests.support.generated.crowd import SIZE
 from tests.support.generated.village import key
+from tests.support.sampling import sampled
 
+SHARE: Final = 1 / 5
+"""Of what reads, in a sample."""
 PARENTS: Final = (1, 10, SIZE)
 BELOW: Final = 3
 """Rows of a list below a row, through GraphQL; through REST it is 20."""
@@ -23,8 +26,9 @@ MOST_INCLUDED: Final = 40
 """Parents for which two lists below each other can be included."""
 
 
+@pytest.mark.sampled
 async def test_every_list_is_one_statement_through_graphql(crowd: Crowd) -> None:
-    for operation in _lists(crowd):
+    for operation in sampled(_lists(crowd), SHARE):
         for fields in _selections(_resource(operation)):
             for size in PARENTS:
                 query = f"{{ {field_name(operation)}(first: {size}) {{ totalCount nodes {{ id {fields} }} }} }}"
@@ -32,8 +36,9 @@ async def test_every_list_is_one_statement_through_graphql(crowd: Crowd) -> None
                 assert len(body["data"][field_name(operation)]["nodes"]) == size, query
 
 
+@pytest.mark.sampled
 async def test_every_list_is_one_statement_through_rest(crowd: Crowd) -> None:
-    for operation in _lists(crowd):
+    for operation in sampled(_lists(crowd), SHARE):
         for include, lists in _includes(_resource(operation)):
             for size in PARENTS:
                 limit = min(size, MOST_INCLUDED) if lists > 1 else size
@@ -42,8 +47,9 @@ async def test_every_list_is_one_statement_through_rest(crowd: Crowd) -> None:
                 assert len(found["data"]) == limit, (operation.address, query)
 
 
+@pytest.mark.sampled
 async def test_every_row_is_one_statement_through_graphql(crowd: Crowd) -> None:
-    for operation in _of_kind(crowd, Kind.GET):
+    for operation in sampled(_of_kind(crowd, Kind.GET), SHARE):
         resource = _resource(operation)
         identified = f'(id: "{_identifier(resource)}")' if operation.on_a_row else ""
         for fields in _selections(resource):
@@ -51,8 +57,9 @@ async def test_every_row_is_one_statement_through_graphql(crowd: Crowd) -> None:
             assert body["data"][field_name(operation)]["id"].startswith(resource.prefix)
 
 
+@pytest.mark.sampled
 async def test_every_row_is_one_statement_through_rest(crowd: Crowd) -> None:
-    for route in _routes(crowd):
+    for route in sampled(_routes(crowd), SHARE):
         resource = route.relation.source if route.relation is not None else route.resource
         if resource is None or (route.is_list and route.relation is None):
             continue

@@ -128,6 +128,7 @@ async def test_command_stops_in_order(yard: Yard, tmp_path: Path) -> None:
     assert "http://127.0.0.1:9000/account" in said
 
 
+@pytest.mark.proof
 async def test_worker_killed_in_the_middle_of_a_hundred_jobs_loses_none(yard: Yard, tmp_path: Path) -> None:
     names = [f"job {number:03}" for number in range(100)]
     with ExitStack() as stack:
@@ -147,6 +148,7 @@ async def test_worker_killed_in_the_middle_of_a_hundred_jobs_loses_none(yard: Ya
     assert await done_by(yard) == set(names)
 
 
+@pytest.mark.proof
 async def test_worker_recovers_from_a_database_that_went_away(yard: Yard, tmp_path: Path) -> None:
     name = yard.url.rpartition("/")[2].partition("?")[0]
     base = yard.url.replace(name, "postgres")

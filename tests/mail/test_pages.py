@@ -145,6 +145,7 @@ async def served(settings: Settings) -> AsyncIterator[str]:
         await task
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(find_chromium() is None, reason="there is no chromium on this machine")
 async def test_newcomer_finds_the_mail_and_follows_it(
     settings: Settings, ada: Account, post: PostOffice, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -186,6 +187,7 @@ async def _follow(browser: Browser, url: str, name: str, token: str, post: PostO
             await page.screenshot(Path(SHOTS) / f"{picture}.png")
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(find_chromium() is None, reason="there is no chromium on this machine")
 async def test_invitation_and_new_password_are_followed_by_their_pages(
     settings: Settings, client: httpx.AsyncClient, gateway: Gateway, ada: Account, eve: Account, post: PostOffice
