@@ -31,7 +31,7 @@ from services.execution import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import make_app
 from tests.support.faces import Face, GraphQLFace, RestFace
-from tests.support.sampling import WHOLE, begin, choose_seed, repeating, told
+from tests.support.sampling import begin, choose_seed, repeating, told
 from tests.support.server import LiveServer, live_gateway
 
 TEMPLATE = "gateway_template"
@@ -87,10 +87,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A sample in which something is found says how to take it again."""
+    """A proof in which something is found says how to make it again."""
     report = yield
-    if report.failed and not WHOLE and item.get_closest_marker("sampled"):
-        report.sections.append(("Again with the same sample", repeating(item.nodeid)))
+    if report.failed and item.get_closest_marker("sampled"):
+        report.sections.append(("Again", repeating(item.nodeid)))
     return report
 
 

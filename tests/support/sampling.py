@@ -15,8 +15,9 @@ from typing import Final, TypeVar
 
 Case = TypeVar("Case")
 
-WHOLE: Final = os.environ.get("TEST_PROOFS") == "whole"
+_PROOFS: Final = "TEST_PROOFS"
 _SEED: Final = "TEST_SEED"
+WHOLE: Final = os.environ.get(_PROOFS) == "whole"
 _MOST: Final = 10**6
 _unmarked: list[str] = []
 """The test that runs, if it is not marked."""
@@ -55,8 +56,9 @@ def told() -> str:
 
 
 def repeating(test: str) -> str:
-    """The command that runs one test again with the same share."""
-    values = {_SEED: os.environ[_SEED], "TEST_COMPILED_READS": os.environ.get("TEST_COMPILED_READS")}
+    """The command that runs one test again with the same share, or with everything."""
+    share = {_PROOFS: os.environ[_PROOFS]} if WHOLE else {_SEED: os.environ[_SEED]}
+    values = {**share, "TEST_COMPILED_READS": os.environ.get("TEST_COMPILED_READS")}
     given = [f"{name}={shlex.quote(value)}" for name, value in values.items() if value]
     return " ".join([*given, ".venv/bin/pytest", shlex.quote(test)])
 
