@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from rest.openapi_filters import SCHEMA, filter_name, operand_schema, sort_name
 from rest.searching import MEMBERS
 from services.catalogue import Identifier, Resource
 from services.catalogue.cursors import MAX_CURSOR
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.limits import Limits
 from services.catalogue.lists import MAX_SEARCH, MAX_SORTS
 from services.catalogue.naming import pascal
@@ -30,17 +32,16 @@ def id_name(resource: Resource[Any]) -> str:
     return f"{resource.name}.key"
 
 
-def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
-    """The identifier in a path."""
-    schema = Identifier(resource.prefix).schema
-    (example,) = schema.pop("examples")
+def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[str, Any]:
+    """The identifier in a path; the key in its example is of a row of the demo data."""
+    schema = {name: value for name, value in Identifier(resource.prefix).schema.items() if name != "examples"}
     return {
         "name": "id",
         "in": "path",
         "required": True,
         "description": f"The identifier of the {resource.noun}.",
         "schema": schema,
-        "example": example,
+        "example": resource.encode(example),
     }
 
 

@@ -95,6 +95,8 @@ class Operation:
     audited: bool = True
     """Whether a call that has succeeded goes into the audit: unless it only asks something."""
     deprecated: Deprecation | None = None
+    example: Mapping[str, Any] | None = None
+    """An input for documentation to show, where the examples of the fields would not do together."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
     entries: Mapping[str, Operation] = field(default_factory=dict)
     """Of a batch: the operations that it is made of, by their verbs."""
@@ -181,13 +183,13 @@ def write_operation(
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
     problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
-    deprecated: Deprecation | None = None,
+    deprecated: Deprecation | None = None, example: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """A decorator that makes an operation of a function; input and result are read off its annotations.
 
     `scope` defaults to the resource's `…:write` (None: open to everybody), `emits` to the event of its kind, `address`
-    to the convention; `statements` is how many the function sends at most; `audited`: see Operation. Raises
-    DeclarationError when the function does not have the form of its kind.
+    to the convention; `statements` is how many the function sends at most; `audited` and `example`: see
+    Operation. Raises DeclarationError when the function does not have the form of its kind.
     """
 
     def decorate(function: Function) -> Operation:
@@ -201,7 +203,7 @@ def write_operation(
             inspect.getdoc(function) or "", location,
             scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
             function=function, declared_problems=tuple(problems), emits=events, cost=cost,
-            own_statements=statements, audited=audited, deprecated=deprecated,
+            own_statements=statements, audited=audited, deprecated=deprecated, example=example,
             action=verb or kind.value,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
         )  # fmt: skip
