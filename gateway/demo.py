@@ -20,16 +20,17 @@ from gateway.demo_examples import add_examples
 from gateway.portal.sign_in import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
-from services.auth.operations import register
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Identifier, Problem, new_key
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.models import parse_input
 from services.catalogue.problems import CONFLICT
-from services.execution import Gateway, Write
+from services.engine.gateway import Gateway
+from services.engine.writes import Write
 from services.files.forms import Part
-from services.uploading import CREATE, FormFile, Sender, upload_file
-from services.users.models import User
-from services.users.schemas import UserRegister
+from services.files.uploading import CREATE, FormFile, Sender, upload_file
+from services.identity.auth.operations import register
+from services.identity.users.models import User
+from services.identity.users.schemas import UserRegister
 
 DEMO_USERNAME: Final = "demo"
 DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production

@@ -12,21 +12,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from rest.openapi_examples import input_example
-from rest.openapi_files import UNSENT_KEY
-from services.audit.models import AuditEvent, Outcome
-from services.catalogue import OPERATOR, Call, Catalogue, Resource
+from rest.openapi.examples import input_example
+from rest.openapi.files import UNSENT_KEY
+from services.catalogue import OPERATOR, Call, Catalogue
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.models import NoInput
-from services.execution import Gateway
+from services.catalogue.resources import Resource
+from services.engine.audit.models import AuditEvent, Outcome
+from services.engine.gateway import Gateway
 from services.files.models import File
-from services.invitations.jobs import sweep_invitations
-from services.invitations.models import Invitation
+from services.identity.invitations.jobs import sweep_invitations
+from services.identity.invitations.models import Invitation
+from services.identity.mail.models import MailToken, Purpose
+from services.identity.mail.tokens import digest_of, new_token
+from services.identity.workspaces.models import Role
 from services.jobs.models import Job, JobState
 from services.jobs.payloads import Payloads
-from services.mail.models import MailToken, Purpose
-from services.mail.tokens import digest_of, new_token
-from services.workspaces.models import Role
 
 GOOD_FOR: Final = timedelta(days=3650)
 """Sample data is tried out whenever somebody comes to it."""

@@ -25,8 +25,8 @@ from gateway.app import create_app
 from gateway.embedded import embedded_servers
 from gateway.migrate import upgrade
 from gateway.settings import Settings
-from services import execution
-from services.execution import Gateway
+from services.engine import gateway as execution
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.server import LiveServer, live_gateway

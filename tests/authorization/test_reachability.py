@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from services.catalogue import Kind
 from services.catalogue.naming import pascal
 from tests.support.factories import key_of

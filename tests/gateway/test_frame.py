@@ -11,10 +11,10 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.frame import SECURITY_HEADERS
-from gateway.middleware import middleware_stack
+from gateway.asgi.frame import SECURITY_HEADERS
+from gateway.asgi.middleware import middleware_stack
 from gateway.settings import Settings
-from services import observation
+from services.process import observation
 from tests.support.apps import client_from
 
 FRONT = "https://front.example"

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from gateway.memory import THRESHOLDS, calm_collector
+from gateway.serving.memory import THRESHOLDS, calm_collector
 from gateway.settings import Settings
 from tests.support.apps import running
 
