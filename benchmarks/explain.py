@@ -16,9 +16,9 @@ from benchmarks.pages import write_plans
 from gateway.commands.explain_reads import read_of_document, read_of_operation
 from gateway.settings import DEFAULT_MODULES
 from services.catalogue import Actor, Catalogue
+from services.reader.plans import Plan
+from services.reader.shapes import Bound
 from services.storage.database import SERVER_SETTINGS
-from services.storage.plans import Plan
-from services.storage.shapes import Bound
 
 WARM: Final = 5
 _TELLING: Final = re.compile(r"Scan|actual|Sort Key|Index Cond|Memoize|One-Time|never executed|Execution Time")

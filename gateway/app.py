@@ -17,40 +17,39 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Scope
 
+from gateway.asgi.direct import Application
+from gateway.asgi.faults import problem_writer, register_fault_handlers
+from gateway.asgi.frame import OperationFrame
+from gateway.asgi.middleware import behind, middleware_stack
+from gateway.asgi.options import options_routes
 from gateway.demo import demo_account
-from gateway.direct import Application
 from gateway.documents import Published
 from gateway.embedded import check_reachable, embedded_servers, warn_of_pooler
 from gateway.errors import SettingsError
-from gateway.faults import problem_writer, register_fault_handlers
-from gateway.frame import OperationFrame
 from gateway.health import Check, Found, health_routes
 from gateway.logging import configure_logging
 from gateway.mail import keeps_mails, mail_folder, warn_of_mail
-from gateway.memory import calm_collector
 from gateway.metrics import METRICS_PATH, metrics_routes
-from gateway.middleware import behind, middleware_stack
 from gateway.migrate import Revisions, Standing, found_revisions, upgrade, warn_of_migrations
-from gateway.options import options_routes
 from gateway.portal import graphiql_page, portal_routes
 from gateway.portal.account import account_routes
 from gateway.portal.mail import mail_routes
 from gateway.portal.problems import prefers_html
 from gateway.runtime import open_gateway, redis_client
+from gateway.serving.memory import calm_collector
 from gateway.settings import Settings, load_settings
 from gateway.worker import working
-from graphql_schema.endpoint import GraphQLEndpoint
-from graphql_schema.origins import LOCAL, Origins
-from graphql_schema.schema import build_schema
-from graphql_schema.transports import SocketLimits, Transports
-from graphql_schema.uploads import is_graphql_upload
-from rest.files import file_routes, is_upload
+from graphql_schema.schema.schema import build_schema
+from graphql_schema.transport.endpoint import GraphQLEndpoint
+from graphql_schema.transport.origins import LOCAL, Origins
+from graphql_schema.transport.transports import SocketLimits, Transports
+from graphql_schema.transport.uploads import is_graphql_upload
+from rest.files.content import file_routes, is_upload
 from rest.oauth2 import METADATA_PATH, metadata
-from rest.openapi import openapi_document
+from rest.openapi.document import openapi_document
 from rest.router import RestRouter
 from services.catalogue import Catalogue
-from services.catalogue.deprecation import deprecated_members
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 
 GRAPHQL_PATH = "/graphql"
 EXPOSED_HEADERS = (
@@ -107,7 +106,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         app.router.routes.extend(mail_routes(name, mail_folder(settings)))
     app.router.routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes(deprecated_members(catalogue), budgets=settings.has_budgets))
+        app.router.routes.extend(metrics_routes(catalogue.deprecations(), budgets=settings.has_budgets))
     return app
 
 

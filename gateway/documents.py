@@ -11,13 +11,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rest.documents import ADDRESS, PATH, DocumentRoutes
-from rest.openapi_documents import with_documents
+from rest.openapi.documents import with_documents
 from rest.routes import rest_routes
 from services.catalogue import Catalogue, Problem
 from services.documents.operations import published_documents
 from services.documents.publishing import DocumentRunner, PublishedDocument, UnfitDocumentError
 from services.documents.trusted import Snapshot, TrustedDocuments
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 
 
 class Published:

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.shutdown import STOPPING
+from services.process.shutdown import STOPPING
 
 PROBE_SECONDS: Final = 2.0
 

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
-from services.catalogue.limits import DEFAULTS, MAX_ROWS, Limits
+from services.queries.limits import DEFAULTS, MAX_ROWS, Limits
 
 MAX_PAGE: Final = 1_000
 MAX_NESTING: Final = 200

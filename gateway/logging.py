@@ -18,7 +18,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from services import observation
+from services.process import observation
 
 REDACTED: Final = "[redacted]"
 MAX_DEPTH: Final = 6

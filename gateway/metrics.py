@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.errors import SettingsError
-from services.observation import ReadPath
+from services.process.observation import ReadPath
 
 METRICS_PATH: Final = "/metrics"
 WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -47,7 +47,7 @@ def count_deprecated(used: Iterable[tuple[str, str]]) -> None:
 
 
 class BudgetMeter:
-    """Counts what the budgets charge, where anything is counted (services/budget/budget.py)."""
+    """Counts what the budgets charge, where anything is counted (services/process/budget/budget.py)."""
 
     def __init__(self) -> None:
         self.counters: Mapping[tuple[str, str], Any] = {}

@@ -14,40 +14,40 @@ from redis.backoff import NoBackoff
 from gateway.mail import mail_config
 from gateway.metrics import BUDGET_METER
 from gateway.settings import Settings
-from services.audit.recording import Audit
-from services.auth.authentication import KEY_PREFIX, Authenticator
-from services.auth.config import AuthConfig
-from services.auth.memory import TokenMemory
-from services.auth.passwords import Passwords
-from services.auth.revocations import Revocations, heard_revocations
-from services.auth.sessions import SessionStates
-from services.auth.throttle import SignInThrottle
-from services.auth.tokens import Tokens
-from services.budget.buckets import SharedBuckets
-from services.budget.budget import Budget
-from services.budget.policies import BudgetConfig
 from services.catalogue import Catalogue
-from services.catalogue.cursors import CursorCodec
-from services.concurrency import Concurrency
 from services.documents.config import Accepted, DocumentsConfig
 from services.documents.known import KnownDocuments
 from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
-from services.execution import Gateway
+from services.engine.audit.recording import Audit
+from services.engine.gateway import Gateway
+from services.engine.idempotency.once import KeptAnswers
 from services.files.config import FilesConfig
 from services.files.links import FileLinks
 from services.files.slots import UploadSlots
 from services.files.store import FileStore
-from services.idempotency.once import KeptAnswers
+from services.identity.auth.authentication import KEY_PREFIX, Authenticator
+from services.identity.auth.config import AuthConfig
+from services.identity.auth.memory import TokenMemory
+from services.identity.auth.passwords import Passwords
+from services.identity.auth.revocations import Revocations, heard_revocations
+from services.identity.auth.sessions import SessionStates
+from services.identity.auth.throttle import SignInThrottle
+from services.identity.auth.tokens import Tokens
+from services.identity.keys.states import ApiKeys
+from services.identity.mail.mailer import Mailer
 from services.jobs.payloads import Payloads
 from services.jobs.upkeep import Upkeep
-from services.keys.states import ApiKeys
-from services.mail.mailer import Mailer
-from services.storage.breaker import Breaker
+from services.process.breaker import Breaker
+from services.process.budget.buckets import SharedBuckets
+from services.process.budget.budget import Budget
+from services.process.budget.policies import BudgetConfig
+from services.process.concurrency import Concurrency
+from services.queries.cursors import CursorCodec
+from services.reader.pool import MAX_PREPARED, ReadPool
+from services.reader.reader import Reader
 from services.storage.cascades import Cascades
 from services.storage.database import Database
-from services.storage.pool import MAX_PREPARED, ReadPool
-from services.storage.reader import Reader
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings
-from gateway.mail import MailSettings
+from gateway.mail_settings import MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from services.documents.config import Accepted
 from services.storage.address import Address, Pooler, parse_address
@@ -42,21 +42,21 @@ FILES_SCHEMES = {"file", "s3", "gs", "az"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
 DEFAULT_MODULES = (
-    "services.users",
-    "services.auth",
-    "services.workspaces",
-    "services.audit",
-    "services.keys",
+    "services.identity.users",
+    "services.identity.auth",
+    "services.identity.workspaces",
+    "services.engine.audit",
+    "services.identity.keys",
     "services.documents",
-    "services.idempotency",
+    "services.engine.idempotency",
     "services.jobs",
-    "services.mail",
-    "services.accounts",
-    "services.invitations",
+    "services.identity.mail",
+    "services.identity.accounts",
+    "services.identity.invitations",
     "services.files",
-    "services.items",
-    "services.labels",
-    "services.comments",
+    "services.sample.items",
+    "services.sample.labels",
+    "services.sample.comments",
 )
 
 

@@ -29,7 +29,7 @@ from gateway.mail import account_url
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS
 from services.catalogue.jobs import JobKind
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.jobs.names import CHANNEL, queries
 from services.jobs.queue import enqueue
 from services.jobs.running import Runner

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest.problems import problem_members
+from rest.http.problems import problem_members
 from rest.reading import TAG
 from services.catalogue import Operation
-from services.catalogue.batches import EntryOutcome
+from services.queries.batches import EntryOutcome
 
 
 def outcome_members(operation: Operation, outcome: EntryOutcome, *, with_row: bool = True) -> dict[str, Any]:

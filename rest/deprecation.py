@@ -17,17 +17,18 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rest.file_forms import is_form, said_of_the_file
-from rest.negotiation import media_type
+from rest.files.forms import is_form, said_of_the_file
+from rest.http.negotiation import media_type
+from rest.http.problems import problem_response
 from rest.oauth2 import FORM
-from rest.problems import problem_response
 from rest.query import BRACKETED, Parameters, names_in, parameters
 from rest.routes import RestRoute
 from rest.searching import body_parameters
-from services import observation
-from services.catalogue import Deprecation, Operation, Problem, Resource
+from services.catalogue import Deprecation, Operation, Problem
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.resources import Resource
+from services.process import observation
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

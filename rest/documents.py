@@ -13,17 +13,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rest.negotiation import negotiated
+from rest.http.negotiation import negotiated
+from rest.http.problems import PROBLEM_MEDIA_TYPE, problem_response
 from rest.paying import asks_for_the_price
-from rest.problems import PROBLEM_MEDIA_TYPE, problem_response
-from services.auth.authentication import Presented
 from services.catalogue import Client, Problem
 from services.catalogue.json_input import refuse_twice
 from services.catalogue.problems import BAD_REQUEST, NOT_FOUND, VALIDATION_FAILED, FieldError
 from services.catalogue.scalars import written_number
 from services.documents.publishing import DocumentCaller, DocumentRunner, Parameter, ParameterKind, UnfitDocumentError
 from services.documents.trusted import TrustedDocuments
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.authentication import Presented
 
 PATH: Final = "/documents"
 ADDRESS: Final = f"{PATH}/{{id}}"

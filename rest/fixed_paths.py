@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rest.problems import problem_response
+from rest.http.problems import problem_response
 from services.catalogue.problems import METHOD_NOT_ALLOWED, Problem
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from rest.query import decoded, raw_pairs
 from rest.representation import take_previous
-from services.catalogue.lists import ListArguments
+from services.queries.lists import ListArguments
 
 _PLACES: Final = ("after", "before", "skip")
 """Parameters that say which page of a list is asked for; the others say which list."""

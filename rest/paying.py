@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rest.routes import RestRoute
-from services.budget.budget import Budget
-from services.budget.till import DRY_RUN, Till, is_dry_run
 from services.catalogue import Actor
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.engine.payment import DRY_RUN, Till, is_dry_run
+from services.process.budget.budget import Budget
 
 
 def till_of(route: RestRoute, request: Request, gateway: Gateway, actor: Actor) -> Till | None:

@@ -20,14 +20,15 @@ from urllib.parse import unquote_plus
 import orjson
 
 from rest.representation import listing
-from services.catalogue import Problem, Resource, Selection
-from services.catalogue.cursors import Order
+from services.catalogue import Problem
 from services.catalogue.json_input import refuse_twice
-from services.catalogue.limits import DEFAULTS, Limits, check_query_string
-from services.catalogue.lists import ListArguments, list_arguments
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import written_number
-from services.catalogue.selections import Input, Many, One, Value
+from services.queries.cursors import Order
+from services.queries.limits import DEFAULTS, Limits, check_query_string
+from services.queries.lists import ListArguments, list_arguments
+from services.queries.selections import Input, Many, One, Selection, Value
 
 MAX_INCLUDES: Final = DEFAULTS.includes
 

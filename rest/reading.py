@@ -10,10 +10,9 @@ from rest.query import Parameters, parameters, parse_count, parse_list, parse_se
 from rest.representation import linked_listing
 from rest.routes import RestRoute
 from rest.searching import body_parameters
-from services.batching import ROWS
-from services.catalogue import Query, Selection
-from services.catalogue.limits import DEFAULTS, Limits
-from services.catalogue.selections import Input, ListRoot, Many, NodesRoot, RowRoot, Tag, Value
+from services.engine.batching import ROWS
+from services.queries.limits import DEFAULTS, Limits
+from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection, Tag, Value
 
 REMEMBERED: Final = 500
 """Query strings, searches, and selections, of one route."""

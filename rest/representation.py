@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.catalogue.selections import About, Fact, Facts, Listing, Rows, Selection
+from services.queries.selections import About, Fact, Facts, Listing, Rows, Selection
 
 _PREVIOUS: Final = "previous"
 

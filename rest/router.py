@@ -14,30 +14,31 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest import oauth2
-from rest.conditional import JSON, expected_of, representation
 from rest.deprecation import watched
-from rest.file_forms import FILE_OPERATION, is_form, received_form
+from rest.files.forms import FILE_OPERATION, is_form, received_form
 from rest.fixed_paths import FixedPaths
-from rest.idempotency import answer_again, idempotency_of
+from rest.http.conditional import JSON, expected_of, representation
+from rest.http.idempotency import answer_again, idempotency_of
+from rest.http.negotiation import Preference, media_type, negotiated
+from rest.http.problems import problem_response
 from rest.links import page_links
-from rest.negotiation import Preference, media_type, negotiated
 from rest.paying import priced, till_of
-from rest.problems import problem_response
 from rest.query import parameters, refuse_rest
 from rest.reading import KEY, Parsed, Queries
 from rest.routes import RestRoute, query_of, rest_routes
 from rest.searching import ACCEPT_QUERY, check_media_type
 from rest.writing import written
-from services import authorization
-from services.auth.authentication import Authenticator, Presented
-from services.budget.till import OverdrawnError, PricedError, Till
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
-from services.catalogue.limits import DEFAULTS, Limits, check_values
 from services.catalogue.models import parse_value
 from services.catalogue.problems import NOT_FOUND, UNSUPPORTED_MEDIA_TYPE
-from services.concurrency import Concurrency
-from services.execution import NIL, Gateway, Write
-from services.idempotency.once import Answered
+from services.engine import authorization
+from services.engine.gateway import NIL, Gateway
+from services.engine.idempotency.once import Answered
+from services.engine.payment import OverdrawnError, PricedError, Till
+from services.engine.writes import Write
+from services.identity.auth.authentication import Authenticator, Presented
+from services.process.concurrency import Concurrency
+from services.queries.limits import DEFAULTS, Limits, check_values
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.catalogue import Catalogue, Kind, Operation, Relation, Resource
+from services.catalogue import Catalogue, Kind, Operation, Relation
+from services.catalogue.resources import Resource
 
 METHODS = {
     Kind.LIST: "GET",

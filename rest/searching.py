@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from rest.negotiation import JSON, media_type
+from rest.http.negotiation import JSON, media_type
 from rest.query import Parameters
 from services.catalogue import Problem
 from services.catalogue.json_input import read_json

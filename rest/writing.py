@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rest.batches import outcome_members
-from rest.conditional import JSON, quoted
-from rest.negotiation import Preference, nothing, preference_headers, preferred
+from rest.http.conditional import JSON, quoted
+from rest.http.negotiation import Preference, nothing, preference_headers, preferred
 from rest.reading import KEY, TAG
 from rest.routes import RestRoute
 from services.catalogue import ResultModel
-from services.execution import Shown
+from services.engine.gateway import Shown
 
 
 def written(route: RestRoute, request: Request, prefix: str, result: Any, preference: Preference | None) -> Response:

@@ -23,11 +23,11 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from gateway.embedded import embedded_servers
-from gateway.memory import calm_collector
 from gateway.migrate import upgrade
+from gateway.serving.memory import calm_collector
 from gateway.settings import Settings
-from services import execution
-from services.execution import Gateway
+from services.engine import gateway as execution
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import make_app
 from tests.support.faces import Face, GraphQLFace, RestFace

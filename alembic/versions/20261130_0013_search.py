@@ -21,7 +21,7 @@ def character_class(ranges: str) -> str:
     return "[" + "".join(f"\\U{first:0>8}" + (last and f"-\\U{last:0>8}") for first, _, last in found) + "]"
 
 
-# As services/catalogue/searching.py has them, for whose searches this splits texts.
+# As services/queries/searching.py has them, for whose searches this splits texts.
 SEPARATORS = character_class(
     "1-2f 3a-40 5b-60 7b-a9 ab-b4 b6-b9 bb-bf d7 f7 "
     "37e 387 55a-55f 589-58a 5be 5c0 5c3 5c6 5f3-5f4 600-60f 61b-61f 66a-66d 6d4 964-965 970 e3f e4f e5a-e5b 104a-104f "

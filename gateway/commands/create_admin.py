@@ -11,10 +11,10 @@ from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
 from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
-from services.auth.operations import register
 from services.catalogue import ANONYMOUS, Catalogue, Problem
 from services.catalogue.models import parse_input
-from services.users.schemas import UserRegister
+from services.identity.auth.operations import register
+from services.identity.users.schemas import UserRegister
 
 
 def create_admin(

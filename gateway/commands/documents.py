@@ -16,10 +16,10 @@ from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
 from gateway.migrate import Revisions, check_migrated
 from gateway.settings import load_settings
-from graphql_schema.documents import Documents
-from graphql_schema.manifests import read_manifest
-from graphql_schema.published import PublishedDocuments
-from graphql_schema.schema import build_schema
+from graphql_schema.documents.parsing import Documents
+from graphql_schema.published.manifests import read_manifest
+from graphql_schema.published.published import PublishedDocuments
+from graphql_schema.schema.schema import build_schema
 from services.catalogue import Catalogue, Problem
 from services.documents import registering
 from services.documents.publishing import UnfitDocumentError

@@ -13,12 +13,13 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from gateway.commands.explain_reads import plan_of_document, plan_of_operation
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from rest.routes import METHODS, rest_routes
-from services.catalogue import Actor, Catalogue, Kind, Operation, Resource
+from services.catalogue import Actor, Catalogue, Kind, Operation
 from services.catalogue.models import fields_of
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
-from services.storage.plans import Plan
+from services.reader.plans import Plan
 
 _ANYBODY = Actor()
 # SQLAlchemy leaves this one untyped.

@@ -7,21 +7,21 @@ from uuid import UUID
 from graphql import OperationType
 
 from gateway.errors import SettingsError
-from graphql_schema.documents import Documents
-from graphql_schema.inputs import UnfitError
-from graphql_schema.planner import Planner
-from graphql_schema.plans import ReadPlan
-from graphql_schema.schema import build_schema
-from rest.problems import field_path
+from graphql_schema.documents.parsing import Documents
+from graphql_schema.execution.inputs import UnfitError
+from graphql_schema.execution.planner import Planner
+from graphql_schema.execution.plans import ReadPlan
+from graphql_schema.schema.schema import build_schema
+from rest.http.problems import field_path
 from rest.reading import Queries
 from rest.routes import rest_routes
 from services.catalogue import Actor, Catalogue, Operation, Problem
-from services.catalogue.cursors import CursorCodec
-from services.catalogue.selections import Input
-from services.execution import NIL
-from services.storage.plans import Plan, Plans
-from services.storage.shapes import Bound, bind, bind_input
-from services.storage.statement import NotCompiledError
+from services.engine.gateway import NIL
+from services.queries.cursors import CursorCodec
+from services.queries.selections import Input
+from services.reader.plans import Plan, Plans
+from services.reader.shapes import Bound, bind, bind_input
+from services.reader.statement import NotCompiledError
 
 _CURSORS = CursorCodec(b"")
 

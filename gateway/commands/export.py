@@ -9,8 +9,8 @@ import orjson
 import typer
 
 from gateway.settings import load_settings
-from graphql_schema.schema import build_schema
-from rest.openapi import openapi_document
+from graphql_schema.schema.schema import build_schema
+from rest.openapi.document import openapi_document
 from services.catalogue import Catalogue
 
 

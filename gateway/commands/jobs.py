@@ -23,12 +23,12 @@ from services.catalogue.jobs import HopelessError
 from services.catalogue.models import NoInput
 from services.catalogue.operations import Operation
 from services.catalogue.problems import NOT_FOUND
-from services.catalogue.versions import ANY, Expected
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.jobs.models import Job, JobState
 from services.jobs.operations import delete_job, retry_job
 from services.jobs.payloads import Payloads
 from services.jobs.resource import jobs as resource
+from services.queries.versions import ANY, Expected
 
 jobs = typer.Typer(no_args_is_help=True, help="See to what is done in the background.")
 

@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 
 from gateway.errors import SettingsError
-from gateway.parity.html import html_report
-from gateway.parity.making import make_world
-from gateway.parity.matrix import Cells, deviations, parse, record, recorded_in
-from gateway.parity.places import place
-from gateway.parity.proof import Proof
-from gateway.parity.removing import is_caught, removals
-from gateway.parity.report import WIDTH, Report, print_report
-from gateway.parity.sandbox import sandbox
+from gateway.parity.judging.proof import Proof
+from gateway.parity.report.html import html_report
+from gateway.parity.report.matrix import Cells, deviations, parse, record, recorded_in
+from gateway.parity.report.removing import is_caught, removals
+from gateway.parity.report.report import WIDTH, Report, print_report
+from gateway.parity.world.making import make_world
+from gateway.parity.world.places import place
+from gateway.parity.world.sandbox import sandbox
 from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue

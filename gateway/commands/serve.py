@@ -24,13 +24,13 @@ from gateway.mail import ACCOUNT_PATH, keeps_mails
 from gateway.metrics import WORKERS_FOLDER
 from gateway.migrate import upgrade
 from gateway.portal.mail import MAIL_PATH
-from gateway.server import GatewayServer
+from gateway.serving.server import GatewayServer
+from gateway.serving.supervisor import supervise
 from gateway.settings import Settings, load_settings
-from gateway.supervisor import supervise
 from services.catalogue import Catalogue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PROTOCOL = "gateway.protocol:BoundedProtocol"
+PROTOCOL = "gateway.serving.protocol:BoundedProtocol"
 """By name: workers are made by uvicorn, and a name is what comes through to them."""
 WORKER_SECONDS = 60
 """How long a worker may be silent before it is replaced: so long may it take to start, on a machine that is busy."""
@@ -67,7 +67,7 @@ def serve(
                 "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
                 access_log=False, server_header=False, loop=_if_installed("uvloop"),
                 http=PROTOCOL if find_spec("httptools") else "auto", timeout_worker_healthcheck=WORKER_SECONDS,
-                ws="gateway.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
+                ws="gateway.serving.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
                 forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS, timeout_keep_alive=settings.KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
             )  # fmt: skip

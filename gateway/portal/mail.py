@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.portal.pages import PAGE_POLICY, Html, page, render, stylesheets
 from services.catalogue.problems import NOT_FOUND, Problem
-from services.mail.folder import MailFolder
+from services.identity.mail.folder import MailFolder
 
 MAIL_PATH: Final = "/dev/mail"
 _MAIL_POLICY: Final = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")

@@ -6,9 +6,8 @@ from services.catalogue.catalogue import Catalogue, Seam
 from services.catalogue.declaration import DeclarationError
 from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import Identifier, new_key
-from services.catalogue.lists import ListArguments, Page, Record
 from services.catalogue.models import InputModel, ReadModel, ResultModel, absent
-from services.catalogue.operations import Kind, Operation, procedure
+from services.catalogue.operations import Kind, Operation
 from services.catalogue.policies import (
     ACTOR_ID,
     ACTOR_SESSION_ID,
@@ -21,11 +20,12 @@ from services.catalogue.policies import (
     nobody,
     signed_in,
 )
+from services.catalogue.presets import DeclaredResource as Resource
+from services.catalogue.presets import procedure
 from services.catalogue.problems import Problem
-from services.catalogue.relations import Relation, many, one
-from services.catalogue.resources import Resource
+from services.catalogue.relations import many, one
+from services.catalogue.resources import Relation
 from services.catalogue.scalars import Instant, Int32
-from services.catalogue.selections import Query, Selection
 
 __all__ = [
     "ACTOR_ID",
@@ -46,19 +46,14 @@ __all__ = [
     "Instant",
     "Int32",
     "Kind",
-    "ListArguments",
     "Operation",
-    "Page",
     "Policy",
     "Problem",
-    "Query",
     "ReadModel",
-    "Record",
     "Relation",
     "Resource",
     "ResultModel",
     "Seam",
-    "Selection",
     "absent",
     "everyone",
     "many",

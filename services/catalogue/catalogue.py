@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy import Table
 
 from services.catalogue.declaration import DeclarationError, Location, listing
+from services.catalogue.deprecation import Deprecation, deprecations_of
 from services.catalogue.identifiers import split_identifier
 from services.catalogue.jobs import JobKind
 from services.catalogue.models import ResultModel
+from services.catalogue.naming import ETAG, EXPECTED
 from services.catalogue.operations import Gone, Kind, Operation
 from services.catalogue.problems import Problem
-from services.catalogue.relations import resolve
+from services.catalogue.resolving import resolve
 from services.catalogue.resources import Resource
-from services.catalogue.versions import ETAG, EXPECTED
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -105,6 +106,21 @@ class Catalogue:
         """Who is told of rows of a resource that are deleted."""
         deletions = (each for each in self.operations.values() if each.kind is Kind.DELETE)
         return next((each.gone for each in deletions if each.resource is resource and each.gone is not None), None)
+
+    def deprecations(self) -> Mapping[str, Deprecation]:
+        """Whatever is deprecated, by the name it is counted by.
+
+        `get_item` for an operation, `create_item.title` for a member of its input, `item.title` for a field.
+        """
+        found: dict[str, Deprecation] = {}
+        for operation in self.operations.values():
+            if operation.deprecated is not None:
+                found[operation.name] = operation.deprecated
+            if operation.input is not None:
+                found |= {f"{operation.name}.{name}": each for name, each in deprecations_of(operation.input).items()}
+        for resource in self.resources.values():
+            found |= {f"{resource.name}.{name}": each for name, each in deprecations_of(resource.read).items()}
+        return found
 
     def _add_resource(self, resource: Resource[Any]) -> None:
         for other in self.resources.values():

@@ -12,7 +12,7 @@ _HERE = str(Path(__file__).parent)
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a source file: `services/labels/resource.py:12`."""
+    """A place in a source file: `services/sample/labels/resource.py:12`."""
 
     file: str
     line: int

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from services.catalogue.declaration import DeclarationError, Location
-
-if TYPE_CHECKING:
-    from services.catalogue.catalogue import Catalogue
 
 _URI: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 
@@ -62,19 +58,3 @@ def deprecations_of(model: type[BaseModel]) -> dict[str, Deprecation]:
         for each in info.metadata
         if isinstance(each, Deprecation)
     }
-
-
-def deprecated_members(catalogue: Catalogue) -> Mapping[str, Deprecation]:
-    """Whatever is deprecated, by the name it is counted by.
-
-    `get_item` for an operation, `create_item.title` for a member of its input, `item.title` for a field.
-    """
-    found: dict[str, Any] = {}
-    for operation in catalogue.operations.values():
-        if operation.deprecated is not None:
-            found[operation.name] = operation.deprecated
-        if operation.input is not None:
-            found |= {f"{operation.name}.{name}": each for name, each in deprecations_of(operation.input).items()}
-    for resource in catalogue.resources.values():
-        found |= {f"{resource.name}.{name}": each for name, each in deprecations_of(resource.read).items()}
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import orjson
 from pydantic import (
@@ -23,11 +23,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from services.catalogue.json_input import read_json
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
-from services.catalogue.scalars import IF_UNKNOWN, INT32, FieldType, field_type, integral
+from services.catalogue.scalars import INT32, FieldType, field_type, integral
 from services.catalogue.text import normalised
-
-if TYPE_CHECKING:
-    from services.catalogue.resources import Resource
 
 Model = TypeVar("Model", bound="InputModel")
 
@@ -115,12 +112,6 @@ def description_of(model: type[BaseModel], name: str) -> str:
     nested = (each.description for each in _annotations(info.annotation) if isinstance(each, FieldInfo))
     fallback = "Its identifier, the same everywhere." if name == "id" else sentence(name)
     return info.description or next((each for each in nested if each), None) or fallback
-
-
-def shown_description(resource: Resource[Any], name: str) -> str:
-    """What contracts say of a row's field."""
-    about = description_of(resource.read, name)
-    return about if resource.fields[name].enum is None else f"{about} {IF_UNKNOWN}"
 
 
 def _annotations(annotation: Any) -> Iterator[Any]:

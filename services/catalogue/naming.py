@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+ETAG: Final = "etag"
+"""What GraphQL calls a row's tag; fields and relations cannot be called so."""
+EXPECTED: Final = "expected_version"
+"""What GraphQL calls the tag that a caller expects, beside an operation's input; fields of it cannot be called so."""
+EXPECTED_WORDS: Final = (
+    f"The `{ETAG}` of the {{}} as it was read, `*` for any; if it has changed since, nothing is done."
+)
+
 _ACRONYMS: Final = {"api": "API", "id": "ID", "ids": "IDs", "url": "URL"}
 
 

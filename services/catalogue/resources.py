@@ -1,9 +1,10 @@
-"""Resources: the nouns."""
+"""Resources, the nouns, and the relations between them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
@@ -11,18 +12,13 @@ from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
-from services.catalogue.batches import VERBS, batch_input
 from services.catalogue.declaration import DeclarationError, Location, listing
-from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import PREFIX_PATTERN
-from services.catalogue.models import ReadModel, fields_of
-from services.catalogue.naming import words
-from services.catalogue.operations import Check, Function, Gone, Kind, Operation, declare, write_operation
-from services.catalogue.policies import Policy, Rule
-from services.catalogue.problems import ProblemType
-from services.catalogue.relations import Relation, RelationDeclaration
-from services.catalogue.scalars import FieldType
-from services.catalogue.versions import ETAG
+from services.catalogue.models import ReadModel, description_of, fields_of
+from services.catalogue.naming import ETAG, words
+from services.catalogue.policies import Policy
+from services.catalogue.relations import RelationDeclaration
+from services.catalogue.scalars import IF_UNKNOWN, FieldType
 
 M = TypeVar("M", bound=DeclarativeBase)
 
@@ -115,67 +111,14 @@ class Resource(Generic[M]):
         """The public identifier of a key."""
         return f"{self.prefix}_{key.hex}"
 
+    def describe(self, field: str) -> str:
+        """The description of a field, as both contracts have it."""
+        text = description_of(self.read, field)
+        return text if self.fields[field].enum is None else f"{text} {IF_UNKNOWN}"
+
     def fault(self, fault: str, mend: str) -> DeclarationError:
         """A DeclarationError at the place of this declaration."""
         return DeclarationError(self.location, f"{self.name}: {fault}", mend)
-
-    # The presets of operations, and actions.
-
-    def list(
-        self, *, name: str | None = None, address: str | None = None, where: Rule | None = None,
-        deprecated: Deprecation | None = None,
-    ) -> Operation:  # fmt: skip
-        """List the rows that the actor may read (and that `where` holds for)."""
-        description = f"List {self.nouns}, a page at a time."
-        named = name or f"list_{self.plural}"
-        return declare(named, Kind.LIST, self, address, description, where=where, deprecated=deprecated)
-
-    def get(
-        self, *, name: str | None = None, address: str | None = None, where: Rule | None = None, description: str = "",
-        deprecated: Deprecation | None = None,
-    ) -> Operation:  # fmt: skip
-        """Get one row by its identifier, or, with `where`, the one row that it holds for."""
-        description = description or f"Get one {self.noun}."
-        named = name or f"get_{self.name}"
-        return declare(named, Kind.GET, self, address, description, where=where, deprecated=deprecated)
-
-    def delete(
-        self, *, before: Check | None = None, gone: Gone | None = None, problems: Iterable[ProblemType] = (),
-        statements: int = 1, description: str = "", deprecated: Deprecation | None = None,
-    ) -> Operation:  # fmt: skip
-        """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion.
-
-        `gone(call, keys)` is told of rows that go, be it this one or some that go with one of another resource.
-        """
-        return declare(
-            f"delete_{self.name}", Kind.DELETE, self, None, description or f"Delete one {self.noun}.", before=before,
-            gone=gone, own_statements=statements, declared_problems=tuple(problems), emits=(f"{self.name}.deleted",),
-            deprecated=deprecated,
-        )  # fmt: skip
-
-    def create(self, **options: Any) -> Callable[[Function], Operation]:
-        """Decorator of `async (call, data) -> row`. Options as of `write_operation`."""
-        return write_operation(Kind.CREATE, self, f"create_{self.name}", f"{self.name}.created", **options)
-
-    def update(self, **options: Any) -> Callable[[Function], Operation]:
-        """Decorator of `async (call, row, data) -> row`. Options as of `write_operation`."""
-        return write_operation(Kind.UPDATE, self, f"update_{self.name}", f"{self.name}.updated", **options)
-
-    def batch(self, *operations: Operation) -> Operation:
-        """Many of these creations, changes and deletions of rows in one call: see services/catalogue/batches.py."""
-        entries = {each.kind.value: each for each in operations}
-        if not entries or len(entries) < len(operations) or not set(entries) <= set(VERBS):
-            raise self.fault("a batch is made of other operations than these.", f"Pass one of each: {listing(VERBS)}.")
-        described = f"Many changes to {self.nouns} at once: {', '.join(entries)}."
-        return declare(
-            f"batch_{self.plural}", Kind.BATCH, self, f"{self.path}/batch", described, input=batch_input(self, entries),
-            entries=entries, emits=tuple(event for each in operations for event in each.emits), audited=False,
-            declared_problems=tuple({kind: None for each in operations for kind in each.problems}),
-        )  # fmt: skip
-
-    def action(self, verb: str, **options: Any) -> Callable[[Function], Operation]:
-        """Decorator of `async (call, row[, data]) -> row or None`: anything else done to one row."""
-        return write_operation(Kind.ACTION, self, f"{verb}_{self.name}", f"{self.name}.{verb}", verb=verb, **options)
 
     def _check(self) -> None:
         try:
@@ -222,3 +165,22 @@ class Resource(Generic[M]):
 
     def __repr__(self) -> str:
         return f"<Resource {self.name}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """A resolved relation.
+
+    To-one: `source.local` = `target.id`. To-many: `target.remote` = `source.id`, or, with `through`, the pairs
+    (`through.near`, `through.far`).
+    """
+
+    name: str
+    source: Resource[Any]
+    target: Resource[Any]
+    many: bool
+    local: str = "id"
+    remote: str = "id"
+    through: Table | None = None
+    near: str = ""
+    far: str = ""

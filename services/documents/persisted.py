@@ -16,7 +16,7 @@ from services.catalogue import Actor
 from services.documents.config import DocumentsConfig
 from services.documents.registering import digest_of
 from services.documents.writes import DocumentWrites
-from services.storage.breaker import Breaker, RedisSilentError
+from services.process.breaker import Breaker, RedisSilentError
 
 TEXTS: Final = "persisted-documents:texts"
 """A hash: the documents by their digests, and in `bytes` what they take."""

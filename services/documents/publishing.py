@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from services.auth.authentication import Presented
 from services.catalogue import Client
 from services.documents.trusted import Trusted
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.authentication import Presented
 
 
 class ParameterKind(StrEnum):

@@ -16,10 +16,10 @@ from typing import Final
 import structlog
 from sqlalchemy import select  # noqa: TID251 - the operator's, whom no policy is about
 
-from services.auth.revocations import stop
 from services.catalogue import Problem
 from services.catalogue.problems import UNAVAILABLE
 from services.documents.models import DocumentsVersion, TrustedDocument
+from services.identity.auth.revocations import stop
 from services.storage.database import Database
 
 log = structlog.get_logger(__name__)

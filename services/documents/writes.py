@@ -9,11 +9,11 @@ from typing import Final
 from limits import RateLimitItem, parse_many
 from redis.asyncio import Redis
 
-from services.auth.throttle import network_of
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
-from services.storage.breaker import Breaker
-from services.throttling import Throttle
+from services.process.breaker import Breaker
+from services.process.networks import network_of
+from services.process.throttling import Throttle
 
 _NAME: Final = "persisted-documents"
 

@@ -7,9 +7,9 @@ from services.files.models import File, FileState
 from services.files.resource import files
 from services.files.schemas import AvatarInput
 from services.files.sniffing import INLINE
+from services.identity.users.models import User
 from services.storage.constraints import NOT_THERE
 from services.storage.rows import readable
-from services.users.models import User
 
 
 async def put_avatar(call: Call, user: User, data: AvatarInput) -> None:

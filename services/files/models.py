@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.identity.users.models import User
 from services.storage.base import Base, Key, enum_column, utc_now
-from services.users.models import User
 
 
 class FileState(StrEnum):

@@ -1,4 +1,4 @@
-"""What can be done with files. Their bytes go in and out by routes of their own (rest/files.py)."""
+"""What can be done with files. Their bytes go in and out by routes of their own (rest/files/content.py)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from services.files.links import FileLinks
 from services.files.models import File, FileState
 from services.files.resource import files
 from services.files.schemas import AvatarInput, FileCreate, FileLink, FileUpload
+from services.identity.users.models import User
+from services.identity.users.resource import users
+from services.identity.workspaces.operations import lock_workspace, usual_workspace_id
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.cascades import Cascades
 from services.storage.rows import check_placed
-from services.users.models import User
-from services.users.resource import users
-from services.workspaces.operations import lock_workspace, usual_workspace_id
 
 content = Seam("rest", "GET, HEAD, PUT /files/{id}/content", "Bytes are streamed, by credentials or a signed link.")
 form = Seam("rest", "POST /files (multipart/form-data)", "A file in one request (RFC 7578), streamed; JSON works too.")

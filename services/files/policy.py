@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import aliased
 
 from services.catalogue import ACTOR_ID, Policy, needs
-from services.users.models import User
-from services.users.policy import visible
-from services.workspaces.models import Role
-from services.workspaces.policy import has_role, member
+from services.identity.users.models import User
+from services.identity.users.policy import visible
+from services.identity.workspaces.models import Role
+from services.identity.workspaces.policy import has_role, member
 
 
 @needs(

@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 from services.catalogue import Identifier, InputModel, Instant, Int32, ReadModel, ResultModel
 from services.catalogue.scalars import INT32
 from services.files.models import FileState
-from services.users.schemas import UserID
-from services.workspaces.schemas import WorkspaceID
+from services.identity.users.schemas import UserID
+from services.identity.workspaces.schemas import WorkspaceID
 
 FileID = Annotated[UUID, Identifier("fil")]
 

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from services.catalogue import Identifier, Instant, ReadModel
 from services.jobs.models import JobState
-from services.users.schemas import UserID
 
 JobID = Annotated[UUID, Identifier("job")]
 
@@ -20,7 +19,9 @@ class JobRead(ReadModel):
     id: JobID
     name: str = Field(description="What kind of job it is.", examples=["deliver_mail"])
     state: JobState = Field(description="How far it has come.")
-    user_id: UserID | None = Field(description="Whose call has asked for it; null for the gateway itself.")
+    user_id: Annotated[UUID, Identifier("usr")] | None = Field(
+        description="Whose call has asked for it; null for the gateway itself."
+    )
     attempts: int = Field(description="How many tries have been begun.")
     error: str | None = Field(description="What went wrong in the last try.")
     created_at: Instant = Field(description="When it was asked for.")

@@ -1,0 +1,1 @@
+"""The database: declarative base, pools, units of work, and rows for writing."""

@@ -91,7 +91,7 @@ def folded(text: Any) -> ColumnElement[str]:
 def search_vector(*fields: str) -> MappedColumn[Any]:
     """A generated tsvector over text columns, the first ones weighing more (A to D). Give it a GIN index.
 
-    `gateway_words` splits them as searches are split (services/catalogue/searching.py).
+    `gateway_words` splits them as searches are split (services/queries/searching.py).
     """
     parts = [
         f"setweight(to_tsvector('{SEARCH_LANGUAGE}', gateway_words(coalesce({field}, ''))), '{weight}')"

@@ -13,7 +13,7 @@ from sqlalchemy import NullPool, UpdateBase, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from services import deadline, observation
+from services.process import deadline, observation
 from services.storage.address import Address, Pooler
 from services.storage.base import Base
 from services.storage.connecting import connect, engine

@@ -26,8 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapper
 
 from services.catalogue.catalogue import Catalogue
-from services.catalogue.relations import Relation
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.storage.base import Base
 from services.storage.prepared import given
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.parity.matrix import Cells, parse, recorded_in
-from gateway.parity.proof import Proof
+from gateway.parity.judging.proof import Proof
+from gateway.parity.report.matrix import Cells, parse, recorded_in
 from gateway.settings import Settings
-from services.audit.recording import Audit
+from services.engine.audit.recording import Audit
 from tests.conftest import TEMPLATE, with_database
 from tests.support.apps import running
 from tests.support.databases import run_sql

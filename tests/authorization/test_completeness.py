@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Index, Table, UniqueConstraint
 
-from gateway.parity.matrix import Cells
+from gateway.parity.report.matrix import Cells
 from gateway.settings import DEFAULT_MODULES
-from graphql_schema.schema import GatewaySchema, build_schema
-from rest.openapi import openapi_document
-from services.catalogue import Catalogue, Kind, Operation, Policy, Resource
-from services.catalogue.naming import camel, pascal
-from services.catalogue.versions import ETAG
+from graphql_schema.schema.schema import GatewaySchema, build_schema
+from rest.openapi.document import openapi_document
+from services.catalogue import Catalogue, Kind, Operation, Policy
+from services.catalogue.naming import ETAG, camel, pascal
+from services.catalogue.resources import Resource
 
 TENANT = "workspace_id"
 OPEN_TO_ALL = {

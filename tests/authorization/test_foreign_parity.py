@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.migrate import upgrade
-from gateway.parity import filling
-from gateway.parity.matrix import END, START, Cells, cells, deviations, parse, record, recorded_in
-from gateway.parity.measured import Measured
-from gateway.parity.proof import Findings, Proof
-from gateway.parity.removing import Removal, is_caught, removals
-from gateway.parity.values import NoValueError
+from gateway.parity.judging.measured import Measured
+from gateway.parity.judging.proof import Findings, Proof
+from gateway.parity.report.matrix import END, START, Cells, cells, deviations, parse, record, recorded_in
+from gateway.parity.report.removing import Removal, is_caught, removals
+from gateway.parity.world import filling
+from gateway.parity.world.values import NoValueError
 from gateway.settings import Settings
 from services.catalogue import DeclarationError
 from tests.support.databases import empty_database
 from tests.support.proving import prepared
 
-MODULES = ["services.users", "services.auth", "services.workspaces", "tests.support.foreign"]
+MODULES = ["services.identity.users", "services.identity.auth", "services.identity.workspaces", "tests.support.foreign"]
 NOUN = "milestone"
 
 

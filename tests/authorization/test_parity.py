@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import pytest
 
-from gateway.parity import ways
-from gateway.parity.callers import BOUND_KEY
-from gateway.parity.declared import DECLARED
-from gateway.parity.html import html_report
-from gateway.parity.matrix import Cells, deviations
-from gateway.parity.proof import Findings, Proof
-from gateway.parity.report import Report, sides, summary
+from gateway.parity.calls import ways
+from gateway.parity.judging.declared import DECLARED
+from gateway.parity.judging.proof import Findings, Proof
+from gateway.parity.report.html import html_report
+from gateway.parity.report.matrix import Cells, deviations
+from gateway.parity.report.report import Report, sides, summary
+from gateway.parity.world.callers import BOUND_KEY
 from services.catalogue import Catalogue, models
 from tests.support.sampling import WHOLE, sampled
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from services.catalogue import everyone
-from services.catalogue.cursors import CursorCodec, Order
+from services.queries.cursors import CursorCodec, Order
 from services.storage import rows
 from tests.support.asgi import Reply
 from tests.support.reach.answers import Answers

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from services.catalogue import Kind
 from tests.support.reach.callers import Caller
 from tests.support.reach.pair import PATHS, Reach, Tally, tallied

@@ -10,9 +10,10 @@ from uuid import UUID
 import orjson
 import pytest
 
-from graphql_schema.naming import field_name
-from services.catalogue import Kind, Operation, Relation, Resource
+from graphql_schema.schema.naming import field_name
+from services.catalogue import Kind, Operation, Relation
 from services.catalogue.naming import camel, pascal
+from services.catalogue.resources import Resource
 from tests.support.faces import graphql_filter
 from tests.support.factories import key_of
 from tests.support.reach.callers import Caller

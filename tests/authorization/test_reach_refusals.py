@@ -10,7 +10,8 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from services.catalogue import Operation, Resource
+from services.catalogue import Operation
+from services.catalogue.resources import Resource
 from tests.support.reach.callers import Caller
 from tests.support.reach.graph import FULL
 from tests.support.reach.pair import PATHS, Reach, Tally, tallied

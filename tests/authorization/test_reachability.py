@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from services.catalogue import Kind
 from services.catalogue.naming import pascal
 from tests.support.factories import key_of

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from gateway.parity.matrix import Cells, deviations
-from gateway.parity.proof import Proof
-from gateway.parity.removing import is_caught, removals
+from gateway.parity.judging.proof import Proof
+from gateway.parity.report.matrix import Cells, deviations
+from gateway.parity.report.removing import is_caught, removals
 from services.catalogue import Kind
 from tests.support.sampling import WHOLE, sampled
 

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from services.budget.buckets import SharedBuckets, Taken
-from services.budget.budget import Budget
-from services.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
 from services.catalogue import ANONYMOUS, Actor, Problem
-from services.storage.breaker import Breaker
+from services.process.breaker import Breaker
+from services.process.budget.buckets import SharedBuckets, Taken
+from services.process.budget.budget import Budget
+from services.process.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
 from tests.support.budgets import Clock, anywhere
 
 QUOTA = 1_200

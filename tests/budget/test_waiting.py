@@ -9,8 +9,8 @@ from random import Random
 import pytest
 from redis.asyncio import Redis
 
-from services.budget.budget import Budget
 from services.catalogue import Actor
+from services.process.budget.budget import Budget
 from tests.support.buckets import QUOTA, wait, worker
 from tests.support.budgets import Clock
 

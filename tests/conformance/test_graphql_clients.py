@@ -15,8 +15,8 @@ import pytest
 from graphql import parse, validate
 
 from gateway.settings import Settings
-from graphql_schema.schema import GatewaySchema, build_schema
-from services.execution import Gateway
+from graphql_schema.schema.schema import GatewaySchema, build_schema
+from services.engine.gateway import Gateway
 from tests.conformance.linters import graphql_eslint
 from tests.conformance.programs import HERE, printed, ran
 from tests.conformance.whole_schema import documents

@@ -10,8 +10,8 @@ import pytest
 from graphql import GraphQLSchema
 
 from gateway.settings import Settings
-from graphql_schema.schema import build_schema
-from services.execution import Gateway
+from graphql_schema.schema.schema import build_schema
+from services.engine.gateway import Gateway
 from tests.support.apps import Running, running
 from tests.support.generated.crowd import build_crowd
 from tests.support.generated.material import Material, gather_material

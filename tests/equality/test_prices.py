@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from services.budget.till import PricedError, Till
-from services.catalogue.costs import MINIMUM
+from services.engine.payment import PricedError, Till
+from services.queries.costs import MINIMUM
 from tests.equality.conftest import Pair
 from tests.equality.test_equality import Question as DocumentQuestion
 from tests.equality.test_equality import questions as document_questions

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from rest.routes import RestRoute, rest_routes
-from services.catalogue import Catalogue, Kind, Operation, Relation, Resource, nobody
+from services.catalogue import Catalogue, Kind, Operation, Relation, nobody
 from services.catalogue.naming import camel
+from services.catalogue.resources import Resource
 from tests.equality.conftest import Crowd
 from tests.support.asgi import Reply, graphql, observed, request
 from tests.support.generated.crowd import SIZE

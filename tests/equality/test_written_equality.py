@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from hashlib import shake_128
 from typing import Any, Final
 
-from graphql_schema.naming import field_name
-from services.catalogue import Operation, Resource
+from graphql_schema.schema.naming import field_name
+from services.catalogue import Operation
 from services.catalogue.naming import camel, pascal
-from services.catalogue.versions import LENGTH
+from services.catalogue.resources import Resource
+from services.queries.versions import LENGTH
 from tests.equality.conftest import Pair
 from tests.support.asgi import graphql, observed
 from tests.support.generated.choices import SIZE, Choices

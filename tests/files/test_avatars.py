@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face
 from tests.support.factories import make_key, make_workspace, unknown_id

@@ -15,10 +15,10 @@ import obstore
 import pytest
 from structlog.testing import capture_logs
 
-from gateway import bodies
+from gateway.asgi import bodies
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files import store as stores
 from services.files import uploads
 from services.files.config import FilesConfig

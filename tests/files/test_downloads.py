@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from rest.downloads import ABORT, PIECE
-from services.concurrency import Concurrency
-from services.execution import Gateway
+from rest.files.downloads import ABORT, PIECE
+from services.engine.gateway import Gateway
 from services.files.config import FilesConfig
+from services.process.concurrency import Concurrency
 from tests.support.accounts import Account
 from tests.support.asgi import observed
 from tests.support.faces import RestFace

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from services.catalogue import ANONYMOUS, new_key
 from services.catalogue.jobs import JobKind, Work
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files import jobs, uploads
 from services.files import store as stores
 from services.files.config import FilesConfig

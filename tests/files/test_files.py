@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.config import FilesConfig
 from services.files.models import File
 from services.files.store import FileStore

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from gateway.settings import Settings
 from services.catalogue import Deprecation, Problem
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.config import FilesConfig
 from services.files.forms import MAX_AROUND_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, form_events
 from services.files.schemas import FileCreate

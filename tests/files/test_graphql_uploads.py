@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from gateway.settings import Settings
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.config import FilesConfig
 from tests.conftest import make_settings
 from tests.support.accounts import Account, sign_up

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from services.catalogue import ANONYMOUS, new_key
 from services.catalogue.jobs import JobKind, Work
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.config import FilesConfig
 from services.files.jobs import GoneFile, delete_file_bytes, forget_pending_files, sweep_files
 from services.files.models import File

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, new_key
 from services.catalogue.jobs import Work
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.jobs import GoneFile, delete_file_bytes
 from services.files.models import File
 from services.files.store import CHUNK, FileStore

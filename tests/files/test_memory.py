@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.store import FileStore
 from tests.support.accounts import Account
 from tests.support.faces import RestFace

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Problem, new_key
 from services.catalogue.jobs import JobKind, Work
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files import jobs, uploads
 from services.files import store as stores
 from services.files.jobs import GoneFile, delete_file_bytes, sweep_files

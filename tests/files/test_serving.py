@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from gateway import bodies
+from gateway.asgi import bodies
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Problem
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files.models import File
 from services.files.store import FileStore, Place
 from tests.support.accounts import Account, sign_up

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from services.catalogue import ANONYMOUS
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files import store as stores
 from services.files import uploads
 from services.files.config import FilesConfig

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from services.catalogue import ANONYMOUS
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.files import store as stores
 from services.files import uploads
 from services.files.models import File

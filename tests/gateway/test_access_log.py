@@ -12,10 +12,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gateway.access_log import write_access_line
+from gateway.asgi.access_log import write_access_line
 from gateway.logging import configure_logging, redact_text
-from services import observation
-from services.observation import Observation, ReadPath
+from services.process import observation
+from services.process.observation import Observation, ReadPath
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"
 

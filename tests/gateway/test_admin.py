@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from gateway.commands import create_admin
 from gateway.settings import Settings
-from services.auth.operations import register
 from services.catalogue import Problem
 from services.catalogue.problems import UNAVAILABLE
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.auth.operations import register
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.databases import run_sql
 from tests.support.faces import Face, GraphQLFace, RestFace

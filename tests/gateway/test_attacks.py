@@ -17,10 +17,10 @@ import orjson
 import pytest
 from graphql import parse
 
-from graphql_schema.schema import build_schema
-from graphql_schema.screening import _Screen, introspection_sizes, screen
-from services.catalogue.limits import DEFAULTS
-from services.execution import Gateway
+from graphql_schema.documents.screening import _Screen, introspection_sizes, screen
+from graphql_schema.schema.schema import build_schema
+from services.engine.gateway import Gateway
+from services.queries.limits import DEFAULTS
 from tests.support.accounts import Account
 from tests.support.asgi import Reply, graphql, request
 from tests.support.frames import below

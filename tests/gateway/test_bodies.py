@@ -12,8 +12,8 @@ from starlette.responses import Response as Answer
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.bodies import BodyGuard
-from gateway.middleware import write_problem
+from gateway.asgi.bodies import BodyGuard
+from gateway.asgi.middleware import write_problem
 
 LIMIT = 100
 

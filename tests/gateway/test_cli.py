@@ -12,13 +12,13 @@ from graphql import build_schema as parse_schema
 from httpx import AsyncClient
 
 from gateway.settings import Settings
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.databases import run_sql
 from tests.support.faces import Face
 from tests.support.programs import gateway_command
 
-CORE = "services.users,services.auth,services.workspaces"
+CORE = "services.identity.users,services.identity.auth,services.identity.workspaces"
 PASSWORD = "correct horse battery"
 
 
@@ -87,7 +87,7 @@ def test_explain_lists_every_operation_and_every_seam(no_servers: dict[str, str]
 def test_explain_tells_all_about_an_operation(no_servers: dict[str, str], name: str) -> None:
     told = {line[:9].strip(): line[10:] for line in said("explain", name, env=no_servers).splitlines()}
     assert told["what"] == "Change an item."
-    assert told["where"].startswith("services/items/operations.py:")
+    assert told["where"].startswith("services/sample/items/operations.py:")
     assert (told["REST"], told["GraphQL"]) == ("PATCH /api/v1/items/{id}", "mutation updateItem")
     assert (told["scope"], told["events"]) == ("items:write", "item.updated")
     assert "title: str" in told["input"]

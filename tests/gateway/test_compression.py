@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import compression
-from gateway.compression import MINIMUM_BYTES, Compression
-from gateway.middleware import write_problem
+from gateway.asgi import compression
+from gateway.asgi.compression import MINIMUM_BYTES, Compression
+from gateway.asgi.middleware import write_problem
 from gateway.settings import Settings
 from tests.support.accounts import Account
 from tests.support.apps import client_from, make_app

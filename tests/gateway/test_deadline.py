@@ -18,12 +18,12 @@ from redis.asyncio import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.deadline import RequestDeadline
-from gateway.faults import write_problem
+from gateway.asgi.deadline import RequestDeadline
+from gateway.asgi.faults import write_problem
 from gateway.settings import Settings
-from services.auth.passwords import Passwords
 from services.catalogue import Problem
-from services.deadline import Deadline, DeadlineError, hold, remaining
+from services.identity.auth.passwords import Passwords
+from services.process.deadline import Deadline, DeadlineError, hold, remaining
 from services.storage import database
 from services.storage.database import SERVER_SETTINGS
 from tests.support.accounts import Account, sign_up

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.settings import Settings
-from services.auth.memory import TokenMemory
+from services.identity.auth.memory import TokenMemory
 from services.storage import database
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, running

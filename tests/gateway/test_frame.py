@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.frame import SECURITY_HEADERS
-from gateway.middleware import middleware_stack
+from gateway.asgi.frame import SECURITY_HEADERS
+from gateway.asgi.middleware import middleware_stack
 from gateway.settings import Settings
-from services import observation
+from services.process import observation
 from tests.support.apps import client_from, make_app
 
 FRONT = "https://front.example"

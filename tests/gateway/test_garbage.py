@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from fastapi import FastAPI
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.asgi import Reply, graphql, request
 from tests.support.faces import RestFace

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.settings import Settings
-from services.execution import Gateway
-from services.items.models import Item
-from services.keys.models import ApiKey
-from services.labels.models import Label
+from services.engine.gateway import Gateway
+from services.identity.keys.models import ApiKey
+from services.sample.items.models import Item
+from services.sample.labels.models import Label
 from tests.support.accounts import Account, KeyHolder, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import unique

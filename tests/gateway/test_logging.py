@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from gateway.logging import configure_logging, redact_text
-from services import observation
+from services.process import observation
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"
 LOGGERS = (

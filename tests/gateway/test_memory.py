@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import app
-from gateway.memory import THRESHOLDS, calm_collector
+from gateway.serving.memory import THRESHOLDS, calm_collector
 from gateway.settings import Settings
 from tests.support.apps import running
 

@@ -18,10 +18,11 @@ import pytest
 from prometheus_client.mmap_dict import MmapedDict
 from starlette.types import Receive, Scope, Send
 
-from gateway import frame, metrics
+from gateway import metrics
+from gateway.asgi import frame
 from gateway.errors import SettingsError
 from gateway.settings import Settings
-from services import observation
+from services.process import observation
 from tests.support import server
 from tests.support.accounts import Account
 from tests.support.apps import make_app, running

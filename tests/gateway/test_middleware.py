@@ -16,8 +16,8 @@ from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway.middleware import middleware_stack
-from services import observation
+from gateway.asgi.middleware import middleware_stack
+from services.process import observation
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"
 

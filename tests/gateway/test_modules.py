@@ -12,15 +12,15 @@ from httpx import AsyncClient
 from gateway.app import create_app
 from gateway.migrate import upgrade
 from gateway.settings import DEFAULT_MODULES, Settings
-from graphql_schema.schema import build_schema
-from rest.openapi import openapi_document
+from graphql_schema.schema.schema import build_schema
+from rest.openapi.document import openapi_document
 from services.catalogue import Catalogue
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, running
 from tests.support.databases import empty_database, run_sql
 from tests.support.faces import Face
 
-CORE = ["services.users", "services.auth", "services.workspaces"]
+CORE = ["services.identity.users", "services.identity.auth", "services.identity.workspaces"]
 FOREIGN = "tests.support.foreign"
 NESTED = """query($id: ID!) { workspace(id: $id) { name milestones(first: 5, orderBy: [{field: NAME, direction: DESC}])
     { nodes { name mood workspace { id } } pageInfo { hasNextPage } } } }"""

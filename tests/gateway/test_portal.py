@@ -11,7 +11,7 @@ from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from gateway.faults import problem_writer, register_fault_handlers
+from gateway.asgi.faults import problem_writer, register_fault_handlers
 from gateway.portal import graphiql_page, portal_routes, tools
 from gateway.portal.assets import GRAPHIQL, assets
 from gateway.portal.problems import prefers_html

@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from rest.problems import field_path, problem_response
+from rest.http.problems import field_path, problem_response
 from services.catalogue import problems
 from services.catalogue.problems import FieldError, Problem
 

@@ -12,10 +12,10 @@ import uvicorn
 from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
-from gateway import protocol as protocols
-from gateway.frame import SECURITY_HEADERS
-from gateway.protocol import AT_ONCE, BoundedProtocol
-from rest.downloads import ABORT
+from gateway.asgi.frame import SECURITY_HEADERS
+from gateway.serving import protocol as protocols
+from gateway.serving.protocol import AT_ONCE, BoundedProtocol
+from rest.files.downloads import ABORT
 
 MOST = 1_000
 

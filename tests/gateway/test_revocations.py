@@ -13,9 +13,9 @@ import pytest
 from gateway.embedded.valkey import Valkey
 from gateway.runtime import redis_client
 from gateway.settings import Settings
-from services.auth import revocations
-from services.auth.memory import TokenMemory
-from services.auth.revocations import Marks, Revocations
+from services.identity.auth import revocations
+from services.identity.auth.memory import TokenMemory
+from services.identity.auth.revocations import Marks, Revocations
 from tests.support.accounts import Account, KeyHolder, sign_in, sign_up
 from tests.support.apps import Running, running
 from tests.support.factories import make_key

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from gateway.logging import configure_logging
 from gateway.settings import Settings
-from services.auth.passwords import Passwords
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.auth.passwords import Passwords
+from services.identity.users.models import User
 from tests.support.accounts import Account
 from tests.support.apps import Running, running
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import insert, select
 
 from gateway.settings import Settings
-from graphql_schema.schema import build_schema
+from graphql_schema.schema.schema import build_schema
 from services.catalogue import new_key
-from services.labels.resource import labels
+from services.sample.labels.resource import labels
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.asgi import graphql, request

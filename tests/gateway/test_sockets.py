@@ -19,9 +19,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from gateway import sockets
-from gateway.sockets import SocketProtocol
-from services.execution import Gateway
+from gateway.serving import sockets
+from gateway.serving.sockets import SocketProtocol
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import RestFace
 from tests.support.factories import key_of, make_item

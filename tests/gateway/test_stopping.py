@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from gateway.server import SAME_SIGNAL_SECONDS
+from gateway.serving.server import SAME_SIGNAL_SECONDS
 from gateway.settings import Settings
 from tests.support.server import START_SECONDS, LiveServer, live_gateway
 

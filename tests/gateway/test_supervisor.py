@@ -14,8 +14,8 @@ import psutil
 import pytest
 import uvicorn
 
+from gateway.serving.supervisor import SIGNALS, Supervisor
 from gateway.settings import Settings
-from gateway.supervisor import SIGNALS, Supervisor
 from tests.support.server import START_SECONDS, LiveServer, live_gateway
 
 pytestmark = pytest.mark.proof

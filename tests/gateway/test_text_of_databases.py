@@ -18,8 +18,8 @@ from alembic import command
 
 from gateway.migrate import alembic_config, upgrade
 from gateway.settings import Settings
-from services.catalogue.searching import STOP_WORDS, words_of
 from services.catalogue.text import fold
+from services.queries.searching import STOP_WORDS, words_of
 from tests.conftest import make_settings, with_database
 from tests.support.accounts import sign_up
 from tests.support.apps import running

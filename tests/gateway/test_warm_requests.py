@@ -15,15 +15,15 @@ from sqlalchemy import event, func, select, update
 from gateway.embedded.valkey import Valkey
 from gateway.runtime import redis_client
 from gateway.settings import Settings
-from services.auth import sessions
-from services.auth.authentication import Authenticator, Presented
-from services.auth.memory import TokenMemory
-from services.auth.models import Session
-from services.auth.sessions import Live, SessionStates
-from services.auth.tokens import Tokens
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth import sessions
+from services.identity.auth.authentication import Authenticator, Presented
+from services.identity.auth.memory import TokenMemory
+from services.identity.auth.models import Session
+from services.identity.auth.sessions import Live, SessionStates
+from services.identity.auth.tokens import Tokens
+from services.identity.users.models import User
 from services.storage.base import utc_now
-from services.users.models import User
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.remembered import eventually, is_remembered, session_key, warmed, with_redis

@@ -8,8 +8,8 @@ import pytest
 from starlette.routing import Route
 
 from gateway.settings import Settings
-from graphql_schema.compiled import CompiledOperations
-from graphql_schema.endpoint import GraphQLEndpoint
+from graphql_schema.execution.compiled import CompiledOperations
+from graphql_schema.transport.endpoint import GraphQLEndpoint
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from graphql import DocumentNode, GraphQLSchema, parse
 
-from graphql_schema import documents
-from graphql_schema.documents import REMEMBERED, Documents
-from graphql_schema.http import parameters_of
-from graphql_schema.schema import GatewaySchema, build_schema
+from graphql_schema.documents import parsing as documents
+from graphql_schema.documents.parsing import REMEMBERED, Documents
+from graphql_schema.schema.schema import GatewaySchema, build_schema
+from graphql_schema.transport.http import parameters_of
 from services.catalogue import Problem
-from services.catalogue.limits import DEFAULTS
 from services.catalogue.problems import BAD_REQUEST, MAX_ERRORS, UNAVAILABLE
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.queries.limits import DEFAULTS
 from tests.support.accounts import Account
 from tests.support.faces import Answer, GraphQLFace
 from tests.support.statements import statements

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from graphql_schema.compiled import CompiledOperations
+from graphql_schema.execution.compiled import CompiledOperations
 from tests.support.accounts import Account
 from tests.support.apps import Running
 from tests.support.asgi import graphql, observed

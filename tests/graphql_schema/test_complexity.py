@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, parse
 
-from graphql_schema import complexity
-from graphql_schema.complexity import _Scale, check_complexity, size_variables
-from graphql_schema.schema import build_schema
+from graphql_schema.documents import complexity
+from graphql_schema.documents.complexity import _Scale, check_complexity, size_variables
+from graphql_schema.schema.schema import build_schema
 from services.catalogue import Problem
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import Answer, GraphQLFace
 from tests.support.factories import make_item

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, parse
 
-from graphql_schema.complexity import document_rows
-from graphql_schema.costs import DEEP, INTROSPECTION_WEIGHT, MAX_VISITED, Prices
-from graphql_schema.schema import build_schema
-from services.execution import Gateway
+from graphql_schema.documents.complexity import document_rows
+from graphql_schema.documents.costs import DEEP, INTROSPECTION_WEIGHT, MAX_VISITED, Prices
+from graphql_schema.schema.schema import build_schema
+from services.engine.gateway import Gateway
 
 
 @pytest.fixture(scope="module")

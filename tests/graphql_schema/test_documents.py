@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import GraphQLFace
 from tests.support.factories import make_item, make_label, unknown_id

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from gateway.settings import Settings
-from graphql_schema.origins import is_preflighted
-from services.execution import Gateway
+from graphql_schema.transport.origins import is_preflighted
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.apps import Running, running
 from tests.support.state import unchanged

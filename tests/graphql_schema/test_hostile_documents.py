@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from graphql_schema.compiled import CompiledOperations
-from graphql_schema.selections import MAX_MEMBERS
-from services.storage.plans import LONGEST
-from services.storage.statement import MAX_PARTS
+from graphql_schema.execution.compiled import CompiledOperations
+from graphql_schema.execution.selections import MAX_MEMBERS
+from services.reader.plans import LONGEST
+from services.reader.statement import MAX_PARTS
 from tests.support.accounts import Account
 from tests.support.apps import Running
 from tests.support.asgi import Reply, graphql, observed

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.settings import Settings
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import Running, running
 from tests.support.faces import GraphQLFace, RestFace

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from gateway.settings import Settings
-from services.auth.passwords import Passwords
-from services.execution import Gateway
-from services.idempotency.models import KeptAnswer
+from services.engine.gateway import Gateway
+from services.engine.idempotency.models import KeptAnswer
+from services.identity.auth.passwords import Passwords
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import Running, client_from, running
 from tests.support.faces import GraphQLFace, RestFace

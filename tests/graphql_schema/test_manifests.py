@@ -8,14 +8,14 @@ import orjson
 import pytest
 from graphql import build_schema
 
-from graphql_schema.documents import Documents
-from graphql_schema.manifests import read_manifest
-from graphql_schema.published import PublishedDocuments
-from graphql_schema.schema import build_schema as schema_of
+from graphql_schema.documents.parsing import Documents
+from graphql_schema.published.manifests import read_manifest
+from graphql_schema.published.published import PublishedDocuments
+from graphql_schema.schema.schema import build_schema as schema_of
 from services.catalogue import Catalogue
 from services.documents.publishing import UnfitDocumentError
 from services.documents.registering import NewDocument, RefusedDocumentsError
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.documents import ME, hash_of
 
 FORMAT = {"format": "apollo-persisted-query-manifest", "version": 1}

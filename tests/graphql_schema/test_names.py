@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.settings import DEFAULT_MODULES
-from graphql_schema.schema import build_schema
+from graphql_schema.schema.schema import build_schema
 from services.catalogue import Call, Catalogue, DeclarationError, Resource, procedure
 from tests.support.library import OPEN, Book, BookRead
 

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from gateway.settings import Settings
-from graphql_schema.negotiation import Form, form_of
-from services.execution import Gateway
+from graphql_schema.transport.negotiation import Form, form_of
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.apps import Running, running
 from tests.support.faces import GraphQLFace, RestFace

@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLSchema, get_named_type, is_list_type
 
-from graphql_schema.schema import build_schema
-from services.execution import Gateway
+from graphql_schema.schema.schema import build_schema
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import GraphQLFace
 from tests.support.factories import make_comment, make_item, unknown_id

@@ -16,8 +16,8 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from graphql_schema.schema import GatewaySchema, build_schema
-from services.execution import Gateway
+from graphql_schema.schema.schema import GatewaySchema, build_schema
+from services.engine.gateway import Gateway
 from tests.support.faces import GraphQLFace
 
 KEPT = Path(__file__).parents[2] / "graphql_schema" / "schema.graphql"

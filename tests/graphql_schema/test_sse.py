@@ -10,13 +10,13 @@ import httpx
 import orjson
 import pytest
 
-from graphql_schema import sse
-from graphql_schema.http import Asking
-from graphql_schema.running import Outcome
-from graphql_schema.sse import EventStream
+from graphql_schema.execution.running import Outcome
+from graphql_schema.transport import sse
+from graphql_schema.transport.http import Asking
+from graphql_schema.transport.sse import EventStream
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_TOKEN, UNAVAILABLE
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import GraphQLFace, RestFace
 from tests.support.state import unchanged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from graphql import OperationDefinitionNode, build_schema, parse
 
-from graphql_schema.complexity import check_complexity
+from graphql_schema.documents.complexity import check_complexity
 from services.catalogue import Problem
 
 SCHEMA = build_schema("""

@@ -14,7 +14,7 @@ from gateway.runtime import open_gateway
 from gateway.settings import DEFAULT_MODULES, Settings
 from services.catalogue import ANONYMOUS, Catalogue, InputModel
 from services.catalogue.jobs import JobKind
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.jobs.models import Job
 from services.jobs.queue import enqueue
 from services.jobs.running import Runner

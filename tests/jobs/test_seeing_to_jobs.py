@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from services.catalogue import ANONYMOUS
 from services.catalogue.jobs import JobKind
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.jobs.models import Job, JobState
 from services.jobs.queue import enqueue
 from services.storage.base import utc_now

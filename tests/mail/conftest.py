@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import func, select, update
 
 from services.catalogue import ANONYMOUS
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.mail.config import MailConfig
+from services.identity.mail.folder import MailFolder
+from services.identity.mail.mailer import Mailer
+from services.identity.users.models import User
 from services.jobs.models import Job, JobState
 from services.jobs.running import Runner
-from services.mail.config import MailConfig
-from services.mail.folder import MailFolder
-from services.mail.mailer import Mailer
-from services.users.models import User
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Team, make_team

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.auth.throttle import SignInThrottle
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.throttle import SignInThrottle
 from tests.mail.conftest import PostOffice, address, text_of, token_of, user_of, verified
 from tests.support.accounts import Account
 from tests.support.apps import make_admin

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Executable, delete, update
 
-from services.execution import Gateway
-from services.invitations.models import Invitation
-from services.users.models import User
-from services.workspaces.models import Membership, Role
+from services.engine.gateway import Gateway
+from services.identity.invitations.models import Invitation
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership, Role
 from tests.mail.conftest import PostOffice, address, text_of, token_of
 from tests.support.accounts import Account, KeyHolder
 from tests.support.faces import Face

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable, select, update
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership, Role
 from services.jobs.models import Job, JobState
-from services.users.models import User
-from services.workspaces.models import Membership, Role
 from tests.mail.conftest import PostOffice, address, token_of, verified
 from tests.support.accounts import Account
 from tests.support.apps import make_admin

@@ -11,8 +11,8 @@ import pytest
 
 from services.catalogue import new_key
 from services.catalogue.jobs import HopelessError
-from services.mail.folder import KEPT, MailFolder
-from services.mail.messages import MAX_VALUE, TEMPLATES, MailKind, compose, one_line
+from services.identity.mail.folder import KEPT, MailFolder
+from services.identity.mail.messages import MAX_VALUE, TEMPLATES, MailKind, compose, one_line
 from tests.mail.conftest import text_of
 
 SENDER, TO = "Hybrid Gateway <gateway@example.com>", "ada@example.com"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi import FastAPI
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.mail.conftest import PostOffice, address, text_of, verified
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import FACES, client_from

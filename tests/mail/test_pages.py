@@ -19,9 +19,9 @@ from httpx import ASGITransport, AsyncClient
 from gateway.portal.account import PAGES
 from gateway.settings import Settings
 from services.catalogue import new_key
-from services.execution import Gateway
-from services.mail.folder import MailFolder
-from services.mail.messages import MailKind, compose
+from services.engine.gateway import Gateway
+from services.identity.mail.folder import MailFolder
+from services.identity.mail.messages import MailKind, compose
 from tests.conftest import make_settings
 from tests.mail.conftest import PostOffice, address, token_of, user_of
 from tests.support.accounts import Account, sign_in
@@ -123,7 +123,7 @@ async def test_pages_do_nothing_by_being_opened_and_tell_nobody_of_the_link(
 
 
 async def test_pages_are_there_for_what_there_is() -> None:
-    modules = ["services.users", "services.auth", "services.workspaces"]
+    modules = ["services.identity.users", "services.identity.auth", "services.identity.workspaces"]
     async with client_of(make_app(make_settings(MODULES=modules))) as client:
         for name in PAGES:
             assert (await client.get(f"/account/{name}")).status_code == 404

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.mail.models import MailToken
+from services.identity.mail.tokens import digest_of
 from services.jobs.models import Job, JobState
-from services.mail.models import MailToken
-from services.mail.tokens import digest_of
 from tests.mail.conftest import PostOffice, address, user_of, verified
 from tests.support.accounts import Account, KeyHolder
 from tests.support.apps import make_admin

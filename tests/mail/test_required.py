@@ -13,10 +13,10 @@ from sqlalchemy import select
 from gateway.errors import SettingsError
 from gateway.mail import account_url, mail_config
 from gateway.settings import Settings, load_settings
-from services.audit.models import AuditEvent
 from services.catalogue import Catalogue
-from services.mail.config import Verification
-from services.users.models import User
+from services.engine.audit.models import AuditEvent
+from services.identity.mail.config import Verification
+from services.identity.users.models import User
 from tests.mail.conftest import PostOffice
 from tests.mail.test_pages import PRODUCTION
 from tests.support.accounts import Account
@@ -126,7 +126,7 @@ async def test_without_verification_sign_ups_are_not_written_to(settings: Settin
 
 
 async def test_without_the_modules_of_mail_nothing_is_asked_for(settings: Settings, tmp_path: Path) -> None:
-    modules = ["services.users", "services.auth", "services.workspaces", "services.jobs"]
+    modules = ["services.identity.users", "services.identity.auth", "services.identity.workspaces", "services.jobs"]
     async with running(settings.model_copy(update={"MODULES": modules})) as found:
         data = person()
         await found.face("rest").ok("create_user", None, data)
@@ -136,7 +136,7 @@ async def test_without_the_modules_of_mail_nothing_is_asked_for(settings: Settin
 
 
 def test_verification_cannot_be_required_where_nothing_verifies(settings: Settings) -> None:
-    modules = ["services.users", "services.auth", "services.workspaces"]
+    modules = ["services.identity.users", "services.identity.auth", "services.identity.workspaces"]
     wanted = settings.model_copy(update={"EMAIL_VERIFICATION": Verification.REQUIRED, "MODULES": modules})
     with pytest.raises(SettingsError, match=r"EMAIL_VERIFICATION=required needs services\.mail"):
         mail_config(wanted, Catalogue.load(modules))

@@ -16,10 +16,10 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from services.catalogue import ANONYMOUS
+from services.identity.mail.jobs import Mail, deliver_mail
+from services.identity.mail.messages import MailKind
 from services.jobs.models import Job, JobState
 from services.jobs.queue import enqueue
-from services.mail.jobs import Mail, deliver_mail
-from services.mail.messages import MailKind
 from tests.mail.conftest import PostOffice
 from tests.support.server import free_port
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from services.execution import Gateway
-from services.keys.models import ApiKey
-from services.keys.secrets import hash_of, new_secret
+from services.engine.gateway import Gateway
+from services.identity.keys.models import ApiKey
+from services.identity.keys.secrets import hash_of, new_secret
 from tests.support.accounts import Account, KeyHolder, sign_up
 from tests.support.apps import make_admin
 from tests.support.faces import Face

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import make_admin
 from tests.support.audit import ADDRESS, event, every_event, recorded, refusal, session_of
@@ -216,7 +216,7 @@ async def test_refusal_that_cannot_be_recorded_is_answered_all_the_same(
     face: Face, gateway: Gateway, team: Team, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with recorded(gateway) as events:
-        with patch("services.audit.recording._adding", side_effect=OSError("gone")):
+        with patch("services.engine.audit.recording._adding", side_effect=OSError("gone")):
             answer = await face.call("update_workspace", team.viewer, {"name": "Mine"}, id=team.id)
     assert (answer.problem, answer.status, events) == ("forbidden", 403, [])
     assert '"event":"audit_failed"' in capsys.readouterr().err

@@ -11,8 +11,8 @@ from asyncpg import PostgresError
 from sqlalchemy import select
 
 from gateway.settings import DEFAULT_MODULES, Settings
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, client_from, make_admin, running
 from tests.support.audit import event, every_event, recorded, refusal
@@ -220,7 +220,7 @@ async def test_who_is_turned_away_again_and_again_is_recorded_once(limited: Runn
 
 @pytest.mark.parametrize("name", FACES)
 async def test_without_the_module_nothing_is_recorded(settings: Settings, name: str) -> None:
-    rest_of_them = [each for each in DEFAULT_MODULES if each != "services.audit"]
+    rest_of_them = [each for each in DEFAULT_MODULES if each != "services.engine.audit"]
     async with running(settings.model_copy(update={"MODULES": rest_of_them})) as found:
         async with recorded(found.gateway) as events:
             ada, face = await sign_up(found.client), found.face(name)

@@ -12,10 +12,10 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy import update
 
-from services.auth.tokens import Tokens
 from services.catalogue import new_key
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.auth.tokens import Tokens
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import make_admin
 from tests.support.faces import Face, GraphQLFace, RestFace

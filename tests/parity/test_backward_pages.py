@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.parity.test_pages import ORDERS, Shelf, fill
 from tests.support.accounts import Account
 from tests.support.backward import connection, walk_back

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.parity.test_bad_input import MAX_SIZE
 from tests.support.accounts import Account
 from tests.support.faces import Answer, GraphQLFace, RestFace

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from jose import jwt
 
-from services.auth.config import AuthConfig
-from services.auth.tokens import Tokens
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.config import AuthConfig
+from services.identity.auth.tokens import Tokens
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Team

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import sign_up
 from tests.support.faces import Face
 from tests.support.state import unchanged

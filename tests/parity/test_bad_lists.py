@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.parity.test_bad_input import MAX_SIZE
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import make_item, make_label

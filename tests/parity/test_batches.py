@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.catalogue.batches import MAX_ENTRIES
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.audit import recorded
 from tests.support.faces import Face, GraphQLFace, RestFace

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from sqlalchemy import delete, select, update
 
-from services.execution import Gateway
-from services.items.models import Item
+from services.engine.gateway import Gateway
+from services.sample.items.models import Item
 from tests.support.accounts import Account
 from tests.support.audit import recorded
 from tests.support.faces import Face

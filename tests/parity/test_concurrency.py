@@ -13,8 +13,8 @@ import pytest
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS
 from services.catalogue.problems import Problem
-from services.concurrency import Concurrency
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.process.concurrency import Concurrency
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, running
 from tests.support.faces import Face

@@ -19,13 +19,12 @@ from gateway import metrics
 from gateway.app import create_app
 from gateway.migrate import upgrade
 from gateway.settings import Settings
-from graphql_schema.deprecation import _names
-from graphql_schema.schema import build_schema
+from graphql_schema.documents.deprecation import _names
+from graphql_schema.schema.schema import build_schema
 from rest.deprecation import _called
-from rest.openapi import openapi_document
+from rest.openapi.document import openapi_document
 from services.catalogue import Call, Catalogue, DeclarationError, Deprecation, InputModel
-from services.catalogue.deprecation import deprecated_members
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, client_from
 from tests.support.asgi import observed
@@ -33,7 +32,7 @@ from tests.support.databases import empty_database
 from tests.support.foreign.models import Milestone
 from tests.support.foreign.resource import milestones
 
-MODULES = ["services.users", "services.auth", "services.workspaces", "tests.support.foreign"]
+MODULES = ["services.identity.users", "services.identity.auth", "services.identity.workspaces", "tests.support.foreign"]
 REACH, FIELD, MEMBER = "reach_milestone", "milestone.reached_at", "create_milestone.mood"
 
 JANUARY, FEBRUARY, MARCH = "@1767225600", "@1769904000", "@1772323200"
@@ -259,7 +258,7 @@ def test_sdl_marks_what_is_deprecated(catalogue: Catalogue) -> None:
 
 
 def test_members_have_one_name_on_both_faces(catalogue: Catalogue) -> None:
-    assert set(deprecated_members(catalogue)) == {REACH, FIELD, MEMBER}
+    assert set(catalogue.deprecations()) == {REACH, FIELD, MEMBER}
 
 
 def test_entries_of_a_batch_are_uses_of_what_they_call(gateway: Gateway) -> None:

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import make_item

@@ -11,8 +11,8 @@ import pytest
 
 from services.catalogue import Catalogue
 from services.catalogue.scalars import parse_instant
-from services.execution import Gateway
-from services.items.models import ItemStatus
+from services.engine.gateway import Gateway
+from services.sample.items.models import ItemStatus
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face, RestFace
 from tests.support.factories import Row, insert_items, key_of, make_workspace, personal_workspace, unknown_id

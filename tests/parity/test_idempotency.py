@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.execution import Gateway
-from services.idempotency.once import MAX_ANSWER
+from services.engine.gateway import Gateway
+from services.engine.idempotency.once import MAX_ANSWER
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.audit import recorded
 from tests.support.faces import Face, GraphQLFace, RestFace
@@ -207,7 +207,7 @@ async def test_plain_write_costs_no_statement_more_and_a_key_costs_three(
 async def test_what_has_expired_is_swept_on_the_way_and_nothing_else(
     face: Face, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.idempotency.once.SWEEP_EVERY", 1)
+    monkeypatch.setattr("services.engine.idempotency.once.SWEEP_EVERY", 1)
     await send(face, "create_item", ada, {"title": "Wheel"}, key="old")
     await age(gateway, 25)
     await send(face, "create_item", ada, {"title": "Axle"}, key="new")
@@ -221,7 +221,7 @@ async def test_answer_too_large_to_be_kept_is_refused(
     face: Face, gateway: Gateway, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MAX_ANSWER == 2**20
-    monkeypatch.setattr("services.idempotency.once.MAX_ANSWER", 100)
+    monkeypatch.setattr("services.engine.idempotency.once.MAX_ANSWER", 100)
     async with unchanged(gateway):
         assert code(face, await send(face, "create_item", ada, {"title": "Wheel"}, key="k")) == "too_complex"
     assert code(face, await send(face, "create_item", ada, {"title": "Wheel"}, key=None)) is None

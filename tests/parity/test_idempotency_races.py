@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.auth.passwords import Passwords
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.passwords import Passwords
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import key_of, make_item, unique

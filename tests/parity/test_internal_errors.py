@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from services.storage.pool import ReadPool
-from services.storage.reader import Reader
-from services.storage.records import Records
+from services.reader.pool import ReadPool
+from services.reader.reader import Reader
+from services.reader.records import Records
 from tests.support.accounts import Account
 from tests.support.faces import Face, GraphQLFace
 from tests.support.factories import make_comment, make_item, make_label

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.execution import Gateway
-from services.items.models import ItemStatus
+from services.engine.gateway import Gateway
+from services.sample.items.models import ItemStatus
 from tests.support.accounts import Account, sign_up
 from tests.support.backward import walk_back
 from tests.support.faces import Face, RestFace

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.parity.test_bad_bodies import Send, send
 from tests.support.accounts import Account
 from tests.support.apps import running

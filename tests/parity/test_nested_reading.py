@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert
 
 from services.catalogue.naming import camel
-from services.comments.models import Comment
-from services.execution import Gateway
-from services.items.models import ItemLabel
+from services.engine.gateway import Gateway
+from services.sample.comments.models import Comment
+from services.sample.items.models import ItemLabel
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import GraphQLFace, RestFace
 from tests.support.factories import Row, insert_items, invite, key_of, make_label, make_workspace

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from services.catalogue import Kind
-from services.execution import Gateway
-from services.items.models import ItemStatus
+from services.engine.gateway import Gateway
+from services.sample.items.models import ItemStatus
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import Row, insert_items, make_item, make_label, personal_workspace

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.apps import make_admin
 from tests.support.faces import Face

@@ -14,10 +14,10 @@ from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
 from gateway.settings import Settings
-from services.auth.models import Session
-from services.auth.tokens import Tokens
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.auth.models import Session
+from services.identity.auth.tokens import Tokens
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import FACES, running
 from tests.support.audit import event, recorded

@@ -9,7 +9,7 @@ import pytest
 
 from services.catalogue import Policy, everyone
 from services.catalogue.actors import Actor
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import Answer, Face, GraphQLFace, RestFace
 from tests.support.factories import Team, make_comment, make_item, make_key, make_label, unique

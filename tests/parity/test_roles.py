@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.faces import Face, RestFace
 from tests.support.factories import Row, Team, make_comment, make_item, make_label, make_team, unique, unknown_id
 

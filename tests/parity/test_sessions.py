@@ -10,8 +10,8 @@ from uuid import UUID
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from services.auth.models import Session
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.models import Session
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import client_from
 from tests.support.faces import Face, GraphQLFace, RestFace

@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.settings import Settings
-from services.auth.models import Session
-from services.auth.passwords import _AT_ONCE, _WAITING, Passwords
-from services.auth.throttle import SignInThrottle, network_of
 from services.catalogue import Problem
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.models import Session
+from services.identity.auth.passwords import _AT_ONCE, _WAITING, Passwords
+from services.identity.auth.throttle import SignInThrottle
+from services.process.networks import network_of
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, client_from, running
 from tests.support.faces import Face, RestFace

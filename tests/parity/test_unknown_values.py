@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.factories import Row, key_of, make_comment, make_item

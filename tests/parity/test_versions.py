@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from gateway.settings import Settings
-from services.catalogue.versions import LENGTH, tag_of, tag_of_fields
-from services.execution import Gateway
-from services.storage import assembly
+from services.engine.gateway import Gateway
+from services.queries.versions import LENGTH, tag_of, tag_of_fields
+from services.reader import assembly
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import Running, make_admin, running
 from tests.support.faces import Face, GraphQLFace, RestFace

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, text
 
-from services.execution import Gateway
-from services.items.models import Item
-from services.labels.models import Label
+from services.engine.gateway import Gateway
+from services.sample.items.models import Item
+from services.sample.labels.models import Label
 from tests.support.accounts import Account
 from tests.support.faces import Face, GraphQLFace
 from tests.support.factories import Row, key_of, make_comment, make_item, make_label, unique

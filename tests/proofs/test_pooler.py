@@ -13,7 +13,7 @@ import pytest
 
 from gateway.settings import Settings
 from services.catalogue import Catalogue
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES
 from tests.support.databases import empty_database, run_sql

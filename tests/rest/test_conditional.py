@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from gateway.settings import Settings
-from rest.conditional import expected_of
+from rest.http.conditional import expected_of
 from services.catalogue import Problem
-from services.catalogue.versions import ANY, LENGTH, UNTAGGED, Expected, Tags, tag_of
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.queries.versions import ANY, LENGTH, UNTAGGED, Expected, Tags, tag_of
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import running
 from tests.support.faces import RestFace

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from gateway.settings import Settings
-from services.storage import pages
+from services.reader import pages
 from tests.support.accounts import Account
 from tests.support.apps import Running, running
 from tests.support.backward import connection

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.app import create_app
-from gateway.direct import Application
+from gateway.asgi.direct import Application
 from gateway.settings import DEFAULT_MODULES, Settings
 from rest.routes import rest_routes
 from services.catalogue import Catalogue

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from rest.openapi import openapi_document
-from services.execution import Gateway
-from services.idempotency.keys import FORM
+from rest.openapi.document import openapi_document
+from services.engine.gateway import Gateway
+from services.engine.idempotency.keys import FORM
 from tests.support.accounts import Account
 from tests.support.contract import resolved
 from tests.support.faces import RestFace

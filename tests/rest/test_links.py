@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.parity.test_pages import Shelf, fill
 from tests.support.accounts import Account
 from tests.support.backward import connection, rows

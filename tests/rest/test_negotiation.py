@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from gateway.settings import Settings
-from rest.negotiation import JSON, LONGEST, Preference, negotiated, weighted
+from rest.http.negotiation import JSON, LONGEST, Preference, negotiated, weighted
 from services.catalogue import Problem
 from tests.support.accounts import Account
 from tests.support.apps import client_from, make_app

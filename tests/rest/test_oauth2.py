@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from gateway.settings import Settings
-from services.execution import Gateway
-from services.keys.secrets import new_secret
+from services.engine.gateway import Gateway
+from services.identity.keys.secrets import new_secret
 from tests.support.accounts import Account
 from tests.support.apps import client_from, make_admin, make_app
 from tests.support.faces import Answer, RestFace

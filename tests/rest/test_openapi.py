@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from rest.openapi import openapi_document
+from rest.openapi.document import openapi_document
 from rest.routes import METHODS, rest_routes
 from services.catalogue import Kind
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.contract import resolved
 
 KEPT = Path(__file__).parents[2] / "rest" / "openapi.json"

@@ -12,14 +12,14 @@ from graphql import build_schema
 
 from gateway.documents import Published
 from gateway.settings import Settings
-from graphql_schema.documents import Documents
-from graphql_schema.published import PublishedDocuments
-from graphql_schema.schema import build_schema as schema_of_gateway
-from rest.openapi_documents import with_documents
+from graphql_schema.documents.parsing import Documents
+from graphql_schema.published.published import PublishedDocuments
+from graphql_schema.schema.schema import build_schema as schema_of_gateway
+from rest.openapi.documents import with_documents
 from services.catalogue import Catalogue, DeclarationError
 from services.catalogue.problems import NOT_FOUND
 from services.documents.operations import published_documents
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import Running, running
 from tests.support.asgi import observed

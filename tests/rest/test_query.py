@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import RestFace
 from tests.support.factories import make_comment, make_item

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from rest.routes import RestRoute, query_of, rest_routes
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import make_admin
 from tests.support.faces import RestFace

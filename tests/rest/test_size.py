@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from httpx import AsyncClient
 
-from services.catalogue import selections
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.queries import selections
 from tests.support.accounts import Account
 from tests.support.faces import RestFace
 from tests.support.factories import make_item

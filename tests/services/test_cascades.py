@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Column, FromClause, Insert, MetaData, Table, Text, Uuid, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.catalogue import Catalogue, Resource, new_key
-from services.execution import Gateway
+from services.catalogue import Catalogue, new_key
+from services.catalogue.resources import Resource
+from services.engine.gateway import Gateway
 from services.storage.base import Base, utc_now
 from services.storage.cascades import Cascades, Witness
 from tests.support.statements import statements

@@ -296,7 +296,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", ["services.nonsense", "nonsense", "nonsense.inside"])
 def test_unknown_package_is_refused(name: str) -> None:
     with pytest.raises(DeclarationError) as caught:
-        Catalogue.load(["services.users", name])
+        Catalogue.load(["services.identity.users", name])
     assert (caught.value.fault, caught.value.mend) == (f'there is no package "{name}".', "Correct the setting MODULES.")
     assert caught.value.location.file == "MODULES"
 

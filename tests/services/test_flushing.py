@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import event, inspect, select, text
 
 from services.catalogue import Problem, new_key
-from services.execution import Gateway
-from services.labels.models import Label
+from services.engine.gateway import Gateway
+from services.identity.users.models import User
+from services.sample.labels.models import Label
 from services.storage.flushing import flush
 from services.storage.prepared import fetch_row
-from services.users.models import User
 from tests.support.faces import RestFace
 from tests.support.factories import key_of, make_workspace
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from graphql_schema.transport_ws import INVALID, CloseError, parse_message
+from graphql_schema.transport.transport_ws import INVALID, CloseError, parse_message
 from rest.documents import variables_of
 from services.catalogue.json_input import MOST_STEPS, read_json, refuse_twice
-from services.catalogue.limits import DEFAULTS
 from services.catalogue.problems import MAX_STEP, Problem
 from services.documents.publishing import Parameter, ParameterKind
+from services.queries.limits import DEFAULTS
 
 TWICE: dict[bytes, tuple[str | int, ...]] = {
     b'{"a": 1, "a": 2}': ("a",),

@@ -12,13 +12,13 @@ import orjson
 import pytest
 
 from services.catalogue import Problem
-from services.catalogue.cursors import CursorCodec, Order
-from services.catalogue.filters import AllOf, AnyOf, Condition, Not, conditions, parse_filter
-from services.catalogue.lists import list_arguments
 from services.catalogue.scalars import Operator
-from services.items.models import ItemStatus
-from services.items.resource import items
-from services.labels.resource import labels
+from services.queries.cursors import CursorCodec, Order
+from services.queries.filters import AllOf, AnyOf, Condition, Not, conditions, parse_filter
+from services.queries.lists import list_arguments
+from services.sample.items.models import ItemStatus
+from services.sample.items.resource import items
+from services.sample.labels.resource import labels
 
 KEY = UUID("0198c0de-0000-7000-8000-00000000abcd")
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Problem
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.reader.pool import ReadPool
 from services.storage import outages
-from services.storage.pool import ReadPool
 
 WRITES = {
     "08000": ("unavailable", 503), "08006": ("unavailable", 503), "08P01": ("unavailable", 503),

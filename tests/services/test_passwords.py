@@ -10,10 +10,10 @@ from httpx import AsyncClient
 from passlib.context import CryptContext
 from sqlalchemy import select, update
 
-from services.auth.config import AuthConfig
-from services.auth.passwords import Passwords
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.auth.config import AuthConfig
+from services.identity.auth.passwords import Passwords
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.faces import Face
 

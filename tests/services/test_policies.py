@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 
 from services.catalogue import ANONYMOUS, Actor, Policy, everyone, new_key, nobody, signed_in
 from services.catalogue.policies import Rule
-from services.users.models import User
+from services.identity.users.models import User
 
 USER = Actor(new_key())
 ADMIN = Actor(new_key(), is_admin=True)

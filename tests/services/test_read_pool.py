@@ -11,9 +11,9 @@ import pytest
 
 from gateway.settings import Settings
 from services.catalogue import Problem
+from services.reader.pool import ReadPool
 from services.storage import database
 from services.storage.database import SERVER_SETTINGS
-from services.storage.pool import ReadPool
 
 
 @pytest.fixture

@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from services import observation
 from services.catalogue import Actor, Problem, new_key
-from services.execution import Gateway, Write
+from services.engine.gateway import Gateway
+from services.engine.writes import Write
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership, Role, Workspace
+from services.process import observation
 from services.storage.base import Base
 from services.storage.constraints import problem_of
 from services.storage.database import Database
-from services.users.models import User
-from services.workspaces.models import Membership, Role, Workspace
 from tests.support.accounts import Account
 
 

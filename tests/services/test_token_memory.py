@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from services.auth.memory import Known, TokenMemory
 from services.catalogue import Actor, new_key
+from services.identity.auth.memory import Known, TokenMemory
 
 TOKEN = "Bearer a.b.c"
 HOUR = 3_600

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from services.auth.config import AuthConfig
-from services.auth.tokens import Tokens
 from services.catalogue import Problem, new_key
+from services.identity.auth.config import AuthConfig
+from services.identity.auth.tokens import Tokens
 
 SECRET = "a secret for tokens of tests, long enough"
 CONFIG = AuthConfig(secret=SECRET, scopes=("items:read",))

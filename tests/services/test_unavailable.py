@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.settings import Settings
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.storage import database
 from services.storage.database import SERVER_SETTINGS
 from tests.support.accounts import Account, sign_up

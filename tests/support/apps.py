@@ -16,10 +16,10 @@ from sqlalchemy import update
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from graphql_schema.schema import GatewaySchema, build_schema
+from graphql_schema.schema.schema import GatewaySchema, build_schema
 from services.catalogue import Catalogue
-from services.execution import Gateway
-from services.users.models import User
+from services.engine.gateway import Gateway
+from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in
 from tests.support.faces import Face, GraphQLFace, RestFace
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import orjson
 
-from services.observation import Observation
+from services.process.observation import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,5 @@ def observed() -> Iterator[list[Observation]]:
     def note(scope: object, seen: Observation, *_: object) -> None:
         found.append(seen)
 
-    with patch("gateway.frame.write_access_line", note):
+    with patch("gateway.asgi.frame.write_access_line", note):
         yield found

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from services.audit.models import AuditEvent
-from services.auth.tokens import Tokens
-from services.execution import Gateway
+from services.engine.audit.models import AuditEvent
+from services.engine.gateway import Gateway
+from services.identity.auth.tokens import Tokens
 from tests.support.accounts import Account
 
 Event = dict[str, Any]

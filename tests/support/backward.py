@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import httpx
 
-from gateway.parity.documents import graphql_filter
-from gateway.parity.requests import rest_request
+from gateway.parity.calls.documents import graphql_filter
+from gateway.parity.calls.requests import rest_request
 from tests.support.accounts import Account
 from tests.support.faces import Face, GraphQLFace, RestFace
 from tests.support.lists import MAX_PAGES, ids, links

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.budget.buckets import SharedBuckets
-from services.budget.budget import Budget
-from services.budget.policies import BudgetConfig
 from services.catalogue import Actor, Problem
-from services.storage.breaker import Breaker
+from services.process.breaker import Breaker
+from services.process.budget.buckets import SharedBuckets
+from services.process.budget.budget import Budget
+from services.process.budget.policies import BudgetConfig
 from tests.support.budgets import Clock
 
 QUOTA = 1_200

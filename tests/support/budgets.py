@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 
 from gateway.settings import Settings
-from services.budget.budget import Budget
+from services.process.budget.budget import Budget
 from tests.support.accounts import Account
 from tests.support.apps import Running, running
 

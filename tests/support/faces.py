@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import httpx
 import orjson
 
-from gateway.parity.answers import Answer, snake_path
-from gateway.parity.documents import graphql_answer, graphql_filter, graphql_request
-from gateway.parity.requests import rest_answer, rest_request
-from graphql_schema.naming import field_name
+from gateway.parity.calls.answers import Answer, snake_path
+from gateway.parity.calls.documents import graphql_answer, graphql_filter, graphql_request
+from gateway.parity.calls.requests import rest_answer, rest_request
+from graphql_schema.schema.naming import field_name
 from services.catalogue import Catalogue, Operation
 from tests.support.accounts import Account
 

@@ -12,8 +12,8 @@ import httpx
 from sqlalchemy import insert
 
 from services.catalogue.identifiers import new_key
-from services.execution import Gateway
-from services.items.models import Item, ItemStatus
+from services.engine.gateway import Gateway
+from services.sample.items.models import Item, ItemStatus
 from tests.support.accounts import Account, KeyHolder, sign_up
 from tests.support.faces import Face
 

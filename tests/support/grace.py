@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from services.auth.models import Session
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.models import Session
 from tests.support.accounts import Account
 
 

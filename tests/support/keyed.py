@@ -9,10 +9,10 @@ import httpx
 import orjson
 from sqlalchemy import func, select, update
 
-from gateway.parity.documents import graphql_request
-from gateway.parity.requests import rest_request
-from services.execution import Gateway
-from services.idempotency.models import KeptAnswer
+from gateway.parity.calls.documents import graphql_request
+from gateway.parity.calls.requests import rest_request
+from services.engine.gateway import Gateway
+from services.engine.idempotency.models import KeptAnswer
 from tests.support.accounts import Account
 from tests.support.faces import Face, GraphQLFace, RestFace
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 
 from services.catalogue.text import fold
-from services.items.models import ItemStatus
+from services.sample.items.models import ItemStatus
 from tests.support.accounts import Account
 from tests.support.faces import Face
 from tests.support.factories import Row

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.logging import configure_logging
-from gateway.parity.making import make_world
-from gateway.parity.places import proof_settings
-from gateway.parity.proof import Proof
-from gateway.parity.sandbox import sandbox
+from gateway.parity.judging.proof import Proof
+from gateway.parity.world.making import make_world
+from gateway.parity.world.places import proof_settings
+from gateway.parity.world.sandbox import sandbox
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.catalogue import Catalogue

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.catalogue import Actor, Call
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from services.storage.base import utc_now
 from services.storage.rows import load_for
 from tests.support.accounts import Account

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from gateway.settings import Settings
-from services.auth.memory import TokenMemory
+from services.identity.auth.memory import TokenMemory
 from tests.support.accounts import Account
 from tests.support.apps import Running
 

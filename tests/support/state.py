@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 
 State = dict[str, tuple[int, str]]
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import asyncpg
 from sqlalchemy import event
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 
 
 @contextmanager

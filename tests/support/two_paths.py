@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from unittest.mock import patch
 
 from gateway.settings import Settings
-from graphql_schema.documents import Documents, Prepared
+from graphql_schema.documents.parsing import Documents, Prepared
 from tests.conftest import TEMPLATE, with_database
 from tests.support.databases import run_sql
 

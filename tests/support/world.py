@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from services.execution import Gateway
+from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import RestFace
 from tests.support.factories import make_comment, make_item, make_label, personal_workspace, unknown_id

@@ -1,5 +1,5 @@
 """Who may do what with milestones."""
 
-from services.workspaces.policy import workspace_members
+from services.identity.workspaces.policy import workspace_members
 
 policy = workspace_members()

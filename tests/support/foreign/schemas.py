@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.catalogue import Deprecation, Identifier, InputModel, Instant, ReadModel
-from services.workspaces.schemas import WorkspaceID
+from services.identity.workspaces.schemas import WorkspaceID
 from tests.support.foreign.models import Mood
 
 MOOD = Deprecation(since=date(2026, 3, 1))

@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from sqlalchemy import insert
 
-from services.audit.models import AuditEvent, Outcome
-from services.auth.models import Session
-from services.comments.models import Comment, CommentFile
-from services.execution import Gateway
+from services.engine.audit.models import AuditEvent, Outcome
+from services.engine.gateway import Gateway
 from services.files.models import File, FileState
-from services.invitations.models import Invitation
-from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.identity.auth.models import Session
+from services.identity.invitations.models import Invitation
+from services.identity.keys.models import ApiKey
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership, Role, Workspace
 from services.jobs.models import Job, JobState
-from services.keys.models import ApiKey
-from services.labels.models import Label
-from services.users.models import User
-from services.workspaces.models import Membership, Role, Workspace
+from services.sample.comments.models import Comment, CommentFile
+from services.sample.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.sample.labels.models import Label
 from tests.support.generated.village import FAR, Caller, caller_of, key, moment
 
 SIZE: Final = 100

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from services.catalogue import Resource
-from services.catalogue.cursors import CursorCodec, Order
-from services.catalogue.lists import MAX_SORTS, ListArguments
 from services.catalogue.naming import camel, pascal
-from services.execution import Gateway
+from services.catalogue.resources import Resource
+from services.engine.gateway import Gateway
+from services.queries.cursors import CursorCodec, Order
+from services.queries.lists import MAX_SORTS, ListArguments
 from tests.support.generated.choices import Choices
 from tests.support.generated.village import Village
 

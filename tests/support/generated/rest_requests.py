@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
-from graphql_schema.naming import field_name
+from graphql_schema.schema.naming import field_name
 from rest.routes import RestRoute, rest_routes
-from services.catalogue import Catalogue, Resource
+from services.catalogue import Catalogue
 from services.catalogue.naming import camel, pascal
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
 from tests.support.faces import graphql_filter
 from tests.support.generated.choices import Choices

@@ -14,24 +14,24 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import insert, update
 
-from services.audit.models import AuditEvent, Outcome
-from services.auth.authentication import KEY_PREFIX
-from services.auth.models import Session
-from services.auth.tokens import Tokens
 from services.catalogue import ANONYMOUS, Actor
-from services.comments.models import Comment, CommentFile
-from services.execution import Gateway
+from services.engine.audit.models import AuditEvent, Outcome
+from services.engine.gateway import Gateway
 from services.files.models import File, FileState
-from services.invitations.models import Invitation
-from services.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.identity.auth.authentication import KEY_PREFIX
+from services.identity.auth.models import Session
+from services.identity.auth.tokens import Tokens
+from services.identity.invitations.models import Invitation
+from services.identity.keys import secrets
+from services.identity.keys.models import ApiKey
+from services.identity.keys.secrets import hash_of
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership, Role, Workspace
 from services.jobs.models import Job, JobState
-from services.keys import secrets
-from services.keys.models import ApiKey
-from services.keys.secrets import hash_of
-from services.labels.models import Label
+from services.sample.comments.models import Comment, CommentFile
+from services.sample.items.models import Item, ItemFile, ItemLabel, ItemStatus
+from services.sample.labels.models import Label
 from services.storage.base import utc_now
-from services.users.models import User
-from services.workspaces.models import Membership, Role, Workspace
 
 Row = dict[str, Any]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.catalogue import Catalogue, Operation, Resource
+from services.catalogue import Catalogue, Operation
+from services.catalogue.resources import Resource
 from tests.support.generated.village import JOBS, key
 
 Input = dict[str, Any]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from graphql_schema.naming import field_name
-from services.catalogue import Kind, Relation, Resource
+from graphql_schema.schema.naming import field_name
+from services.catalogue import Kind, Relation
 from services.catalogue.naming import camel, pascal
+from services.catalogue.resources import Resource
 from tests.support.factories import key_of
 from tests.support.reach.callers import Caller
 from tests.support.reach.documents import BELOW, FIRST, Tree, response_key

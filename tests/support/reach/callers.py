@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
-from services.auth.tokens import Tokens
-from services.execution import Gateway
+from services.engine.gateway import Gateway
+from services.identity.auth.tokens import Tokens
 from services.storage.base import utc_now
 from tests.support.reach.rows import Marked, key, secret_of
 

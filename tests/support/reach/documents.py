@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from graphql import GraphQLSchema
 
-from graphql_schema.documents import MAX_TOKENS
-from services.catalogue.lists import MAX_ROWS
-from services.storage.statement import MAX_PARTS
+from graphql_schema.documents.parsing import MAX_TOKENS
+from services.queries.lists import MAX_ROWS
+from services.reader.statement import MAX_PARTS
 from tests.support.reach.graph import Hop, Path, Way, plain
 
 Tree = dict[Hop, "Tree"]

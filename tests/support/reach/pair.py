@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from graphql import GraphQLSchema
 
-from graphql_schema.schema import build_schema
+from graphql_schema.schema.schema import build_schema
 from tests.support.apps import Running
 from tests.support.asgi import Reply, observed, request
 from tests.support.reach.callers import Caller

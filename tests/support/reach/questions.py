@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from services.catalogue import Resource
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
 from services.catalogue.text import fold
 from tests.support.reach.callers import Caller

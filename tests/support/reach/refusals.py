@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import orjson
 
-from graphql_schema.naming import field_name
-from graphql_schema.schema import MAX_NODES
+from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.schema import MAX_NODES
 from rest.routes import METHODS
-from services.catalogue import Catalogue, Identifier, Operation, Relation, Resource
+from services.catalogue import Catalogue, Identifier, Operation, Relation
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal
+from services.catalogue.resources import Resource
 from tests.support.asgi import Reply
 from tests.support.factories import unknown_id
 from tests.support.reach.callers import Caller

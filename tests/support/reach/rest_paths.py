@@ -7,9 +7,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from rest.query import MAX_INCLUDES
-from services.catalogue import Relation, Resource
-from services.catalogue.lists import DEFAULT_LIMIT, MAX_ROWS
-from services.storage.statement import MAX_PARTS
+from services.catalogue import Relation
+from services.catalogue.resources import Resource
+from services.queries.lists import DEFAULT_LIMIT, MAX_ROWS
+from services.reader.statement import MAX_PARTS
 from tests.support.factories import key_of
 from tests.support.reach.callers import Caller
 from tests.support.reach.pair import Tally

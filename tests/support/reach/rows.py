@@ -13,14 +13,14 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from services.audit.models import Outcome
-from services.auth.authentication import KEY_PREFIX
+from services.engine.audit.models import Outcome
 from services.files.models import FileState
-from services.items.models import ItemStatus
+from services.identity.auth.authentication import KEY_PREFIX
+from services.identity.keys import secrets
+from services.identity.keys.secrets import hash_of
+from services.identity.workspaces.models import Role
 from services.jobs.models import JobState
-from services.keys import secrets
-from services.keys.secrets import hash_of
-from services.workspaces.models import Role
+from services.sample.items.models import ItemStatus
 
 Row = dict[str, Any]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import update
 
-from services.catalogue import Resource
-from services.execution import Gateway
+from services.catalogue.resources import Resource
+from services.engine.gateway import Gateway
 from tests.support.reach.rows import Marked
 from tests.support.reach.world import World
 

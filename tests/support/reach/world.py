@@ -9,10 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
-from services.catalogue import Catalogue, Operation, Relation, Resource
-from services.execution import Gateway
+from services.catalogue import Catalogue, Operation, Relation
+from services.catalogue.resources import Resource
+from services.engine.gateway import Gateway
+from services.identity.users.models import User
 from services.storage.base import Base
-from services.users.models import User
 from tests.support.reach.callers import OWN_LISTS, Caller, make_callers
 from tests.support.reach.rows import MAKERS, UNMARKED, Marked, Row, links
 

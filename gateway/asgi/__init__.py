@@ -1,0 +1,1 @@
+"""What every request passes before a face sees it, as plain ASGI."""

@@ -1,0 +1,152 @@
+"""What every request is framed by: its id, its observation, the headers of every answer, the access line.
+
+One middleware instead of one each, because each costs every request a wrapped `send` and a look through the headers,
+and a compiled read takes hardly longer than four of those.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import uuid_utils
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.asgi.access_log import write_access_line
+from gateway.logging import redact_text
+from gateway.metrics import count_deprecated, count_request
+from services.process import observation
+from services.process.observation import Observation
+
+RawHeader: TypeAlias = tuple[bytes, bytes]
+
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+_REQUEST_ID: Final = b"x-request-id"
+_DEFAULTS: Final[tuple[RawHeader, ...]] = tuple(
+    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+)
+_OURS: Final = frozenset({_REQUEST_ID, *(name for name, _ in _DEFAULTS)})
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestFrame:
+    """Gives every request an id and an `Observation`, every answer its headers, and the log a line.
+
+    The id is the caller's `X-Request-ID` if sane and no secret. The headers are the strict ones of `SECURITY_HEADERS`
+    where the answer has not set its own (pages do), `X-Request-ID`, and with `server_timing` what the answer took so
+    far, as `Server-Timing` (W3C): it tells strangers how the gateway works, so it is for development.
+    """
+
+    def __init__(self, app: ASGIApp, *, server_timing: bool = False) -> None:
+        self.app = app
+        self.server_timing = server_timing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._without_headers(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status: int | None = None
+        sent = 0
+
+        # Not a coroutine function: it passes the server's own awaitable on, which saves a coroutine a message.
+        def framed(message: Message) -> Awaitable[None]:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = complete_headers(message.get("headers", ()), seen.request_id)
+                if seen.charged is not None:
+                    headers += seen.charged.fields()
+                if self.server_timing:
+                    headers.append((b"server-timing", _server_timing(seen, time.perf_counter() - started)))
+                # A new message: the one given may be a constant of whoever answers.
+                message = {**message, "headers": headers}
+            elif message["type"] == "http.response.body":
+                sent += len(message.get("body", b""))
+            return send(message)
+
+        with observation.observe(request_id_of(scope["headers"])) as seen:
+            try:
+                await self.app(scope, receive, framed)
+            finally:
+                count_request(seen.path)
+                if seen.deprecated:
+                    count_deprecated(seen.deprecated)
+                if scope["method"] == "HEAD":
+                    sent = 0  # the server leaves the body out
+                write_access_line(scope, seen, status, sent, time.perf_counter() - started)
+
+    async def _without_headers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            with observation.observe(request_id_of(scope["headers"])):
+                await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+@dataclass(slots=True)
+class OperationFrame:
+    """What surrounds the handshake and each operation of a WebSocket: an observation, and a line in the access log.
+
+    `status` is the HTTP status that fits, None where nothing was answered; `sent` are bytes.
+    """
+
+    scope: Scope
+    status: int | None = None
+    sent: int = 0
+    _started: float = field(init=False)
+    _seen: Observation = field(init=False)
+    _observing: AbstractContextManager[Observation] = field(init=False)
+
+    def __enter__(self) -> OperationFrame:
+        self._started = time.perf_counter()
+        self._observing = observation.observe(uuid_utils.uuid4().hex)
+        self._seen = self._observing.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._observing.__exit__(*error)
+        count_request(self._seen.path)
+        if self._seen.deprecated:
+            count_deprecated(self._seen.deprecated)
+        seconds = time.perf_counter() - self._started
+        write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
+
+
+def request_id_of(headers: Iterable[RawHeader]) -> str:
+    for name, value in headers:
+        if name == _REQUEST_ID:
+            given = value.decode("latin-1")
+            # A token for an id would be logged, and told, wherever the id is.
+            if _SANE_REQUEST_ID.fullmatch(given) and redact_text(given) == given:
+                return given
+            break
+    return uuid_utils.uuid4().hex
+
+
+def complete_headers(given: Iterable[RawHeader], request_id: str) -> list[RawHeader]:
+    headers = [*given]
+    names = _OURS.intersection([name for name, _ in headers])
+    if names:
+        headers = [header for header in headers if header[0] != _REQUEST_ID]
+        headers += [header for header in _DEFAULTS if header[0] not in names]
+    else:
+        headers += _DEFAULTS
+    headers.append((_REQUEST_ID, request_id.encode()))
+    return headers
+
+
+def _server_timing(seen: Observation, seconds: float) -> bytes:
+    return f'total;dur={seconds * 1000:.2f}, sql;desc="{seen.statements} statements"'.encode()

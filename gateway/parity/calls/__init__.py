@@ -1,0 +1,1 @@
+"""One call on each of its ways, and what comes of it."""

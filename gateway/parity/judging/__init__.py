@@ -1,0 +1,1 @@
+"""The proof: outcomes compared, differences judged."""

@@ -1,0 +1,1 @@
+"""What the proof found, as text, as a page and as the authorization matrix."""

@@ -1,0 +1,1 @@
+"""Processes that serve: uvicorn's protocol and server, and their supervisor."""

@@ -1,0 +1,1 @@
+"""Documents as clients send them: parsed, screened, priced, and looked up."""

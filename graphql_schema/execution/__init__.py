@@ -1,0 +1,1 @@
+"""Documents at work: planned, bound, read and written."""

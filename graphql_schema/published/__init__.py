@@ -1,0 +1,1 @@
+"""Documents that the REST face publishes, and manifests of trusted ones."""

@@ -1,0 +1,118 @@
+"""Manifests of documents, as clients' tools write them, checked against the schema.
+
+Relay's compiler writes `{"<identifier>": "<document>"}`, Apollo's tools write version 1 of
+`apollo-persisted-query-manifest`. Either way an entry is one operation with the fragments that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
+
+from graphql_schema.documents.complexity import check_complexity
+from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.references import LONGEST
+from graphql_schema.schema.errors import document_problem
+from services.catalogue import Problem
+from services.catalogue.json_input import read_json
+from services.documents.known import SHA256_PREFIX, is_digest
+from services.documents.registering import NewDocument, RefusedDocumentsError, digest_of
+
+APOLLO_FORMAT: Final = "apollo-persisted-query-manifest"
+MAX_IDENTIFIER: Final = 255
+MAX_TEXT: Final = 200_000
+"""Characters of a document: every worker holds all of them."""
+assert MAX_IDENTIFIER <= LONGEST
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a manifest, nothing of it checked; name and type only where the format has them."""
+
+    id: Any
+    text: Any
+    name: Any = None
+    type: Any = None
+
+
+def read_manifest(text: bytes, schema: GraphQLSchema, documents: Documents) -> list[NewDocument]:
+    """The documents of a manifest. Raises RefusedDocumentsError with a sentence for each thing that is wrong."""
+    entries = list(_entries(text))
+    faults: list[str] = []
+    found: dict[str, NewDocument] = {}
+    for entry in entries:
+        try:
+            document = _document(entry, schema, documents)
+        except RefusedDocumentsError as refused:
+            faults += refused.sentences
+            continue
+        if found.setdefault(document.id, document).text != document.text:
+            faults.append(f"{document.shown}: the identifier is there twice, with another text.")
+    if faults:
+        raise RefusedDocumentsError(faults)
+    if not found:
+        raise RefusedDocumentsError(["The manifest holds no documents."])
+    return list(found.values())
+
+
+def _entries(text: bytes) -> Iterator[_Entry]:
+    try:
+        manifest = read_json(text, "The manifest")
+    except Problem as problem:
+        raise RefusedDocumentsError([problem.detail]) from None
+    if not isinstance(manifest, dict):
+        raise RefusedDocumentsError(["A manifest is a JSON object."])
+    if "format" not in manifest:
+        yield from (_Entry(identifier, document) for identifier, document in manifest.items())
+        return
+    operations = manifest.get("operations")
+    if (manifest["format"], manifest.get("version")) != (APOLLO_FORMAT, 1) or not isinstance(operations, list):
+        raise RefusedDocumentsError([f"A manifest with a format is version 1 of {APOLLO_FORMAT}, with `operations`."])
+    for each in operations:
+        if not isinstance(each, Mapping):
+            raise RefusedDocumentsError(["Each of `operations` is an object."])
+        yield _Entry(each.get("id"), each.get("body"), each.get("name"), each.get("type"))
+
+
+def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> NewDocument:
+    """The document of an entry. Raises RefusedDocumentsError."""
+    identifier, text = entry.id, entry.text
+    if not (isinstance(identifier, str) and _is_identifier(identifier)):
+        shown = repr(identifier)[:100]
+        raise RefusedDocumentsError([f"{shown}: an identifier is 1 to {MAX_IDENTIFIER} visible ASCII characters."])
+    shown = f"{entry.name} ({identifier})" if isinstance(entry.name, str) else identifier
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
+        raise RefusedDocumentsError([f"{shown}: its document is not a text of at most {MAX_TEXT:,} characters."])
+    digest = identifier.removeprefix(SHA256_PREFIX)
+    if (digest != identifier or is_digest(digest)) and digest != digest_of(text):
+        raise RefusedDocumentsError([f"{shown}: the identifier is not the SHA-256 of the document."])
+    prepared = documents.prepare(text)
+    errors = (*prepared.structure, *prepared.values)
+    if errors or prepared.document is None:
+        raise RefusedDocumentsError(f"{shown}: {document_problem(each).detail}" for each in errors)
+    operation = _operation(shown, prepared.document)
+    name, kind = operation.name.value if operation.name is not None else None, operation.operation.value
+    if entry.name not in (None, name) or entry.type not in (None, kind):
+        raise RefusedDocumentsError([f"{shown}: its document is the {kind} {name or 'without a name'}."])
+    try:
+        check_complexity(schema, prepared.document, operation, {})
+    except Problem as problem:
+        raise RefusedDocumentsError([f"{shown}: {problem.detail}"]) from None
+    return NewDocument(identifier, name, kind, text)
+
+
+def _operation(shown: str, document: DocumentNode) -> OperationDefinitionNode:
+    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    if len(found) != 1:
+        raise RefusedDocumentsError([f"{shown}: its document has {len(found)} operations, not one."])
+    name = found[0].name
+    if name is not None and len(name.value) > MAX_IDENTIFIER:
+        raise RefusedDocumentsError([f"{shown[:100]}: a name has {MAX_IDENTIFIER} characters at most."])
+    return found[0]
+
+
+def _is_identifier(text: str) -> bool:
+    return 0 < len(text) <= MAX_IDENTIFIER and text.isascii() and all("!" <= each <= "~" for each in text)

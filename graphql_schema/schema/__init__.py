@@ -1,0 +1,1 @@
+"""The schema, derived from the catalogue, and its resolvers."""

@@ -1,0 +1,87 @@
+"""What resolvers share during one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from graphql import DocumentNode
+from strawberry.extensions import SchemaExtension
+from strawberry.types import Info as StrawberryInfo
+
+from graphql_schema.schema.loaders import Loaders
+from services.catalogue import Actor, Client
+from services.engine.gateway import Gateway
+from services.engine.idempotency.once import Whole
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """The key in a request's header. `batch` stands for all that a batch asks, in which a document has a `place`."""
+
+    text: str
+    place: int | None = None
+    batch: bytes = b""
+
+    def whole(self, fields: Sequence[AskedField]) -> Whole | None:
+        """The request, whose document does these things in this order; None where it is one field, and no batch."""
+        if self.place is not None:
+            return Whole(self.text, self.batch)
+        if len(fields) < 2:
+            return None
+        return Whole(self.text, b"graphql document " + orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS))
+
+    def of_field(self, name: str | None) -> str:
+        """The key of a field, which nobody can send as one; `name` is its response name where there are several."""
+        return "\n".join([self.text, *(str(each) for each in (self.place, name) if each is not None)])
+
+
+AskedField = tuple[str, str, Mapping[str, Any], str]
+"""What a document asks of one mutation field: response name, operation, arguments, and what is to be shown."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One per operation. It holds no session: each resolver or batch that reads, opens its own.
+
+    `authenticate` finds the actor anew: a mutation may have ended the session that the next one relies on.
+    """
+
+    gateway: Gateway
+    actor: Actor
+    client: Client
+    document: DocumentNode
+    authenticate: Callable[[], Awaitable[Actor]]
+    idempotency_key: RequestKey | None = None
+    """The header's."""
+    loaders: Loaders = field(init=False)
+    _mutations: int = 0
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.gateway, self.actor)
+
+    async def next_mutation(self) -> None:
+        """Before each mutation of a document: what was true before the last one may not be any more."""
+        if self._mutations:
+            self.actor = await self.authenticate()
+            self.loaders = Loaders(self.gateway, self.actor)
+        self._mutations += 1
+
+
+Info = StrawberryInfo[Context, Any]
+
+
+class CachedDocument(SchemaExtension):
+    """Hands the document that the endpoint has prepared to Strawberry, so that nothing is parsed or validated twice."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Before parsing: here it is."""
+        self.execution_context.graphql_document = self.execution_context.context.document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Before validation: nothing is wrong with it."""
+        self.execution_context.pre_execution_errors = []
+        yield

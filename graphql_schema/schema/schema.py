@@ -1,0 +1,261 @@
+"""The GraphQL schema, derived from the catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.field import StrawberryField
+
+from graphql_schema.schema.batches import batch_members, batch_results
+from graphql_schema.schema.building import (
+    SCALAR_MAP,
+    Argument,
+    add_fields,
+    annotation,
+    attribute,
+    field,
+    input_type,
+    list_of,
+    nullable,
+    plain,
+)
+from graphql_schema.schema.context import CachedDocument, Info
+from graphql_schema.schema.lists import list_parameters, read_arguments, renamed
+from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.nodes import Located, located, located_each
+from graphql_schema.schema.types import Node, Types
+from graphql_schema.schema.upload_field import UPLOAD_FIELD, UPLOAD_SCALAR, upload_mutation
+from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem
+from services.catalogue.deprecation import deprecations_of
+from services.catalogue.models import NoInput, description_of, fields_of, parse_input, parse_value
+from services.catalogue.naming import EXPECTED, EXPECTED_WORDS, camel, pascal, snake
+from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
+from services.catalogue.resources import Resource
+from services.engine import authorization
+from services.engine.writes import Write
+from services.files.uploading import COMPLETE, CREATE, UPLOAD
+from services.process import observation
+from services.queries.limits import DEFAULTS, Limits
+from services.queries.versions import Expected
+
+MAX_NODES = DEFAULTS.nodes
+_ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
+
+
+class GatewaySchema(strawberry.Schema):
+    """Strawberry's schema; errors are reported by the endpoint, which knows a caller's typo from a fault of ours."""
+
+    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
+        """Nothing: see graphql_schema/schema/errors.py."""
+
+
+def build_schema(
+    catalogue: Catalogue, *, suggestions: bool = True, limits: Limits = DEFAULTS, uploads: bool = False
+) -> GatewaySchema:
+    """The schema of a catalogue. `suggestions`: whether errors may name similar fields; `uploads`: whether there is
+    `uploadFile`, for catalogues that have files.
+    """
+    return _Builder(catalogue, limits, uploads=uploads and CREATE in catalogue.operations).schema(suggestions)
+
+
+class _Builder:
+    def __init__(self, catalogue: Catalogue, limits: Limits, *, uploads: bool) -> None:
+        self.catalogue, self.types, self.limits = catalogue, Types(catalogue, limits), limits
+        self.uploads = uploads
+        self._inputs: dict[str, Any] = {}
+
+    def schema(self, suggestions: bool) -> GatewaySchema:
+        operations = sorted(self.catalogue.operations.values(), key=field_name)
+        taken = {"node", "nodes", *([UPLOAD_FIELD] if self.uploads else [])}
+        for each in operations:
+            if field_name(each) in taken:
+                raise each.fault(f'its GraphQL field "{field_name(each)}" is taken already.', "Give it another name.")
+            taken.add(field_name(each))
+        queries = [self._query(each) for each in operations if each.is_read]
+        mutations = [self._mutation(each) for each in operations if not each.is_read]
+        if self.uploads:
+            mutations.append(self._upload())
+        return GatewaySchema(
+            query=_root("Query", "Everything that can be read.", [*queries, self._node(), self._nodes()]),
+            mutation=_root("Mutation", "Everything that can be done.", mutations) if mutations else None,
+            types=[self.types.of(each) for each in self.catalogue.resources.values()],
+            extensions=[CachedDocument],
+            config=StrawberryConfig(scalar_map=SCALAR_MAP | UPLOAD_SCALAR, disable_field_suggestions=not suggestions),
+        )
+
+    def _query(self, operation: Operation) -> StrawberryField:
+        resource = operation.resource
+        assert resource is not None
+        if operation.kind is Kind.LIST:
+            return self._list(operation, resource)
+
+        async def get(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            context = info.context
+            authorization.authorize(operation, context.actor)
+            key = parse_value(resource.adapter("id"), values["id"], ("id",)) if operation.on_a_row else None
+            return self.types.wrap(resource, await context.gateway.row(operation, context.actor, key))
+
+        arguments = [_id_argument(resource)] if operation.on_a_row else []
+        return field(
+            _python_name(operation),
+            nullable(self.types.of(resource)),
+            operation.description,
+            get,
+            arguments,
+            deprecated=operation.why_deprecated,
+        )
+
+    def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
+        async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            authorization.authorize(operation, info.context.actor)
+            arguments = read_arguments(resource, values, self.limits)
+            try:
+                page = await info.context.gateway.page(operation, info.context.actor, arguments)
+            except Problem as problem:
+                raise renamed(problem) from None
+            whole = arguments.whole()
+            gateway, actor = info.context.gateway, info.context.actor
+            return self.types.wrap_page(resource, page, lambda: gateway.count(operation, actor, whole))
+
+        result = nullable(self.types.connection(resource))
+        return field(
+            _python_name(operation), result, operation.description, listed, list_parameters(resource, self.limits),
+            deprecated=operation.why_deprecated,
+        )  # fmt: skip
+
+    def _mutation(self, operation: Operation) -> StrawberryField:
+        taken = self._input(operation)
+
+        async def mutate(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            await info.context.next_mutation()
+            context = info.context
+            await context.gateway.admit(operation, context.actor, context.client)
+            data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
+            key = _key(operation, data)
+            if values.get("idempotency_key") is not None or context.idempotency_key is not None:
+                # What can be answered twice has been planned, and did not come here.
+                parse_input(operation.input or NoInput, data)
+                raise Problem(IDEMPOTENCY_UNSUPPORTED)
+            expected = Expected.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
+            write = Write(key, data, expected=expected)
+            return await context.gateway.write(operation, context.actor, write, context.client), key
+
+        arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
+        arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
+        return field(
+            operation.name, nullable(self._payload(operation.name, operation)), operation.description, mutate,
+            arguments, deprecated=operation.why_deprecated,
+        )  # fmt: skip
+
+    def _upload(self) -> StrawberryField:
+        announced, complete = self.catalogue.operations[CREATE], self.catalogue.operations[COMPLETE]
+        return upload_mutation(self._payload(UPLOAD, complete), _input_members(announced))
+
+    def _input(self, operation: Operation) -> Any:
+        """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
+        if operation.entries:
+            members = batch_members(operation, self._input, self.limits.batch_entries)
+        else:
+            members = _input_members(operation)
+        name = f"{pascal(operation.name)}Input"
+        if members and name not in self._inputs:
+            about = (operation.input.__doc__ if operation.input else None) or operation.description
+            self._inputs[name] = input_type(name, " ".join(about.split()), members)
+        return self._inputs.get(name)
+
+    def _payload(self, called: str, operation: Operation) -> Any:
+        """`CreateItemPayload { item }`; `LoginPayload { tokenPair }`; a deleted row's `id`; otherwise `ok`."""
+        name, result = f"{pascal(called)}Payload", operation.result
+        if isinstance(result, Resource):
+            words = f"The {result.noun} as it is now."
+            fields = [
+                attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))
+            ]
+        elif operation.kind is Kind.BATCH:
+            fields = [batch_results(operation, self.types)]
+        elif result is not None:
+            words = " ".join((result.__doc__ or "What came of it.").split())
+            fields = [attribute(snake(result.__name__), self.types.result(result), words, lambda done: done[0])]
+        elif operation.kind is Kind.DELETE and operation.resource is not None:
+            encode = operation.resource.encode
+            fields = [attribute("id", strawberry.ID, "The identifier of what is gone.", lambda done: encode(done[1]))]
+        else:
+            fields = [attribute("ok", bool, "True: it is done.", lambda done: True)]
+        cls = type(name, (), {})
+        add_fields(cls, fields)
+        return strawberry.type(cls, name=name, description=f"The outcome of `{camel(called)}`.")
+
+    def _node(self) -> StrawberryField:
+        async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            observation.note("node", str(info.context.actor))
+            return await self._loaded(info, *located(self.catalogue, info.context.actor, values["id"], ("id",)))
+
+        argument = Argument("id", strawberry.ID, "The identifier of anything.", required=True)
+        words = "Find anything by its identifier; null if it is not there or not readable."
+        return field("node", nullable(Node), words, node, [argument])
+
+    def _nodes(self) -> StrawberryField:
+        async def nodes(root: Any, info: Info, values: dict[str, Any]) -> Any:
+            observation.note("node", str(info.context.actor))
+            found = located_each(self.catalogue, info.context.actor, values["ids"], self.limits.nodes)
+            return await asyncio.gather(*(self._loaded_or_problem(info, each) for each in found))
+
+        argument = Argument("ids", list_of(strawberry.ID), "The identifiers.", required=True)
+        words = (
+            "Find several by their identifiers, in the same order; null for what is not there or not readable. Among "
+            "others, what is no identifier here is null too, with an error in its place."
+        )
+        return field("nodes", list_of(nullable(Node)), words, nodes, [argument])
+
+    async def _loaded(self, info: Info, resource: Resource[Any], key: UUID) -> Any:
+        return self.types.wrap(resource, await info.context.loaders.row(resource, key))
+
+    async def _loaded_or_problem(self, info: Info, found: Located | Problem) -> Any:
+        """One of several: graphql-core makes an error of a Problem that takes its place."""
+        return found if isinstance(found, Problem) else await self._loaded(info, *found)
+
+
+def _root(name: str, description: str, fields: list[StrawberryField]) -> type:
+    cls = type(name, (), {})
+    add_fields(cls, fields)
+    return strawberry.type(cls, name=name, description=description)
+
+
+def _python_name(operation: Operation) -> str:
+    return operation.name.removeprefix({Kind.LIST: "list_", Kind.GET: "get_"}[operation.kind])
+
+
+def _id_argument(resource: Resource[Any]) -> Argument:
+    words = f"The identifier of the {resource.noun}, `{Identifier(resource.prefix).form}`."
+    return Argument("id", strawberry.ID, words, required=True)
+
+
+def _input_members(operation: Operation) -> list[Argument]:
+    members = [_id_argument(operation.resource)] if operation.on_a_row and operation.resource is not None else []
+    if operation.input is not None:
+        deprecated = deprecations_of(operation.input)
+        for name, kind in fields_of(operation.input).items():
+            required = operation.input.model_fields[name].is_required()
+            members.append(
+                Argument(
+                    name,
+                    annotation(replace(kind, nullable=False)),
+                    description_of(operation.input, name),
+                    required=required,
+                    deprecated=deprecated[name].reason if name in deprecated else None,
+                )
+            )
+    if operation.on_a_row and operation.resource is not None:
+        members.append(Argument(EXPECTED, str, EXPECTED_WORDS.format(operation.resource.noun)))
+    return members
+
+
+def _key(operation: Operation, data: dict[str, Any]) -> Any:
+    if not operation.on_a_row or operation.resource is None:
+        return None
+    return parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))

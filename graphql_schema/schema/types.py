@@ -1,0 +1,143 @@
+"""The object types of the catalogue's resources and results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from graphql_schema.schema.building import add_fields, annotation, attribute, field, nullable, shown_annotation
+from graphql_schema.schema.context import Info
+from graphql_schema.schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
+from services.catalogue import Catalogue, Problem, Relation, ResultModel
+from services.catalogue.deprecation import deprecations_of
+from services.catalogue.models import description_of, fields_of
+from services.catalogue.naming import ETAG, pascal, words
+from services.catalogue.resources import Resource
+from services.catalogue.scalars import FieldType
+from services.engine.authorization import authorize_read
+from services.queries.limits import Limits
+from services.queries.lists import Page, Record
+from services.queries.versions import tag_of_record
+
+
+class Node:
+    """Relay's Node. `record` is the row that the fields are read from."""
+
+    record: strawberry.Private[Record]
+
+
+add_fields(
+    Node, [attribute("id", strawberry.ID, "Its identifier, the same everywhere.", lambda node: node.record["id"])]
+)
+strawberry.interface(Node, description="Something with an identifier, which `node` finds (Relay).")
+
+
+class Types:
+    """Makes the types once, and wraps records in them."""
+
+    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+        self.catalogue, self.limits = catalogue, limits
+        self._classes = {each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()}
+        self._connections: dict[Resource[Any], Any] = {}
+        self._results: dict[type[ResultModel], Any] = {}
+        for resource in self._classes:
+            self._connections[resource] = connection_type(resource, self._classes[resource])
+        for resource, cls in self._classes.items():
+            add_fields(cls, [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())])
+            strawberry.type(cls, name=pascal(resource.name), description=resource.description)
+
+    def of(self, resource: Resource[Any]) -> Any:
+        """The object type of a resource."""
+        return self._classes[resource]
+
+    def connection(self, resource: Resource[Any]) -> Any:
+        """The connection type of a resource."""
+        return self._connections[resource]
+
+    def result(self, model: type[ResultModel]) -> Any:
+        """The object type of a result model."""
+        if model not in self._results:
+            cls = type(model.__name__, (), {})
+            add_fields(cls, [
+                attribute(name, annotation(kind), description_of(model, name), partial(_of_result, name, kind))
+                for name, kind in fields_of(model).items()
+            ])  # fmt: skip
+            self._results[model] = strawberry.type(
+                cls, name=model.__name__, description=" ".join((model.__doc__ or "").split())
+            )
+        return self._results[model]
+
+    def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
+        """A record as an object of its type."""
+        return None if record is None else self._classes[resource](record=record)
+
+    def wrap_page(self, resource: Resource[Any], page: Page, total: Callable[[], Any]) -> ConnectionValue:
+        """A page as a connection; `total` counts the whole list when it is asked for."""
+        return ConnectionValue(page, [self.wrap(resource, record) for record in page.records], total)
+
+    def _relation(self, relation: Relation) -> StrawberryField:
+        target = relation.target
+        what = words(relation.name)
+        if not relation.many:
+
+            async def one(node: Node, info: Info, values: dict[str, Any]) -> Any:
+                authorize_read(target, info.context.actor)
+                key = node.record[relation.local]
+                return None if key is None else self.wrap(target, await info.context.loaders.row(target, key))
+
+            description = f"The {what}; null if there is none, or if it is not readable."
+            return field(relation.name, nullable(self._classes[target]), description, one)
+
+        async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
+            authorize_read(target, info.context.actor)
+            arguments, loaders, key = (
+                read_arguments(target, values, self.limits),
+                info.context.loaders,
+                node.record["id"],
+            )
+            try:
+                page = await loaders.page(relation, key, arguments)
+            except Problem as problem:
+                raise renamed(problem) from None
+            whole = arguments.whole()
+            return self.wrap_page(target, page, lambda: loaders.count(relation, key, whole))
+
+        return field(
+            relation.name, nullable(self._connections[target]), f"The {what}, a page at a time.", many,
+            list_parameters(target, self.limits),
+        )  # fmt: skip
+
+
+def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
+    words = (
+        "Its entity tag, which changes with whatever is shown of it: REST's `ETag`, and what `expectedVersion` takes."
+    )
+    if "version" in resource.fields:
+        words += " The field `version` is another thing."
+    deprecated = deprecations_of(resource.read)
+    fields = [
+        attribute(
+            name, shown_annotation(kind), resource.describe(name), partial(_of_record, resource, name, kind),
+            deprecated=deprecated[name].reason if name in deprecated else None,
+        )
+        for name, kind in resource.fields.items()
+    ]  # fmt: skip
+    return [*fields, attribute(ETAG, str, words, lambda node: tag_of_record(resource, node.record))]
+
+
+def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) -> Any:
+    shown = resource.serialise(name, node.record[name])
+    if kind.enum is None or shown is None:
+        return shown
+    # As the members, of which graphql-core makes the names.
+    return [each and kind.enum(each) for each in shown] if kind.many else kind.enum(shown)
+
+
+def _of_result(name: str, kind: FieldType, result: ResultModel) -> Any:
+    value = getattr(result, name)
+    serialise = kind.serialiser()
+    return value if value is None or serialise is None or kind.enum is not None else serialise(value)

@@ -1,0 +1,201 @@
+"""The GraphQL face's endpoint: one path for GraphQL over HTTP, over server-sent events and over WebSockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.references import names_a_document
+from graphql_schema.documents.requests import Answer, GraphQLRequest, Origin
+from graphql_schema.execution.compiled import CompiledOperations
+from graphql_schema.execution.executor import Executor
+from graphql_schema.execution.idempotency import asked_by_batch, has_key
+from graphql_schema.execution.paying import dry_answer, with_cost
+from graphql_schema.execution.running import Outcome
+from graphql_schema.published.published import PublishedDocuments
+from graphql_schema.schema.errors import RefusedError, error_json
+from graphql_schema.schema.schema import GatewaySchema
+from graphql_schema.transport.http import Asking, Batch, encoded, read_request
+from graphql_schema.transport.negotiation import JSON, Form, form_of
+from graphql_schema.transport.origins import check_not_forged
+from graphql_schema.transport.sse import EventStream
+from graphql_schema.transport.transports import Transports
+from graphql_schema.transport.uploads import check_form, is_form, read_form
+from graphql_schema.transport.websocket import GraphQLSocket
+from services.catalogue import Catalogue, Problem
+from services.catalogue.problems import (
+    BAD_REQUEST,
+    DEADLINE_EXCEEDED,
+    INVALID_TOKEN,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    QUOTA_EXCEEDED,
+    TOO_MANY_REQUESTS,
+)
+from services.documents.known import KnownDocuments
+from services.engine.payment import OverdrawnError, PricedError
+from services.files.uploading import CREATE
+from services.files.uploads import InterruptedUploadError
+from services.queries.limits import Limits
+
+_BY_HTTP = (
+    BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
+)  # fmt: skip
+"""What is refused by HTTP too, whatever the client accepts: a credential that is worth nothing, say.
+
+And a budget that is used up: what waits and tries again (proxies, clients' retries) looks at the status.
+"""
+
+
+class GraphQLEndpoint:
+    """An ASGI application: parses the request, has it executed (executor.py), shapes the answer.
+
+    `page` answers a browser's GET with GraphiQL, and returns None to anything else. `plans` and `plan_on_sight`: see
+    CompiledOperations.
+    """
+
+    def __init__(
+        self,
+        schema: GatewaySchema,
+        catalogue: Catalogue,
+        *,
+        suggestions: bool,
+        plans: int,
+        plan_on_sight: int,
+        page: Callable[[Request], Awaitable[Response | None]],
+        transports: Transports,
+        limits: Limits,
+        tell_cost: bool = False,
+    ) -> None:
+        self._page, self._transports, self._tell_cost = page, transports, tell_cost
+        self._uploads = transports.uploads and CREATE in catalogue.operations
+        core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
+        self._documents = Documents(core, suggestions=suggestions, limits=limits)
+        compiled = CompiledOperations(core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits)
+        self._executor = Executor(schema, core, catalogue, self._documents, compiled, limits)
+        self.published = PublishedDocuments(core, catalogue, self._documents, self.answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET, HEAD and POST, and WebSockets."""
+        if scope["type"] == "websocket":
+            await GraphQLSocket(scope, receive, send, self.results, self._transports).serve()
+            return
+        if scope["method"] != "POST":
+            request = Request(scope, receive)
+            shown = None if names_a_document(request.query_params) else await self._page(request)
+            if shown is not None:
+                await shown(scope, receive, send)
+                return
+        asking = Asking.of(scope)
+        answer = await self._answer(asking, receive, send)
+        if answer is not None:
+            raw, body = encoded(answer)
+            await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _answer(self, asking: Asking, receive: Receive, send: Send) -> Answer | None:
+        """The answer to a request; None where it has been sent, as events."""
+        form = form_of(asking.headers.get(b"accept"))
+        typed = form is Form.TYPED
+        try:
+            if form is None:
+                forms = ", ".join(each.value for each in Form)
+                raise Problem(NOT_ACCEPTABLE, f"Answers are one of {forms}.")
+            if asking.headers.get(b"content-type") != JSON:
+                check_not_forged(asking.headers, self._transports.origins)
+                if asking.is_post and is_form(asking.headers):
+                    check_form(asking.headers, form, allowed=self._uploads)
+                    return await self._answer_form(asking, receive, typed)
+            asked = await read_request(asking, receive, batch=0 if form is Form.EVENTS else self._transports.batch)
+        except Problem as problem:
+            return _refusal(problem, typed, problem.type.status)
+        if not isinstance(asked, GraphQLRequest):
+            return await self._answer_all(asking, asked, typed)
+        if form is Form.EVENTS:
+            return await self._stream(asking, asked, receive, send)
+        return await self.answer(asking, asked, typed=typed)
+
+    async def _answer_form(self, asking: Asking, receive: Receive, typed: bool) -> Answer:
+        """Run the mutation that takes the file of a form, which comes meanwhile. Raises Problems of the form."""
+        asked, file = await read_form(asking, receive)
+        answer = await self.answer(asking, asked, typed=typed)
+        if isinstance(file.fault, InterruptedUploadError):
+            raise ClientDisconnect
+        if file.fault is not None:
+            raise file.fault
+        return answer
+
+    async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
+        """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
+        asked.wants_cost |= self._tell_cost
+        answer = await self._answer_to(asking, asked, typed)
+        return with_cost(answer, asking.till) if asked.wants_cost else answer
+
+    async def _answer_to(self, asking: Origin, asked: GraphQLRequest, typed: bool) -> Answer:
+        try:
+            outcome = await self._executor.execute(asking, asked)
+        except PricedError as found:
+            return dry_answer(found.till, typed)
+        except OverdrawnError as error:
+            return _refusal(error.problem, typed, error.problem.type.status)
+        except RefusedError as refused:
+            return Answer({"errors": refused.errors}, typed, refused.status if typed else 200)
+        except Problem as problem:
+            return _refusal(problem, typed, problem.type.status if typed or _is_of_http(problem) else 200)
+        return Answer(outcome.body, typed, 200, outcome.headers)
+
+    async def _answer_all(self, asking: Asking, batch: Batch, typed: bool) -> Answer:
+        """The answers to a batch, one after the other: what one has done, the next one sees."""
+        contents: list[Any] = []
+        headers: list[dict[str, str]] = []
+        asked = await asked_by_batch(batch, asking.gateway.part(KnownDocuments)) if has_key(asking.headers) else b""
+        for place, each in enumerate(batch):
+            if isinstance(each, Problem):
+                answer = _refusal(each, typed, 200)
+            else:
+                answer = await self.answer(replace(asking, place=place, batch=asked), each, typed=typed)
+            contents.append(answer.content)
+            headers.append(dict(answer.headers))
+        # What is said of the whole, such as that it was replayed, is true of each.
+        first, *rest = headers or [{}]
+        common = {name: value for name, value in first.items() if all(each.get(name) == value for each in rest)}
+        return Answer(contents, typed, 200, common)
+
+    async def _stream(self, asking: Asking, asked: GraphQLRequest, receive: Receive, send: Send) -> Answer | None:
+        """Answer with events. What HTTP itself refuses is answered without."""
+        try:
+            await EventStream(asking, self.results(asking, asked), send, _is_of_http).serve(receive)
+        except Problem as problem:
+            return _refusal(problem, False, problem.type.status)
+        return None
+
+    async def results(self, asking: Asking, asked: GraphQLRequest) -> AsyncGenerator[Outcome]:
+        """What comes of a request, for transports that can take several results: those of a subscription, one by one.
+
+        Raises RefusedError and Problems, before the first.
+        """
+        asked.wants_cost |= self._tell_cost
+        try:
+            outcome = await self._executor.execute(asking, asked)
+        except PricedError as found:
+            outcome = Outcome({"data": {}})
+            asked.wants_cost, asking.till = True, found.till
+        except OverdrawnError as error:
+            raise error.problem from None
+        if asked.wants_cost and asking.till is not None:
+            outcome.body["extensions"] = {**outcome.body.get("extensions", {}), **asking.till.told()}
+        yield outcome
+
+
+def _is_of_http(problem: Problem) -> bool:
+    return problem.type in _BY_HTTP
+
+
+def _refusal(problem: Problem, typed: bool, status: int) -> Answer:
+    return Answer({"errors": [error_json(problem)]}, typed, status, problem.headers())

@@ -1,0 +1,281 @@
+"""GraphQL over WebSocket: the protocol graphql-transport-ws of the package graphql-ws.
+
+One handler a socket. A task reads messages one after the other, each operation runs in a task of its own and asks for
+the actor anew, so that nothing outlives a token. Strawberry's handler is not used: its context lives as long as the
+socket, and it takes any token at `connection_init`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from graphql_schema.documents.requests import GraphQLRequest
+from graphql_schema.execution.running import Outcome
+from graphql_schema.schema.errors import RefusedError, error_json, internal_problem
+from graphql_schema.transport.http import Asking, MalformedRequestError, parameters_of
+from graphql_schema.transport.origins import check_origin
+from graphql_schema.transport.transport_ws import (
+    CREDENTIALS,
+    FORBIDDEN,
+    GOING_AWAY,
+    INIT_TIMEOUT,
+    NO_SUBPROTOCOL,
+    PROTOCOL,
+    TOO_MANY_INITS,
+    TRY_AGAIN_LATER,
+    TYPES,
+    UNAUTHORIZED,
+    CloseError,
+    check_not_dry,
+    credentials,
+    invalid,
+    operation_id,
+    parse_message,
+    shortened,
+)
+from graphql_schema.transport.transports import Line, Transports, in_time
+from services.catalogue import Problem
+from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, TOO_MANY_REQUESTS
+from services.identity.auth.authentication import Authenticator
+from services.process.shutdown import ON_SHUTDOWN
+
+_KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
+"""Header fields of the handshake that count for each operation."""
+
+Results: TypeAlias = Callable[[Asking, GraphQLRequest], AsyncGenerator[Outcome]]
+
+
+@dataclass(slots=True, eq=False)
+class _Operation:
+    id: str
+    asking: Asking
+    asked: GraphQLRequest
+    task: asyncio.Task[None] | None = None
+
+
+class GraphQLSocket:
+    """One WebSocket, from its handshake to its end. `results` runs an operation."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, results: Results, transports: Transports) -> None:
+        self._scope, self._receive, self._raw_send = scope, receive, send
+        self._results, self._transports, self._limits = results, transports, transports.socket
+        self._headers: list[tuple[bytes, bytes]] = [each for each in scope["headers"] if each[0] in _KEPT]
+        self._ended = self._initialised = self._acknowledged = False
+        self._active: dict[str, _Operation] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._leaving: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        handlers = (self._initialise, self._ping, self._pong, self._subscribe, self._complete)
+        self._handlers: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]] = dict(
+            zip(TYPES, handlers, strict=True)
+        )
+
+    async def serve(self) -> None:
+        """Accept the socket, or refuse it by HTTP for its origin or a dry run; answer until either side closes it."""
+        with self._transports.framed(self._scope) as line:
+            line.status = await self._shake_hands()
+        if line.status == 101 and not self._ended:
+            await self._serve()
+
+    async def _shake_hands(self) -> int:
+        """Returns the status of the handshake: 101 where the WebSocket stands."""
+        await self._receive()  # websocket.connect
+        try:
+            headers = dict(reversed(self._scope["headers"]))
+            check_origin(headers, self._transports.origins)
+            check_not_dry(headers)
+        except Problem as problem:
+            await self._refuse(problem)
+            return problem.type.status
+        if PROTOCOL in self._scope["subprotocols"]:
+            await self._raw_send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        else:
+            await self._raw_send({"type": "websocket.accept"})
+            await self._close(*NO_SUBPROTOCOL)
+        return 101
+
+    async def _serve(self) -> None:
+        self._scope.get("extensions", {}).get(ON_SHUTDOWN, []).append(lambda: self._leave(*GOING_AWAY))
+        timer = asyncio.get_running_loop().call_later(self._limits.init_seconds, self._expire)
+        reading = asyncio.create_task(self._read())
+        try:
+            both: set[asyncio.Future[Any]] = {reading, self._leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                close = reading.result()
+            else:
+                reading.cancel()
+                await self._drain()
+                close = self._leaving.result()
+            if close is not None:
+                await self._close(*close)
+        except asyncio.CancelledError:
+            for each in self._running:
+                each.cancel()
+            raise
+        finally:
+            timer.cancel()
+            reading.cancel()
+            self._ended = True
+            await self._break_off()
+
+    async def _read(self) -> tuple[int, str] | None:
+        """Handle messages, until the socket has to be closed: how. None when the client has closed it."""
+        limits = self._scope["app"].state.gateway.limits
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] != "websocket.receive":
+                    self._ended = True
+                    return None
+                found = parse_message(message.get("text"), self._limits.message_bytes, limits)
+                await self._handlers[found["type"]](found)
+        except CloseError as close:
+            return close.code, close.reason
+
+    async def _initialise(self, message: dict[str, Any]) -> None:
+        if self._initialised:
+            raise CloseError(*TOO_MANY_INITS)
+        self._initialised = True
+        self._headers += credentials(message.get("payload") or {})
+        asking = self._asking()
+        try:
+            await asking.gateway.part(Authenticator).actor(asking.presented)
+        except Problem as problem:
+            if problem.type is BAD_REQUEST:
+                raise invalid(problem.detail) from None
+            raise CloseError(*(FORBIDDEN if problem.type is INVALID_TOKEN else TRY_AGAIN_LATER)) from None
+        self._acknowledged = True
+        await self._send({"type": "connection_ack"})
+
+    async def _ping(self, message: dict[str, Any]) -> None:
+        payload = message.get("payload")
+        await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+
+    async def _pong(self, message: dict[str, Any]) -> None:
+        """It needs no answer: whether the other side lives is the WebSocket's own business."""
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        if not self._acknowledged:
+            raise CloseError(*UNAUTHORIZED)
+        name = operation_id(message)
+        if name in self._active:
+            raise CloseError(4409, f"Subscriber for {shortened(name)} already exists")
+        try:
+            most, limits = self._limits.message_bytes, self._scope["app"].state.gateway.limits
+            asked = parameters_of(message.get("payload"), most, limits)
+            if len(self._running) >= self._limits.operations:
+                detail = f"A WebSocket may have {self._limits.operations} operations at once: wait for one to end."
+                raise Problem(TOO_MANY_REQUESTS, detail, retry_after=1)
+        except MalformedRequestError as malformed:
+            raise invalid(malformed.detail) from None
+        except Problem as problem:
+            await self._decline(name, problem)
+            return
+        operation = self._active[name] = _Operation(name, self._asking(), asked)
+        operation.task = asyncio.create_task(self._operate(operation))
+        self._running.add(operation.task)
+        operation.task.add_done_callback(self._running.discard)
+
+    async def _complete(self, message: dict[str, Any]) -> None:
+        operation = self._active.pop(operation_id(message), None)
+        if operation is not None and operation.task is not None and not operation.asking.changing:
+            operation.task.cancel()
+
+    async def _operate(self, operation: _Operation) -> None:
+        """Run an operation and send what comes of it, framed as a request is."""
+        with self._transports.framed(self._scope) as line:
+            try:
+                async with aclosing(self._results(operation.asking, operation.asked)) as results:
+                    async for outcome in in_time(results, self._limits.operation_seconds):
+                        await self._tell(operation, {"type": "next", "payload": outcome.body}, line)
+                await self._tell(operation, {"type": "complete"}, line)
+                line.status = 200
+            except RefusedError as refused:
+                line.status = refused.status
+                await self._tell(operation, {"type": "error", "payload": refused.errors}, line)
+            except Problem as problem:
+                await self._fail(operation, problem, line)
+                if problem.type is INVALID_TOKEN:
+                    # What came with connection_init is worth nothing any more, and cannot be replaced.
+                    self._leave(*FORBIDDEN)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
+                await self._fail(operation, internal_problem(error, None), line)
+
+    async def _decline(self, name: str, problem: Problem) -> None:
+        """Answer an operation that is not begun."""
+        with self._transports.framed(self._scope) as line:
+            line.status = problem.type.status
+            line.sent += await self._send({"id": name, "type": "error", "payload": [error_json(problem)]})
+
+    async def _fail(self, operation: _Operation, problem: Problem, line: Line) -> None:
+        line.status = problem.type.status
+        await self._tell(operation, {"type": "error", "payload": [error_json(problem)]}, line)
+
+    async def _tell(self, operation: _Operation, message: dict[str, Any], line: Line) -> None:
+        """Send a message about an operation, unless the client has completed it."""
+        if self._active.get(operation.id) is not operation:
+            return
+        if message["type"] != "next":
+            del self._active[operation.id]
+        line.sent += await self._send({"id": operation.id, **message})
+
+    async def _send(self, message: dict[str, Any]) -> int:
+        """Send a message; returns its bytes. What nobody can receive any more is dropped."""
+        if self._ended:
+            return 0
+        text = orjson.dumps(message).decode()
+        try:
+            await self._raw_send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError):  # the client has gone, or the server has closed: `receive` is about to say so
+            return 0
+        return len(text)
+
+    async def _close(self, code: int, reason: str) -> None:
+        self._ended = True
+        try:
+            await self._raw_send({"type": "websocket.close", "code": code, "reason": reason})
+        except (OSError, RuntimeError):
+            return
+
+    async def _refuse(self, problem: Problem) -> None:
+        if "websocket.http.response" not in self._scope.get("extensions", {}):
+            await self._raw_send({"type": "websocket.close", "code": FORBIDDEN[0]})
+            return
+        headers = [(b"content-type", b"application/json; charset=utf-8")]
+        start = {"type": "websocket.http.response.start", "status": problem.type.status, "headers": headers}
+        await self._raw_send(start)
+        body = orjson.dumps({"errors": [error_json(problem)]})
+        await self._raw_send({"type": "websocket.http.response.body", "body": body})
+
+    def _asking(self) -> Asking:
+        """An operation as a request of its own. It may change things, as by POST."""
+        scope = {**self._scope, "method": "POST", "headers": self._headers}
+        return Asking(scope, dict(reversed(self._headers)))
+
+    def _expire(self) -> None:
+        if not self._initialised:
+            self._leave(*INIT_TIMEOUT)
+
+    def _leave(self, code: int, reason: str) -> None:
+        """Close the socket once the operations that run have ended; no further ones are begun."""
+        if not self._leaving.done():
+            self._leaving.set_result((code, reason))
+
+    async def _drain(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def _break_off(self) -> None:
+        """End the operations that nobody waits for any more; what changes things is let finish."""
+        for each in self._active.values():
+            if each.task is not None and not each.asking.changing:
+                each.task.cancel()
+        self._active.clear()
+        await self._drain()

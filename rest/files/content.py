@@ -1,0 +1,253 @@
+"""The bytes of files: `PUT` and `GET /files/{id}/content`, streamed, by credentials or a signed link.
+
+Sending goes on after an interruption as a partial PUT does (RFC 9110, 14.5): `HEAD` says in `Upload-Offset` where, and
+`Content-Range: bytes a-b/size` that it does. Fetching knows ranges (RFC 9110, 14) and conditions (13).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+from uuid import UUID
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from rest.files.content_range import Range, content_range, requested_range
+from rest.files.downloads import Download
+from rest.files.forms import is_form
+from rest.files.stopping import until_shutdown
+from rest.http.conditional import expected_of
+from rest.http.streaming import body_of
+from rest.paying import asks_for_the_price, priced
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
+from services.catalogue.models import parse_value
+from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
+from services.engine.gateway import Gateway
+from services.engine.payment import OverdrawnError, PricedError, Till
+from services.files.config import FilesConfig
+from services.files.links import FileLinks, Use
+from services.files.models import File, FileState
+from services.files.operations import linked_file
+from services.files.resource import files
+from services.files.sniffing import ANYTHING, INLINE
+from services.files.store import FileStore, MissingBytesError, Place
+from services.files.uploads import InterruptedUploadError, StoppedUploadError, received
+from services.identity.auth.authentication import Authenticator, Presented
+from services.process import observation
+from services.process.budget.budget import Budget
+from services.process.concurrency import Concurrency
+from services.queries.costs import MINIMUM
+from services.storage.base import utc_now
+from services.storage.rows import load_for, readable
+
+log = structlog.get_logger(__name__)
+
+PATH: Final = "/files/{id}/content"
+_CONTENT: Final = re.compile(r"/files/[^/]+/content/?")
+_SHOWN: Final = INLINE | {"text/plain"}
+"""What a browser shows at its address; all else it saves."""
+_RUN: Final = re.compile(
+    r"(?:text|application)/(?:x-)?(?:java|ecma|live|j|vb)script.*|text/(?:css|xsl|cache-manifest)|application/wasm"
+    r"|application/(?:xslt\+xml|(?:importmap|manifest|speculationrules)\+json)"
+)
+"""What a page of the gateway's own origin could be made to run, or to look like: it goes out as bytes, since with
+`nosniff` nothing that is called otherwise is taken (Fetch, 3.6)."""
+_POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
+_PLAIN: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]-]")
+
+
+def file_routes(catalogue: Catalogue, prefix: str) -> list[Route]:
+    """The routes of bytes; none where the catalogue has no files."""
+    if "file" not in catalogue.resources:
+        return []
+    return [Route(prefix + PATH, _content, methods=["GET", "HEAD", "PUT"])]
+
+
+def is_upload(scope: Scope, prefix: str) -> bool:
+    """Whether a request sends the bytes of a file, and so has bounds of its own: of length, and of time."""
+    if scope["method"] not in ("PUT", "POST"):
+        return False
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    if not path.startswith(f"{prefix}/files"):
+        return False
+    below = path.removeprefix(prefix)
+    if scope["method"] == "PUT":
+        return _CONTENT.fullmatch(below) is not None
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    return below in ("/files", "/files/") and len(kinds) == 1 and is_form(kinds[0].decode("latin-1"))
+
+
+async def _content(request: Request) -> Response:
+    gateway: Gateway = request.app.state.gateway
+    resource = gateway.catalogue.resources["file"]
+    key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
+    host = request.client.host if request.client else ""
+    caller = await _caller(request, gateway, key, host)
+    try:
+        with ExitStack() as held:
+            held.enter_context(gateway.part(Concurrency).slot(caller.actor, host))
+            await _pay(request, gateway, caller.actor, host)
+            row = await _row(request, gateway, key, caller)
+            if request.method == "PUT":
+                return await _put(request, gateway, row)
+            if row.state is not FileState.COMPLETE or caller.sends:
+                return _so_far(request, row)
+            return await _get(request, gateway, row, held)
+    except PricedError as found:
+        return priced(found.till)
+    except OverdrawnError as error:
+        raise error.problem from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who asks, and by what: a link, or the right to send alone."""
+
+    actor: Actor = ANONYMOUS
+    signed: bool = False
+    sends: bool = False
+
+
+async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _Caller:
+    """Raises `invalid_link`, `invalid_token`, `unauthenticated`, `insufficient_scope`.
+
+    Whoever may send may ask where to go on, by a link as by credentials.
+    """
+    get, complete = gateway.catalogue.operations["get_file"], gateway.catalogue.operations["complete_file"]
+    if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
+        observation.note((complete if request.method == "PUT" else get).name, str(ANONYMOUS))
+        return _Caller(signed=True)
+    actor = await gateway.part(Authenticator).actor_for([get], Presented.of(request.scope["headers"], host))
+    asks = request.method == "HEAD" and get.scope not in actor.scopes and complete.scope in actor.scopes
+    sends = request.method == "PUT" or asks
+    await gateway.admit(complete if sends else get, actor, Client(host, request.headers.get("user-agent", "")))
+    return _Caller(actor, sends=sends)
+
+
+async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> None:
+    """A request costs a point, however long it is. Raises as `Till.pay`."""
+    budget, dry = gateway.part(Budget), asks_for_the_price(request)
+    if budget.is_on or dry:
+        await Till(budget, "rest", actor, host, MINIMUM, dry).pay(MINIMUM)
+
+
+def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
+    """Whether the address is a signed link. Raises `invalid_link` for one that is not good."""
+    given = request.query_params
+    if "signature" not in given and "expires" not in given:
+        return False
+    links, told = gateway.part(FileLinks), (given.get("expires", ""), given.get("signature", ""))
+    try:
+        links.check(key, use, *told, utc_now())
+    except Problem:
+        if request.method != "HEAD":
+            raise
+        links.check(key, "PUT", *told, utc_now())  # it asks where to go on
+    return True
+
+
+async def _row(request: Request, gateway: Gateway, key: UUID, caller: _Caller) -> File:
+    """The file, under its policy or as the link says. Raises `not_found`, `forbidden`."""
+    async with gateway.unit_of_work(caller.actor) as call:
+        if caller.signed:
+            return await linked_file(call, key)
+        if request.method == "PUT":
+            return await load_for(call, files, key, "complete")
+        found = await readable(call, files, File.id == key)
+        if not found:
+            raise Problem(NOT_FOUND)
+        if caller.sends:
+            may_send = files.policy.predicate("complete", File, caller.actor)
+            if not await readable(call, files, File.id == key, may_send):
+                raise files.policy.refusal("complete", caller.actor)
+    return found[0]
+
+
+async def _put(request: Request, gateway: Gateway, row: File) -> Response:
+    expected = expected_of(request.scope["headers"])
+    if expected is not None:
+        expected.check(row.sha256 if row.state is FileState.COMPLETE else None)
+    sent = content_range(request.headers.get("content-range"), row.size)
+    length = request.headers.get("content-length", "")
+    announced = row.size if sent.end is None else sent.end - sent.start
+    if length.isdigit() and int(length) != announced:
+        raise Problem.field("size", "range", f"The body has {length} bytes, where {announced} were announced.")
+    body = until_shutdown(request.scope, body_of(request, gateway.part(FilesConfig).idle_seconds))
+    try:
+        offset = await received(
+            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent, body
+        )  # fmt: skip
+    except StoppedUploadError:
+        raise Problem(UNAVAILABLE, "The gateway restarts: go on where the upload has ended.", retry_after=1) from None
+    except InterruptedUploadError:
+        raise ClientDisconnect from None
+    return Response(status_code=204, headers={"Upload-Offset": str(offset)})
+
+
+def _so_far(request: Request, row: File) -> Response:
+    """How far a file has come. Raises `conflict` for who wants more."""
+    if request.method == "HEAD":
+        return Response(status_code=204, headers={"Upload-Offset": str(row.received)})
+    raise Problem(CONFLICT, "The file is not complete.")
+
+
+async def _get(request: Request, gateway: Gateway, row: File, held: ExitStack) -> Response:
+    """The bytes, or what is said of them. A download takes `held` with it."""
+    headers = _headers(row)
+    expected = expected_of(request.scope["headers"])
+    assert row.sha256 is not None
+    if expected is not None and expected.is_known(row.sha256):
+        return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":  # only GET knows ranges (RFC 9110, 14.2)
+        return Response(headers={**headers, "Content-Length": str(row.size)})
+    found = requested_range(request.headers, row.size, headers["ETag"])
+    if found is None:
+        raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}")
+    return await _streamed(gateway, row, found, headers, held)
+
+
+async def _streamed(
+    gateway: Gateway, row: File, found: Range, headers: Mapping[str, str], held: ExitStack
+) -> Response:  # fmt: skip
+    headers = {**headers, "Content-Length": str(found.end - found.start)}
+    status = 200
+    if found.partial:
+        status, headers["Content-Range"] = 206, f"bytes {found.start}-{found.end - 1}/{row.size}"
+    parts = gateway.part(FileStore).read(Place(row.id, row.attempt), found.start, found.end)
+    try:
+        first = await anext(parts, b"")
+    except MissingBytesError:
+        log.exception("the bytes of a file are missing", file=str(row.id))
+        raise Problem(NOT_FOUND) from None
+    return Download(_from(first, parts), status, headers, held.pop_all(), gateway.part(FilesConfig).idle_seconds)
+
+
+async def _from(first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for part in parts:
+        yield part
+
+
+def _headers(row: File) -> dict[str, str]:
+    """RFC 6266 for the name; nothing that is fetched runs in the gateway's origin, nor in a page of it."""
+    disposition = "inline" if row.media_type in _SHOWN else "attachment"
+    plain = _PLAIN.sub("_", row.name)
+    charset = "; charset=utf-8" if row.media_type == "text/plain" else ""
+    return {
+        "Content-Type": ANYTHING if _RUN.fullmatch(row.media_type) else row.media_type + charset,
+        "Content-Disposition": f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(row.name, safe='')}",
+        "ETag": f'"{row.sha256}"',
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": _POLICY,
+        # Pages of other origins may show what they have a signed link to.
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }

@@ -1,0 +1,1 @@
+"""HTTP as REST uses it: negotiation, conditional requests, problems, bodies."""

@@ -1,0 +1,110 @@
+"""The schemas of filters in JSON: per resource, its fields with their operators, and `and`, `or`, `not`.
+
+What can be asked of a field depends on its type alone, so there is one schema for each type of field: `InstantFilter`,
+`ItemIdFilter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from services.catalogue.deprecation import deprecations_of
+from services.catalogue.naming import pascal
+from services.catalogue.resources import Resource
+from services.catalogue.scalars import FieldType, Operator
+from services.queries.filters import MAX_TEXT
+from services.queries.limits import Limits
+
+SCHEMA: Final = "#/components/schemas/"
+_LISTS: Final = (Operator.IN, Operator.NOT_IN)
+_NAMES: Final = {"DateTime": "Instant", "Int": "Integer"}
+
+
+def filter_name(resource: Resource[Any]) -> str:
+    """What the filters of a resource are called among the schemas: `ItemFilter`."""
+    return f"{pascal(resource.name)}Filter"
+
+
+def filter_schemas(resources: Iterable[Resource[Any]], limits: Limits) -> dict[str, Any]:
+    """The filters and orders of resources, and the filters of their fields' types, by their names."""
+    known, found = list(resources), dict[str, Any]()
+    prefixes = {resource.prefix: pascal(resource.name) for resource in known}
+    for resource in known:
+        kinds = {name: resource.fields[name] for name in resource.filters}
+        names = {name: _type_name(kind, prefixes) for name, kind in kinds.items()}
+        found |= {names[name]: _conditions(kind, limits) | {"title": names[name]} for name, kind in kinds.items()}
+        found |= {filter_name(resource): _filter(resource, names, limits), sort_name(resource): sort_schema(resource)}
+    return found
+
+
+def sort_name(resource: Resource[Any]) -> str:
+    """What the orders of a resource are called among the schemas: `ItemSort`."""
+    return f"{pascal(resource.name)}Sort"
+
+
+def sort_schema(resource: Resource[Any]) -> dict[str, Any]:
+    """What a list of the resource can be sorted by."""
+    fields = (*resource.sorts, "id")
+    orders = [name for field in fields for name in (field, f"-{field}")]
+    # What generators call them, which would number them otherwise.
+    names = [name for field in fields for name in (field.upper(), f"{field.upper()}_DESC")]
+    about = f"What {resource.nouns} can be sorted by, `-` for descending."
+    return {
+        "type": "string",
+        "title": sort_name(resource),
+        "description": about,
+        "enum": orders,
+        "x-enum-varnames": names,
+    }
+
+
+def operand_schema(kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
+    """What an operator compares with."""
+    if operator is Operator.IS_NULL:
+        return {"type": "boolean"}
+    if operator in _LISTS:
+        return {"type": "array", "items": _value(kind), "maxItems": limits.filter_values}
+    return _value(kind)
+
+
+def _filter(resource: Resource[Any], names: dict[str, str], limits: Limits) -> dict[str, Any]:
+    itself = {"$ref": f"{SCHEMA}{filter_name(resource)}"}
+    deprecated = {field: {"deprecated": True} for field in deprecations_of(resource.read)}
+    several = {"type": "array", "items": itself, "maxItems": limits.filter_conditions}
+    return {
+        "type": "object",
+        "title": filter_name(resource),
+        "description": f"Which {resource.nouns} to list: all entries must hold. It nests {limits.filter_depth} deep.",
+        "additionalProperties": False,
+        "properties": {
+            **{field: {"$ref": f"{SCHEMA}{name}", **deprecated.get(field, {})} for field, name in names.items()},
+            "and": several, "or": several, "not": itself,
+        },
+    }  # fmt: skip
+
+
+def _type_name(kind: FieldType, prefixes: dict[str, str]) -> str:
+    """What the filters of a type are called: they differ by what there is to compare with, and by null."""
+    if kind.identifier is not None:
+        prefix = kind.identifier.prefix
+        name = f"{prefixes.get(prefix, pascal(prefix))}Id"
+    else:
+        assert kind.scalar is not None
+        name = kind.enum.__name__ if kind.enum is not None else _NAMES.get(kind.scalar.graphql, kind.scalar.graphql)
+    return f"{'Nullable' if kind.nullable else ''}{name}Filter"
+
+
+def _conditions(kind: FieldType, limits: Limits) -> dict[str, Any]:
+    operators = {each.value: operand_schema(kind, each, limits) for each in kind.operators}
+    asked = {"type": "object", "additionalProperties": False, "properties": operators, "minProperties": 1}
+    return {"anyOf": [_value(kind), asked]}
+
+
+def _value(kind: FieldType) -> dict[str, Any]:
+    if kind.identifier is not None:
+        return {name: value for name, value in kind.identifier.schema.items() if name != "examples"}
+    if kind.enum is not None:
+        return {"$ref": f"{SCHEMA}{kind.enum.__name__}"}
+    assert kind.scalar is not None
+    return {**kind.scalar.schema, **({"maxLength": MAX_TEXT} if kind.python is str else {})}

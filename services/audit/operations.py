@@ -1,5 +1,0 @@
-"""What can be done with the audit: it is read. What is written into it comes from `services.execution`."""
-
-from services.audit.resource import audit_events
-
-list_audit_events, get_audit_event = audit_events.list(), audit_events.get()

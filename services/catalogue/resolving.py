@@ -1,0 +1,81 @@
+"""From the relations that authors declare to those that a catalogue has, read off the models' foreign keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Table
+
+from services.catalogue.declaration import DeclarationError, listing
+from services.catalogue.relations import RelationDeclaration
+from services.catalogue.resources import Relation, Resource
+
+
+def foreign_key(table: Table, column: str) -> Table | None:
+    """The table whose primary key the column points at."""
+    for key in table.columns[column].foreign_keys:
+        if key.column.primary_key:
+            return key.column.table
+    return None
+
+
+def _link(declaration: RelationDeclaration, table: Table, through: Table) -> str:
+    names = [column.name for column in through.columns if foreign_key(through, column.name) is table]
+    if len(names) == 1:
+        return names[0]
+    raise DeclarationError(
+        declaration.location,
+        f'relation "{declaration.name}": the table "{through.name}" has {len(names)} foreign keys to "{table.name}".',
+        "Let the association table have exactly one to each side.",
+    )
+
+
+def resolve(
+    declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]]
+) -> list[Relation]:
+    """The relation and, where it has one, its reverse. Raises DeclarationError when it leads nowhere."""
+    if declaration.through is not None:
+        return _through(declaration, source, by_table, declaration.through)
+    local = f"{declaration.name}_id"
+    if local not in source.table.columns:
+        raise DeclarationError(
+            declaration.location,
+            f'{source.name}: the relation "{declaration.name}" leads nowhere: '
+            f'{source.model.__name__} has no column "{local}".',
+            "Name it after a foreign key: " + listing([c.name for c in source.table.columns if c.foreign_keys]) + ".",
+        )
+    table = foreign_key(source.table, local)
+    target = by_table.get(table) if table is not None else None
+    if target is None:
+        raise DeclarationError(
+            declaration.location,
+            f'{source.name}: the relation "{declaration.name}" leads nowhere: '
+            f'"{local}" points at {table.name if table is not None else "no table"}, of which no resource is known.',
+            "Declare a resource of that table, add its package to MODULES, or drop the relation.",
+        )
+    found = [Relation(declaration.name, source, target, many=False, local=local)]
+    if declaration.reverse:
+        found.append(Relation(declaration.reverse, target, source, many=True, remote=local))
+    return found
+
+
+def _through(
+    declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]], through: Table
+) -> list[Relation]:
+    near = _link(declaration, source.table, through)
+    tables = {foreign_key(through, column.name) for column in through.columns} - {None, source.table}
+    targets = [by_table[table] for table in tables if table in by_table]
+    target = next(
+        (each for each in targets if each.plural == declaration.name), targets[0] if len(targets) == 1 else None
+    )
+    if target is None:
+        raise DeclarationError(
+            declaration.location,
+            f'{source.name}: the relation "{declaration.name}" leads nowhere through the table "{through.name}".',
+            "Name it after the plural of a resource that the association table points at.",
+        )
+    far = _link(declaration, target.table, through)
+    found = [Relation(declaration.name, source, target, many=True, through=through, near=near, far=far)]
+    if declaration.reverse:
+        found.append(Relation(declaration.reverse, target, source, many=True, through=through, near=far, far=near))
+    return found

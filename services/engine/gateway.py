@@ -1,0 +1,198 @@
+"""The one way to call an operation: both faces go through `Gateway`, which writes here and reads in reading.py.
+
+The order is fixed: credentials, input, unit of work, idempotency key, row under its policy, its version, references,
+the operation's function, the policy on what was written, the audit, the result read by the Reader, commit, what
+follows the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from services.catalogue.actors import Actor, Client
+from services.catalogue.calls import Call, Trace
+from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
+from services.catalogue.operations import Kind, Operation
+from services.catalogue.problems import NOT_FOUND, Problem
+from services.catalogue.resources import Resource
+from services.engine.audit.recording import Attempt
+from services.engine.authorization import authorize, authorize_read
+from services.engine.batching import run_batch
+from services.engine.idempotency.once import STATEMENTS, Answered, KeptAnswers
+from services.engine.payment import Till
+from services.engine.writes import Write, Writes
+from services.process import deadline, observation
+from services.queries.batches import Batch, EntryOutcome, parse_batch
+from services.queries.costs import write_cost
+from services.queries.lists import Record
+from services.queries.selections import RowRoot, check_size
+from services.reader.reader import Answer
+from services.reader.records import Records
+from services.storage.base import utc_now
+from services.storage.constraints import ConnectionLostError, OutdatedStatementError
+
+NIL: Final = UUID(int=0)
+"""Stands for a key that is not known yet."""
+
+log = structlog.get_logger(__name__)
+
+Result = Record | ResultModel | Sequence[EntryOutcome] | None
+
+_OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
+"""Members of a Write that are not what is sent, but what is to be shown of what comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The result of a write as it was asked for: its key, and the answer to the query."""
+
+    key: UUID
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway(Writes):
+    """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
+
+    async def write(
+        self, operation: Operation, actor: Actor, write: Write, client: Client | None = None, till: Till | None = None
+    ) -> Result | Shown | Answered:
+        """Call an operation that changes something, once it is paid for.
+
+        Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
+        was shaped of it. Raises the operation's Problems, and as `Till.pay`.
+        """
+        # What a write shows of its own row needs no scope but the write's.
+        await self.admit(operation, actor, client, write.shown.related if write.shown is not None else ())
+        if write.shown is not None and operation.kind is not Kind.BATCH:
+            check_size(write.shown, (NIL, *write.inputs), self.limits.rows)
+        given = write.data or b"{}"
+        data: InputModel | Batch
+        if operation.kind is Kind.BATCH:
+            data = parse_batch(operation, given, self.limits.batch_entries)
+        else:
+            data = parse_input(operation.input or NoInput, given)
+        if till is not None:
+            entries = len(data.entries) if isinstance(data, Batch) else None
+            await till.pay(write_cost(operation, write.shown, write.inputs, entries))
+        with deadline.remaining():
+            return await self._call(operation, actor, write, data, client)
+
+    async def admit(
+        self, operation: Operation, actor: Actor, client: Client | None = None, related: Iterable[Resource[Any]] = ()
+    ) -> None:
+        """`authorize`, but what is refused of a write goes into the audit; `related` is what else it shows."""
+        try:
+            authorize(operation, actor)
+            for each in related:
+                authorize_read(each, actor)
+        except Problem as problem:
+            attempt = Attempt(operation, actor, client or Client(), Trace())
+            await self.audit.add(self.audit.refusal(attempt, problem))
+            raise
+
+    async def _call(
+        self, operation: Operation, actor: Actor, write: Write, data: InputModel | Batch, client: Client | None,
+        *, again: bool = False,
+    ) -> Result | Shown | Answered:  # fmt: skip
+        before, written, refusal = observation.statements(), False, None
+        try:
+            async with self.unit_of_work(actor, client) as call:
+                try:
+                    perform = self._write if write.idempotency is None else self._write_once
+                    result = await perform(operation, call, write, data)
+                except Problem as problem:
+                    refusal = self.audit.refusal(Attempt.of(operation, call), problem)
+                    if problem.keep:
+                        await self.audit.add(refusal, call.session)
+                        refusal = None
+                    raise
+                written = True
+        except ConnectionLostError as lost:
+            # PostgreSQL had closed the connection before it was used: at the first statement nothing is done yet. Once
+            # all is written it is the commit that failed, and nobody knows whether it was made.
+            nothing_done = isinstance(lost, OutdatedStatementError) or observation.statements() - before == 1
+            if again or written or not nothing_done:
+                raise
+            return await self._call(operation, actor, write, data, client, again=True)
+        except Problem:
+            await self.audit.add(refusal)
+            raise
+        # However the result was read to be shown, one statement is meant to do it. How many tables a deletion affects
+        # is not the operation's doing.
+        sent = observation.statements() - before - max(call.shown_by - 1, 0) - call.followed_by
+        most = operation.statements * (len(data.entries) if isinstance(data, Batch) else 1)
+        most += (write.expected is not None) + (STATEMENTS if write.idempotency is not None else 0)
+        if self.reader is not None and sent > most:
+            log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
+        observation.note_actor(str(call.actor))
+        return result
+
+    @asynccontextmanager
+    async def unit_of_work(self, actor: Actor, client: Client | None = None) -> AsyncIterator[Call]:
+        """A call in a transaction, committed at the end; a Problem rolls it back unless it says to keep what was done.
+
+        What PostgreSQL refuses is raised as a Problem.
+        """
+        async with self.database.unit_of_work() as session:
+            call = Call(actor, session, utc_now(), self.parts, client or Client())
+            try:
+                yield call
+            except Problem as problem:
+                if problem.keep:
+                    await deadline.hold()
+                    await session.commit()
+                    await self._follow_up(call)
+                raise
+            await deadline.hold()
+            await session.commit()
+        await self._follow_up(call)
+
+    async def _write_once(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Answered:
+        assert write.idempotency is not None
+        told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
+        return await self.part(KeptAnswers).once(
+            operation, call, write.idempotency, told, lambda: self._write(operation, call, write, data)
+        )
+
+    async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Result | Shown:
+        if isinstance(data, Batch):
+            return await run_batch(self, operation, call, write, data)
+        returned = await self.do(operation, call, write.key, data, write.expected)
+        if isinstance(operation.result, Resource):
+            return await self._result(operation.result, call, write, returned.id)
+        assert returned is None or isinstance(returned, ResultModel)
+        return returned
+
+    async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
+        """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
+        before = observation.statements()
+        try:
+            return await self._shown(resource, call, write, key)
+        finally:
+            call.shown_by = observation.statements() - before
+
+    async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
+        if write.shown is None:
+            record = await Records(call.session, call.actor, self.cursors).get(resource, key)
+            if record is None:
+                raise Problem(NOT_FOUND)
+            return record
+        found = await self.read_within(call, write.shown, (key, *write.inputs))
+        if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
+            raise Problem(NOT_FOUND)
+        return Shown(key, found)
+
+    async def _follow_up(self, call: Call) -> None:
+        for action in call.after_commit:
+            try:
+                await action()
+            except Exception:
+                # The change is made; what follows it must not turn its answer into a failure.
+                log.exception("after_commit_failed", actor=str(call.actor))

@@ -1,0 +1,14 @@
+"""What is done by the clock: answers that have expired are forgotten, also where nobody writes any more."""
+
+from __future__ import annotations
+
+from services.catalogue.jobs import Work, job
+from services.engine.idempotency.models import KeptAnswer
+from services.engine.idempotency.once import KeptAnswers
+from services.storage.sweeping import sweep_all
+
+
+@job("sweep_idempotency_keys", cron="27 * * * *", timeout=3600)
+async def sweep_idempotency_keys(work: Work) -> None:
+    """Delete answers that are no longer kept."""
+    await sweep_all(work, KeptAnswer.created_at, work.now - work.part(KeptAnswers).lifetime)

@@ -1,0 +1,108 @@
+"""What a write does within its unit of work: the rules around an operation's function, and the record of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from services.catalogue.calls import Call, Part
+from services.catalogue.models import InputModel
+from services.catalogue.operations import Operation
+from services.engine.audit.recording import Attempt, Audit
+from services.engine.idempotency.once import Idempotency
+from services.engine.preconditions import check_version
+from services.engine.reading import Reads
+from services.process import observation
+from services.queries.selections import Input, Query
+from services.queries.versions import Expected
+from services.storage.cascades import Cascades
+from services.storage.flushing import flush
+from services.storage.rows import check_placed, check_references, load_for, references
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What a face has parsed of a write: the key of the row, the input as JSON, and what to show of the result.
+
+    `shown` is a query of the result's key, its one input; without it the result comes back as a record. `expected` is
+    what has to hold of the row's version.
+    """
+
+    key: UUID | None = None
+    data: bytes | Mapping[str, Any] | None = None
+    shown: Query | None = None
+    inputs: Sequence[Input] = ()
+    """Of the slots behind the first."""
+    expected: Expected | None = None
+    idempotency: Idempotency | None = None
+    """The key of a write that is made once, however often it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writes(Reads):
+    """The writing half of the Gateway (gateway.py), within a unit of work.
+
+    `requires_versions`: who changes a row has to say which version of it.
+    """
+
+    parts: Mapping[type, Any] = field(default_factory=dict)
+    requires_versions: bool = False
+
+    @property
+    def audit(self) -> Audit:
+        """Where writes are recorded."""
+        return self.part(Audit)
+
+    def part(self, kind: type[Part]) -> Part:
+        """A long-lived part of the process by its type."""
+        found = self.parts[kind]
+        assert isinstance(found, kind)
+        return found
+
+    async def do(
+        self, operation: Operation, call: Call, key: UUID | None, data: InputModel, expected: Expected | None = None
+    ) -> Any:
+        """What an operation does within its unit of work, under all rules and recorded; returns what its function does.
+
+        Raises the operation's Problems. Not for faces: they `write`.
+        """
+        arguments: list[Any] = [call]
+        resource, place, before = operation.resource, None, {}
+        if operation.on_a_row:
+            assert resource is not None
+            assert key is not None
+            arguments.append(await load_for(call, resource, key, operation.action))
+            place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
+        read = partial(self.read_within, call)
+        await check_version(operation, key, expected, read, required=self.requires_versions)
+        if operation.input is not None:
+            await check_references(call, self.catalogue, data)
+            arguments.append(data)
+        if operation.function is None:
+            await self._delete(operation, call, arguments[1])
+            await self.audit.done(Attempt.of(operation, call), call.session, data, before)
+            return None
+        returned = await operation.function(*arguments)
+        if resource is not None and operation.result is resource and references(resource, returned) != place:
+            await check_placed(call, resource, returned)
+        await flush(call.session)
+        await self.audit.done(Attempt.of(operation, call), call.session, data, before)
+        return returned
+
+    async def _delete(self, operation: Operation, call: Call, row: Any) -> None:
+        """Delete a row, and with it what hangs on it."""
+        if operation.before is not None:
+            await operation.before(call, row)
+        before = observation.statements()
+        witnesses = self.audit.witnesses(Attempt.of(operation, call))
+        taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
+        call.followed_by += observation.statements() - before
+        for resource, keys in [(operation.resource, [row.id]), *taken.items()]:
+            tell = self.catalogue.gone(resource) if resource is not None else None
+            if tell is not None:
+                tell(call, keys)
+        await call.session.delete(row)
+        await call.session.flush()

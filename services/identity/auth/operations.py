@@ -1,0 +1,300 @@
+"""Signing up, signing in and out, sessions, passwords, deactivation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    or_,
+    select,  # noqa: TID251 - before it is known who calls
+    update,  # noqa: TID251 - likewise
+)
+
+from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
+from services.catalogue.problems import (
+    EMAIL_UNVERIFIED,
+    FORBIDDEN,
+    INVALID_CREDENTIALS,
+    INVALID_TOKEN,
+    TOO_MANY_REQUESTS,
+    UNAVAILABLE,
+)
+from services.identity.auth.addresses import Address, address_changed, check_may_change_address
+from services.identity.auth.config import AuthConfig
+from services.identity.auth.models import Session
+from services.identity.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
+from services.identity.auth.passwords import Passwords
+from services.identity.auth.policy import own
+from services.identity.auth.refreshing import next_generation
+from services.identity.auth.resource import sessions
+from services.identity.auth.schemas import ChangePasswordInput, LoginInput, RefreshInput, TokenPair
+from services.identity.auth.sessions import SessionStates
+from services.identity.auth.throttle import SignInThrottle
+from services.identity.auth.tokens import Tokens
+from services.identity.mail.asking import LINK, NOTICE
+from services.identity.mail.messages import MailKind
+from services.identity.mail.models import Purpose
+from services.identity.mail.tokens import forget
+from services.identity.users.models import User
+from services.identity.users.resource import users
+from services.identity.users.schemas import UserRegister, UserUpdate, normalised_email
+from services.identity.workspaces.operations import open_workspace, personal_slug
+from services.storage.base import folded
+from services.storage.cascades import Cascades
+from services.storage.flushing import flush
+from services.storage.rows import assign
+
+log = structlog.get_logger(__name__)
+
+HASHING = 50
+"""Points of one password hash: it takes about as long as fifty small requests."""
+
+_CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
+
+login_form = Seam(
+    "rest",
+    "POST /auth/login",
+    "The OAuth2 password form (RFC 6749, 4.3), for Swagger UI's Authorize; JSON works as well.",
+)
+
+list_sessions = sessions.list(where=own)
+
+
+def _make_known(call: Call, session_ids: Collection[UUID], others: Collection[UUID] = ()) -> None:
+    states = call.part(SessionStates)
+    call.after_commit.append(lambda: states.ended(session_ids, others))
+
+
+delete_session = sessions.delete(gone=_make_known)
+
+
+@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
+async def create_user(call: Call, data: UserRegister) -> User:
+    """Sign up: make an account, and a personal workspace for it."""
+    await call.part(SignInThrottle).address(call.client.address)
+    user = await register(call, data)
+    call.actor = Actor(user.id)
+    await ask_to_verify(call, user)
+    return user
+
+
+async def register(call: Call, data: UserRegister) -> User:
+    """Make an account with its personal workspace."""
+    password_hash = await call.part(Passwords).hash(data.password.get_secret_value())
+    user = User(
+        id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
+    )
+    call.session.add(user)
+    await flush(call.session)
+    await open_workspace(call, user.id, name="Personal", slug=personal_slug(user.username), personal=True)
+    return user
+
+
+@procedure(
+    "auth/login",
+    scope=None,
+    problems=[INVALID_CREDENTIALS, EMAIL_UNVERIFIED, *_CROWDED],
+    emits="session.created",
+    statements=5 + NOTICE,
+    cost=HASHING,
+)
+async def login(call: Call, data: LoginInput) -> TokenPair:
+    """Sign in with user name or e-mail address and password."""
+    scopes = _granted(call, data.scope)
+    user = await _verified_user(call, data.username, data.password.get_secret_value())
+    check_address(call, user)
+    await tell_of_sign_in(call, user)
+    session = Session(
+        id=new_key(), user_id=user.id, device=call.client.agent[:300], address=call.client.address[:45],
+        scopes=sorted(scopes), created_at=call.now, last_used_at=call.now,
+        expires_at=call.now + call.part(Tokens).lifetime("refresh"),
+    )  # fmt: skip
+    call.session.add(session)
+    call.actor, call.trace.row = Actor(user.id, session.id), session
+    return _pair(call, session.id, user.id, scopes, 0)
+
+
+@procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed", statements=4 + NOTICE)
+async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
+    """Get new tokens for a refresh token. Each is replaced by its use; for some seconds after that (the setting
+    REFRESH_GRACE_SECONDS) it still gets its successor again. Using an older one, be it by accident, ends the session.
+    """
+    tokens = call.part(Tokens)
+    claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
+    call.actor = Actor(claims.user_id, claims.session_id)
+    row = (await call.session.execute(next_generation(call, claims))).one_or_none()
+    if row is not None:
+        if row.again:
+            log.info("refresh_token_answered_again", session=f"ses_{claims.session_id.hex}")
+        call.trace.repeated = row.again
+        return _pair(call, claims.session_id, claims.user_id, frozenset(row.scopes), claims.generation + 1)
+    reused = select(Session).where(Session.id == claims.session_id, Session.generation > claims.generation)
+    session = (await call.session.execute(reused.with_for_update())).scalar_one_or_none()
+    if session is not None:
+        log.warning("refresh_token_reused", session=f"ses_{claims.session_id.hex}", user=f"usr_{claims.user_id.hex}")
+        await end_sessions(call, Session.id == claims.session_id)
+        await tell_of_reuse(call, session)
+    raise Problem(INVALID_TOKEN, keep=True)
+
+
+@procedure("auth/logout", scope="", problems=[FORBIDDEN], emits="session.ended")
+async def logout(call: Call) -> None:
+    """Sign out: end the session that the access token belongs to."""
+    if call.actor.session_id is None:
+        raise Problem(FORBIDDEN, "An API key has no session to end.")
+    await end_sessions(call, Session.id == call.actor.session_id)
+
+
+async def end_session(call: Call, session_id: UUID, user_id: UUID) -> None:
+    """End one session of a user, if it is there."""
+    await end_sessions(call, Session.id == session_id, Session.user_id == user_id)
+
+
+@procedure("auth/logout-all", scope="sessions:write", emits="session.ended", statements=2)
+async def logout_all(call: Call) -> None:
+    """Sign out everywhere: end all sessions of the user."""
+    await end_sessions(call, Session.user_id == call.user_id)
+
+
+@procedure(
+    "auth/change-password",
+    scope="users:write",
+    problems=_CROWDED,
+    emits="user.password_changed",
+    statements=6 + NOTICE,
+    cost=2 * HASHING,
+)
+async def change_password(call: Call, data: ChangePasswordInput) -> None:
+    """Change the password. All other sessions of the user end."""
+    stored = await check_password(call, data.current_password.get_secret_value())
+    new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())
+    unchanged = User.password_hash == stored
+    changed = update(User).where(User.id == call.user_id, unchanged).values(password_hash=new_hash).returning(User)
+    call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
+    if call.trace.row is None:
+        raise password_changed()
+    # Whoever asked for these meanwhile may be whom the password is changed for.
+    await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
+    await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
+    # The caller's own goes on, without a grace for who has a copy of the refresh token before.
+    await call.session.execute(update(Session).where(Session.id == call.actor.session_id).values(refreshed_at=None))
+    await tell(call, MailKind.PASSWORD_CHANGED, call.trace.row)
+
+
+async def check_password(call: Call, password: str) -> str:
+    """The hash of the caller's password, if this is it; attempts are counted. Ends the transaction.
+
+    Raises `validation_failed`, `too_many_requests` and `unavailable`.
+    """
+    throttle, account = call.part(SignInThrottle), call.user_id.hex
+    await throttle.address(call.client.address)
+    await throttle.own(account)
+    stored = (await call.session.execute(select(User.password_hash).where(User.id == call.user_id))).scalar_one()
+    # Hashing takes its time; the connection is not kept waiting for it.
+    await call.session.rollback()
+    right, _ = await call.part(Passwords).verify(password, stored)
+    if not right:
+        raise Problem.field("current_password", "wrong", "This is not the current password.")
+    await throttle.succeeded(account)
+    return stored
+
+
+def password_changed() -> Problem:
+    """What is said to those whose password was another once it was verified."""
+    return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
+
+
+@users.update(statements=2 + LINK + NOTICE, example={"full_name": "Grace Brewster Hopper"})
+async def update_user(call: Call, row: User, data: UserUpdate) -> User:
+    """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
+    before = Address.of(row)
+    if data.changes().get("email", row.email) != row.email:
+        check_may_change_address(call, row)
+        row.email_verified_at = None
+    assign(row, data)
+    if row.email != before.email:
+        await address_changed(call, row, before)
+    return row
+
+
+@users.action("deactivate", emits="user.deactivated", statements=3)
+async def deactivate_user(call: Call, row: User) -> User:
+    """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
+    row.is_active = False
+    await flush(call.session)
+    # What was asked for before must not be good again once the account is.
+    await forget(call, row.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
+    # Their API keys depend on the user, too.
+    await end_sessions(call, Session.user_id == row.id, others=[row.id])
+    return row
+
+
+@users.action("activate", emits="user.activated")
+async def activate_user(call: Call, row: User) -> User:
+    """Open a closed account again (admins only)."""
+    row.is_active = True
+    return row
+
+
+def _granted(call: Call, asked: str | None) -> frozenset[str]:
+    """All scopes, or the ones asked for. Raises `validation_failed` for one that does not exist."""
+    known = frozenset(call.part(AuthConfig).scopes)
+    if asked is None or not asked.strip():
+        return known
+    wanted = frozenset(asked.split())
+    if not wanted <= known:
+        raise Problem.field("scope", "choice", "There is no such scope.")
+    return wanted
+
+
+async def _verified_user(call: Call, name: str, password: str) -> User:
+    """The account, its row locked against a change of password and deactivation until the session is made.
+
+    Raises `invalid_credentials`, with the same words and work, whatever is wrong, and `too_many_requests`.
+    """
+    throttle, passwords = call.part(SignInThrottle), call.part(Passwords)
+    await throttle.address(call.client.address)
+    found = (await call.session.execute(_account_named(name))).one_or_none()
+    # Hashing takes its time; the connection is not kept waiting for it.
+    await call.session.rollback()
+    call.trace.claimed = found.id if found else None
+    await throttle.sign_in(name, found.id.hex if found else None)
+    right, new_hash = await passwords.verify(password, found.password_hash if found else None)
+    if found is None or not right or not found.is_active:
+        raise Problem(INVALID_CREDENTIALS)
+    unchanged = select(User).where(User.id == found.id, User.password_hash == found.password_hash, User.is_active)
+    user = (await call.session.execute(unchanged.with_for_update(key_share=True))).scalar_one_or_none()
+    if user is None:
+        raise Problem(INVALID_CREDENTIALS)
+    if new_hash is not None:
+        user.password_hash = new_hash
+    await throttle.succeeded(user.id.hex, name)
+    return user
+
+
+def _account_named(name: str) -> Select[UUID, str, bool]:
+    """Key, hash and state of the account with this user name or e-mail address. Both are compared by PostgreSQL."""
+    wanted = folded(normalised_email(name.strip()))
+    named = or_(folded(User.username) == wanted, folded(User.email) == wanted)
+    return select(User.id, User.password_hash, User.is_active).where(named)
+
+
+def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], generation: int) -> TokenPair:
+    tokens = call.part(Tokens)
+    access = tokens.issue("access", user_id=user_id, session_id=session_id, now=call.now, scopes=scopes)
+    refresh = tokens.issue(
+        "refresh", user_id=user_id, session_id=session_id, now=call.now, scopes=scopes, generation=generation
+    )
+    return TokenPair(
+        access_token=access, expires_in=int(tokens.lifetime("access").total_seconds()),
+        refresh_token=refresh, scope=" ".join(sorted(scopes)),
+    )  # fmt: skip
+
+
+async def end_sessions(call: Call, *which: ColumnElement[bool], others: Sequence[UUID] = ()) -> None:
+    """End the sessions that these conditions hold for, of which at least one says whose they are."""
+    _make_known(call, await call.part(Cascades).delete_where(call.session, Session, *which), others)

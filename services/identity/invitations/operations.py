@@ -1,0 +1,95 @@
+"""What can be done with invitations into a workspace."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy import delete, select  # noqa: TID251 - of whom a mail has brought the leave
+
+from services.catalogue import Call, Problem, new_key, procedure
+from services.catalogue.problems import CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS
+from services.identity.auth.throttle import SignInThrottle
+from services.identity.invitations.jobs import deliver_invitation
+from services.identity.invitations.models import Invitation
+from services.identity.invitations.resource import invitations
+from services.identity.invitations.schemas import InvitationAccept, InvitationCreate, Joined
+from services.identity.invitations.validity import is_valid
+from services.identity.mail.config import MailConfig
+from services.identity.mail.jobs import Mail
+from services.identity.mail.messages import MailKind
+from services.identity.mail.tokens import digest_of, new_token, spent
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership
+from services.identity.workspaces.resource import workspaces
+from services.jobs.queue import STATEMENTS, enqueue
+from services.storage.base import folded
+from services.storage.flushing import flush
+from services.storage.rows import load_for
+
+LIFETIME: Final = timedelta(days=7)
+ASKING: Final = 5
+"""Points of an invitation."""
+
+list_invitations, get_invitation = invitations.list(), invitations.get()
+delete_invitation = invitations.delete(description="Revoke an invitation: its link is worth nothing any more.")
+
+
+@invitations.create(problems=[TOO_MANY_REQUESTS], statements=4 + STATEMENTS, cost=ASKING)
+async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
+    """Invite somebody into a workspace by mail, for seven days. The answer is the same whether or not the address has
+    an account.
+    """
+    # First of all: who is no owner must not learn by a conflict whom the owners have invited.
+    workspace = await load_for(call, workspaces, data.workspace_id, "update")
+    token = new_token()
+    same = (Invitation.workspace_id == data.workspace_id, folded(Invitation.email) == folded(data.email))
+    row = Invitation(
+        id=new_key(), workspace_id=data.workspace_id, email=data.email, role=data.role, user_id=call.user_id,
+        digest=digest_of(token), created_at=call.now, expires_at=call.now + LIFETIME,
+    )  # fmt: skip
+    # One that is over is in nobody's way.
+    await call.session.execute(delete(Invitation).where(*same, Invitation.expires_at <= call.now))
+    call.session.add(row)
+    await flush(call.session)
+    throttle, by = call.part(SignInThrottle), call.user_id.hex
+    await throttle.mail(MailKind.INVITATION, data.email, address=call.client.address, account=by)
+    await _send(call, row, workspace.name, token)
+    return row
+
+
+async def _send(call: Call, row: Invitation, workspace: str, token: str) -> None:
+    inviter = (await call.session.execute(select(User.username).where(User.id == row.user_id))).scalar_one()
+    facts = {"workspace": workspace, "inviter": inviter, "role": row.role.value, "hours": "7 days"}
+    mail = Mail(kind=MailKind.INVITATION, to=row.email, token=SecretStr(token), good_until=row.expires_at, facts=facts)
+    if call.part(MailConfig).is_on:
+        await enqueue(call, deliver_invitation, mail)
+
+
+@procedure(
+    "invitations/accept", scope="memberships:write", problems=[CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS],
+    emits="membership.created", statements=3,
+)  # fmt: skip
+async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
+    """Become a member of the workspace that a mail invites into, with the token of its link.
+
+    Whoever has the mail may, while the inviter could invite them: people have more addresses than one.
+    """
+    if call.actor.workspace_id is not None:
+        raise Problem(FORBIDDEN, "A key that is bound to a workspace joins no other.")
+    await call.part(SignInThrottle).address(call.client.address)
+    valid = is_valid(data.token.get_secret_value(), call.now)
+    using = delete(Invitation).where(*valid).returning(Invitation.workspace_id, Invitation.role)
+    found = (await call.session.execute(using)).one_or_none()
+    if found is None:
+        raise spent()
+    mine = (Membership.workspace_id == found.workspace_id, Membership.user_id == call.user_id)
+    if (await call.session.execute(select(Membership.id).where(*mine))).first():
+        raise Problem(CONFLICT, "You are a member of this workspace already.")
+    row = Membership(
+        id=new_key(), workspace_id=found.workspace_id, user_id=call.user_id, role=found.role, created_at=call.now
+    )  # fmt: skip
+    call.session.add(row)
+    call.trace.row = row
+    return Joined(membership_id=row.id, workspace_id=row.workspace_id)

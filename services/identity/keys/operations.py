@@ -1,0 +1,128 @@
+"""What can be done with API keys; and with tokens and keys alike: asking about them, and revoking them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
+
+from services.catalogue import Call, Problem, Seam, new_key, procedure
+from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
+from services.identity.auth.config import AuthConfig
+from services.identity.auth.operations import end_session
+from services.identity.auth.revocations import Revocations
+from services.identity.auth.tokens import Tokens
+from services.identity.keys.introspection import introspected
+from services.identity.keys.models import ApiKey
+from services.identity.keys.resource import api_keys
+from services.identity.keys.schemas import (
+    ApiKeyCreate,
+    ApiKeyRotate,
+    CredentialInput,
+    Introspection,
+    IssuedKey,
+    Revocation,
+)
+from services.identity.keys.secrets import hash_of, hint_of, is_secret, new_secret
+from services.identity.keys.states import live
+from services.identity.users.models import User
+from services.process.budget.budget import Budget
+from services.storage.cascades import Cascades
+from services.storage.rows import check_placed
+
+introspection_form = Seam("rest", "POST /auth/introspect", "The form of RFC 7662, 2.1; JSON works as well.")
+revocation_form = Seam("rest", "POST /auth/revoke", "The form of RFC 7009, 2.1; JSON works as well.")
+metadata = Seam(
+    "rest", "GET /.well-known/oauth-authorization-server", "OAuth2 metadata (RFC 8414), at the root of the origin."
+)
+
+list_api_keys, get_api_key = api_keys.list(), api_keys.get()
+
+
+def _make_known(call: Call, keys: Collection[UUID]) -> None:
+    revocations, subjects = call.part(Revocations), list(keys)
+    call.after_commit.append(lambda: revocations.announce(subjects))
+
+
+delete_api_key = api_keys.delete(
+    gone=_make_known, description="Revoke an API key: within a second it is refused everywhere."
+)
+
+
+@api_keys.create(problems=[INSUFFICIENT_SCOPE], statements=2)
+async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
+    """Make an API key that acts as the caller, with scopes that the caller has. Its secret is shown this once."""
+    _check_scopes(call, data.scopes)
+    _check_future(call, data.expires_at)
+    _check_budget(call, data.budget_per_minute)
+    secret = new_secret()
+    key = ApiKey(
+        id=new_key(), user_id=call.user_id, workspace_id=data.workspace_id, name=data.name, hint=hint_of(secret),
+        scopes=sorted(set(data.scopes)), networks=data.networks, secret_hash=hash_of(secret), created_at=call.now,
+        expires_at=data.expires_at, budget_per_minute=data.budget_per_minute,
+    )  # fmt: skip
+    call.session.add(key)
+    await check_placed(call, api_keys, key)
+    return IssuedKey(id=key.id, secret=secret)
+
+
+@api_keys.action("rotate", statements=2)
+async def rotate_api_key(call: Call, row: ApiKey, data: ApiKeyRotate) -> IssuedKey:
+    """Give an API key another secret; the old one ends at once, or after a grace."""
+    secret, grace = new_secret(), timedelta(seconds=data.grace_seconds)
+    current = (await call.session.execute(select(ApiKey.secret_hash).where(ApiKey.id == row.id))).scalar_one()
+    row.previous_hash, row.previous_until = (current, call.now + grace) if grace else (None, None)
+    row.secret_hash, row.hint, row.rotated_at = hash_of(secret), hint_of(secret), call.now
+    _make_known(call, [row.id])
+    return IssuedKey(id=row.id, secret=secret)
+
+
+@procedure("auth/introspect", scope="", audited=False)
+async def introspect(call: Call, data: CredentialInput) -> Introspection:
+    """Ask whether a token or key of one's own is good, and what it may do (RFC 7662); admins may ask about any."""
+    return await introspected(call, data.token.get_secret_value())
+
+
+@procedure("auth/revoke", scope=None, emits="session.ended", statements=2)
+async def revoke(call: Call, data: CredentialInput) -> Revocation:
+    """Revoke an API key, or end the session of a token; whoever holds one may (RFC 7009)."""
+    secret = data.token.get_secret_value()
+    if is_secret(secret):
+        found = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
+        key = (await call.session.execute(found)).scalar_one_or_none()
+        if key is not None:
+            await call.part(Cascades).delete_where(call.session, ApiKey, ApiKey.id == key.id)
+            _make_known(call, [key.id])
+        return Revocation()
+    claims = call.part(Tokens).claims(secret)
+    if claims is not None:
+        await end_session(call, claims.session_id, claims.user_id)
+    return Revocation()
+
+
+def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
+    """Raises `validation_failed` for scopes that do not exist, `insufficient_scope` for one the caller lacks."""
+    known = call.part(AuthConfig).scopes
+    errors = [
+        FieldError(("scopes", index), "choice", "There is no such scope.")
+        for index, each in enumerate(scopes)
+        if each not in known
+    ]
+    if errors:
+        raise Problem(VALIDATION_FAILED, errors=errors)
+    for each in scopes:
+        if each not in call.actor.scopes:
+            raise Problem(INSUFFICIENT_SCOPE, f"Who has not the scope {each} cannot hand it on.", scope=each)
+
+
+def _check_future(call: Call, expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= call.now:
+        raise Problem.field("expires_at", "range", "This is over already.")
+
+
+def _check_budget(call: Call, per_minute: int | None) -> None:
+    most = call.part(Budget).config.per_minute
+    if per_minute is not None and most and per_minute > most:
+        raise Problem.field("budget_per_minute", "range", f"Nobody has more than {most} points a minute.")

@@ -1,0 +1,38 @@
+"""Who may do what with API keys: users with their own, owners of a workspace with those that are bound to it.
+
+Keys are made and rotated by somebody who has signed in, for themself: a key cannot make another, and nobody comes by
+the secret of a key that acts as somebody else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from services.catalogue import ACTOR_ID, IN_PERSON, UNBOUND, Policy, needs
+from services.identity.workspaces.models import Role
+from services.identity.workspaces.policy import has_role
+
+
+def own(key: Any) -> ColumnElement[bool]:
+    """The actor's keys."""
+    return and_(key.user_id == ACTOR_ID, UNBOUND)
+
+
+def own_or_of_workspace(key: Any) -> ColumnElement[bool]:
+    """The actor's keys, and those bound to workspaces that they own."""
+    return or_(own(key), has_role(key.workspace_id, Role.OWNER))
+
+
+@needs(
+    "Only its own user may make or rotate an API key, and one that is bound to a workspace only while they own that.",
+    key="An API key cannot make or rotate keys, itself included: call with the access token of a session.",
+)
+def made_in_person(key: Any) -> ColumnElement[bool]:
+    """A key for oneself, bound to no workspace or to one that the actor owns."""
+    where = or_(key.workspace_id.is_(None), has_role(key.workspace_id, Role.OWNER))
+    return and_(IN_PERSON, key.user_id == ACTOR_ID, where)
+
+
+policy = Policy(read=own_or_of_workspace, create=made_in_person, delete=own_or_of_workspace, rotate=made_in_person)

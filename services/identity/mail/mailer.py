@@ -1,0 +1,66 @@
+"""Where mails go: to a mail server (RFC 5321), or, where there is none and nobody is to get any, into a folder."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+import aiosmtplib
+
+from services.catalogue.jobs import HopelessError
+from services.identity.mail.config import MailConfig
+from services.identity.mail.folder import MailFolder
+
+
+class NotSentError(Exception):
+    """A mail was not taken this time; it may be later. What it says names nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailer:
+    """Sends mails."""
+
+    config: MailConfig
+
+    async def send(self, name: str, message: EmailMessage) -> None:
+        """Send a mail; `name` is that of its file where it is kept.
+
+        Raises HopelessError when it will never be taken, NotSentError when it is not now.
+        """
+        if self.config.host:
+            await self._deliver(message)
+        elif self.config.folder is not None:
+            await asyncio.to_thread(MailFolder(self.config.folder).keep, name, message.as_bytes())
+        else:
+            raise HopelessError("There is no mail server: set SMTP_HOST, and try this job again.")
+
+    async def _deliver(self, message: EmailMessage) -> None:
+        config = self.config
+        try:
+            await aiosmtplib.send(
+                message, hostname=config.host, port=config.port, timeout=config.timeout,
+                username=config.username or None, password=config.password or None,
+                use_tls=config.security == "tls", start_tls=config.security == "starttls",
+            )  # fmt: skip
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            raise _refusal(refused.recipients[0].code, "the recipient") from None
+        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
+            raise _refusal(refused.code, "the mail") from None
+        except aiosmtplib.SMTPNotSupported:
+            raise HopelessError("The mail server cannot write to such an address.") from None
+        except aiosmtplib.SMTPResponseException as answer:
+            # Of us, not of the recipient: a wrong password, a sender that it does not know. Somebody may mend that.
+            raise NotSentError(f"The mail server says {answer.code} to {type(answer).__name__}.") from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            # Without the error's words, which may be the server's, and name somebody.
+            raise NotSentError(
+                f"The mail server cannot be reached, or falls silent ({type(error).__name__})."
+            ) from None
+
+
+def _refusal(code: int, what: str) -> Exception:
+    """5xx is for good, 4xx for now (RFC 5321, 4.2.1)."""
+    if code >= 500:
+        return HopelessError(f"The mail server refuses {what} for good ({code}).")
+    return NotSentError(f"The mail server refuses {what} for now ({code}).")

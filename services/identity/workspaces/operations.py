@@ -1,0 +1,128 @@
+"""What can be done with workspaces and their members."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not see
+
+from services.catalogue import Call, Problem, new_key
+from services.catalogue.problems import CONFLICT
+from services.identity.users.models import User
+from services.identity.users.resource import users
+from services.identity.workspaces.models import Membership, Role, Workspace
+from services.identity.workspaces.resource import memberships, workspaces
+from services.identity.workspaces.schemas import MembershipCreate, MembershipUpdate, WorkspaceCreate, WorkspaceUpdate
+from services.storage.base import folded
+from services.storage.flushing import flush
+from services.storage.prepared import Prepared, given
+from services.storage.rows import assign, readable
+
+list_workspaces, get_workspace = workspaces.list(), workspaces.get()
+list_memberships, get_membership = memberships.list(), memberships.get()
+
+
+async def _keep_personal(call: Call, workspace: Workspace) -> None:
+    if workspace.personal_user_id is not None:
+        raise Problem(CONFLICT, "A personal workspace cannot be deleted.")
+
+
+delete_workspace = workspaces.delete(before=_keep_personal)
+
+
+async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, personal: bool = False) -> Workspace:
+    """Make a workspace with its first owner."""
+    workspace = Workspace(id=new_key(), name=name, slug=slug, personal_user_id=owner_id if personal else None)
+    call.session.add(workspace)
+    await flush(call.session)
+    call.session.add(Membership(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER))
+    await flush(call.session)
+    return workspace
+
+
+def personal_slug(username: str) -> str:
+    """A slug for a personal workspace: the user name and 32 random bits, so that nobody can take it in advance."""
+    words = re.sub(r"[^a-z0-9]+", "-", username.lower()).strip("-") or "user"
+    return f"{words}-{new_key().hex[-8:]}"
+
+
+async def usual_workspace_id(call: Call) -> UUID:
+    """The key of the workspace that is meant where none is named: the one that the caller's API key is bound to, else
+    the personal one.
+    """
+    if call.actor.workspace_id is not None:
+        return call.actor.workspace_id
+    key: UUID = await _personal().value(call.session, {"user_id": call.user_id})
+    return key
+
+
+@cache
+def _personal() -> Prepared:
+    return Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
+
+
+@workspaces.create(statements=2)
+async def create_workspace(call: Call, data: WorkspaceCreate) -> Workspace:
+    """Open a workspace; the caller becomes its owner."""
+    return await open_workspace(call, call.user_id, name=data.name, slug=data.slug)
+
+
+@workspaces.update(example={"name": "Analytical Engine No. 2"})
+async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) -> Workspace:
+    """Change a workspace's name or slug."""
+    assign(row, data)
+    return row
+
+
+@memberships.create(statements=3)
+async def create_membership(call: Call, data: MembershipCreate) -> Membership:
+    """Invite a user into a workspace by user name."""
+    found = await readable(call, users, folded(User.username) == folded(data.username), User.is_active.is_(True))
+    if not found:
+        raise Problem.field("username", "not_found", "There is no such user.")
+    membership = Membership(workspace_id=data.workspace_id, user_id=found[0].id, role=data.role)
+    call.session.add(membership)
+    return membership
+
+
+async def lock_workspace(call: Call, workspace_id: UUID) -> Workspace:
+    """The workspace, locked against others who change its members or its tree; inserts into it go on."""
+    statement = select(Workspace).where(Workspace.id == workspace_id).with_for_update(key_share=True)
+    return (await call.session.execute(statement)).scalar_one()
+
+
+async def _keep_an_owner(call: Call, membership: Membership) -> None:
+    """Raises `conflict` when no other active user owns the workspace, or when it is the member's personal one.
+
+    The workspace is locked, so that two owners can't both leave.
+    """
+    workspace = await lock_workspace(call, membership.workspace_id)
+    if workspace.personal_user_id == membership.user_id:
+        raise Problem(CONFLICT, "A personal workspace belongs to its user.")
+    others = (
+        select(func.count())
+        .select_from(Membership)
+        .join(User, User.id == Membership.user_id)
+        .where(
+            User.is_active,
+            Membership.workspace_id == membership.workspace_id,
+            Membership.id != membership.id,
+            Membership.role == Role.OWNER,
+        )
+    )
+    if membership.role is Role.OWNER and not (await call.session.execute(others)).scalar_one():
+        raise Problem(CONFLICT, "A workspace keeps at least one owner.")
+
+
+@memberships.update(statements=3, example={"role": "viewer"})
+async def update_membership(call: Call, row: Membership, data: MembershipUpdate) -> Membership:
+    """Give a member another role."""
+    if data.changes().get("role", row.role) is not row.role:
+        await _keep_an_owner(call, row)
+    assign(row, data)
+    return row
+
+
+delete_membership = memberships.delete(before=_keep_an_owner, statements=3)

@@ -1,9 +1,0 @@
-"""Who may do what with invitations: owners of the workspace. Whoever has the mail may accept."""
-
-from services.catalogue import Policy
-from services.workspaces.models import Role
-from services.workspaces.policy import member
-
-_owners = member(Role.OWNER)
-
-policy = Policy(read=_owners, create=_owners, delete=_owners)

@@ -1,5 +1,0 @@
-"""Who may do what with items."""
-
-from services.workspaces.policy import workspace_members
-
-policy = workspace_members()

@@ -1,0 +1,259 @@
+"""One budget of points for each caller, whichever face or worker is asked.
+
+A caller is a user, an API key that has a budget of its own (and draws on its user's as well, so that no number of keys
+is more than one user), or, where nobody is signed in, a network address. Their buckets are in Redis. A worker takes
+points of a bucket before it spends them, the price of the request at hand and a lease for those to come, so what all
+workers spend together is never more than the bucket has given. docs/budget.md says what that means for a client.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import ceil
+from time import monotonic
+from typing import Protocol
+
+import structlog
+
+from services.catalogue.actors import Actor
+from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
+from services.process import observation
+from services.process.breaker import RedisSilentError
+from services.process.budget.accounts import Account, Charge
+from services.process.budget.buckets import LocalBucket, SharedBuckets, Taken
+from services.process.budget.policies import BudgetConfig, budget_policy
+from services.process.networks import network_of
+
+log = structlog.get_logger(__name__)
+
+_network = lru_cache(maxsize=4096)(network_of)
+
+
+class Meter(Protocol):
+    """Who counts what is charged, for the operator."""
+
+    def charged(self, face: str, points: int) -> None:
+        """Points were charged."""
+        ...
+
+    def refused(self, face: str) -> None:
+        """A request was refused."""
+        ...
+
+    def local(self, face: str) -> None:
+        """A worker decided without Redis."""
+        ...
+
+
+@dataclass(slots=True)
+class Budget:
+    """Charges callers. `clock` is monotonic, in seconds."""
+
+    config: BudgetConfig
+    buckets: SharedBuckets
+    meter: Meter | None = None
+    clock: Callable[[], float] = monotonic
+    _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
+    _local: bool = field(init=False, default=False)
+    _workers: int = field(init=False, default=1)
+
+    def __post_init__(self) -> None:
+        self.buckets.lease_seconds = self.config.lease_seconds
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody has a budget."""
+        return bool(self.config.per_minute or self.config.anonymous_per_minute)
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def charge_lease(self, actor: Actor, price: int, face: str) -> Charge | None:
+        """Charge a user whose lease covers the price, which is the usual case; None where it is another."""
+        account = self._accounts.get(actor.user_id)
+        if account is None or actor.budget is not None or account.points < price or self.clock() >= account.until:
+            return None
+        account.points -= price
+        charge = Charge(price, (account,))
+        observation.note_charge(charge)
+        if self.meter is not None:
+            self.meter.charged(face, price)
+        return charge
+
+    async def charge(self, actor: Actor, address: str, price: int, face: str) -> Charge | None:
+        """Charge a caller, of this network address, before anything is done for them; None if they have no budget.
+
+        Noted for the answer's header fields. Raises `quota_exceeded` when there is not enough left, and `too_complex`
+        when there never will be.
+        """
+        accounts = self._accounts_of(actor, address)
+        if not accounts:
+            return None
+        charge = Charge(price, accounts)
+        observation.note_charge(charge)
+        try:
+            _check_payable(accounts, price)
+            await self._pay_all(accounts, price, face)
+        except Problem as problem:
+            charge.points, charge.wait = 0, problem.retry_after or 0
+            if self.meter is not None:
+                self.meter.refused(face)
+            raise
+        if self.meter is not None:
+            self.meter.charged(face, price)
+        return charge
+
+    def _accounts_of(self, actor: Actor, address: str) -> tuple[Account, ...]:
+        config = self.config
+        if actor.user_id is None:
+            if not config.anonymous_per_minute:
+                return ()
+            network = _network(address)
+            return (self._account(network, f"net:{network}", "anonymous", config.anonymous_per_minute),)
+        users: tuple[Account, ...] = ()
+        if config.per_minute:
+            users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", config.per_minute),)
+        if actor.budget is None or actor.key_id is None:
+            return users
+        own = min(actor.budget, config.per_minute or actor.budget)
+        return (self._account(actor.key_id, f"key:{actor.key_id.hex}", "key", own), *users)
+
+    def _account(self, known_by: Hashable, key: str, name: str, per_minute: int) -> Account:
+        found = self._accounts.get(known_by)
+        if found is None:
+            policy = budget_policy(name, per_minute, self.config.burst_seconds)
+            found = self._accounts[known_by] = Account(known_by, key, policy)
+            if len(self._accounts) > self.config.remembered:
+                self._accounts.popitem(last=False)
+        return found
+
+    async def _pay_all(self, accounts: Sequence[Account], price: int, face: str) -> None:
+        """Pay from each bucket, or from none. Raises `quota_exceeded` for the one that has to be waited for longest."""
+        waits = [each.known_wait(price, self.clock()) for each in accounts]
+        paid: list[Account] = []
+        if not any(waits):
+            for place, each in enumerate(accounts):
+                waits[place] = await self._pay(each, price, face)
+                if waits[place]:
+                    break
+                paid.append(each)
+            else:
+                return
+        for each in paid:
+            await self._give_back(each, price)
+            each.note_enough(price, self.clock())
+        for place, each in enumerate(accounts):
+            if not waits[place]:
+                waits[place] = await self._look(each, price)
+        place = waits.index(max(waits))
+        raise _exceeded(accounts[place], price, waits[place])
+
+    async def _pay(self, account: Account, price: int, face: str) -> float:
+        """Pay from a lease, or by asking for another: 0, or the seconds to wait where there is not enough."""
+        if account.points >= price and self.clock() < account.until:
+            account.points -= price
+            return 0.0
+        if account.local is not None and account.lock.locked():
+            # Somebody waits for Redis, which was silent: others need not.
+            return self._pay_locally(account, price, face)
+        async with account.lock:
+            now = self.clock()
+            if account.points >= price and now < account.until:
+                account.points -= price
+                return 0.0
+            return account.known_wait(price, now) or await self._take(account, price, now, face)
+
+    async def _look(self, account: Account, price: int) -> float:
+        """The seconds to wait as of `_pay`, for what is not to be paid, since another bucket is short of points."""
+        async with account.lock:
+            now = self.clock()
+            known = account.known_wait(price, now)
+            if known or account.has_enough(price, now):
+                return known
+            back, account.points, account.leased = account.points, 0, 0
+            try:
+                taken = await self.buckets.look(account.key, account.policy, price, back)
+            except RedisSilentError:
+                self._note_local(True)
+                return self._local_bucket(account, now).wait(price, now)
+            self._note_taken(account, taken, now)
+            if taken.paid:
+                account.note_enough(price, now)
+                return 0.0
+            account.note_refusal(price, taken, now)
+            return taken.wait
+
+    async def _give_back(self, account: Account, points: int) -> None:
+        surplus = account.give_back(points)
+        if surplus:
+            try:
+                await self.buckets.put_back(account.key, surplus)
+            except RedisSilentError:
+                self._note_local(True)
+
+    async def _take(self, account: Account, price: int, now: float, face: str) -> float:
+        back, account.points, account.leased = account.points, 0, 0
+        try:
+            lease = self.config.lease_seconds > 0
+            taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
+        except RedisSilentError:
+            # What was offered back may have arrived, so it is not spent here.
+            self._note_local(True)
+            return self._pay_locally(account, price, face)
+        self._note_taken(account, taken, now)
+        if not taken.paid:
+            account.note_refusal(price, taken, now)
+            return taken.wait
+        account.points = account.leased = taken.leased
+        account.until = now + self.buckets.usable(account.policy)
+        return 0.0
+
+    def _note_taken(self, account: Account, taken: Taken, now: float) -> None:
+        self._note_local(False)
+        if account.known_by in self._accounts:
+            # Those whose bucket was asked last are forgotten last.
+            self._accounts.move_to_end(account.known_by)
+        self._workers, account.local = taken.workers, None
+        account.left, account.left_at, account.enough_until = taken.left, now, 0.0
+
+    def _pay_locally(self, account: Account, price: int, face: str) -> float:
+        if self.meter is not None:
+            self.meter.local(face)
+        now = self.clock()
+        return self._local_bucket(account, now).take(price, now)
+
+    def _local_bucket(self, account: Account, now: float) -> LocalBucket:
+        if account.local is None:
+            policy, workers, left = account.policy, self._workers, account.left_in_bucket(now)
+            account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
+        return account.local
+
+    def _note_local(self, local: bool) -> None:
+        if local is not self._local:
+            self._local = local
+            if local:
+                log.warning("budget_local", consequence="each worker counts its share of the budgets by itself")
+            else:
+                log.info("budget_shared_again")
+
+
+def _check_payable(accounts: Sequence[Account], price: int) -> None:
+    """Raises `too_complex` for what is no matter of waiting."""
+    quota = min(each.policy.quota for each in accounts)
+    if price > quota:
+        raise Problem(
+            TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
+            limit=quota,
+        )  # fmt: skip
+
+
+def _exceeded(account: Account, price: int, wait: float) -> Problem:
+    seconds, left = max(1, ceil(wait)), account.remaining
+    return Problem(
+        QUOTA_EXCEEDED,
+        f"This costs {price:,} points, of which {left:,} are left. Try again in {seconds} seconds.",
+        retry_after=seconds, cost=price, left=left, policy=account.policy.name,
+    )  # fmt: skip

@@ -1,0 +1,164 @@
+"""How lists are asked for: page, filter, order and search, checked once for both faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic_core import PydanticCustomError
+
+from services.catalogue.models import refuse_unfit, unfit
+from services.catalogue.problems import Problem
+from services.catalogue.resources import Resource
+from services.catalogue.scalars import Operator, integral
+from services.catalogue.text import nfc
+from services.queries.cursors import Order
+from services.queries.filters import AllOf, AnyOf, Condition, Filter, parse_filter
+from services.queries.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
+from services.queries.searching import search_query
+
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_ROWS", "ListArguments", "Page", "Record", "list_arguments"]
+
+DEFAULT_LIMIT: Final = USUAL_PAGE
+MAX_LIMIT: Final = DEFAULTS.page_size
+MAX_SORTS: Final = 5
+MAX_SEARCH: Final = 200
+
+Record = dict[str, Any]
+"""One row of a resource as it leaves the services: Python values by field name, relations by relation name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListArguments:
+    """How a list is asked for. `order` always ends with the key, so it is total.
+
+    The page is of the rows between `after` and `before`, which are undecoded cursors: the first `limit` of them, or if
+    `backward` the last. Either way it is in the list's order. `search` is as of searching.py.
+    """
+
+    order: tuple[Order, ...]
+    limit: int = DEFAULT_LIMIT
+    after: str | None = None
+    skip: int = 0
+    filter: Filter | None = None
+    search: str | None = None
+    before: str | None = None
+    backward: bool = False
+
+    @property
+    def reading(self) -> tuple[Order, ...]:
+        """The order in which the rows are read, so that the page's come first: backwards, the list's turned round."""
+        return tuple(each.reversed for each in self.order) if self.backward else self.order
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether reading begins within the list, behind a row that a cursor names or that is skipped.
+
+        Then there are rows on that side of the page. Nobody looks: the row of a cursor may have gone since.
+        """
+        return self.before is not None if self.backward else self.after is not None or self.skip > 0
+
+    def whole(self) -> ListArguments:
+        """The same list, unpaged: what is to be counted."""
+        return ListArguments(self.order, filter=self.filter, search=self.search)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of records. `cursors` has one per record;"""
+
+    records: Sequence[Record]
+    cursors: Sequence[str]
+    has_next: bool
+    has_previous: bool
+
+
+def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Limits = DEFAULTS) -> ListArguments:
+    """Check the arguments of a list, which both faces hand over in the same plain form.
+
+    `data` may hold `after`, `before`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`), `q`,
+    and the size of the page, as `first`, `last` or `limit`: the first or the last of the rows between the cursors;
+    `limit` means the first unless there is only `before`. Raises `validation_failed` naming the argument at fault.
+    """
+    order = _order(resource, data.get("sort") or [])
+    after, before = data.get("after"), data.get("before")
+    skip = _integer(data, "skip", 0, 0, limits.skip)
+    if skip and (after is not None or before is not None):
+        name = "after" if after is not None else "before"
+        raise Problem.field("skip", "conflict", f"A list is paged by `{name}` or by `skip`, not by both.")
+    size = _size_name(data)
+    tree = parse_filter(resource, data["filter"], limits=limits) if data.get("filter") is not None else None
+    text = _searched(resource, data.get("q"))
+    search = None if text is None else search_query(text)
+    if text is not None and search is None:
+        tree = _containing(resource, text, tree)
+    return ListArguments(
+        order=order,
+        limit=_integer(data, size, limits.usual_page, 1, limits.page_size),
+        after=after,
+        skip=skip,
+        filter=tree,
+        search=search,
+        before=before,
+        backward=size == "last" or (size == "limit" and before is not None and after is None),
+    )
+
+
+def _size_name(data: Mapping[str, Any]) -> str:
+    """Which argument has the size of the page, `limit` if none has."""
+    given = [name for name in ("limit", "first", "last") if data.get(name) is not None]
+    if len(given) > 1:
+        words = f"A page is taken from one end: by `{given[0]}` or by `{given[1]}`, not by both."
+        raise Problem.field(given[-1], "conflict", words)
+    return given[0] if given else "limit"
+
+
+def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    value = integral(data.get(name))
+    if value is None:
+        return default
+    if type(value) is not int:
+        raise Problem.field(name, "type", "This must be an integer.")
+    if not least <= value <= most:
+        raise Problem.field(name, "range", f"This must be an integer from {least} to {most}.")
+    return value
+
+
+def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
+    if len(sort) > MAX_SORTS:
+        raise Problem.field("sort", "length", f"A list is sorted by at most {MAX_SORTS} fields.")
+    order: list[Order] = []
+    for index, text in enumerate(sort):
+        found = Order(text.removeprefix("-"), text.startswith("-"))
+        if found.field not in (*resource.sorts, "id"):
+            raise Problem.field(("sort", index), "choice", "The list cannot be sorted by this.")
+        if any(found.field == each.field for each in order):
+            raise Problem.field(("sort", index), "conflict", "The list is sorted by this field already.")
+        order.append(found)
+    if any(each.field == "id" for each in order):
+        return tuple(order)
+    # Newest first by default; a given order is made total in the direction of its last field.
+    return (*order, Order("id", order[-1].descending if order else True))
+
+
+def _searched(resource: Resource[Any], text: Any) -> str | None:
+    """What is searched for, in NFC; None for nothing, as from a field that is left empty."""
+    if text is None:
+        return None
+    if not resource.search:
+        raise Problem.field("q", "unknown", "This list cannot be searched.")
+    try:
+        text = refuse_unfit(nfc(str(text)))
+    except PydanticCustomError as error:
+        raise unfit(error, ("q",)) from None
+    if len(text) > MAX_SEARCH:
+        raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
+    return text.strip() or None
+
+
+def _containing(resource: Resource[Any], text: str, tree: Filter | None) -> Filter:
+    """Where a search has no words to look for, what is searched contains it as it is, the quotes around it left out."""
+    plain = text.strip('"').strip() or text
+    found = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
+    return found if tree is None else AllOf((tree, found))

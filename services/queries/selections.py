@@ -1,0 +1,283 @@
+"""What a caller asks for, as a tree: values and relations under the names that the answer gives them.
+
+GraphQL's selection sets and REST's `fields` and `include` both become a `Query`, so that one Reader answers both. The
+tree holds no values: what differs from call to call (a list's arguments, a row's key) comes beside it, as the input of
+a numbered slot, so that a tree is planned once and read many times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from services.catalogue.policies import Rule
+from services.catalogue.problems import TOO_COMPLEX, Problem
+from services.catalogue.resources import Relation, Resource
+from services.queries.limits import MAX_ROWS
+from services.queries.lists import ListArguments
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same in every answer, such as GraphQL's `__typename`."""
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A field of the row; `by_name`: an enum by its member's name, as GraphQL has it."""
+
+    key: str
+    field: str
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The row's version (versions.py)."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """The row that a to-one relation leads to, or null."""
+
+    key: str
+    relation: Relation
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A page of a to-many relation; the slot's input is its ListArguments."""
+
+    key: str
+    relation: Relation
+    slot: int
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is wanted of one row."""
+
+    members: tuple[Constant | Value | Tag | One | Many, ...]
+
+
+class About(Enum):
+    """What can be told of a page."""
+
+    HAS_NEXT = "has_next"
+    HAS_PREVIOUS = "has_previous"
+    START = "start"
+    """The first row's cursor, or null."""
+    END = "end"
+    """The last row's cursor, or null."""
+    NEXT = "next"
+    """The last row's cursor where there is a next page, otherwise null."""
+    PREVIOUS = "previous"
+    """The first row's cursor where there is a page before, otherwise null."""
+    TOTAL = "total"
+    """The size of the whole list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something told of the page."""
+
+    key: str
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Several facts in an object of their own."""
+
+    key: str
+    members: tuple[Constant | Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The page's rows, as a list."""
+
+    key: str
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A row's place in its list."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeNode:
+    """An edge's row."""
+
+    key: str
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The page's rows with what belongs to their place in the list."""
+
+    key: str
+    members: tuple[Constant | Cursor | EdgeNode, ...]
+
+
+Listing = tuple[Constant | Fact | Facts | Rows | Edges, ...]
+"""What is wanted of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRoot:
+    """A page of a resource, restricted by `where`; the slot's input is its ListArguments."""
+
+    key: str
+    resource: Resource[Any]
+    where: Rule | None
+    slot: int
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class RowRoot:
+    """One row or null: the one that `where` holds for, or the one whose key is the slot's input."""
+
+    key: str
+    resource: Resource[Any]
+    where: Rule | None
+    slot: int | None
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class NodesRoot:
+    """Rows of any resources by their identifiers, null for what is not there; `many`: in a list.
+
+    The slot's input is a tuple of (resource, key). Rows of a resource without a selection show `otherwise`.
+    """
+
+    key: str
+    many: bool
+    slot: int
+    selections: tuple[tuple[Resource[Any], Selection], ...]
+
+
+Root = Constant | ListRoot | RowRoot | NodesRoot
+Part = Root | One | Many
+Input = ListArguments | UUID | Sequence[tuple["Resource[Any]", UUID]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """Everything that one call reads; one statement, so one snapshot. Two are equal only if they are one object."""
+
+    roots: tuple[Root, ...]
+    parts: tuple[Part, ...] = field(init=False)
+    """The roots and every relation below them."""
+    related: tuple[Resource[Any], ...] = field(init=False)
+    """Whatever rows are read of through relations, as they come."""
+    resources: tuple[Resource[Any], ...] = field(init=False)
+    """The resources of the roots, nodes aside, and these."""
+    cost: Any = field(init=False, default=None)
+    """What `query_cost` of costs.py has found."""
+
+    def __post_init__(self) -> None:
+        parts = tuple(_parts(self.roots))
+        related = dict.fromkeys(part.relation.target for part in parts if isinstance(part, (One, Many)))
+        roots = dict.fromkeys(root.resource for root in self.roots if isinstance(root, (ListRoot, RowRoot)))
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "related", tuple(related))
+        object.__setattr__(self, "resources", tuple(roots | related))
+
+
+def selections_of(listing: Listing) -> list[Selection]:
+    """What a listing wants of its rows, wherever it shows them."""
+    found = []
+    for part in listing:
+        if isinstance(part, Rows):
+            found.append(part.selection)
+        elif isinstance(part, Edges):
+            found += [each.selection for each in part.members if isinstance(each, EdgeNode)]
+    return found
+
+
+def facts_of(listing: Listing) -> set[About]:
+    """What a listing tells of its page."""
+    found = set()
+    for part in listing:
+        facts = part.members if isinstance(part, Facts) else (part,)
+        found |= {each.about for each in facts if isinstance(each, Fact)}
+    return found
+
+
+def check_size(query: Query, inputs: Sequence[Input], most: int = MAX_ROWS) -> None:
+    """Raises `too_complex` when the query could ask for more rows than one answer may hold, were every list full."""
+    most = min(most, MAX_ROWS)
+    if sum(_root_size(each, inputs) for each in query.roots) > most:
+        raise Problem(TOO_COMPLEX, f"The lists asked for could hold more than {most:,} rows.")
+
+
+def _root_size(root: Root, inputs: Sequence[Input]) -> int:
+    if isinstance(root, Constant):
+        return 0
+    if isinstance(root, ListRoot):
+        return _page_size(root.slot, root.listing, inputs)
+    if isinstance(root, RowRoot):
+        return 1 + _below(root.selection, inputs)
+    found = inputs[root.slot]
+    assert isinstance(found, Sequence)
+    return len(found) * (1 + sum(_below(each, inputs) for _, each in root.selections))
+
+
+def _page_size(slot: int, listing: Listing, inputs: Sequence[Input]) -> int:
+    arguments = inputs[slot]
+    assert isinstance(arguments, ListArguments)
+    return arguments.limit * (1 + sum(_below(each, inputs) for each in selections_of(listing)))
+
+
+def _below(selection: Selection, inputs: Sequence[Input]) -> int:
+    size = 0
+    for member in selection.members:
+        if isinstance(member, One):
+            size += 1 + _below(member.selection, inputs)
+        elif isinstance(member, Many):
+            size += _page_size(member.slot, member.listing, inputs)
+    return size
+
+
+def _parts(roots: Iterable[Root]) -> Iterator[Part]:
+    for root in roots:
+        yield root
+        if isinstance(root, ListRoot):
+            yield from _below_page(root.listing)
+        elif isinstance(root, RowRoot):
+            yield from _below_row(root.selection)
+        elif isinstance(root, NodesRoot):
+            for _, selection in root.selections:
+                yield from _below_row(selection)
+
+
+def _below_page(listing: Listing) -> Iterator[Part]:
+    for selection in selections_of(listing):
+        yield from _below_row(selection)
+
+
+def _below_row(selection: Selection) -> Iterator[Part]:
+    for member in selection.members:
+        if isinstance(member, One):
+            yield member
+            yield from _below_row(member.selection)
+        elif isinstance(member, Many):
+            yield member
+            yield from _below_page(member.listing)

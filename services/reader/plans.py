@@ -1,0 +1,119 @@
+"""Plans: a query's statement and the function that assembles its answer, remembered by the shape of the inputs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cachetools import LRUCache
+
+from services.catalogue.actors import Actor
+from services.queries.cursors import CursorCodec
+from services.queries.lists import MAX_LIMIT
+from services.queries.selections import Query
+from services.reader.assembly import Assembly, assembly
+from services.reader.shapes import Bound
+from services.reader.statement import NotCompiledError, build
+
+_ACTOR, _FIXED = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a query is read. `parameters` has for each parameter its slot and place, or (-1, name) or (-2, value)."""
+
+    text: str
+    parameters: Sequence[tuple[int, Any]]
+    assemble: Assembly
+    source: str
+
+    def values(self, slots: Sequence[Bound], actor: Actor) -> list[Any]:
+        """The values of the statement's parameters."""
+        return [
+            slots[slot].values[place] if slot >= 0 else getattr(actor, place) if slot == _ACTOR else place
+            for slot, place in self.parameters
+        ]
+
+
+USUAL: Final = 4_000
+"""Characters of a statement that counts as one of those remembered; longer ones count as several."""
+LONGEST: Final = 20_000
+"""Characters of a statement that is still worth it. PostgreSQL keeps some 100 bytes a character of each prepared one,
+in every backend; what is longer goes down the general path."""
+
+
+def _weight(plan: Plan | None) -> int:
+    return 1 if plan is None else 1 + len(plan.text) // USUAL
+
+
+class Plans:
+    """Makes plans and remembers the last `size` of them that were used.
+
+    One is made when it is asked for the `sight`th time: a query whose filters come in ever other shapes would fill the
+    memory, and take the time of others, with plans that nobody uses again. No page has more rows than `page_size`.
+    """
+
+    def __init__(self, cursors: CursorCodec, size: int, *, sight: int = 1, page_size: int = MAX_LIMIT) -> None:
+        self._cursors, self._sight, self._page_size = cursors, sight, page_size
+        self._remembered: LRUCache[Hashable, Plan | None] = LRUCache(size, getsizeof=_weight)
+        self._seen: LRUCache[int, int] = LRUCache(8 * size)
+
+    def find(self, query: Query, slots: Sequence[Bound], actor: Actor, *, at_once: bool = False) -> Plan:
+        """The plan for these inputs and this kind of actor; `at_once`: made, if need be, on first sight.
+
+        Raises NotCompiledError.
+        """
+        key = (query, actor.is_admin, *[slot.shape for slot in slots])
+        found = self._remembered.get(key)
+        if found is None:
+            if key in self._remembered:
+                raise NotCompiledError("it was tried before")
+            if not at_once:
+                self._wait(hash(key))
+            found = self._remembered[key] = self._made(query, slots, actor)
+            if found is None:
+                raise NotCompiledError("too large")
+        return found
+
+    def _wait(self, key: int) -> None:
+        times = self._seen.get(key, 0) + 1
+        self._seen[key] = times
+        if times < self._sight:
+            raise NotCompiledError("not seen often enough")
+
+    def _made(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan | None:
+        """A plan; None where the query is too large for one, which is remembered too."""
+        try:
+            made = self.make(query, slots, actor)
+        except NotCompiledError:
+            return None
+        finally:
+            # Building a statement leaves tens of thousands of objects in cycles, and the collector seldom looks.
+            gc.collect(1)
+        return made if len(made.text) <= LONGEST and _weight(made) <= self._remembered.maxsize else None
+
+    def make(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
+        """A plan. The actor matters only in whether it is an admin. Raises NotCompiledError."""
+        # Nobody's values get into the text, were it by mistake.
+        kind = Actor(is_admin=actor.is_admin)
+        statement = build(query, slots, kind, self._page_size)
+        assemble, source = assembly(statement.roots, statement.places, self._cursors)
+        prepared = statement.prepared
+        if prepared is None:
+            return Plan("", (), assemble, source)
+        parameters = [_parameter(name, prepared.fixed, slots) for name in prepared.names]
+        return Plan(prepared.text, parameters, assemble, source)
+
+
+_OF_ACTOR = {"actor_id": "user_id", "actor_session_id": "session_id", "actor_workspace_id": "workspace_id"}
+
+
+def _parameter(name: str, fixed: dict[str, Any], slots: Sequence[Bound]) -> tuple[int, Any]:
+    if name in _OF_ACTOR:
+        return _ACTOR, _OF_ACTOR[name]
+    if name in fixed:
+        return _FIXED, fixed[name]
+    number, _, operand = name.partition("_")
+    return int(number), slots[int(number)].place(operand)

@@ -1,0 +1,51 @@
+"""Values on their way out, where an expression in the assembly is not enough: lists, names of enums, cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.catalogue.scalars import Known, format_instant
+from services.queries.cursors import CursorCodec
+from services.reader.layout import Column, PageLayout
+
+
+def enum_shown(column: Column) -> Known:
+    """How an enum's values are shown in a column."""
+    assert column.kind.enum is not None
+    return Known(column.kind.enum, attrgetter("name" if column.by_name else "value"))
+
+
+def list_reader(column: Column) -> Callable[[str], list[Any]]:
+    """From the JSON that PostgreSQL writes of a list to its JSON here."""
+    convert = _json_converter(column)
+    return lambda text: [None if each is None else convert(each) for each in orjson.loads(text)]
+
+
+def _json_converter(column: Column) -> Callable[[Any], Any]:
+    kind = column.kind
+    if kind.identifier is not None:
+        prefix = kind.identifier.prefix
+        return lambda text: f"{prefix}_{UUID(text).hex}"
+    if kind.python is datetime:
+        return lambda text: format_instant(datetime.fromisoformat(text))
+    if kind.enum is not None:
+        return enum_shown(column).__getitem__
+    return lambda value: value
+
+
+def cursor_writer(layout: PageLayout, cursors: CursorCodec) -> Callable[[Iterable[Any]], str]:
+    """From the values of a row's order to its cursor."""
+    prefixes = [each.kind.identifier.prefix if each.kind.identifier else None for each in layout.cursor]
+
+    def write(values: Iterable[Any]) -> str:
+        pairs = zip(prefixes, values, strict=True)
+        plain = [value if prefix is None or value is None else f"{prefix}_{value.hex()}" for prefix, value in pairs]
+        return cursors.sign(layout.resource, layout.order, plain)
+
+    return write
