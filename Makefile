@@ -48,7 +48,7 @@ proof: install assets s3-tools conformance-tools client-tools ## Prove in full: 
 	TEST_PROOFS=whole $(PYTEST) -m 'proof or sampled' $(or $(TESTS),tests)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
-	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py
+	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/services/reader/test_equality.py
 
 parity: install ## Prove that services, REST and GraphQL agree, and that each role can do what is documented
 	$(BIN)/gateway parity --against docs/authorization.md

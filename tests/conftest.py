@@ -23,7 +23,9 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from gateway.embedded import embedded_servers
+from gateway.embedded.valkey import Valkey, valkey_binary
 from gateway.migrate import upgrade
+from gateway.parity.report.matrix import Cells, parse, recorded_in
 from gateway.serving.memory import calm_collector
 from gateway.settings import Settings
 from services.engine import gateway as execution
@@ -31,6 +33,7 @@ from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import make_app
 from tests.support.faces import Face, GraphQLFace, RestFace
+from tests.support.factories import Team, make_team
 from tests.support.sampling import begin, choose_seed, repeating, told
 from tests.support.server import LiveServer, live_gateway
 
@@ -120,6 +123,9 @@ async def _execute(url: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+AUTHORIZATION = Path(__file__).parents[1] / "docs" / "authorization.md"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -238,3 +244,26 @@ def live_server(live: LiveServer) -> str:
 def demo_user(live: LiveServer) -> LiveServer:
     """Somebody who can sign in there (`username`, `password`)."""
     return live
+
+
+@pytest.fixture
+async def team(client: httpx.AsyncClient, face: Face) -> Team:
+    """A workspace with an owner, an editor and a viewer, and an outsider."""
+    return await make_team(client, face)
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A server of the test's own, started; its socket's path has to be short."""
+    folder = Path(tempfile.mkdtemp(prefix="hg-vk-"))
+    server = Valkey(valkey_binary(), folder / "data", folder / "s", durable=True)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Cells:
+    """The matrix that the documentation shows."""
+    return parse(recorded_in(AUTHORIZATION.read_text(encoding="utf-8")))
