@@ -1,7 +1,7 @@
-"""Searches with a JSON body: the arguments of a list's query string as one object.
+"""Searches with a JSON body: the parameters of a list's query string as one object.
 
-`QUERY /items` (RFC 10008), and `POST /items/search` for those who can't. What comes of the body is what would have come
-of the query string, so both are read by one grammar (rest/query.py).
+`QUERY /items` (RFC 10008), and `POST /items/search` for clients that cannot send QUERY. The body is translated into
+query parameters, which rest/query.py parses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.catalogue.scalars import integral
 ACCEPT_QUERY: Final = JSON
 """The value of `Accept-Query` (RFC 10008, section 3: a list of media ranges, here one token)."""
 MAX_ENTRIES: Final = 200
-"""Of a list in a search; what is longer is refused somewhere."""
+"""The longest list in a search."""
 
 
 def _one_name(value: str) -> str:
@@ -54,17 +54,17 @@ class Search(BaseModel):
 
 
 def check_media_type(content_type: str, accepting: str) -> None:
-    """Raises `unsupported_media_type` for a search that is not said to be JSON; `accepting` is the member for it."""
+    """Raise `unsupported_media_type`, with the member `accepting`, unless the content type is JSON."""
     if media_type(content_type) != JSON:
         members: dict[str, Any] = {accepting: JSON}
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", **members)
 
 
 def body_parameters(body: bytes) -> Parameters:
-    """The query parameters that a search in JSON amounts to; members that are null, and empty lists, count as left out.
+    """Return the query parameters that a search stands for. Nulls and empty lists count as left out.
 
-    Raises `bad_request` when it is no JSON object or has a name twice, `validation_failed` naming every member that is
-    unknown or of the wrong type.
+    Raises `bad_request` for a body that is no JSON object or repeats a name, and `validation_failed` naming every
+    member that is unknown or of the wrong type.
     """
     try:
         given = Search.model_validate(read_json(body or b"{}")).model_dump(exclude_none=True)

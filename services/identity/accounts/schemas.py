@@ -43,5 +43,5 @@ class ChangeEmailInput(InputModel):
 class ResetPasswordInput(InputModel):
     """What a mail has brought, and the new password."""
 
-    token: MailedToken
+    token: Annotated[MailedToken, Field(examples=["n2Xr8bQdT4mUoL6hJ0sKfg"])]
     new_password: Password

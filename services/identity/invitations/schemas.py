@@ -40,7 +40,12 @@ class InvitationAccept(InputModel):
 
     token: Annotated[
         SecretStr,
-        Field(min_length=1, max_length=200, description="What the link in the mail carries behind `#token=`."),
+        Field(
+            min_length=1,
+            max_length=200,
+            description="What the link in the mail carries behind `#token=`.",
+            examples=["b6Gs9kMxE2jWfC5uN1oTvQ"],
+        ),
     ]
 
 

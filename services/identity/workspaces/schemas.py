@@ -66,7 +66,7 @@ class MembershipCreate(InputModel):
     """An invitation by user name; it takes effect at once."""
 
     workspace_id: WorkspaceID
-    username: Username
+    username: Annotated[Username, Field(examples=["charles"])]
     role: Role = Field(default=Role.VIEWER, description="What the member may do.")
 
 
