@@ -90,6 +90,8 @@ class Operation:
     audited: bool = True
     """Whether a call that has succeeded goes into the audit: unless it only asks something."""
     deprecated: Deprecation | None = None
+    example: Mapping[str, Any] | None = None
+    """An input for documentation to show, where the examples of the fields would not do together."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
     entries: Mapping[str, Operation] = field(default_factory=dict)
     """Of a batch: the operations that it is made of, by their verbs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
@@ -106,13 +106,13 @@ def write_operation(
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
     problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
-    deprecated: Deprecation | None = None,
+    deprecated: Deprecation | None = None, example: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """A decorator that makes an operation of a function; input and result are read off its annotations.
 
     `scope` defaults to the resource's `…:write` (None: open to everybody), `emits` to the event of its kind, `address`
-    to the convention; `statements` is how many the function sends at most; `audited`: see Operation. Raises
-    DeclarationError when the function does not have the form of its kind.
+    to the convention; `statements` is how many the function sends at most; `audited` and `example`: see
+    Operation. Raises DeclarationError when the function does not have the form of its kind.
     """
 
     def decorate(function: Function) -> Operation:
@@ -126,7 +126,7 @@ def write_operation(
             inspect.getdoc(function) or "", location,
             scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
             function=function, declared_problems=tuple(problems), emits=events, cost=cost,
-            own_statements=statements, audited=audited, deprecated=deprecated,
+            own_statements=statements, audited=audited, deprecated=deprecated, example=example,
             action=verb or kind.value,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
         )  # fmt: skip

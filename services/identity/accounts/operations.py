@@ -77,7 +77,7 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
 
 @procedure(
     "auth/confirm-email", scope=None, problems=[CONFLICT, TOO_MANY_REQUESTS], emits="user.email_changed",
-    statements=4 + NOTICE,
+    statements=4 + NOTICE, example={"token": "w7Lq5tZcR1eVnB3yH8aPdA"},
 )  # fmt: skip
 async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     """Change to a new address, with the token of the mail that was sent to it. A verified old address is notified."""

@@ -41,5 +41,5 @@ class ChangeEmailInput(InputModel):
 class ResetPasswordInput(InputModel):
     """The token of a mail, and the new password."""
 
-    token: MailedToken
+    token: Annotated[MailedToken, Field(examples=["n2Xr8bQdT4mUoL6hJ0sKfg"])]
     new_password: Password

@@ -200,7 +200,7 @@ def password_changed() -> Problem:
     return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
 
 
-@users.update(statements=2 + LINK + NOTICE)
+@users.update(statements=2 + LINK + NOTICE, example={"full_name": "Grace Brewster Hopper"})
 async def update_user(call: Call, row: User, data: UserUpdate) -> User:
     """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
     former, was_verified = row.email, row.email_verified_at is not None

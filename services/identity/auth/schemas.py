@@ -15,7 +15,7 @@ GivenPassword = Annotated[
     AfterValidator(check_given),
     Field(
         description="The password.",
-        examples=["correct horse battery"],
+        examples=["demo-password"],
         json_schema_extra={"maxLength": MAX_LENGTH},
     ),
 ]
@@ -25,7 +25,7 @@ class LoginInput(InputModel):
     """Credentials."""
 
     username: Annotated[str, Field(max_length=254, description="User name or e-mail address.", examples=["demo"])]
-    password: Annotated[GivenPassword, Field(examples=["demo-password"])]
+    password: GivenPassword
     scope: Annotated[str, Field(max_length=2_000, examples=["items:read items:write"])] | None = Field(
         default=None, description="The scopes wanted, separated by spaces; all if left out."
     )
@@ -41,7 +41,8 @@ class ChangePasswordInput(InputModel):
     """The old password and the new one."""
 
     current_password: GivenPassword
-    new_password: Password
+    new_password: Annotated[Password, Field(examples=["demo-password"])]
+    """The example is the demo account's password already, so that whoever tries it out can still sign in."""
 
 
 class TokenPair(ResultModel):

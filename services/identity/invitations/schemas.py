@@ -38,7 +38,12 @@ class InvitationAccept(InputModel):
 
     token: Annotated[
         SecretStr,
-        Field(min_length=1, max_length=200, description="The token in the link of the mail, after `#token=`."),
+        Field(
+            min_length=1,
+            max_length=200,
+            description="The token in the link of the mail, after `#token=`.",
+            examples=["b6Gs9kMxE2jWfC5uN1oTvQ"],
+        ),
     ]
 
 

@@ -65,7 +65,7 @@ async def create_workspace(call: Call, data: WorkspaceCreate) -> Workspace:
     return await open_workspace(call, call.user_id, name=data.name, slug=data.slug)
 
 
-@workspaces.update()
+@workspaces.update(example={"name": "Analytical Engine No. 2"})
 async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) -> Workspace:
     """Change a workspace's name or slug."""
     assign(row, data)
@@ -112,7 +112,7 @@ async def _keep_an_owner(call: Call, membership: Membership) -> None:
         raise Problem(CONFLICT, "A workspace keeps at least one owner.")
 
 
-@memberships.update(statements=3)
+@memberships.update(statements=3, example={"role": "viewer"})
 async def update_membership(call: Call, row: Membership, data: MembershipUpdate) -> Membership:
     """Give a member another role."""
     if data.changes().get("role", row.role) is not row.role:

@@ -62,7 +62,7 @@ class MembershipCreate(InputModel):
     """An invitation by user name; it takes effect at once."""
 
     workspace_id: WorkspaceID
-    username: Username
+    username: Annotated[Username, Field(examples=["charles"])]
     role: Role = Field(default=Role.VIEWER, description="The role of the member.")
 
 
