@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.logging import configure_logging
 from gateway.settings import Settings
+from tests.support.programs import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "authorization.md"
+PAGE = ROOT / "docs" / "authorization.md"
 FEW = "me,delete_label"
 
 

@@ -20,8 +20,7 @@ from pydantic import SecretStr
 from gateway.embedded import check_reachable, embedded_servers, shared_servers
 from gateway.embedded import folder as folders
 from gateway.settings import Settings, SettingsError
-
-ROOT = Path(__file__).parents[2]
+from tests.support.programs import ROOT
 
 KILLED_GATEWAY = """
 import os, signal, sys

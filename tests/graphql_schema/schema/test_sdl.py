@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from graphql import (
     GraphQLEnumType,
@@ -19,8 +18,9 @@ from graphql import (
 from graphql_schema.schema.schema import GatewaySchema, build_schema
 from services.engine.gateway import Gateway
 from tests.support.faces import GraphQLFace
+from tests.support.programs import ROOT
 
-KEPT = Path(__file__).parents[2] / "graphql_schema" / "schema.graphql"
+KEPT = ROOT / "graphql_schema" / "schema.graphql"
 
 
 def _schema(gateway: Gateway, *, uploads: bool = False) -> GatewaySchema:

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,8 +16,9 @@ from rest.routes import METHODS, rest_routes
 from services.catalogue import Kind
 from services.engine.gateway import Gateway
 from tests.support.contract import resolved
+from tests.support.programs import ROOT
 
-KEPT = Path(__file__).parents[2] / "rest" / "openapi.json"
+KEPT = ROOT / "rest" / "openapi.json"
 PREFIX = "/api/v1"
 
 

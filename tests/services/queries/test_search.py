@@ -75,7 +75,7 @@ async def test_comments_are_found_by_their_body(face: Face, library: Library, wo
 
 WRITTEN = [
     "Calls from client/server to see",
-    "services/reader/pool.py is long",
+    "services/storage/pool.py is long",
     "Attach foo.png and report_final.pdf",
     "Release 1.2.3 by ada.lovelace@example.com",
     "To re-use https://example.org/a-page?x=1",
@@ -86,7 +86,7 @@ WRITTEN = [
 ]
 FOUND = [
     ("server", 0), ("client/server", 0), ("client server", 0), ('"client server"', 0), ("CLIENT/SERVER", 0),
-    ("pool", 1), ("pool.py", 1), ("storage/pool.py", 1), ("services/reader/pool.py", 1), ("storage", 1),
+    ("pool", 1), ("pool.py", 1), ("storage/pool.py", 1), ("services/storage/pool.py", 1), ("storage", 1),
     ("png", 2), ("foo.png", 2), ("final", 2), ("report_final.pdf", 2), ("report-final", 2),
     ("1.2.3", 3), ("lovelace", 3), ("example.com", 3), ("ada.lovelace@example.com", 3), ("@example.com", 3),
     ("re-use", 4), ('"to re-use"', 4), ("example.org", 4), ("https://example.org/a-page?x=1", 4), ("a-page", 4),
