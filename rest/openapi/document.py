@@ -72,7 +72,9 @@ def openapi_document(
         "components": {
             "schemas": shapes,
             "parameters": {
-                **PARAMETERS, **(openapi_files.PARAMETERS if file_paths else {}), **_parameters(catalogue, limits),
+                **PARAMETERS,
+                **(openapi_files.file_parameters(catalogue) if file_paths else {}),
+                **_parameters(catalogue, limits),
             },
             "headers": {
                 **RESPONSE_HEADERS, **HEADERS, **(openapi_files.HEADERS if file_paths else {}), **BUDGET_HEADERS,
@@ -146,13 +148,13 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
         return {"required": False, "content": {_JSON: {"schema": {"$ref": f"{SCHEMA}{_search_name(route)}"}}}}
     if operation is None or operation.input is None:
         return None
-    shape = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}, "example": input_example(operation.input)}
+    shape = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}, "example": input_example(operation)}
     content: dict[str, Any] = {_JSON: shape}
     if operation.kind is Kind.UPDATE:
         content["application/merge-patch+json"] = shape
     if operation.name in oauth2.BY_FORM:
         form = "LoginForm" if operation.name == oauth2.LOGIN else operation.input.__name__
-        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}, "example": input_example(operation.input)}
+        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}, "example": input_example(operation)}
     required = any(field.is_required() for field in operation.input.model_fields.values())
     return {"required": required, "content": content}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from rest.files.content import PATH
 from rest.files.forms import FIELDS, FILE_OPERATION
 from rest.openapi.conditional import ETAG, IF_MATCH, IF_NONE_MATCH
-from rest.openapi.parameters import id_name
+from rest.openapi.parameters import id_name, id_parameter
 from rest.openapi.responses import RESPONSE, failure, failures
 from rest.openapi.schemas import SCHEMA
 from rest.openapi.security import security_of
@@ -35,6 +36,11 @@ _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT: Final = {"application/octet-stream": _BYTES, "*/*": _BYTES}
 _TEXT: Final = {"type": "string"}
 _ANSWERS: Final = ("FileUpload", "File")
+UNSENT_KEY: Final = UUID("0198c0df" * 4)
+"""The key in the example of the route that bytes are sent to. The demo data has a file of this key that is announced
+with no bytes: Swagger UI sends none as long as nobody has chosen a file.
+"""
+_UNSENT: Final = "file.unsent.key"
 _REFUSED: Final = (
     UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, FORBIDDEN, INVALID_LINK, NOT_FOUND, VALIDATION_FAILED,
     BAD_REQUEST,
@@ -52,7 +58,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "content_disposition": {"description": "The name of the file (RFC 6266).", "schema": _TEXT},
     "content_range": {"description": "The range of bytes, and the size of the file (RFC 9110).", "schema": _TEXT},
 }
-PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "content_range": {
         "name": "Content-Range", "in": "header",
         "description": "The range of bytes in the body, as `bytes first-last/size` (RFC 9110, 14.5), which begins at "
@@ -105,7 +111,7 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
         "Takes all bytes, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed "
         "`upload_url` that `createFile` gives. Bytes received before an interruption are kept. `If-Match` and "
         "`If-None-Match` are evaluated: an incomplete file has no version that they could match.",
-        _parameters(key, "link.expires", "link.signature", "content_range"),
+        _parameters(_UNSENT, "link.expires", "link.signature", "content_range"),
         {"204": {"description": "The bytes were received.", "headers": _headers("upload_offset")}}
         | failures(_NOT_TAKEN),
         [complete.scope],
@@ -131,6 +137,11 @@ def _progress() -> dict[str, Any]:
         response.pop("content", None)
     received = {"description": "The number of bytes received.", "headers": _headers("upload_offset")}
     return {**responses, "204": received}
+
+
+def file_parameters(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
+    """Return the parameters of the paths of `file_paths`, by the names of their components."""
+    return {**_PARAMETERS, _UNSENT: id_parameter(catalogue.resources["file"], UNSENT_KEY)}
 
 
 def with_form(described: dict[str, Any], name: str) -> None:

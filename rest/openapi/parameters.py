@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from rest.openapi.filters import SCHEMA, filter_name, operand_schema, sort_name
-from rest.searching import MEMBERS
+from rest.searching import Search
 from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.naming import pascal
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType, Operator
@@ -31,17 +33,16 @@ def id_name(resource: Resource[Any]) -> str:
     return f"{resource.name}.key"
 
 
-def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
-    """Return the identifier in a path."""
-    schema = Identifier(resource.prefix).schema
-    (example,) = schema.pop("examples")
+def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[str, Any]:
+    """Return the identifier in a path; the key in its example is that of a row of the demo data."""
+    schema = {name: value for name, value in Identifier(resource.prefix).schema.items() if name != "examples"}
     return {
         "name": "id",
         "in": "path",
         "required": True,
         "description": f"The identifier of the {resource.noun}.",
         "schema": schema,
-        "example": example,
+        "example": resource.encode(example),
     }
 
 
@@ -80,7 +81,7 @@ def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
         "description": f"Which {resource.nouns} to list, and how: its members have the meaning of the query "
         "parameters. Null and empty lists have the same effect as omission.",
         "additionalProperties": False,
-        "properties": {name: _member(by_name[name]) for name in MEMBERS if name in by_name},
+        "properties": {name: _member(by_name[name]) for name in Search.model_fields if name in by_name},
         "examples": [{"limit": limits.usual_page, "sort": ["-id"]}],
     }
 

@@ -90,6 +90,8 @@ class Operation(Declared):
     audited: bool = True
     """Whether successful calls are audited. Calls that only ask something are not."""
     deprecated: Deprecation | None = None
+    example: Mapping[str, Any] | None = None
+    """An input for documentation to show, where the examples of the fields would not do together."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
     entries: Mapping[str, Operation] = field(default_factory=dict)
     """The operations that a batch consists of, by verb."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
@@ -109,12 +109,13 @@ def write_operation(
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
     problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
-    deprecated: Deprecation | None = None,
+    deprecated: Deprecation | None = None, example: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """Return a decorator that declares a function as an operation, with the input and the result of its annotations.
 
     `scope` defaults to the resource's `…:write` (None: public), `emits` to `event`, and `address` to the convention for
-    the kind. An operation with a `verb` is named after its function. For `statements` and `audited` see Operation.
+    the kind. An operation with a `verb` is named after its function. For `statements`, `audited` and `example` see
+    Operation.
     Raises DeclarationError if the function does not have the form of its kind.
     """
     if scope == "" and resource is not None:
@@ -139,6 +140,7 @@ def write_operation(
             action=verb or kind.value,
             audited=audited,
             deprecated=deprecated,
+            example=example,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
         )
         _check(operation)
