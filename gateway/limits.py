@@ -1,22 +1,26 @@
-"""The settings of limits on requests, on both faces."""
+"""The settings that bound what one request may ask for, and what one caller may have going on."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from limits import parse_many
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
 from services.queries.limits import DEFAULTS, MAX_ROWS, Limits
 
 MAX_PAGE: Final = 1_000
 MAX_NESTING: Final = 200
-"""The deepest nesting that graphql-core parses."""
+"""Levels that graphql-core parses at all."""
+_PREFIX: Final = re.compile("^(GRAPHQL_)?(MAX_)?")
+"""What a setting's name has before that of its limit."""
 
 
 class LimitSettings(BaseSettings):
-    """The limits among `gateway.settings.Settings`; docs/limits.md describes what happens beyond each."""
+    """A part of `gateway.settings.Settings`; docs/limits.md says what happens beyond each limit."""
 
     MAX_BODY_BYTES: PositiveInt = 1_048_576
     MAX_BODY_VALUES: PositiveInt = DEFAULTS.body_values
@@ -57,9 +61,18 @@ class LimitSettings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        # Each field of Limits is named as its setting, without prefixes and in lower case.
-        values = {
-            name.removeprefix("GRAPHQL_").removeprefix("MAX_").lower(): getattr(self, name)
-            for name in LimitSettings.model_fields
-        }
-        return Limits(**{field.name: values[field.name] for field in fields(Limits)})
+        """What both faces and the Gateway are bound by: the setting of each limit has its name."""
+        named = {_PREFIX.sub("", name).lower(): name for name in LimitSettings.model_fields}
+        return Limits(**{each.name: getattr(self, named[each.name]) for each in fields(Limits)})
+
+
+def _known_rate(value: str) -> str:
+    try:
+        parse_many(value)
+    except ValueError as error:
+        raise ValueError("is not a rate such as '5/hour'") from error
+    return value
+
+
+Rate: TypeAlias = Annotated[str, AfterValidator(_known_rate)]
+"""How often something may be done, as the library `limits` reads it."""

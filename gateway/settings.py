@@ -22,8 +22,8 @@ from pydantic import (
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
-from gateway.limits import LimitSettings
-from gateway.mail_settings import URL, MailSettings, rate
+from gateway.limits import LimitSettings, Rate
+from gateway.mail_settings import URL, MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from gateway.store_settings import StoreSettings
 from services.documents.config import Accepted
@@ -74,7 +74,6 @@ def _split_list(value: object) -> object:
 
 
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
-Rate = Annotated[str, rate("10/5 minutes")]
 
 
 class Settings(MailSettings, LimitSettings, StoreSettings):

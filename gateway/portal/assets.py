@@ -1,8 +1,8 @@
-"""Serve the scripts, style sheets and images of the pages.
+"""The browser files of the pages: which there are, where they come from, and how they are served.
 
-Swagger UI and ReDoc come from the installed package `fastapi-offline`, GraphiQL and React from `node_modules` if npm
-has installed them, our own files from `static/`. Only the files named here are served. Every URL contains a hash of the
-content, so that browsers may cache a file for ever. See docs/decisions/0003-page-assets.md.
+Swagger UI and ReDoc lie in the installed package `fastapi-offline`, GraphiQL and React in `node_modules` if npm has put
+them there, our own in `static/`. Only the files named here are served. Every URL carries a hash of the content, so that
+browsers may keep a file for good. See docs/decisions/0003-page-assets.md.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _OWN: Final = (
     "favicon.svg", "theme.css", "page.css", "tools.css", "session.js", "sign_in.js", "document.js", "docs.js",
     "redoc.js", "graphiql.js", "account.js",
 )  # fmt: skip
-_EXTERNAL_IMAGES: Final = {"redoc.standalone.js": b"https://cdn.redoc.ly/redoc/logo-mini.svg"}
-"""Images that a file loads from another site; an empty data URL takes their place."""
+_STRANGERS: Final = {"redoc.standalone.js": b"https://cdn.redoc.ly/redoc/logo-mini.svg"}
+"""Pictures that a file asks others for; it is given an address of nothing instead, and leaves the picture out."""
 _FROM_PYTHON: Final = ("swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.js")
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One of GraphiQL's files: its path in `node_modules`, and its version and SRI hash for the CDN."""
+    """One of GraphiQL's files: where npm puts it, and where it is fetched from, with its SRI hash, if npm has not."""
 
     name: str
     installed: str
@@ -46,7 +46,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        """The file's URL at the CDN that Strawberry's own GraphiQL page uses."""
+        """The file at the CDN that Strawberry's own GraphiQL page uses."""
         package, _, path = self.installed.partition("/")
         return f"https://unpkg.com/{package}@{self.version}/{path}"
 
@@ -72,19 +72,19 @@ GRAPHIQL: Final = (
 
 
 class Asset:
-    """A file, read once and compressed once."""
+    """One file, read once, also compressed once."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self.body = path.read_bytes()
-        if name in _EXTERNAL_IMAGES:
-            self.body = self.body.replace(_EXTERNAL_IMAGES[name], b"data:,")
+        if name in _STRANGERS:
+            self.body = self.body.replace(_STRANGERS[name], b"data:,")
         self.digest = sha256(self.body).hexdigest()[:16]
         self.media_type = _MEDIA_TYPES[path.suffix]
 
     @property
     def path(self) -> str:
-        """The path where it is served, below the gateway's root."""
+        """Where it is served, below the gateway's root."""
         return f"{ASSETS_PATH}/{self.digest}/{self.name}"
 
     @cached_property
@@ -94,28 +94,28 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Return every asset by its name, GraphiQL's only if all of them are installed."""
-    files = {name: Asset(name, HERE / "static" / name) for name in _OWN}
+    """Every asset by its name. GraphiQL's are among them only if all four are installed."""
+    found = {name: Asset(name, HERE / "static" / name) for name in _OWN}
     package = find_spec("fastapi_offline")
     if package is None or package.origin is None:
         raise RuntimeError("the package fastapi-offline, which brings Swagger UI and ReDoc, is not installed")
     static = Path(package.origin).parent / "static"
-    files |= {name: Asset(name, static / name) for name in _FROM_PYTHON}
+    found |= {name: Asset(name, static / name) for name in _FROM_PYTHON}
     installed = {file.name: HERE / "node_modules" / file.installed for file in GRAPHIQL}
     if all(path.is_file() for path in installed.values()):
-        files |= {name: Asset(name, path) for name, path in installed.items()}
-    return MappingProxyType(files)
+        found |= {name: Asset(name, path) for name, path in installed.items()}
+    return MappingProxyType(found)
 
 
 async def serve_asset(request: Request) -> Response:
-    """Serve `/assets/{digest}/{name}`. Raises `not_found` for an unknown name."""
+    """`/assets/{digest}/{name}`: 200 with the file. Raises `not_found` for whatever is not named above."""
     asset = assets().get(request.path_params["name"])
     if asset is None:
         raise Problem(NOT_FOUND)
-    is_current = asset.digest == request.path_params["digest"]
-    # In a rolling deployment another release's page may request a file: it gets this one, uncached.
+    current = asset.digest == request.path_params["digest"]
+    # During a rolling deployment a page of one release may ask a process of another: it gets what there is, unkept.
     headers = {
-        "Cache-Control": "public, max-age=31536000, immutable" if is_current else "no-cache",
+        "Cache-Control": "public, max-age=31536000, immutable" if current else "no-cache",
         "Vary": "Accept-Encoding",
     }
     body = asset.body

@@ -1,11 +1,9 @@
-"""`/dev/mail`: the mails that are kept for want of a mail server; absent in production."""
+"""`/dev/mail`: the mails that are kept because there is no mail server. There is no such page in production."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
-from html import escape
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -15,67 +13,61 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.portal.pages import PAGE_POLICY, Html, base_path, page, render
+from gateway.portal.pages import PAGE_POLICY, page
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.identity.mail.folder import MailFolder
 
 MAIL_PATH: Final = "/dev/mail"
 _MAIL_POLICY: Final = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-"""The policy of the page applies to the mail's frame too, which needs inline styles."""
-_LINK: Final = re.compile(r"https?://[^\s<>\"']+")
+"""The frame is under the page's policy: no scripts, nothing loaded, but a mail's styles are within it."""
 
 
 def mail_routes(project_name: str, folder: Path) -> list[BaseRoute]:
-    """Return the routes of `/dev/mail`, which lists the newest first, and `/dev/mail/{name}`."""
+    """`/dev/mail`, with the newest first, and `/dev/mail/{name}`."""
     mails = MailFolder(folder)
 
     def mail_list(base: str) -> Response:
-        rows = "".join(_row(base, name, mail) for name in mails.names() if (mail := mails.mail(name)) is not None)
-        body = render("mails.html", base=base, project=project_name, rows=Html(rows or render("no_mails.html")))
-        return page(f"Mails · {project_name}", body, base=base)
+        listed = [(name, mail) for name in mails.names() if (mail := mails.mail(name)) is not None]
+        return page("mails.html", base=base, title="Mails", project=project_name, path=MAIL_PATH, mails=listed)
 
-    def mail_page(base: str, name: str) -> Response:
+    def one_mail(base: str, name: str) -> Response:
         mail = mails.mail(name)
         if mail is None:
             raise Problem(NOT_FOUND)
-        text = _part(mail, "plain")
-        body = render(
-            "mail.html", base=base, project=project_name, subject=mail["Subject"] or "", sender=mail["From"] or "",
-            to=mail["To"] or "", date=mail["Date"] or "", id=mail["Message-ID"] or "", text=_linked(text),
-            html='<base target="_blank">' + _part(mail, "html"),
+        return page(
+            "mail.html", base=base, policy=_MAIL_POLICY, title=mail["Subject"] or "Mail", project=project_name,
+            mail=mail, text=_part(mail, "plain"), html=_part(mail, "html"),
         )  # fmt: skip
-        title = f"{mail['Subject'] or 'Mail'} · {project_name}"
-        return page(title, body, base=base, policy=_MAIL_POLICY)
 
     return [
         Route(MAIL_PATH, _in_thread(lambda request, base: mail_list(base))),
-        Route(f"{MAIL_PATH}/{{name}}", _in_thread(lambda request, base: mail_page(base, request.path_params["name"]))),
+        Route(f"{MAIL_PATH}/{{name}}", _in_thread(lambda request, base: one_mail(base, request.path_params["name"]))),
     ]
 
 
 def _in_thread(answer: Callable[[Request, str], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint for clients on this machine that runs `answer` in a thread, since it reads files."""
+    """An endpoint that reads files."""
 
     async def endpoint(request: Request) -> Response:
         if not is_near(request):
             raise Problem(NOT_FOUND)
-        return await run_in_threadpool(answer, request, base_path(request))
+        return await run_in_threadpool(answer, request, request.scope.get("root_path", "").rstrip("/"))
 
     return endpoint
 
 
 def is_near(request: Request) -> bool:
-    """Return whether a request comes from this machine, and names this machine as its host.
+    """Whether it comes from this machine, and asks for this machine: nobody else is shown mails.
 
-    Mails hold links that must not be public where ENVIRONMENT is not set in production. Proxied requests are refused,
-    since all of them seem to be local, and so are other host names, against DNS rebinding.
+    Who has forgotten to set ENVIRONMENT in production must not hand everybody the links that mails hold: behind a proxy
+    everybody seems to be near. Nor may another site's name lead a browser here (DNS rebinding).
     """
     forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
     return not forwarded and _is_own(request.client.host if request.client else "") and _is_own(request.url.hostname)
 
 
 def _is_own(host: str | None) -> bool:
-    """Return whether a name or an address is a loopback one (RFC 6761, 6.3)."""
+    """Whether a name or an address is that of this machine to itself (RFC 6761, 6.3)."""
     name = (host or "").partition("%")[0].strip("[]").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -85,21 +77,6 @@ def _is_own(host: str | None) -> bool:
         return False
 
 
-def _row(base: str, file: str, mail: EmailMessage) -> Html:
-    date, to, subject = (str(mail[name] or "") for name in ("Date", "To", "Subject"))
-    return render("mail_row.html", base=base, path=MAIL_PATH, name=file, date=date, to=to, subject=subject or "…")
-
-
 def _part(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     return str(part.get_content()) if part is not None else ""
-
-
-def _linked(text: str) -> Html:
-    """Return text as HTML, with its URLs as links."""
-    html, end = "", 0
-    for match in _LINK.finditer(text):
-        url = escape(match[0])
-        html += f'{escape(text[end : match.start()])}<a href="{url}" rel="noreferrer">{url}</a>'
-        end = match.end()
-    return Html(html + escape(text[end:]))
