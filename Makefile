@@ -4,13 +4,18 @@ PORT ?= 8000
 WORKERS ?= auto
 # Which they are, by file or folder; all of them if empty.
 TESTS ?=
-# What `make proof` runs, and `make test` leaves to it.
+# What chooses the sample of the proofs that `make test` takes; made up, and printed, if empty.
+SEED ?=
+# Which of the tests `make test` runs, by their marks.
+MARKS ?= not proof
+# Folders of proofs alone.
 PROOFS := tests/proofs tests/conformance
 BEHAVIOUR := tests $(PROOFS:%=--ignore=%)
 # How many documents `make fuzz` makes up.
 FUZZ ?= 50000
 
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 INSTALLED := .venv/.installed
 PORTAL := gateway/portal
 ASSETS := $(PORTAL)/node_modules/.installed
@@ -36,14 +41,14 @@ help: ## Show this list
 run: install assets ## Serve with demo data on http://127.0.0.1:8000 (another port: PORT=9000)
 	@exec $(BIN)/gateway serve --demo --port $(PORT)
 
-test: install assets s3-tools ## Run every test of behaviour, in parallel, against real servers
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(TESTS),$(BEHAVIOUR))
+test: install assets s3-tools ## Run every test of behaviour and a sample of the proofs (again: SEED=1), against real servers
+	TEST_SEED=$(SEED) $(PYTEST) -m '$(MARKS)' $(or $(TESTS),$(BEHAVIOUR))
 
-proof: install assets conformance-tools client-tools ## Prove at length: the pages in a browser, generated clients, others' audits
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(TESTS),$(PROOFS))
+proof: install assets s3-tools conformance-tools client-tools ## Prove in full: both faces alike, rights, kills, browsers, others' audits
+	TEST_PROOFS=whole $(PYTEST) -m 'proof or sampled' $(or $(TESTS),tests)
 
 fuzz: install ## Ask both paths of reading 50,000 random documents, and compare (another number: FUZZ=1000)
-	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/equality/test_equality.py
+	FUZZ=$(FUZZ) $(BIN)/pytest -n $(WORKERS) tests/services/reader/test_equality.py
 
 parity: install ## Prove that services, REST and GraphQL agree, and that each role can do what is documented
 	$(BIN)/gateway parity --against docs/authorization.md
@@ -58,7 +63,7 @@ check: install ## Check style, format, types and the direction of imports
 	$(BIN)/lint-imports
 
 coverage: install assets conformance-tools s3-tools client-tools ## Run every test and show the lines that none of them reached
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
+	TEST_PROOFS=whole $(PYTEST) --cov --cov-report=term-missing
 
 bench: install ## Measure the gateway and its peers, and write the results into docs/performance.md
 	$(BIN)/python -m benchmarks --docs

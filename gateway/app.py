@@ -1,4 +1,4 @@
-"""The composition root: settings in, an application with both faces out."""
+"""The composition root: build the application with both faces from the settings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 import orjson
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from gateway.asgi.direct import Application
-from gateway.asgi.faults import problem_writer, register_fault_handlers
+from gateway.asgi.faults import WriteProblem, problem_writer, register_fault_handlers
 from gateway.asgi.frame import OperationFrame
 from gateway.asgi.middleware import behind, middleware_stack
 from gateway.asgi.options import options_routes
@@ -59,24 +60,16 @@ EXPOSED_HEADERS = (
 
 
 def create_app(settings: Settings | None = None, catalogue: Catalogue | None = None) -> FastAPI:
-    """The application of these settings, or of the environment's; of the catalogue that MODULES says if none is given.
+    """Return the application for these settings (default: the environment's) and catalogue (default: of MODULES).
 
-    Raises SettingsError for settings that are wrong, DeclarationError for a catalogue that is.
+    Raises SettingsError for invalid settings, DeclarationError for an invalid catalogue.
     """
     settings = settings or load_settings()
     configure_logging(settings.LOG_LEVEL, settings.log_format)
     catalogue = catalogue or Catalogue.load(settings.MODULES)
     graphql = _graphql(settings, catalogue)
     write = problem_writer(settings.PROJECT_NAME, settings.API_V1_STR)
-    middleware = middleware_stack(
-        max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
-        cors_pattern=LOCAL if settings.lets_local_pages_call else None,
-        slash_prefixes=[settings.API_V1_STR, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
-        compression=settings.COMPRESSION_PREFERS if settings.COMPRESSION else None,
-        exposed_headers=EXPOSED_HEADERS, server_timing=not settings.is_production,
-        budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
-        is_upload=_is_upload(settings), write=write,
-    )  # fmt: skip
+    middleware = _middleware(settings, write)
     rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
     published = Published(catalogue, graphql.published, settings.API_V1_STR)
     app = Application(
@@ -85,40 +78,52 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         telemetry=None if settings.OPENTELEMETRY else {"tracing": False, "metrics": False, "logs": False},
         middleware=middleware,
     )  # fmt: skip
-    if not settings.OPENTELEMETRY:  # which only hears of what goes through the framework
+    if not settings.OPENTELEMETRY:  # which observes only requests that pass through the framework
         direct: dict[tuple[str, str], ASGIApp] = {
             **rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql,
         }  # fmt: skip
-        app.direct = {address: behind(middleware, each) for address, each in direct.items()}
+        app.direct = {address: behind(middleware, endpoint) for address, endpoint in direct.items()}
     register_fault_handlers(app, write)
-    app.router.routes.extend([*rest.routes, *file_routes(catalogue, settings.API_V1_STR), *published.routes])
-    _mount_openapi(app, settings, catalogue, published)
-    app.router.routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
-    app.router.routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
-    app.router.routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
-    app.router.routes.extend(_options(app, rest, settings))
-    name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
-    app.router.routes.extend(
-        portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=partial(demo_account, app, settings))
-    )
-    app.router.routes.extend(account_routes(name, prefix, catalogue))
-    if keeps:
-        app.router.routes.extend(mail_routes(name, mail_folder(settings)))
-    app.router.routes.extend(health_routes(_checks(app, settings)))
+    routes = app.router.routes
+    routes.extend([*rest.routes, *file_routes(catalogue, settings.API_V1_STR), *published.routes])
+    routes.append(_openapi_route(app, settings, catalogue, published))
+    routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
+    routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
+    routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
+    routes.extend(_options(app, rest, settings))
+    routes.extend(_pages(app, settings, catalogue))
+    routes.extend(health_routes(_checks(app, settings)))
     if settings.METRICS:
-        app.router.routes.extend(metrics_routes(catalogue.deprecations(), budgets=settings.has_budgets))
+        routes.extend(metrics_routes(catalogue.deprecations(), budgets=settings.has_budgets))
     return app
 
 
-def _is_upload(settings: Settings) -> Callable[[Scope], bool]:
-    """Whether a request sends a file, on either face."""
-    if not settings.GRAPHQL_UPLOADS:
-        return lambda scope: is_upload(scope, settings.API_V1_STR)
-    return lambda scope: is_upload(scope, settings.API_V1_STR) or is_graphql_upload(scope, GRAPHQL_PATH)
+def _middleware(settings: Settings, write: WriteProblem) -> list[Middleware]:
+    prefix, uploads = settings.API_V1_STR, settings.GRAPHQL_UPLOADS
+    return middleware_stack(
+        max_body_bytes=settings.MAX_BODY_BYTES, cors_origins=settings.BACKEND_CORS_ORIGINS,
+        cors_pattern=LOCAL if settings.lets_local_pages_call else None,
+        slash_prefixes=[prefix, GRAPHQL_PATH, "/docs", "/redoc", "/problems", "/health", METRICS_PATH],
+        compression=settings.COMPRESSION_PREFERS if settings.COMPRESSION else None,
+        exposed_headers=EXPOSED_HEADERS, server_timing=not settings.is_production,
+        budgets=settings.has_budgets, timeout_seconds=settings.REQUEST_TIMEOUT_SECONDS, limits=settings.limits,
+        is_upload=lambda scope: is_upload(scope, prefix) or (uploads and is_graphql_upload(scope, GRAPHQL_PATH)),
+        write=write,
+    )  # fmt: skip
+
+
+def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseRoute]:
+    name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
+    demo = partial(demo_account, app, settings)
+    return [
+        *portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=demo),
+        *account_routes(name, prefix, catalogue),
+        *(mail_routes(name, mail_folder(settings)) if keeps else ()),
+    ]
 
 
 def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRoute]:
-    """OPTIONS of both faces, whose routes are all there."""
+    """Return the OPTIONS routes for those of both faces, which must be complete."""
     prefix = settings.API_V1_STR
     posted = "application/json, multipart/form-data" if settings.GRAPHQL_UPLOADS else "application/json"
     accepts = {**rest.accepts, GRAPHQL_PATH: {"Accept-Post": posted}}
@@ -167,7 +172,7 @@ def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], A
     return endpoint
 
 
-def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue, published: Published) -> None:
+def _openapi_route(app: FastAPI, settings: Settings, catalogue: Catalogue, published: Published) -> Route:
     prefix = settings.API_V1_STR
 
     def openapi() -> dict[str, object]:
@@ -177,25 +182,25 @@ def _mount_openapi(app: FastAPI, settings: Settings, catalogue: Catalogue, publi
             )
         return app.openapi_schema
 
-    # FastAPI's own way to replace the document.
+    # FastAPI's documented way to replace the document.
     app.openapi = openapi  # type: ignore[method-assign]
 
     async def openapi_json(request: Request) -> Response:
         return Response(await published.openapi(app, app.openapi()), media_type="application/json")
 
-    app.router.routes.append(Route(f"{prefix}/openapi.json", openapi_json))
+    return Route(f"{prefix}/openapi.json", openapi_json)
 
 
 def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            # Under `gateway serve` the URLs are set by now; here uvicorn was called by itself.
+            # `gateway serve` has set the URLs; they may be unset where uvicorn was started directly.
             try:
                 ready = stack.enter_context(embedded_servers(settings))
                 reached = await check_reachable(ready)
             except SettingsError as error:
-                # uvicorn would show a traceback, and exit with another code.
+                # uvicorn would print a traceback, and exit with another code.
                 await stack.aclose()
                 sys.stderr.write(f"{error}\n")
                 sys.stderr.flush()
@@ -208,7 +213,7 @@ def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], A
             warn_of_mail(reached)
             if reached.runs_jobs:
                 await stack.enter_async_context(working(app.state.gateway, reached))
-            # Last, so that all that start-up has made is out of its sight.
+            # Last, so that it exempts all objects made at start-up.
             stack.enter_context(calm_collector())
             yield
 
@@ -219,13 +224,13 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
     revisions = Revisions.of(settings)
 
     def gateway() -> Gateway:
-        found: Gateway = app.state.gateway
-        return found
+        opened: Gateway = app.state.gateway
+        return opened
 
     async def database() -> Found | None:
         async with gateway().database.probe.connect() as connection:
-            found = (await connection.exec_driver_sql("show transaction_read_only")).scalar_one()
-        return None if found == "off" else Found("read-only", is_whole=False)
+            read_only = (await connection.exec_driver_sql("show transaction_read_only")).scalar_one()
+        return None if read_only == "off" else Found("read-only", is_whole=False)
 
     async def redis() -> None:
         await redis_client(gateway()).ping()
@@ -241,5 +246,5 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
         if reader is not None:
             await reader.pool.probe()
 
-    found = {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}
-    return found if settings.DATABASE_READ_URL is None else {**found, "reads": Check(reads)}
+    checks = {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}
+    return checks if settings.DATABASE_READ_URL is None else {**checks, "reads": Check(reads)}

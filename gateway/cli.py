@@ -19,10 +19,9 @@ from services.catalogue import DeclarationError
 
 
 class SentenceGroup(typer.core.TyperGroup):
-    """Commands whose wrong settings or declarations are shown as sentences, without a traceback, with exit code 1."""
+    """A command group that prints errors of settings and declarations without a traceback, and exits with code 1."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that `ctx` names."""
         try:
             return super().invoke(ctx)
         except (SettingsError, DeclarationError) as error:
@@ -31,12 +30,7 @@ class SentenceGroup(typer.core.TyperGroup):
 
 
 app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
-app.command()(serve)
-app.command()(worker)
-app.command()(migrate)
-app.command()(create_admin)
-app.command()(export)
-app.command()(explain)
-app.command()(parity)
+for command in (serve, worker, migrate, create_admin, export, explain, parity):
+    app.command()(command)
 app.add_typer(documents, name="documents")
 app.add_typer(jobs, name="jobs")

@@ -1,4 +1,8 @@
-"""Sample data to try the gateway with: a demo account, a colleague, a workspace with items, labels and comments."""
+"""Sample data to try the gateway with: a demo account, others, a workspace with items, labels and comments.
+
+The demo account is an admin, so that all that the documentation shows can be tried out with it. The others are not, and
+have the same password.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ from typing import Any, Final
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
+from gateway.demo_examples import add_examples
 from gateway.portal.sign_in import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
-from services.catalogue import ANONYMOUS, Actor, Catalogue, Problem
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Identifier, Problem, new_key
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.models import parse_input
 from services.catalogue.problems import CONFLICT
@@ -30,6 +35,10 @@ from services.identity.users.schemas import UserRegister
 DEMO_USERNAME: Final = "demo"
 DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production
 _COLLEAGUE: Final = "grace"
+_OUTSIDER: Final = "charles"
+"""Somebody who is no member of the demo account's workspace."""
+_UNVERIFIED: Final = "mary"
+"""Somebody whose address is not known to be theirs yet."""
 
 _PICTURE: Final = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -50,15 +59,18 @@ async def load_demo(settings: Settings) -> None:
     catalogue = Catalogue.load(settings.MODULES)
     async with open_gateway(settings, catalogue) as gateway:
         try:
-            owner = await _account(gateway, DEMO_USERNAME, "Ada Lovelace")
+            owner = await _account(gateway, DEMO_USERNAME, "Ada Lovelace", is_superuser=True)
         except Problem as problem:
             if problem.type is not CONFLICT:
                 raise
             return
         with _example(User):  # not the owner: what is tried out should not close the account that tries
             colleague = await _account(gateway, _COLLEAGUE, "Grace Hopper")
+        outsider = await _account(gateway, _OUTSIDER, "Charles Babbage")
+        unverified = await _account(gateway, _UNVERIFIED, "Mary Somerville", email_verified_at=None)
         if {"create_item", "create_label", "create_comment"} <= set(catalogue.operations):
-            await _Loader(gateway, owner, colleague, set()).load()
+            people = {DEMO_USERNAME: owner, _COLLEAGUE: colleague, _OUTSIDER: outsider, _UNVERIFIED: unverified}
+            await _Loader(gateway, people, set()).load()
 
 
 async def demo_account(app: FastAPI, settings: Settings) -> Demo | None:
@@ -84,11 +96,13 @@ def _address(username: str) -> str:
     return f"{username}@example.com"
 
 
-async def _account(gateway: Gateway, username: str, full_name: str) -> Actor:
+async def _account(gateway: Gateway, username: str, full_name: str, **state: Any) -> Actor:
+    """Make an account. Nobody reads what is sent to its address, which counts as verified unless `state` says else."""
     data = {"email": _address(username), "username": username, "full_name": full_name, "password": DEMO_PASSWORD}
     async with gateway.unit_of_work(ANONYMOUS) as call:
         user = await register(call, parse_input(UserRegister, data))
-        user.email_verified_at = call.now  # nobody reads what is sent there
+        for name, value in {"email_verified_at": call.now, **state}.items():
+            setattr(user, name, value)
     return Actor(user.id, scopes=frozenset(gateway.catalogue.scopes))
 
 
@@ -109,10 +123,13 @@ def _example(model: type[Any]) -> Iterator[None]:
 @dataclass(frozen=True, slots=True)
 class _Loader:
     gateway: Gateway
-    owner: Actor
-    colleague: Actor
+    people: Mapping[str, Actor]
     shown: set[str]
     """The nouns of which there is a row with the key of examples."""
+
+    @property
+    def owner(self) -> Actor:
+        return self.people[DEMO_USERNAME]
 
     async def load(self) -> None:
         """A shared workspace, and what is in it; besides a session, an API key and a file, of examples' keys too."""
@@ -124,11 +141,16 @@ class _Loader:
         }
         for item in _ITEMS:
             await self._item(workspace, labels, item)
-        await self._call("session", "login", {"username": DEMO_USERNAME, "password": DEMO_PASSWORD}, ANONYMOUS)
-        signed_in = replace(self.owner, session_id=EXAMPLE_KEY)
+        # Of somebody whose sessions nothing else ends that is tried out.
+        await self._call("session", "login", {"username": _OUTSIDER, "password": DEMO_PASSWORD}, ANONYMOUS)
+        signed_in = replace(self.owner, session_id=new_key())
         await self._call("api_key", "create_api_key", {"name": "Nightly import", "scopes": ["items:read"]}, signed_in)
         if CREATE in self.gateway.catalogue.operations:
             await self._file(workspace)
+        other = {"name": "Royal Society", "slug": "royal-society"}
+        identifier = await self._create("workspace", other, self.people[_OUTSIDER])
+        keys = {name: actor.user_id for name, actor in self.people.items() if actor.user_id is not None}
+        await add_examples(self.gateway, keys, Identifier("wsp").decode(identifier))
 
     async def _file(self, workspace: str) -> None:
         async def body() -> AsyncIterator[bytes]:
@@ -144,8 +166,9 @@ class _Loader:
         plain = {name: value for name, value in item.items() if name not in ("labels", "comments", "children")}
         chosen = [labels[name] for name in item["labels"]]
         key = await self._create("item", {"workspace_id": workspace, "label_ids": chosen, **plain})
+        commenters = self.owner, self.people[_COLLEAGUE]
         for number, body in enumerate(item.get("comments", ())):
-            await self._create("comment", {"item_id": key, "body": body}, self.colleague if number % 2 else self.owner)
+            await self._create("comment", {"item_id": key, "body": body}, commenters[number % 2])
         for title in item.get("children", ()):
             await self._create("item", {"workspace_id": workspace, "title": title, "parent_id": key})
 

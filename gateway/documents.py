@@ -1,4 +1,4 @@
-"""Published documents, composed: GraphQL runs them, REST serves them, OpenAPI tells of them while they are there."""
+"""Compose published documents: GraphQL runs them, REST serves them, and OpenAPI describes those that are published."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from services.engine.gateway import Gateway
 
 
 class Published:
-    """What serves published documents: nothing where the catalogue lacks the package `services.documents`.
+    """Serves published documents, if the catalogue includes the package `services.documents`.
 
-    `routes` are the framework's; `direct` as of RestRouter. Raises DeclarationError when a resource has the address.
+    `routes` are the framework's, `direct` as of RestRouter. Raises DeclarationError if a resource has the same address.
     """
 
     def __init__(self, catalogue: Catalogue, runner: DocumentRunner, prefix: str) -> None:
@@ -31,26 +31,27 @@ class Published:
         self._is_on = published_documents in catalogue.seams
         self.routes: list[Route] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
-        self._made: tuple[int, bytes] | None = None
+        self._rendered: tuple[int, bytes] | None = None
         if self._is_on:
             _check_address(catalogue)
-            found = DocumentRoutes(runner, prefix)
-            self.routes, self.direct = found.routes, found.direct
+            documents = DocumentRoutes(runner, prefix)
+            self.routes, self.direct = documents.routes, documents.direct
 
     async def openapi(self, app: Starlette, document: dict[str, Any]) -> bytes:
-        """The OpenAPI document as JSON, with what is published at the moment, or was when that could last be told."""
+        """Return the OpenAPI document as JSON, with the published documents of the last snapshot that could be read."""
         snapshot = await self._snapshot(app)
-        if self._made is None or self._made[0] != snapshot.version:
-            published = [found for each in snapshot.published.values() if (found := self._described(each)) is not None]
-            self._made = snapshot.version, orjson.dumps(with_documents(document, published, self._prefix))
-        return self._made[1]
+        if self._rendered is None or self._rendered[0] != snapshot.version:
+            described = map(self._described, snapshot.published.values())
+            published = [document for document in described if document is not None]
+            self._rendered = snapshot.version, orjson.dumps(with_documents(document, published, self._prefix))
+        return self._rendered[1]
 
     async def _snapshot(self, app: Starlette) -> Snapshot:
         gateway: Gateway | None = getattr(app.state, "gateway", None)
         if self._is_on and gateway is not None:
-            with suppress(Problem):  # the contract itself needs no database
+            with suppress(Problem):  # the document is served without a database, too
                 return await gateway.part(TrustedDocuments).current()
-        return Snapshot(self._made[0] if self._made is not None else -1)
+        return Snapshot(self._rendered[0] if self._rendered is not None else -1)
 
     def _described(self, document: Any) -> PublishedDocument | None:
         try:

@@ -1,18 +1,18 @@
-"""What stops a start.
+"""Errors that stop the start-up.
 
-SettingsError        a setting, or the server it names
+SettingsError        a setting is invalid, or its server cannot be used
 ├── FolderInUse      another gateway uses DATA_DIR
 └── UnreachableError a server does not answer
 """
 
 
 class SettingsError(Exception):
-    """A setting or its server stops the start. The text is for the operator and never holds a secret."""
+    """A setting is invalid, or its server cannot be used. The text is for the operator and contains no secret."""
 
 
-class FolderInUse(SettingsError):  # noqa: N818 - what the operator reads is a state, not a fault
+class FolderInUse(SettingsError):  # noqa: N818 - a state, not a fault
     """Another gateway is running on the data folder."""
 
 
 class UnreachableError(SettingsError):
-    """A server does not answer, which says nothing about the settings."""
+    """A server does not answer; the settings may be right."""

@@ -1,10 +1,9 @@
 """Liveness and readiness, for the platform that runs the gateway.
 
-Live means: the process answers. Ready means: the parts that requests cannot do without answer too. A part that requests
-can do without (Redis: PostgreSQL answers instead, slower) is reported when it is down but leaves the gateway ready;
-taking every replica out of the balancer because a cache is away would turn a slow moment into an outage. The same holds
-of a database that cannot be written to for now (`read-only`): reads are answered. One that a newer version has migrated
-already (`ahead`) is as good as ever.
+A gateway is live if the process answers, and ready if the parts that requests require answer, too. An optional part
+(Redis, in whose place PostgreSQL answers, slower) is reported when it is down, but leaves the gateway ready: taking
+every replica out of the balancer for a missing cache would turn slowness into an outage. So does a database that
+accepts only reads (`read-only`). A database that a newer version has migrated (`ahead`) counts as whole.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ log = structlog.get_logger("gateway.health")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is said of a part that answers, and whether it can do all that it should."""
+    """The reported state of a part, and whether the part can do everything that it should."""
 
     state: str
     is_whole: bool = True
@@ -41,14 +40,14 @@ DOWN: Final = Found("down", is_whole=False)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A part to ask: `probe` returns how it found the part, nothing if it is well, and raises when it is down."""
+    """A part to check: `probe` returns its state, None if it is up, and raises an exception if it is down."""
 
     probe: Callable[[], Awaitable[Found | None]]
     required: bool = True
 
 
 def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
-    """`/health/live` (always 200) and `/health/ready` (503 while a required check is down, or the server stops)."""
+    """Return `/health/live` (always 200) and `/health/ready` (503 if a required check is down or the server stops)."""
 
     async def live(request: Request) -> Response:
         return _answer(200, {"status": "ok"})
@@ -56,27 +55,27 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     async def ready(request: Request) -> Response:
         if request.scope.get("state", {}).get(STOPPING):
             return _answer(503, {"status": "stopping"})
-        found = await asyncio.gather(*(_found(name, check) for name, check in checks.items()))
-        return _answer(*_verdict(dict(zip(checks, found, strict=True)), checks))
+        results = await asyncio.gather(*(_result(name, check) for name, check in checks.items()))
+        return _answer(*_verdict(dict(zip(checks, results, strict=True)), checks))
 
     return [Route("/health/live", live), Route("/health/ready", ready)]
 
 
-def _verdict(found: Mapping[str, Found], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
-    """The HTTP status and the body: `ok`, `degraded` (still 200) or `unavailable` (503)."""
-    parts = {name: each.state for name, each in found.items()}
-    if all(each.is_whole for each in found.values()):
-        return 200, {"status": "ok", "checks": parts}
-    if all(found[name] is not DOWN for name, check in checks.items() if check.required):
-        return 200, {"status": "degraded", "checks": parts}
-    return 503, {"status": "unavailable", "checks": parts}
+def _verdict(results: Mapping[str, Found], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
+    """Return the HTTP status and the body: `ok`, `degraded` (still 200) or `unavailable` (503)."""
+    states = {name: result.state for name, result in results.items()}
+    if all(result.is_whole for result in results.values()):
+        return 200, {"status": "ok", "checks": states}
+    if all(results[name] is not DOWN for name, check in checks.items() if check.required):
+        return 200, {"status": "degraded", "checks": states}
+    return 503, {"status": "unavailable", "checks": states}
 
 
-async def _found(name: str, check: Check) -> Found:
+async def _result(name: str, check: Check) -> Found:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             return await check.probe() or UP
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, the answer is "down"
+    except Exception as error:  # noqa: BLE001 - with any error the part is down
         log.warning("health check failed", check=name, error=f"{type(error).__name__}: {error}")
         return DOWN
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from dataclasses import fields
+from typing import Annotated, Final, TypeAlias
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from limits import parse_many
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
 from services.queries.limits import DEFAULTS, MAX_ROWS, Limits
@@ -12,6 +15,8 @@ from services.queries.limits import DEFAULTS, MAX_ROWS, Limits
 MAX_PAGE: Final = 1_000
 MAX_NESTING: Final = 200
 """Levels that graphql-core parses at all."""
+_PREFIX: Final = re.compile("^(GRAPHQL_)?(MAX_)?")
+"""What a setting's name has before that of its limit."""
 
 
 class LimitSettings(BaseSettings):
@@ -56,21 +61,18 @@ class LimitSettings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What both faces and the Gateway are bound by."""
-        return Limits(
-            page_size=self.MAX_PAGE_SIZE, rows=self.MAX_ROWS, skip=self.MAX_SKIP,
-            filter_conditions=self.MAX_FILTER_CONDITIONS, filter_depth=self.MAX_FILTER_DEPTH,
-            filter_values=self.MAX_FILTER_VALUES, batch_entries=self.MAX_BATCH_ENTRIES,
-            body_values=self.MAX_BODY_VALUES,
-            query_string_bytes=self.MAX_QUERY_STRING_BYTES, parameters=self.MAX_PARAMETERS,
-            includes=self.MAX_INCLUDES, include_depth=self.MAX_INCLUDE_DEPTH,
-            document_characters=self.GRAPHQL_MAX_DOCUMENT_CHARACTERS, tokens=self.GRAPHQL_MAX_TOKENS,
-            depth=self.GRAPHQL_MAX_DEPTH, aliases=self.GRAPHQL_MAX_ALIASES, directives=self.GRAPHQL_MAX_DIRECTIVES,
-            directives_per_place=self.GRAPHQL_MAX_DIRECTIVES_PER_PLACE, fragments=self.GRAPHQL_MAX_FRAGMENTS,
-            operations=self.GRAPHQL_MAX_OPERATIONS, field_comparisons=self.GRAPHQL_MAX_FIELD_COMPARISONS,
-            query_fields=self.GRAPHQL_MAX_QUERY_FIELDS,
-            mutation_fields=self.GRAPHQL_MAX_MUTATION_FIELDS, introspection=self.GRAPHQL_INTROSPECTION,
-            introspections=self.GRAPHQL_MAX_INTROSPECTIONS, nodes=self.GRAPHQL_MAX_NODES,
-            variables_bytes=self.GRAPHQL_MAX_VARIABLES_BYTES, variables_depth=self.GRAPHQL_MAX_VARIABLES_DEPTH,
-            input_objects=self.GRAPHQL_MAX_INPUT_OBJECTS,
-        )  # fmt: skip
+        """What both faces and the Gateway are bound by: the setting of each limit has its name."""
+        named = {_PREFIX.sub("", name).lower(): name for name in LimitSettings.model_fields}
+        return Limits(**{each.name: getattr(self, named[each.name]) for each in fields(Limits)})
+
+
+def _known_rate(value: str) -> str:
+    try:
+        parse_many(value)
+    except ValueError as error:
+        raise ValueError("is not a rate such as '5/hour'") from error
+    return value
+
+
+Rate: TypeAlias = Annotated[str, AfterValidator(_known_rate)]
+"""How often something may be done, as the library `limits` reads it."""

@@ -1,4 +1,4 @@
-"""What the mail noun is told of the settings of e-mail."""
+"""Derive the configuration of mails from the settings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from services.identity.mail.config import MailConfig, Verification
 from services.identity.mail.jobs import deliver_mail
 
 FOLDER: Final = "mail"
-"""Below DATA_DIR: where mails are kept that nobody sends."""
+"""The folder below DATA_DIR for mails that are kept instead of being sent."""
 ACCOUNT_PATH: Final = "/account"
 log = structlog.get_logger(__name__)
 
 
 def keeps_mails(settings: Settings) -> bool:
-    """Whether mails are kept to be looked at instead of being sent."""
+    """Return whether mails are kept for `/dev/mail` instead of being sent."""
     return not settings.SMTP_HOST and not settings.is_production
 
 
 def mail_folder(settings: Settings) -> Path:
-    """Where they are kept."""
     return settings.DATA_DIR / FOLDER
 
 
 def mail_config(settings: Settings, catalogue: Catalogue) -> MailConfig:
-    """What the settings say about mails. Raises SettingsError where they want what the catalogue has not."""
+    """Return the configuration of mails. Raises SettingsError if it needs packages that the catalogue lacks."""
     is_on = deliver_mail.name in catalogue.jobs
     if settings.EMAIL_VERIFICATION is Verification.REQUIRED and not (is_on and "verify_email" in catalogue.operations):
         needed = "services.identity.mail and services.identity.accounts"
@@ -46,7 +45,7 @@ def mail_config(settings: Settings, catalogue: Catalogue) -> MailConfig:
 
 
 def account_url(settings: Settings) -> str:
-    """Where links in mails lead: as set, else to the gateway's own pages. Never what a request says its host is."""
+    """Return the base URL of links in mails: as set, or the gateway's own pages; never from a request's host."""
     if settings.ACCOUNT_URL:
         return settings.ACCOUNT_URL
     if settings.PUBLIC_URL:
@@ -55,7 +54,7 @@ def account_url(settings: Settings) -> str:
 
 
 def warn_of_mail(settings: Settings) -> None:
-    """Say at start-up what mails lack to be sent."""
+    """Log warnings about missing settings without which mails cannot be sent."""
     if settings.is_production and not settings.SMTP_HOST:
         log.warning("no_mail_server", consequence="mails wait as failed jobs", mend="set SMTP_HOST")
     if settings.is_production and not account_url(settings):

@@ -1,15 +1,16 @@
-"""What the gateway counts of itself for Prometheus, where the setting METRICS asks for it.
+"""Counters for Prometheus, if the setting METRICS is on.
 
-Counters belong to the process, as prometheus_client has them. Where several processes serve, each keeps its numbers in
-a file of the folder that PROMETHEUS_MULTIPROC_DIR names, and the one that is asked adds them all up: those of workers
-that have died as well, since a counter must not fall. `gateway serve` makes that folder; whoever starts workers by
-other means names an empty one.
+Counters belong to the process, as in prometheus_client. Several processes keep their numbers in files of the folder
+that PROMETHEUS_MULTIPROC_DIR names, and the process that serves a request adds them up, those of ended workers
+included, since a counter must not fall. `gateway serve` creates that folder; other ways to start workers must name an
+empty one.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -21,49 +22,46 @@ from services.process.observation import ReadPath
 
 METRICS_PATH: Final = "/metrics"
 WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""prometheus_client's own variable, no setting: it is read by the library, when that is imported."""
+"""An environment variable that prometheus_client reads when it is imported; no setting."""
 
 FACES: Final = ("rest", "graphql")
 _LABELS: Final[dict[ReadPath | None, str]] = {"compiled": "compiled", "general": "general", None: "none"}
 
 _counting: dict[ReadPath | None, Callable[[], None]] = {}
-"""What counts one more request, by the way of its reads; empty where nothing is counted."""
+"""Functions that count a request, by the path of its reads; empty without metrics."""
 
 _deprecated: dict[tuple[str, str], Callable[[], None]] = {}
-"""What counts one more use of a deprecated member, by face and name."""
+"""Functions that count a use of a deprecated member, by face and name."""
 
 
 def count_request(read: ReadPath | None) -> None:
-    """Count a request that is over, by the way its reads went; None where nothing was read."""
+    """Count a completed request by the path of its reads; None if it read nothing."""
     if _counting:
         _counting[read]()
 
 
 def count_deprecated(used: Iterable[tuple[str, str]]) -> None:
-    """Count a use of each deprecated member: its face and its name, one of those that `metrics_routes` was given."""
-    for each in used:
-        if each in _deprecated:
-            _deprecated[each]()
+    """Count a use of each deprecated member, by face and name, if `metrics_routes` was given the name."""
+    for member in used:
+        if member in _deprecated:
+            _deprecated[member]()
 
 
 class BudgetMeter:
-    """Counts what the budgets charge, where anything is counted (services/process/budget/budget.py)."""
+    """Counts charges to budgets, if metrics are on (services/process/budget/budget.py)."""
 
     def __init__(self) -> None:
         self.counters: Mapping[tuple[str, str], Any] = {}
 
     def charged(self, face: str, points: int) -> None:
-        """Points were charged."""
         if self.counters:
             self.counters["charged", face].inc(points)
 
     def refused(self, face: str) -> None:
-        """A request was refused."""
         if self.counters:
             self.counters["refused", face].inc()
 
     def local(self, face: str) -> None:
-        """A worker decided without Redis."""
         if self.counters:
             self.counters["local", face].inc()
 
@@ -78,56 +76,61 @@ _BUDGET_COUNTERS: Final = {
 
 
 def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> list[BaseRoute]:
-    """`/metrics`, in Prometheus' text format; from here on the requests of this process are counted, and what they are
-    charged where there are budgets.
+    """Return `/metrics`, in Prometheus' text format, and start counting the requests of this process.
 
-    `deprecated` are the names of all members whose use is counted.
-
-    Raises SettingsError where PROMETHEUS_MULTIPROC_DIR names no folder.
+    Uses of the members named in `deprecated` are counted and, with `budgets`, charges to these. Raises SettingsError if
+    PROMETHEUS_MULTIPROC_DIR names no folder.
     """
-    # Imported on demand: most gateways have no use for it.
+    # Imported on demand: most gateways do not use it.
     import prometheus_client
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = prometheus_client.CollectorRegistry()
-    together = WORKERS_FOLDER in os.environ
-    if together:
+    is_shared = WORKERS_FOLDER in os.environ
+    if is_shared:
         try:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         except ValueError:
             raise SettingsError(f"{WORKERS_FOLDER} must name a folder.") from None
-    # When a series began is told by one process alone, not by several together: so by neither.
+    # A multi-process registry has no creation times, so a single process reports none either.
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
-    requests = prometheus_client.Counter(
-        "gateway_requests_total",
-        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
-        ["read"],
-        registry=None if together else registry,
-    )
-    # Bound now, so that a request costs no look-up of labels, and all series are there from the start.
-    _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
-
-    members = list(deprecated)
-    if members:
-        uses = prometheus_client.Counter(
-            "gateway_deprecated_total",
-            "Requests that used something deprecated, by the face and the member.",
-            ["face", "member"],
-            registry=None if together else registry,
-        )
-        _deprecated.update({(face, each): uses.labels(face, each).inc for face in FACES for each in members})
+    counter = partial(prometheus_client.Counter, registry=None if is_shared else registry)
+    _count_requests(counter)
+    _count_uses(counter, list(deprecated))
     if budgets:
-        BUDGET_METER.counters = {
-            (what, face): counter.labels(face)
-            for what, (name, words) in _BUDGET_COUNTERS.items()
-            for counter in [prometheus_client.Counter(name, words, ["face"], registry=None if together else registry)]
-            for face in FACES
-        }
+        _count_charges(counter)
 
-    # Not a coroutine function: it runs in a thread, since it reads the files of all workers.
+    # Not a coroutine function, so that it runs in a thread: it reads the files of all workers.
     def metrics(request: Request) -> Response:
         text = prometheus_client.generate_latest(registry)
-        # The version that every Prometheus reads; these names are the same in all of them.
+        # The format that every version of Prometheus reads; it has no escaping that these names would need.
         return Response(text, media_type=prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
 
     return [Route(METRICS_PATH, metrics)]
+
+
+def _count_requests(counter: Callable[..., Any]) -> None:
+    requests = counter(
+        "gateway_requests_total",
+        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
+        ["read"],
+    )
+    # Bound here, so that requests look up no labels, and all series exist from the start.
+    _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
+
+
+def _count_uses(counter: Callable[..., Any], members: list[str]) -> None:
+    if members:
+        uses = counter(
+            "gateway_deprecated_total",
+            "Requests that used something deprecated, by the face and the member.",
+            ["face", "member"],
+        )
+        _deprecated.update({(face, member): uses.labels(face, member).inc for face in FACES for member in members})
+
+
+def _count_charges(counter: Callable[..., Any]) -> None:
+    counters = {event: counter(name, text, ["face"]) for event, (name, text) in _BUDGET_COUNTERS.items()}
+    BUDGET_METER.counters = {
+        (event, face): charges.labels(face) for event, charges in counters.items() for face in FACES
+    }

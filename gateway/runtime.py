@@ -1,4 +1,4 @@
-"""The long-lived parts of a process, opened and closed together."""
+"""Open and close the long-lived parts of a process."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ from services.storage.database import Database
 async def open_gateway(
     settings: Settings, catalogue: Catalogue, *, database: Database | None = None, reads: ReadPool | None = None
 ) -> AsyncIterator[Gateway]:
-    """Everything behind the faces, on the servers of `settings`, whose URLs must be set.
+    """Open a gateway on the servers of `settings`, whose URLs must be set.
 
-    `database` and `reads` are used instead of the settings', and closed with the rest.
+    `database` and `reads` replace those of the settings, and are closed with the rest.
     """
-    config, cursors = auth_config(settings, catalogue), cursor_codec(settings)
+    cursors = CursorCodec(_derived_key(settings, b"cursor key"))
     database = database or Database(settings.database, pool_size=settings.DATABASE_POOL_SIZE)
-    prepared = min(settings.PLAN_CACHE_SIZE, MAX_PREPARED)
     reads = reads or ReadPool(
-        settings.database_for_reading, size=settings.DATABASE_READ_POOL_SIZE, statements=prepared
+        settings.database_for_reading, size=settings.DATABASE_READ_POOL_SIZE,
+        statements=min(settings.PLAN_CACHE_SIZE, MAX_PREPARED),
     )  # fmt: skip
     if settings.DATABASE_READ_URL is None:
         database.when_demoted.append(reads.leave)
@@ -70,48 +70,62 @@ async def open_gateway(
     reader = Reader(
         reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.page_size
     )
-    # One try and a short wait: without Redis, PostgreSQL answers, and soon.
+    # One try and a short timeout, since PostgreSQL answers in place of Redis.
     redis = Redis.from_url(
         settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
-    tokens, mail = Tokens(config), mail_config(settings, catalogue)
-    breaker = Breaker()
-    memory = TokenMemory(config.remembered_tokens)
-    revocations = Revocations(redis, memory)
-    marked = int(config.access_lifetime.total_seconds())
-    states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
-    keys = ApiKeys(database, memory, frozenset(config.scopes))
-    documents = documents_config(settings)
-    trusted = TrustedDocuments(database)
-    parts = [
-        config, redis, tokens, states, memory, revocations,
-        Passwords.of(config), SignInThrottle(redis, breaker, config),
-        Authenticator(tokens, states, memory, {KEY_PREFIX: keys}),
-        Audit(catalogue, database), Cascades(catalogue), kept_answers(settings),
-        Concurrency(settings.MAX_CONCURRENT_REQUESTS),
-        mail, Mailer(mail), payloads(settings), Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)),
-        files_config(settings), file_links(settings), FileStore(settings.files_url, settings.FILES_STORE),
-        UploadSlots(settings.FILES_UPLOADS),
-        trusted, KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
-        Budget(budget_config(settings), SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
-    ]  # fmt: skip
+    gateway = Gateway(
+        catalogue, database, cursors, reader if settings.COMPILED_READS else None, limits,
+        {type(part): part for part in _parts(settings, catalogue, database, redis)},
+        requires_versions=settings.REQUIRE_PRECONDITIONS,
+    )  # fmt: skip
     try:
-        async with heard_revocations(redis, memory):
-            named = {type(part): part for part in parts}
-            yield Gateway(
-                catalogue, database, cursors, reader if settings.COMPILED_READS else None, limits, named,
-                requires_versions=settings.REQUIRE_PRECONDITIONS,
-            )  # fmt: skip
+        async with heard_revocations(redis, gateway.part(TokenMemory)):
+            yield gateway
     finally:
-        await trusted.close()
-        await revocations.close()
+        await gateway.part(TrustedDocuments).close()
+        await gateway.part(Revocations).close()
         await redis.aclose()
         await reads.close()
         await database.close()
 
 
-def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
-    """What the settings say about signing in."""
+def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: Redis) -> list[object]:
+    auth, mail, documents = _auth_config(settings, catalogue), mail_config(settings, catalogue), _documents(settings)
+    breaker, tokens, memory = Breaker(), Tokens(auth), TokenMemory(auth.remembered_tokens)
+    revocations = Revocations(redis, memory)
+    marked = int(auth.access_lifetime.total_seconds())
+    states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
+    keys = ApiKeys(database, memory, frozenset(auth.scopes))
+    trusted = TrustedDocuments(database)
+    files = FilesConfig(
+        settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
+        timedelta(seconds=settings.FILES_LINK_SECONDS), timedelta(hours=settings.FILES_PENDING_HOURS),
+    )  # fmt: skip
+    budgets = BudgetConfig(
+        settings.BUDGET_PER_MINUTE, settings.BUDGET_ANONYMOUS_PER_MINUTE, settings.BUDGET_BURST_SECONDS,
+        settings.BUDGET_LEASE_SECONDS,
+    )  # fmt: skip
+    return [
+        auth, redis, tokens, states, memory, revocations, Passwords.of(auth), SignInThrottle(redis, breaker, auth),
+        Authenticator(tokens, states, memory, {KEY_PREFIX: keys}), Audit(catalogue, database), Cascades(catalogue),
+        KeptAnswers(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
+        Concurrency(settings.MAX_CONCURRENT_REQUESTS),
+        mail, Mailer(mail), Payloads(_derived_key(settings, b"job payloads")),
+        Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)), files,
+        FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
+        FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,
+        KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
+        Budget(budgets, SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
+    ]  # fmt: skip
+
+
+def _derived_key(settings: Settings, purpose: bytes) -> bytes:
+    """Derive a key of 32 bytes from the secret, the same in all workers."""
+    return blake2b(settings.secret_key.encode(), digest_size=32, person=purpose).digest()
+
+
+def _auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
     return AuthConfig(
         secret=settings.secret_key, scopes=catalogue.scopes, algorithm=settings.ALGORITHM,
         access_lifetime=timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES),
@@ -125,8 +139,7 @@ def auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
     )  # fmt: skip
 
 
-def documents_config(settings: Settings) -> DocumentsConfig:
-    """What the settings say about GraphQL documents."""
+def _documents(settings: Settings) -> DocumentsConfig:
     return DocumentsConfig(
         Accepted(settings.GRAPHQL_DOCUMENTS),
         document_bytes=settings.PERSISTED_DOCUMENT_BYTES, documents=settings.PERSISTED_DOCUMENTS,
@@ -135,44 +148,5 @@ def documents_config(settings: Settings) -> DocumentsConfig:
     )  # fmt: skip
 
 
-def budget_config(settings: Settings) -> BudgetConfig:
-    """What the settings say about budgets."""
-    return BudgetConfig(
-        settings.BUDGET_PER_MINUTE, settings.BUDGET_ANONYMOUS_PER_MINUTE, settings.BUDGET_BURST_SECONDS,
-        settings.BUDGET_LEASE_SECONDS,
-    )  # fmt: skip
-
-
-def cursor_codec(settings: Settings) -> CursorCodec:
-    """Cursors signed with a key derived from the secret, so that all workers understand each other's."""
-    return CursorCodec(blake2b(settings.secret_key.encode(), digest_size=32, person=b"cursor key").digest())
-
-
-def kept_answers(settings: Settings) -> KeptAnswers:
-    """Answers to writes with idempotency keys, encrypted with keys derived from the secret."""
-    secret = blake2b(settings.secret_key.encode(), digest_size=32, person=b"idempotency").digest()
-    return KeptAnswers(secret, timedelta(hours=settings.IDEMPOTENCY_HOURS))
-
-
-def payloads(settings: Settings) -> Payloads:
-    """What jobs are told, its secrets encrypted with a key derived from the secret."""
-    return Payloads(blake2b(settings.secret_key.encode(), digest_size=32, person=b"job payloads").digest())
-
-
-def files_config(settings: Settings) -> FilesConfig:
-    """What the settings say about files."""
-    return FilesConfig(
-        settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
-        timedelta(seconds=settings.FILES_LINK_SECONDS), timedelta(hours=settings.FILES_PENDING_HOURS),
-    )  # fmt: skip
-
-
-def file_links(settings: Settings) -> FileLinks:
-    """Links to files, signed with a key derived from the secret, so that all workers understand each other's."""
-    key = blake2b(settings.secret_key.encode(), digest_size=32, person=b"file links").digest()
-    return FileLinks(key, f"{settings.PUBLIC_URL}{settings.API_V1_STR}")
-
-
 def redis_client(gateway: Gateway) -> Redis:
-    """The process's Redis client."""
     return gateway.part(Redis)

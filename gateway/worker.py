@@ -1,7 +1,7 @@
-"""A worker: has PgQueuer hand out jobs, and begins those that the clock asks for.
+"""A worker: run the jobs that PgQueuer hands out, and start scheduled ones.
 
-The two are kept going apart from each other: whichever fails, for want of its database above all, is begun anew after a
-while, and takes nothing of the other's down with it.
+The two loops are independent: one that fails, mostly for want of the database, is restarted after a pause, and does not
+affect the other.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ CONNECTIONS: Final = 4
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 15.0
 POLL: Final = timedelta(seconds=1)
-"""How often jobs are looked for where nobody can tell of them."""
+"""The interval of polling for jobs where notifications cannot arrive."""
 LAST_SECONDS: Final = 5.0
-"""What jobs that are given back have to come to their end."""
+"""The seconds in which jobs that are handed back must end."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """Runs the catalogue's jobs until it is told to stop."""
+    """Runs the catalogue's jobs until `stop` is set."""
 
     gateway: Gateway
     settings: Settings
@@ -62,13 +62,13 @@ class Worker:
 
     @classmethod
     def of(cls, gateway: Gateway, settings: Settings, concurrency: int | None = None) -> Worker:
-        """A worker; `concurrency` is how many jobs it runs at once, if not as many as the settings say."""
+        """Return a worker that runs `concurrency` jobs at once (default: JOBS_CONCURRENCY)."""
         runner = Runner(gateway.catalogue.jobs, gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
         return cls(gateway, settings, concurrency or settings.JOBS_CONCURRENCY, runner, asyncio.Event())
 
     async def run(self) -> None:
-        """Work until `stop` is set, then finish what was begun, or hand it back when the time is over."""
-        handing, clock = (asyncio.create_task(self._kept_going(each)) for each in (self._hand_out, self._keep_time))
+        """Work until `stop` is set, then finish running jobs, or hand them back after SHUTDOWN_GRACE_SECONDS."""
+        handing, clock = (asyncio.create_task(self._kept_going(part)) for part in (self._hand_out, self._keep_time))
         log.info(
             "worker_started", jobs=len(self.gateway.catalogue.jobs), concurrency=self.concurrency,
             links=account_url(self.settings),
@@ -79,8 +79,8 @@ class Worker:
         self.runner.hand_back.set()
         if waiting:
             _, waiting = await asyncio.wait(waiting, timeout=LAST_SECONDS)
-        for each in waiting:
-            each.cancel()
+        for task in waiting:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         log.info("worker_stopped")
 
@@ -101,7 +101,7 @@ class Worker:
 
     @asynccontextmanager
     async def _followed(self) -> AsyncIterator[asyncio.Event]:
-        """An event for PgQueuer that is set when `stop` is. It sets its own when it gives up, which is not our stop."""
+        """Yield an event that is set when `stop` is; PgQueuer also sets it when it fails, which must not set `stop`."""
         event = asyncio.Event()
 
         async def follow() -> None:
@@ -116,16 +116,16 @@ class Worker:
 
     @asynccontextmanager
     async def _pool(self) -> AsyncIterator[asyncpg.Pool]:
-        """Connections of its own: PgQueuer keeps one to listen."""
+        """Yield a separate pool, since PgQueuer keeps a connection to listen."""
         address = self.settings.database
-        named = {**SERVER_SETTINGS, "application_name": "hybrid-gateway worker"}
+        server_settings = {**SERVER_SETTINGS, "application_name": "hybrid-gateway worker"}
 
-        async def opened(*_: Any, **__: Any) -> asyncpg.Connection:
-            return await connect(address, named, answer_seconds=ANSWER_SECONDS)
+        async def open_connection(*_: Any, **__: Any) -> asyncpg.Connection:
+            return await connect(address, server_settings, answer_seconds=ANSWER_SECONDS)
 
         pool = await asyncpg.create_pool(
-            min_size=1, max_size=CONNECTIONS, connect=opened,
-            # Behind a pooler, what asyncpg would undo is not this connection's alone, or is what it was opened with.
+            min_size=1, max_size=CONNECTIONS, connect=open_connection,
+            # Behind a pooler, asyncpg would reset settings of shared connections, or those it was opened with.
             reset=None if address.pooler is Pooler.NONE else _keep,
         )  # fmt: skip
         try:
@@ -141,7 +141,7 @@ class Worker:
             manager.register_executor(kind.name, _Executor(_PARAMETERS, self.runner))
         heartbeat = timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS)
         await manager.run(
-            # Nobody tells of a job whose worker has died: it is looked for.
+            # A job whose worker has died is found by polling only.
             dequeue_timeout=POLL if polls else heartbeat, batch_size=max(self.concurrency // 2, 1),
             max_concurrent_tasks=max(self.concurrency, 2), shutdown_on_listener_failure=True,
             heartbeat_timeout=heartbeat,
@@ -151,60 +151,51 @@ class Worker:
         manager = SchedulerManager(queries(AsyncpgPoolDriver(pool)))
         manager.shutdown = stop
         await self._repair()
-        manager.schedule("queue_lost", REPAIR)(_told(self._repair))
+        manager.schedule("queue_lost", REPAIR)(self._repair)
         for kind in self.gateway.catalogue.jobs.values():
             if kind.cron is not None:
-                manager.schedule(kind.name, kind.cron)(_told(self._beginning(kind)))
+                manager.schedule(kind.name, kind.cron)(self._beginning(kind))
         await manager.run()
 
-    def _beginning(self, kind: JobKind) -> Callable[[], Awaitable[None]]:
-        async def begin() -> None:
+    def _beginning(self, kind: JobKind) -> Callable[[Schedule], Awaitable[None]]:
+        async def begin(_schedule: Schedule) -> None:
             async with self.runner.unit_of_work() as call:
                 await enqueue(call, kind, once=kind.name)
 
         return begin
 
-    async def _repair(self) -> None:
+    async def _repair(self, _schedule: Schedule | None = None) -> None:
         async with self.runner.unit_of_work() as call:
-            found = await queue_lost(call.session)
-        if found:
-            log.warning("jobs_queued_again", jobs=found)
+            jobs = await queue_lost(call.session)
+        if jobs:
+            log.warning("jobs_queued_again", jobs=jobs)
 
 
 class PollingDriver(AsyncpgPoolDriver):
-    """PgQueuer's connections behind a pooler through which no notification comes: it hears itself alone."""
+    """PgQueuer's driver behind a pooler that passes no notifications: it notifies only within this process."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         super().__init__(pool)
         self._callbacks: list[NotifyCallback] = []
 
     async def notify(self, channel: str, payload: str) -> None:
-        """Tell whoever listens within this process; PgQueuer asks by this whether it is heard."""
-        for each in self._callbacks:
-            each(payload)
+        """Call this process's listeners; PgQueuer checks by this whether notifications arrive."""
+        for callback in self._callbacks:
+            callback(payload)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Call back with what this process says."""
         self._callbacks.append(callback)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Call back no more."""
         self._callbacks.remove(callback)
 
 
 async def _keep(_connection: asyncpg.Connection) -> None:
-    """Leave a connection as it is."""
-
-
-def _told(action: Callable[[], Awaitable[None]]) -> Callable[[Schedule], Awaitable[None]]:
-    async def scheduled(_schedule: Schedule) -> None:
-        await action()
-
-    return scheduled
+    """Do not reset a connection."""
 
 
 async def _nothing(_job: Handed) -> None:
-    """Stands where PgQueuer would have a function: the executor runs something else."""
+    """Do nothing: PgQueuer requires a function, but the executor runs the job."""
 
 
 _PARAMETERS: Final = EntrypointExecutorParameters(concurrency_limit=0, func=_nothing)
@@ -215,14 +206,13 @@ class _Executor(AbstractEntrypointExecutor):
     runner: Runner
 
     async def execute(self, job: Handed, context: Context) -> None:
-        """Run what a row of PgQueuer stands for."""
         assert job.payload is not None
         await self.runner.run(UUID(bytes=job.payload), job.id)
 
 
 @asynccontextmanager
 async def working(gateway: Gateway, settings: Settings) -> AsyncIterator[Worker]:
-    """A worker within this process, as long as the block lasts."""
+    """Run a worker within this process for the duration of the block."""
     worker = Worker.of(gateway, settings)
     task = asyncio.create_task(worker.run())
     try:

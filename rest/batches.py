@@ -1,4 +1,4 @@
-"""Batches as REST shows them: an outcome for each entry, in the entries' order."""
+"""The outcomes of batches in JSON."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from services.queries.batches import EntryOutcome
 def outcome_members(
     operation: Operation, outcome: EntryOutcome, row: Representation | None, *, with_row: bool = True
 ) -> dict[str, Any]:
-    """`{"status", "id", "etag", "data"}` of what is done, the first two of what is gone, or `{"status", "problem"}`.
+    """Return the members of an outcome: `status`, `id`, and `problem`, or `etag` and `data` of the row if it is left.
 
-    `row` is the outcome's. Without it being shown, there is no `data`.
+    `with_row=False` leaves out `data`.
     """
-    found: dict[str, Any] = {"status": outcome.status}
+    members: dict[str, Any] = {"status": outcome.status}
     if outcome.key is not None:
         assert operation.resource is not None
-        found["id"] = operation.resource.encode(outcome.key)
+        members["id"] = operation.resource.encode(outcome.key)
     if outcome.problem is not None:
-        found["problem"] = problem_members(outcome.problem)
+        members["problem"] = problem_members(outcome.problem)
     elif row is not None:
-        found |= {"etag": row.tag} | ({"data": row.body} if with_row else {})
-    return found
+        members |= {"etag": row.tag} | ({"data": row.body} if with_row else {})
+    return members

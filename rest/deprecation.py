@@ -1,13 +1,13 @@
-"""Deprecation on REST: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a link, where what is deprecated is used.
+"""Sends `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link` with the answers to uses of deprecated members.
 
-Used is an operation that is called, a field that is asked for, filtered or sorted by, a member of the input that is
-sent. A whole representation has its deprecated fields too, but nobody asked for them. A form with a file is not read
-here, however little of it is wanted: what it has said of the file is known when it has been taken in.
+An operation is used by a call, a field by selecting, filtering or sorting by it, and a member of an input by sending
+it. A whole representation does not count as a use of its deprecated fields. The body of a form with a file is not read
+here; what it says about the file is known once the endpoint has read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any
@@ -34,46 +34,45 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 FACE = "rest"
 _DEEPEST = 10
-"""Relations of relations: more no gateway includes (MAX_INCLUDE_DEPTH)."""
+"""The most steps of a path of relations: no gateway includes more (MAX_INCLUDE_DEPTH)."""
 
 
 def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
-    """The endpoint, whose answers tell what deprecated members were used; itself, where there are none."""
+    """Wrap an endpoint so that its answers have the header fields, unless its requests can use nothing deprecated."""
     if not _can_use(route):
         return endpoint
 
-    async def watching(request: Request) -> Response:
-        kind = media_type(request.headers.get("content-type", ""))
-        body = b"" if is_form(kind) else await request.body()
-        used = dict(_used(route, request.scope["query_string"], body, kind))
+    async def endpoint_with_headers(request: Request) -> Response:
+        content_type = media_type(request.headers.get("content-type", ""))
+        body = b"" if is_form(content_type) else await request.body()
+        used = dict(_used(route, request.scope["query_string"], body, content_type))
         if used:
             observation.note_deprecated(FACE, used)
         try:
             response = await endpoint(request)
         except Problem as problem:
             response = problem_response(problem)
-        if is_form(kind) and route.operation is not None:
-            later = dict(_called(route.operation, said_of_the_file(request)))
-            observation.note_deprecated(FACE, later)
-            used |= later
+        if is_form(content_type) and route.operation is not None:
+            used_by_form = dict(_called(route.operation, said_of_the_file(request)))
+            observation.note_deprecated(FACE, used_by_form)
+            used |= used_by_form
         for name, value in header_fields(used.values()):
             response.headers.append(name, value)
         return response
 
-    return watching
+    return endpoint_with_headers
 
 
-def header_fields(used: Iterable[Deprecation]) -> Iterator[tuple[str, str]]:
-    """What the header says of everything used: the first date of each kind, and every link."""
-    found = list(used)
-    if not found:
+def header_fields(deprecations: Collection[Deprecation]) -> Iterator[tuple[str, str]]:
+    """Yield the header fields for what was used: the earliest date of each kind, and every link."""
+    if not deprecations:
         return
-    # A structured field's date (RFC 9651, section 3.3.7): seconds since 1970.
-    yield "Deprecation", f"@{int(_midnight(min(each.since for each in found)).timestamp())}"
-    sunsets = [each.sunset for each in found if each.sunset is not None]
+    # The Date of structured fields (RFC 9651, section 3.3.7) is in seconds since 1970.
+    yield "Deprecation", f"@{int(_midnight(min(used.since for used in deprecations)).timestamp())}"
+    sunsets = [used.sunset for used in deprecations if used.sunset is not None]
     if sunsets:
         yield "Sunset", format_datetime(_midnight(min(sunsets)), usegmt=True)
-    for link in dict.fromkeys(each.link for each in found if each.link):
+    for link in dict.fromkeys(used.link for used in deprecations if used.link):
         yield "Link", f'<{link}>; rel="deprecation"'
 
 
@@ -83,61 +82,63 @@ def _midnight(day: date) -> datetime:
 
 def _can_use(route: RestRoute) -> bool:
     operation = route.operation
-    for each in (operation, *operation.entries.values()) if operation is not None else ():
-        if each.deprecated or (each.input and deprecations_of(each.input)):
+    for called in (operation, *operation.entries.values()) if operation is not None else ():
+        if called.deprecated or (called.input and deprecations_of(called.input)):
             return True
-    return route.resource is not None and any(deprecations_of(each.read) for each in _within_reach(route.resource))
+    return route.resource is not None and any(deprecations_of(related.read) for related in _related(route.resource))
 
 
-def _within_reach(resource: Resource[Any]) -> set[Resource[Any]]:
-    """The resources whose fields can be asked for."""
-    found, edge = {resource}, {resource}
-    while edge:
-        edge = {relation.target for each in edge for relation in each.relations.values()} - found
-        found |= edge
-    return found
+def _related(resource: Resource[Any]) -> set[Resource[Any]]:
+    """Return a resource and those that its relations lead to."""
+    related, new = {resource}, {resource}
+    while new:
+        new = {relation.target for source in new for relation in source.relations.values()} - related
+        related |= new
+    return related
 
 
-def _used(route: RestRoute, query_string: bytes, body: bytes, kind: str) -> Iterator[tuple[str, Deprecation]]:
+def _used(route: RestRoute, query_string: bytes, body: bytes, content_type: str) -> Iterator[tuple[str, Deprecation]]:
+    """Yield the deprecated members that a request uses, by the names that both faces count them under."""
     operation, resource = route.operation, route.resource
     if operation is not None:
-        yield from _called(operation, dict(parse_qsl(body.decode("latin-1"))) if kind == FORM else _members(body))
+        members = dict(parse_qsl(body.decode("latin-1"))) if content_type == FORM else _members(body)
+        yield from _called(operation, members)
     if resource is None:
         return
     try:
         given = body_parameters(body) if route.is_search else parameters(query_string)
-    except Problem:  # which the endpoint will say
+    except Problem:  # the endpoint raises it again
         return
     for owner, name in _fields(resource, given, is_list=route.is_list):
-        found = deprecations_of(owner.read).get(name)
-        if found is not None:
-            yield f"{owner.name}.{name}", found
+        deprecation = deprecations_of(owner.read).get(name)
+        if deprecation is not None:
+            yield f"{owner.name}.{name}", deprecation
 
 
-def _called(operation: Operation, sent: Mapping[str, Any]) -> Iterator[tuple[str, Deprecation]]:
-    """What is deprecated of an operation that is called with these members; of a batch, that of its entries too."""
+def _called(operation: Operation, members: Mapping[str, Any]) -> Iterator[tuple[str, Deprecation]]:
+    """Yield what a call with these members of the input uses, with the entries of a batch."""
     if operation.deprecated is not None:
         yield operation.name, operation.deprecated
-    for name, each in deprecations_of(operation.input).items() if operation.input is not None else ():
-        if name in sent:
-            yield f"{operation.name}.{name}", each
-    entries = sent.get(OPERATIONS) if operation.entries else None
+    for name, deprecation in deprecations_of(operation.input).items() if operation.input is not None else ():
+        if name in members:
+            yield f"{operation.name}.{name}", deprecation
+    entries = members.get(OPERATIONS) if operation.entries else None
     for entry in entries if isinstance(entries, list) else ():
-        for verb, inner in operation.entries.items():
+        for verb, called in operation.entries.items():
             if isinstance(entry, dict) and verb in entry:
-                yield from _called(inner, entry[verb] if isinstance(entry[verb], dict) else {})
+                yield from _called(called, entry[verb] if isinstance(entry[verb], dict) else {})
 
 
 def _members(body: bytes) -> dict[str, Any]:
     try:
-        found = orjson.loads(body or b"{}")
+        value = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Iterator[tuple[Resource[Any], str]]:
-    """Every field that parameters name, with its resource."""
+    """Yield the fields that parameters name, each with its resource."""
     for path in names_in(given, "fields"):
         *steps, name = path.split(".")
         owner: Resource[Any] | None = resource
@@ -147,19 +148,19 @@ def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Ite
         if owner is not None:
             yield owner, name
     if is_list:
-        names = [each.removeprefix("-") for each in names_in(given, "sort")]
-        names += [bracketed[1] if (bracketed := BRACKETED.fullmatch(each)) else each for each in given]
-        for name in (*names, *_conditions(given.get("filter", [""])[0])):
+        names = [key.removeprefix("-") for key in names_in(given, "sort")]
+        names += [bracketed[1] if (bracketed := BRACKETED.fullmatch(name)) else name for name in given]
+        for name in (*names, *_filtered_fields(given.get("filter", [""])[0])):
             yield resource, name
 
 
-def _conditions(text: str) -> Iterator[str]:
-    """The fields in a filter's JSON."""
-    waiting: list[Any] = [_members(text.encode(errors="replace"))]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, list):
-            waiting += each
-        elif isinstance(each, dict):
-            waiting += [each[name] for name in ("and", "or", "not") if name in each]
-            yield from each
+def _filtered_fields(text: str) -> Iterator[str]:
+    """Yield the names in a filter's JSON."""
+    pending: list[Any] = [_members(text.encode(errors="replace"))]
+    while pending:
+        condition = pending.pop()
+        if isinstance(condition, list):
+            pending += condition
+        elif isinstance(condition, dict):
+            pending += [condition[name] for name in ("and", "or", "not") if name in condition]
+            yield from condition

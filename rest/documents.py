@@ -1,11 +1,10 @@
-"""Published documents at `/documents/{name}`: GET, with the document's variables as query parameters."""
+"""Serves published documents at `GET /documents/{name}`, with their variables as query parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
@@ -16,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rest.http.negotiation import negotiated
 from rest.http.problems import PROBLEM_MEDIA_TYPE, problem_response
 from rest.paying import asks_for_the_price
+from rest.query import decoded, raw_pairs
 from services.catalogue import Client, Problem
 from services.catalogue.json_input import refuse_twice
-from services.catalogue.problems import BAD_REQUEST, NOT_FOUND, VALIDATION_FAILED, FieldError
+from services.catalogue.problems import NOT_FOUND, VALIDATION_FAILED, FieldError
 from services.catalogue.scalars import written_number
 from services.documents.publishing import DocumentCaller, DocumentRunner, Parameter, ParameterKind, UnfitDocumentError
 from services.documents.trusted import TrustedDocuments
@@ -27,14 +27,14 @@ from services.identity.auth.authentication import Presented
 
 PATH: Final = "/documents"
 ADDRESS: Final = f"{PATH}/{{id}}"
-"""Where a published document is; `id` stands for its name."""
+"""The path of a published document; `id` is its name."""
 MAX_VALUES: Final = 100
-"""Values of one parameter."""
+"""The most values of one parameter."""
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
 class DocumentRoutes:
-    """The route of all published documents; `direct` has it once more, as an application that needs no framework."""
+    """The route of all published documents. `direct` maps its method and path to the same endpoint on bare ASGI."""
 
     def __init__(self, runner: DocumentRunner, prefix: str) -> None:
         self._runner = runner
@@ -50,18 +50,18 @@ class DocumentRoutes:
         try:
             described = self._runner.describe(document)
         except UnfitDocumentError:
-            # The schema has moved away from it: there is no such address any more, as OpenAPI has it.
+            # The document does not fit the current schema, so OpenAPI does not list it either.
             raise Problem(NOT_FOUND) from None
         dry = asks_for_the_price(request)
         variables = variables_of(described.parameters, request.scope["query_string"])
         host = request.client.host if request.client else ""
         presented = Presented.of(request.scope["headers"], host)
         caller = DocumentCaller(gateway, presented, Client(host, request.headers.get("user-agent", "")), dry)
-        ran = await self._runner.run(document, variables, caller)
-        if ran.problem is None:
-            return Response(orjson.dumps(ran.data), 200, dict(ran.headers), "application/json")
-        status: int = ran.problem["status"]
-        return Response(orjson.dumps(ran.problem), status, dict(ran.headers), PROBLEM_MEDIA_TYPE)
+        result = await self._runner.run(document, variables, caller)
+        if result.problem is None:
+            return Response(orjson.dumps(result.data), 200, dict(result.headers), "application/json")
+        status: int = result.problem["status"]
+        return Response(orjson.dumps(result.problem), status, dict(result.headers), PROBLEM_MEDIA_TYPE)
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -72,27 +72,23 @@ class DocumentRoutes:
 
 
 def variables_of(parameters: Sequence[Parameter], query_string: bytes) -> dict[str, Any]:
-    """The values of a query string as JSON values, as far as their texts allow.
+    """Return the values of a query string as JSON values.
 
-    A list's values each come under its name. What is not of its type stays a text, for the document's own types to
-    refuse: who calls is looked at first. Raises `bad_request` for what is not UTF-8, `validation_failed` naming
-    parameters that are unknown, or given twice, `bad_request` for a name twice in an object.
+    A list is given by repeating its name. A value that is not of its parameter's type stays a string, which the
+    document's types refuse later, after the caller has been authorized. Raises `bad_request` for invalid UTF-8 and for
+    an object that repeats a name, `validation_failed` naming the parameters that are unknown or given twice.
     """
-    try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise Problem(BAD_REQUEST, "The query string is not valid UTF-8.") from None
-    known = {each.name: each for each in parameters}
+    known = {parameter.name: parameter for parameter in parameters}
     given: dict[str, list[str]] = {}
-    for name, text in pairs:
-        given.setdefault(name, []).append(text)
-    errors = [FieldError((name,), *fault) for name, texts in given.items() if (fault := _fault(known.get(name), texts))]
+    for name, raw in raw_pairs(query_string):
+        given.setdefault(name, []).append(decoded(raw))
+    errors = [FieldError((name,), *error) for name, texts in given.items() if (error := _error(known.get(name), texts))]
     if errors:
         raise Problem(VALIDATION_FAILED, errors=errors)
     return {name: _value(known[name], texts) for name, texts in given.items()}
 
 
-def _fault(parameter: Parameter | None, texts: Sequence[str]) -> tuple[str, str] | None:
+def _error(parameter: Parameter | None, texts: Sequence[str]) -> tuple[str, str] | None:
     if parameter is None:
         return "unknown", "There is no such parameter."
     if len(texts) > 1 and not parameter.many:
@@ -103,20 +99,20 @@ def _fault(parameter: Parameter | None, texts: Sequence[str]) -> tuple[str, str]
 
 
 def _value(parameter: Parameter, texts: Sequence[str]) -> Any:
-    read = partial(_json, parameter.name) if parameter.kind is ParameterKind.JSON else _READERS[parameter.kind]
-    return [read(each) for each in texts] if parameter.many else read(texts[0])
+    parse = partial(_json, parameter.name) if parameter.kind is ParameterKind.JSON else _PARSERS[parameter.kind]
+    return [parse(text) for text in texts] if parameter.many else parse(texts[0])
 
 
 def _json(name: str, text: str) -> Any:
     try:
-        found = orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
     refuse_twice(text.encode(), f"`{name}`", (name,))
-    return found
+    return value
 
 
-_READERS: Final[Mapping[ParameterKind, Any]] = {
+_PARSERS: Final[Mapping[ParameterKind, Any]] = {
     ParameterKind.TEXT: str,
     ParameterKind.INTEGER: written_number,
     ParameterKind.NUMBER: written_number,

@@ -1,6 +1,6 @@
-"""Paths without a parameter that stand beside one with it: `/items/search` beside `/items/{id}`.
+"""Refuses other methods at fixed paths that a path with a parameter matches too: `/items/search` and `/items/{id}`.
 
-The one with the parameter would match them too, and take `search` for an identifier in the methods that only it has.
+Otherwise `DELETE /items/search` would delete the item with the identifier `search`.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from services.catalogue.problems import METHOD_NOT_ALLOWED, Problem
 
 
 class FixedPaths(BaseRoute):
-    """Refuses the methods that these paths do not have (405, RFC 9110, section 15.5.6); `Allow` names what is declared.
+    """Answers 405 with `Allow` (RFC 9110, section 15.5.6) to the methods that the fixed paths do not have.
 
-    It belongs before `routes`, and leaves to them what they are to answer, and OPTIONS. `direct` is as of RestRouter.
+    It must come before `routes`, and matches neither their own methods nor OPTIONS. `direct` is as in RestRouter.
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._answered: dict[str, frozenset[str]] = {}
         self._allow: dict[str, str] = {}
         self.direct: dict[tuple[str, str], ASGIApp] = {}
-        for path in {each.path for each in routes if "{" not in each.path}:
-            others = [each for each in routes if "{" in each.path and each.path_regex.match(path)]
-            if others:
-                here = [each for each in routes if each.path == path]
-                # The first has what is declared, as a 405 of the framework's has it.
-                self._allow[path] = ", ".join(sorted(_methods(here[:1])))
-                self._answered[path] = _methods(here) | {"OPTIONS"}
-                self.direct |= {(method, path): self.handle for method in _methods(others) - self._answered[path]}
+        for path in {route.path for route in routes if "{" not in route.path}:
+            with_parameter = [route for route in routes if "{" in route.path and route.path_regex.match(path)]
+            if with_parameter:
+                fixed = [route for route in routes if route.path == path]
+                # `Allow` has the methods of the first route only, as in a 405 of the framework.
+                self._allow[path] = ", ".join(sorted(_methods(fixed[:1])))
+                self._answered[path] = _methods(fixed) | {"OPTIONS"}
+                refused = _methods(with_parameter) - self._answered[path]
+                self.direct |= {(method, path): self.handle for method in refused}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether it is a method that one of the paths does not have."""
+        """Match a method that the fixed path does not have."""
         answered = self._answered.get(_path(scope)) if scope["type"] == "http" else None
         return (Match.NONE if answered is None or scope["method"] in answered else Match.FULL), {}
 
@@ -50,4 +51,4 @@ def _path(scope: Scope) -> str:
 
 
 def _methods(routes: Iterable[Route]) -> frozenset[str]:
-    return frozenset().union(*(each.methods or () for each in routes))
+    return frozenset().union(*(route.methods or () for route in routes))

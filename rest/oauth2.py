@@ -1,11 +1,12 @@
-"""What OAuth2 asks of REST beside JSON: bodies as forms, and the server's metadata.
+"""The parts of OAuth2 that are not JSON operations: forms as request bodies, and the server's metadata.
 
 The form of `POST /auth/login` is the password grant (RFC 6749, 4.3.2), those of `/auth/introspect` and `/auth/revoke`
-are RFC 7662's and RFC 7009's. They become the JSON input of the same operations.
+follow RFC 7662 and RFC 7009. They are translated into the JSON input of the same operations.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 import orjson
@@ -19,29 +20,36 @@ LOGIN: Final = "login"
 INTROSPECTION: Final = "introspect"
 REVOCATION: Final = "revoke"
 BY_FORM: Final = (LOGIN, INTROSPECTION, REVOCATION)
-"""Operations that take a form as well."""
+"""The operations that also accept a form."""
 FORM: Final = "application/x-www-form-urlencoded"
+_ENDPOINTS: Final = (
+    (LOGIN, "token", "none"),
+    (INTROSPECTION, "introspection", "bearer"),
+    (REVOCATION, "revocation", "none"),
+)
+"""The operations that are endpoints in the metadata, with the name and the authentication method of each."""
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 
-# The forms' own fields; the client's credentials are accepted as RFC 6749 has them, and not looked at.
 _IGNORED: Final = ("client_id", "client_secret")
+"""Client credentials (RFC 6749, 2.3.1), which are accepted and ignored."""
 
 
 async def form_body(request: Request, operation: str) -> bytes:
-    """The form as the operation's JSON input.
+    """Read a form as the operation's JSON input.
 
-    Raises `validation_failed` for another grant type, `bad_request` for bytes that are not UTF-8.
+    Raises `validation_failed` for a field that is given twice and for another grant type, `bad_request` for invalid
+    UTF-8.
     """
     try:
         async with request.form(max_fields=10) as form:
-            given = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+            items = form.multi_items()
+            pairs = [(name, value) for name, value in items if isinstance(value, str) and name not in _IGNORED]
     except HTTPException as error:
         raise Problem(BAD_REQUEST, error.detail) from None
-    pairs = [(name, value) for name, value in given if name not in _IGNORED]
-    fields = dict(pairs)
-    for name in fields:
-        if sum(each == name for each, _ in pairs) > 1:
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
             raise Problem.field(name, "conflict", "This field is given twice.")
+    fields = dict(pairs)
     if operation == LOGIN:
         _check_grant(fields)
     try:
@@ -58,12 +66,8 @@ def _check_grant(fields: dict[str, str]) -> None:
 
 
 def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
-    """The authorization server's metadata (RFC 8414, section 2). `issuer` is the gateway's own URL."""
-
-    def endpoint(name: str) -> str:
-        return f"{issuer}{prefix}/{catalogue.operations[name].address}"
-
-    found: dict[str, Any] = {
+    """Return the authorization server's metadata (RFC 8414, section 2). `issuer` is the gateway's own URL."""
+    members: dict[str, Any] = {
         "issuer": issuer,
         "scopes_supported": list(catalogue.scopes),
         # There is no authorization endpoint, so no response type.
@@ -71,19 +75,9 @@ def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
         "service_documentation": f"{issuer}/docs",
     }
     if LOGIN in catalogue.operations:
-        found |= {
-            "token_endpoint": endpoint(LOGIN),
-            "grant_types_supported": ["password"],
-            "token_endpoint_auth_methods_supported": ["none"],
-        }
-    if INTROSPECTION in catalogue.operations:
-        found |= {
-            "introspection_endpoint": endpoint(INTROSPECTION),
-            "introspection_endpoint_auth_methods_supported": ["bearer"],
-        }
-    if REVOCATION in catalogue.operations:
-        found |= {
-            "revocation_endpoint": endpoint(REVOCATION),
-            "revocation_endpoint_auth_methods_supported": ["none"],
-        }
-    return found
+        members["grant_types_supported"] = ["password"]
+    for operation, name, auth_method in _ENDPOINTS:
+        if operation in catalogue.operations:
+            members[f"{name}_endpoint"] = f"{issuer}{prefix}/{catalogue.operations[operation].address}"
+            members[f"{name}_endpoint_auth_methods_supported"] = [auth_method]
+    return members

@@ -1,13 +1,13 @@
-"""The grammar of query strings: pages, filters, orders, search, and what to include.
+"""Parses query strings: pages, filters, orders, search, and the fields and relations to include.
 
 `limit`, `after`, `before`, `skip`, `count=true`, `sort=-created_at,title`, `q=words`, `status=open`,
 `created_at[gte]=…`, `status[in]=open,done`, `filter=<JSON>`, `include=labels,comments.author`,
 `fields=id,title,comments.body`.
 
-Lists (`sort`, `include`, `fields`, and what `in` and `not_in` compare with) are written with commas, or by giving the
-parameter several times, or both (OpenAPI's style `form`, without and with `explode`). They are split before they are
-decoded: `name[in]=x%2Cy,a` are two values, the first of which has a comma in it. Where no value can have one, encoded
-commas separate all the same, since many clients encode every comma.
+Lists (`sort`, `include`, `fields`, and the operands of `in` and `not_in`) are separated by commas, or given by
+repeating the parameter, or both (OpenAPI's style `form`, without and with `explode`). They are split before they are
+decoded: `name[in]=x%2Cy,a` has two values, the first of which contains a comma. If no value can contain a comma,
+encoded commas separate too, because many clients encode every comma.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from services.queries.limits import DEFAULTS, Limits, check_query_string
 from services.queries.lists import ListArguments, list_arguments
 from services.queries.selections import Input, Many, One, Selection, Value
 
-MAX_INCLUDES: Final = DEFAULTS.includes
-
 BRACKETED: Final = re.compile(r"([a-z0-9_]+)\[([a-z_]+)\]")
 _LISTED: Final = re.compile(r"sort|include|fields|[a-z0-9_]+\[(not_)?in\]")
 """The names of parameters that hold lists."""
@@ -39,39 +37,39 @@ _LIST_PARAMETERS: Final = ("limit", "after", "before", "skip", "q", "filter")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 Parameters = dict[str, list[str]]
-"""What was given, by name: the entries of a list, or one text."""
+"""The values of query parameters by name: the elements of a list, or one string."""
 
 
 def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
-    """Query parameters, each at most once if it is no list.
+    """Parse a query string. Only lists may be given more than once.
 
-    Raises `uri_too_long` and `too_complex` when there are too many, `bad_request` when they are not UTF-8,
-    `validation_failed` naming one that comes twice.
+    Raises `uri_too_long` and `too_complex` for too many parameters, `bad_request` for invalid UTF-8,
+    `validation_failed` naming a parameter that is given twice.
     """
     check_query_string(query_string, limits)
-    found: Parameters = {}
+    values: Parameters = {}
     for name, raw in raw_pairs(query_string):
-        values = [decoded(each) for each in raw.split(",")] if _LISTED.fullmatch(name) else [decoded(raw)]
-        if name not in found:
-            found[name] = values
-        elif _LISTED.fullmatch(name):
-            found[name] += values
-        else:
+        if _LISTED.fullmatch(name):
+            values.setdefault(name, []).extend(decoded(element) for element in raw.split(","))
+            continue
+        value = decoded(raw)
+        if name in values:
             raise Problem.field(name, "conflict", "This parameter is given twice.")
-    return found
+        values[name] = [value]
+    return values
 
 
 def raw_pairs(query_string: bytes) -> list[tuple[str, str]]:
-    """The parameters of a query string in order: names, and texts that are encoded still. Raises `bad_request`."""
+    """Split a query string into decoded names and values that are still encoded. Raises `bad_request`."""
     try:
-        parts = [each.partition("=") for each in query_string.decode("ascii").split("&") if each]
+        parts = [part.partition("=") for part in query_string.decode("ascii").split("&") if part]
     except ValueError:
         raise _not_utf8() from None
     return [(decoded(name), raw) for name, _, raw in parts]
 
 
 def decoded(raw: str) -> str:
-    """A text of a query string (application/x-www-form-urlencoded). Raises `bad_request` for what is not UTF-8."""
+    """Decode a value of application/x-www-form-urlencoded. Raises `bad_request` for invalid UTF-8."""
     try:
         return unquote_plus(raw, errors="strict")
     except ValueError:
@@ -83,27 +81,22 @@ def _not_utf8() -> Problem:
 
 
 def names_in(given: Parameters, parameter: str) -> list[str]:
-    """The names in a list; an empty text is an empty list."""
-    found = _split(given.get(parameter, ()))
-    return [] if found == [""] else found
+    """Return the names in a list parameter. An empty string is an empty list."""
+    names = _split(given.get(parameter, ()))
+    return [] if names == [""] else names
 
 
 def _split(values: Iterable[str]) -> list[str]:
-    """The entries of a list whose values have no commas."""
-    return [part for each in values for part in each.split(",")]
-
-
-def _text(given: Parameters, parameter: str) -> str | None:
-    """Take one text out of the parameters."""
-    return given.pop(parameter)[0] if parameter in given else None
+    """Split the elements of a list again, at commas that were encoded."""
+    return [element for value in values for element in value.split(",")]
 
 
 def parse_selection(
     resource: Resource[Any], given: Parameters, limits: Limits = DEFAULTS
 ) -> tuple[Selection, list[Input]]:
-    """Take `include` and `fields` out of the parameters; the inputs are those of slots from 1 on.
+    """Remove `include` and `fields` from the parameters. Returns the selection, and the inputs of the slots from 1 on.
 
-    Raises `validation_failed` naming the one at fault.
+    Raises `validation_failed` naming the invalid parameter.
     """
     paths, fields = names_in(given, "include"), names_in(given, "fields")
     for name in ("include", "fields"):
@@ -112,25 +105,24 @@ def parse_selection(
     if len(paths) > limits.includes:
         raise Problem.field("include", "length", f"At most {limits.includes} relations can be included.")
     for index, path in enumerate(paths):
-        _plant(tree, resource, path, index, limits.include_depth)
-    wanted: dict[str, set[str]] = {}
+        _add_path(tree, resource, path, index, limits.include_depth)
+    chosen: dict[str, set[str]] = {}
     for index, path in enumerate(fields):
         parent, _, name = path.rpartition(".")
         _check_field(tree, resource, parent, name, index)
-        wanted.setdefault(parent, set()).add(name)
+        chosen.setdefault(parent, set()).add(name)
     inputs: list[Input] = []
-    return _selection(resource, tree, wanted, "", inputs, limits), inputs
+    return _selection(resource, tree, chosen, "", inputs, limits), inputs
 
 
 def parse_count(given: Parameters) -> bool:
-    """Take `count` out of the parameters: whether to tell the size of the whole list. Raises `validation_failed`."""
-    text = _text(given, "count")
-    return _boolean(("count",), text) if text is not None else False
+    """Remove `count` from the parameters: whether to count the whole list. Raises `validation_failed`."""
+    return "count" in given and _boolean(("count",), given.pop("count")[0])
 
 
 def parse_list(resource: Resource[Any], given: Parameters, limits: Limits = DEFAULTS) -> ListArguments:
-    """Take the parameters of a list out of the given ones. Raises `validation_failed` naming the one at fault."""
-    data: dict[str, Any] = {name: _text(given, name) for name in _LIST_PARAMETERS if name in given}
+    """Remove the parameters of a list from the given ones. Raises `validation_failed` naming the invalid one."""
+    data: dict[str, Any] = {name: given.pop(name)[0] for name in _LIST_PARAMETERS if name in given}
     for name in ("limit", "skip"):
         if name in data:
             data[name] = written_number(data[name])
@@ -141,24 +133,24 @@ def parse_list(resource: Resource[Any], given: Parameters, limits: Limits = DEFA
 
 
 def refuse_rest(given: Parameters) -> None:
-    """Raises `validation_failed` naming every parameter that nobody has taken."""
+    """Raise `validation_failed` naming every parameter that has not been removed."""
     if given:
         errors = [FieldError((name,), "unknown", "There is no such parameter.") for name in given]
         raise Problem(VALIDATION_FAILED, errors=errors)
 
 
 def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dict[str, Any] | None:
-    """The plain form of a filter: field parameters, and the JSON of `filter`, all of which must hold."""
+    """Return the conjunction of the conditions on fields and of the JSON in `filter`, as plain data."""
     fields: dict[str, dict[str, Any]] = {}
     for name in list(given):
         bracketed = BRACKETED.fullmatch(name)
         field, operator = (bracketed[1], bracketed[2]) if bracketed else (name, "eq")
         if field in resource.filters:
             path = ("filter", field, operator)
-            asked = fields.setdefault(field, {})
-            if operator in asked:
+            conditions = fields.setdefault(field, {})
+            if operator in conditions:
                 raise Problem.field(path, "conflict", "This condition is given twice.")
-            asked[operator] = _operand(resource, field, operator, given.pop(name), path)
+            conditions[operator] = _operand(resource, field, operator, given.pop(name), path)
     if text is None:
         return fields or None
     try:
@@ -176,13 +168,12 @@ def _operand(resource: Resource[Any], field: str, operator: str, values: list[st
         return _boolean(path, values[0])
     kind = resource.fields[field].python
     if operator in ("in", "not_in"):
-        entries = values if kind is str else _split(values)
-        return [_typed(kind, each, (*path, index)) for index, each in enumerate(entries)]
-    return _typed(kind, values[0], path)
+        elements = values if kind is str else _split(values)
+        return [_json_value(kind, element, (*path, index)) for index, element in enumerate(elements)]
+    return _json_value(kind, values[0], path)
 
 
-def _typed(kind: type, text: str, path: tuple[str | int, ...]) -> Any:
-    """The JSON value that a text stands for, as far as the field's type makes it another than the text."""
+def _json_value(kind: type, text: str, path: tuple[str | int, ...]) -> Any:
     if kind is bool:
         return _boolean(path, text)
     return written_number(text) if kind is int else text
@@ -194,10 +185,11 @@ def _boolean(path: tuple[str | int, ...], text: str) -> bool:
     return _BOOLEANS[text]
 
 
-def _plant(tree: dict[str, Any], resource: Resource[Any], path: str, index: int, most: int) -> None:
+def _add_path(tree: dict[str, Any], resource: Resource[Any], path: str, index: int, max_depth: int) -> None:
+    """Add a path of relations to the tree of those to include."""
     steps = path.split(".")
-    if len(steps) > most:
-        raise Problem.field(("include", index), "length", f"Relations can be included {most} deep.")
+    if len(steps) > max_depth:
+        raise Problem.field(("include", index), "length", f"Relations can be included {max_depth} deep.")
     for step in steps:
         relation = resource.relations.get(step)
         if relation is None:
@@ -215,20 +207,17 @@ def _check_field(tree: dict[str, Any], resource: Resource[Any], parent: str, nam
 
 
 def _selection(
-    resource: Resource[Any], tree: dict[str, Any], wanted: dict[str, set[str]], prefix: str, inputs: list[Input],
+    resource: Resource[Any], tree: dict[str, Any], chosen: dict[str, set[str]], path: str, inputs: list[Input],
     limits: Limits,
 ) -> Selection:  # fmt: skip
-    chosen = wanted.get(prefix)
-    members: list[Value | One | Many] = [
-        Value(name, name) for name in resource.fields if chosen is None or name in chosen
-    ]
+    names = chosen.get(path, resource.fields)
+    members: list[Value | One | Many] = [Value(name, name) for name in resource.fields if name in names]
     for name, below in tree.items():
         relation = resource.relations[name]
         if relation.many:
             inputs.append(ListArguments((Order("id", descending=True),), limits.usual_page))
         slot = len(inputs)
-        path = f"{prefix}.{name}" if prefix else name
-        selection = _selection(relation.target, below, wanted, path, inputs, limits)
+        selection = _selection(relation.target, below, chosen, f"{path}.{name}" if path else name, inputs, limits)
         if relation.many:
             members.append(Many(name, relation, slot, listing(selection, count=False)))
         else:

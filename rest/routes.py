@@ -1,4 +1,4 @@
-"""Which operation answers which method at which path: the one convention, used by the router and by OpenAPI."""
+"""Maps operations to methods and paths, for the router and for OpenAPI."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class RestRoute:
-    """An operation, or a to-many relation of one row, at its method and path (below the API's prefix)."""
+    """The method and path (below the API's prefix) of an operation, or of a to-many relation of one row."""
 
     method: str
     path: str
     operation: Operation | None = None
     relation: Relation | None = None
     is_search: bool = False
-    """Whether the arguments of a list come as a JSON body."""
+    """Whether the parameters of a list are sent as a JSON body."""
     weight: int = 1
-    """The operation's cost; below one row, that of getting the row."""
+    """The operation's cost; for a relation, the cost of getting its row."""
 
     @property
     def called(self) -> str:
@@ -43,37 +43,36 @@ class RestRoute:
 
     @property
     def resource(self) -> Resource[Any] | None:
-        """The resource whose rows it answers with."""
+        """The resource of the rows in the answer."""
         if self.relation is not None:
             return self.relation.target
-        if self.is_batch:
-            return self.operation.resource if self.operation is not None else None
-        result = self.operation.result if self.operation is not None else None
+        if self.operation is None:
+            return None
+        result = self.operation.resource if self.is_batch else self.operation.result
         return result if isinstance(result, Resource) else None
 
     @property
     def shows_selection(self) -> bool:
-        """Whether the caller can choose fields and relations; not where nobody is signed in."""
+        """Whether the caller can select fields and relations. Operations without a scope have a fixed answer."""
         return self.resource is not None and (self.operation is None or self.operation.scope is not None)
 
     @property
     def is_write(self) -> bool:
-        """Whether it changes something."""
         return self.operation is not None and not self.operation.is_read
 
     @property
     def is_list(self) -> bool:
-        """Whether it answers with a page."""
+        """Whether the answer is a page of rows."""
         return self.relation is not None or (self.operation is not None and self.operation.kind is Kind.LIST)
 
     @property
     def is_batch(self) -> bool:
-        """Whether it answers with an outcome for each entry."""
+        """Whether the answer has an outcome for each entry."""
         return self.operation is not None and self.operation.kind is Kind.BATCH
 
     @property
     def status(self) -> int:
-        """The status of success."""
+        """The HTTP status of success."""
         if self.operation is None or self.operation.is_read:
             return 200
         if self.operation.kind is Kind.CREATE:
@@ -82,36 +81,31 @@ class RestRoute:
 
 
 def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
-    """Every derived route, fixed paths before those with a parameter."""
-    found = [
-        RestRoute(METHODS[o.kind], f"/{o.address}", operation=o, weight=o.cost) for o in catalogue.operations.values()
+    """Yield every derived route, fixed paths before those with a parameter."""
+    routes = [
+        RestRoute(METHODS[operation.kind], f"/{operation.address}", operation=operation, weight=operation.cost)
+        for operation in catalogue.operations.values()
     ]
     for resource in catalogue.resources.values():
         getter = catalogue.get_of(resource)
-        if getter is not None:
-            found += [
-                RestRoute(
-                    "GET",
-                    f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}",
-                    relation=relation,
-                    weight=getter.cost,
-                )
-                for relation in resource.relations.values()
-                if relation.many
-            ]
-    taken = {(route.method, route.path) for route in found}
-    found += [route for each in found for route in _searches(each) if (route.method, route.path) not in taken]
-    yield from sorted(found, key=lambda route: "{id}" in route.path)
+        if getter is None:
+            continue
+        for relation in resource.relations.values():
+            if relation.many:
+                path = f"/{resource.path}/{{id}}/{relation.name.replace('_', '-')}"
+                routes.append(RestRoute("GET", path, relation=relation, weight=getter.cost))
+    taken = {(route.method, route.path) for route in routes}
+    # Every list can be searched by POST too, for clients and proxies that do not support QUERY.
+    searches = [
+        replace(route, method="POST", path=f"{route.path}/search", is_search=True) for route in routes if route.is_list
+    ]
+    routes += [search for search in searches if (search.method, search.path) not in taken]
+    yield from sorted(routes, key=lambda route: "{id}" in route.path)
 
 
 def query_of(route: RestRoute) -> RestRoute | None:
-    """The route of the method QUERY (RFC 10008) at the path of a list.
+    """Return the route of the method QUERY (RFC 10008) at the path of a list, or None for other routes.
 
-    It is not among the others: OpenAPI 3.1 has no word for the method.
+    `rest_routes` does not yield it, because OpenAPI 3.1 cannot describe the method.
     """
     return replace(route, method="QUERY", is_search=True) if route.is_list and route.method == "GET" else None
-
-
-def _searches(route: RestRoute) -> list[RestRoute]:
-    """The search of a list by POST, for clients and proxies that do not know QUERY."""
-    return [replace(route, method="POST", path=f"{route.path}/search", is_search=True)] if route.is_list else []

@@ -10,10 +10,11 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import asyncpg
 import httpx
@@ -21,17 +22,23 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
-from gateway.app import create_app
 from gateway.embedded import embedded_servers
+from gateway.embedded.valkey import Valkey, valkey_binary
 from gateway.migrate import upgrade
+from gateway.parity.report.matrix import Cells, parse, recorded_in
+from gateway.serving.memory import calm_collector
 from gateway.settings import Settings
 from services.engine import gateway as execution
 from services.engine.gateway import Gateway
 from tests.support.accounts import Account, sign_up
+from tests.support.apps import make_app
 from tests.support.faces import Face, GraphQLFace, RestFace
+from tests.support.factories import Team, make_team
+from tests.support.sampling import begin, choose_seed, repeating, told
 from tests.support.server import LiveServer, live_gateway
 
 TEMPLATE = "gateway_template"
+PROOFS = tuple(Path(__file__).parent / name for name in ("proofs", "conformance"))
 _DATABASE, _REDIS = "GATEWAY_TEST_DATABASE", "GATEWAY_TEST_REDIS"
 
 servers = pytest.StashKey[ExitStack]()
@@ -41,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers, in the process that starts the workers; they find them in the environment."""
     if hasattr(config, "workerinput"):
         return
+    choose_seed()
     stack = config.stash[servers] = ExitStack()
     folder = Path(tempfile.mkdtemp(prefix="hg-tests-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user
@@ -60,6 +68,33 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop them."""
     if servers in config.stash:
         config.stash[servers].close()
+
+
+def pytest_report_header() -> str:
+    """What the proofs go through in this run."""
+    return told()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is in a folder of proofs is a proof."""
+    for each in items:
+        if any(each.path.is_relative_to(folder) for folder in PROOFS):
+            each.add_marker("proof")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Who takes a sample is marked."""
+    begin(item.nodeid, is_marked=item.get_closest_marker("sampled") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A proof in which something is found says how to make it again."""
+    report = yield
+    if report.failed and item.get_closest_marker("sampled"):
+        report.sections.append(("Again", repeating(item.nodeid)))
+    return report
 
 
 def make_settings(**values: Any) -> Settings:
@@ -90,6 +125,16 @@ async def _execute(url: str, *statements: str) -> None:
         await connection.close()
 
 
+AUTHORIZATION = Path(__file__).parents[1] / "docs" / "authorization.md"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calm() -> Iterator[None]:
+    """The collector has seen all of the suite once; every application that starts would have it look again."""
+    with calm_collector(), patch("gateway.app.calm_collector", nullcontext):
+        yield
+
+
 @pytest.fixture(scope="session")
 def worker(request: pytest.FixtureRequest) -> str:
     """The worker's name: `gw0`, or `main` without workers."""
@@ -112,7 +157,7 @@ def settings(worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The application, started."""
-    application = create_app(settings)
+    application = make_app(settings)
     async with application.router.lifespan_context(application):
         yield application
 
@@ -199,3 +244,26 @@ def live_server(live: LiveServer) -> str:
 def demo_user(live: LiveServer) -> LiveServer:
     """Somebody who can sign in there (`username`, `password`)."""
     return live
+
+
+@pytest.fixture
+async def team(client: httpx.AsyncClient, face: Face) -> Team:
+    """A workspace with an owner, an editor and a viewer, and an outsider."""
+    return await make_team(client, face)
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A server of the test's own, started; its socket's path has to be short."""
+    folder = Path(tempfile.mkdtemp(prefix="hg-vk-"))
+    server = Valkey(valkey_binary(), folder / "data", folder / "s", durable=True)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Cells:
+    """The matrix that the documentation shows."""
+    return parse(recorded_in(AUTHORIZATION.read_text(encoding="utf-8")))

@@ -20,7 +20,7 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    # Where a later release of PgQueuer wants other tables (tests/jobs/test_tables.py tells), a later migration
+    # Where a later release of PgQueuer wants other tables (tests/services/jobs/test_tables.py tells), a later migration
     # has to bring those that this one has made up to them.
     _run(INSTALL)
     op.create_table(

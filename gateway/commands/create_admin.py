@@ -1,4 +1,4 @@
-"""`gateway create-admin`: the first admin, or one more."""
+"""`gateway create-admin`: create the first or a further admin."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def create_admin(
         str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ADMIN_PASSWORD")
     ],
 ) -> None:
-    """Make an account that may do everything. Without --password it is asked for."""
+    """Create an account that may do everything. Without --password, prompt for it."""
     loaded = load_settings()
     with shared_servers(loaded) as settings:
         asyncio.run(_create(settings, {"username": username, "email": email, "password": password}))
@@ -40,5 +40,5 @@ async def _create(settings: Settings, data: dict[str, str]) -> None:
                 admin = await register(call, parse_input(UserRegister, data))
                 admin.is_superuser, admin.email_verified_at = True, call.now
         except Problem as problem:
-            faults = [f"--{'.'.join(map(str, each.path))}: {each.message}" for each in problem.errors]
+            faults = [f"--{'.'.join(map(str, error.path))}: {error.message}" for error in problem.errors]
             raise SettingsError("\n".join(faults) or problem.detail) from None

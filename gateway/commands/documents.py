@@ -1,10 +1,9 @@
-"""`gateway documents`: which GraphQL documents are trusted, and which of them are published at REST addresses."""
+"""`gateway documents`: register trusted GraphQL documents, and publish them at REST addresses."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -24,7 +23,6 @@ from services.catalogue import Catalogue, Problem
 from services.documents import registering
 from services.documents.publishing import UnfitDocumentError
 from services.documents.registering import NewDocument, RefusedDocumentsError
-from services.storage.address import Address
 from services.storage.database import Database
 
 documents = typer.Typer(no_args_is_help=True, help="Register the GraphQL documents that clients may send by a hash.")
@@ -35,7 +33,7 @@ _Named = Annotated[str, typer.Argument(help="The identifier of a document, or it
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What the schema says of documents."""
+    """Checks documents against the schema of the configured catalogue; `prefix` is the REST API's."""
 
     schema: GraphQLSchema
     documents: Documents
@@ -44,7 +42,6 @@ class Judge:
 
     @classmethod
     def of_settings(cls) -> Judge:
-        """That of the catalogue which MODULES says."""
         settings = load_settings()
         catalogue = Catalogue.load(settings.MODULES)
         schema = build_schema(catalogue, uploads=settings.GRAPHQL_UPLOADS)._schema  # noqa: SLF001 - as for the endpoint
@@ -52,27 +49,30 @@ class Judge:
         return cls(schema, documents, PublishedDocuments(schema, catalogue, documents), settings.API_V1_STR)
 
     def read(self, files: Sequence[Path]) -> list[NewDocument]:
-        """The documents of manifests. Raises SettingsError with all that is wrong with them."""
-        found: list[NewDocument] = []
+        """Return the documents in manifests. Raises SettingsError with a sentence for each fault."""
+        new: list[NewDocument] = []
         faults: list[str] = []
         for file in files:
             try:
-                found += read_manifest(file.read_bytes(), self.schema, self.documents)
+                new += read_manifest(file.read_bytes(), self.schema, self.documents)
             except RefusedDocumentsError as refused:
                 faults += [f"{file}: {sentence}" for sentence in refused.sentences]
             except OSError as error:
                 faults.append(f"{file}: {error.strerror}.")
         if faults:
             raise SettingsError("\n".join([*faults, "Nothing was registered."]))
-        return found
+        return new
 
     def check_publishable(self, name: str, text: str) -> None:
-        """Raises SettingsError with all that keeps a document from having an address."""
+        """Raise SettingsError, with a sentence for each reason, if a document cannot be published."""
         try:
             self.published.description(text)
         except UnfitDocumentError as unfit:
             faults = [f"{name} cannot be published: {sentence}" for sentence in unfit.sentences]
             raise SettingsError("\n".join([*faults, "Nothing was changed."])) from None
+
+    def address(self, name: str) -> str:
+        return f"{self.prefix}/documents/{name}"
 
 
 @documents.command()
@@ -80,51 +80,51 @@ def add(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Manifests of Relay's or Apollo's tools.")],
     publish: Annotated[list[str] | None, typer.Option(help="The name of a query to give an address.")] = None,
     beside: Annotated[
-        bool, typer.Option("--beside", help="Keep documents of the same names: clients of yesterday send them.")
+        bool, typer.Option("--beside", help="Keep documents of the same names, which older clients send.")
     ] = False,
 ) -> None:
-    """Register the documents of manifests: all of them, or none if anything is wrong."""
+    """Register the documents in manifests: all of them, or none if any is invalid."""
     judge = Judge.of_settings()
-    found = judge.read(files)
-    for each in found:
-        if publish and each.name in publish:
-            judge.check_publishable(each.name or each.id, each.text)
-    added = _run(lambda database: registering.add_documents(database, found, publish or (), beside=beside))
-    known = len({each.id for each in found}) - len(added.documents)
+    new = judge.read(files)
+    for document in new:
+        if publish and document.name in publish:
+            judge.check_publishable(document.name or document.id, document.text)
+    added = _run(lambda database: registering.add_documents(database, new, publish or (), beside=beside))
+    known = len({document.id for document in new}) - len(added.documents)
     typer.echo(f"{len(added.documents)} registered, {known} known already.")
     _say_published(judge, added.published)
 
 
 @documents.command("list")
 def list_() -> None:
-    """List the documents: identifier, kind, name, and where it is published or why it does not fit any more."""
+    """List the documents: identifier, kind, name, address, and whether they are invalid in the current schema."""
     judge = Judge.of_settings()
-    for each in _run(registering.list_documents):
-        remarks = [_address(judge, each.name)] if each.published and each.name else []
-        prepared = judge.documents.prepare(each.text)
+    for document in _run(registering.list_documents):
+        remarks = [judge.address(document.name)] if document.published and document.name else []
+        prepared = judge.documents.prepare(document.text)
         if prepared.structure or prepared.values:
             remarks.append("does not fit the schema any more")
-        typer.echo("  ".join([each.id, each.kind, each.name or "-", *remarks]))
+        typer.echo("  ".join([document.id, document.kind, document.name or "-", *remarks]))
 
 
 @documents.command()
 def remove(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Identifiers of documents, or their names.")],
 ) -> None:
-    """Forget documents; a name stands for all that have it."""
-    gone = _run(lambda database: registering.remove_documents(database, names))
-    typer.echo(f"{len(gone)} removed.")
+    """Unregister documents; a name stands for all documents that have it."""
+    removed = _run(lambda database: registering.remove_documents(database, names))
+    typer.echo(f"{len(removed)} removed.")
 
 
 @documents.command()
 def publish(name: _Named) -> None:
-    """Give a query an address below the REST API. Of several of one name, the one published last has it."""
+    """Publish a query at a REST address. Of several queries of one name, the last published one has the address."""
     judge = Judge.of_settings()
 
     async def checked(database: Database) -> Sequence[str]:
-        for each in await registering.list_documents(database):
-            if name in (each.id, each.name):
-                judge.check_publishable(name, each.text)
+        for document in await registering.list_documents(database):
+            if name in (document.id, document.name):
+                judge.check_publishable(name, document.text)
         return await registering.publish_document(database, name)
 
     published = _run(checked)
@@ -135,29 +135,28 @@ def publish(name: _Named) -> None:
 
 @documents.command()
 def unpublish(name: _Named) -> None:
-    """Take its address away from a document, which stays registered."""
-    for each in _run(lambda database: registering.unpublish_document(database, name)):
-        typer.echo(f"{each} has no address any more.")
+    """Remove the address of a document, which stays registered."""
+    for unpublished in _run(lambda database: registering.unpublish_document(database, name)):
+        typer.echo(f"{unpublished} has no address any more.")
 
 
 def _say_published(judge: Judge, names: Sequence[str]) -> None:
     for name in names:
-        typer.echo(f"{name} is at {_address(judge, name)}.")
-
-
-def _address(judge: Judge, name: str) -> str:
-    return f"{judge.prefix}/documents/{name}"
+        typer.echo(f"{name} is at {judge.address(name)}.")
 
 
 def _run(action: Callable[[Database], Awaitable[T]]) -> T:
-    """Do something with the database. Raises SettingsError with what was refused."""
+    """Run an action on the database. Raises SettingsError with what it refuses."""
     with shared_servers(load_settings()) as settings:
 
         async def run() -> T:
             reached = await check_reachable(settings)
-            async with _opened(reached.database) as database:
+            database = Database(reached.database, pool_size=1)
+            try:
                 await check_migrated(database.probe, Revisions.of(reached))
                 return await action(database)
+            finally:
+                await database.close()
 
         try:
             return asyncio.run(run())
@@ -165,12 +164,3 @@ def _run(action: Callable[[Database], Awaitable[T]]) -> T:
             raise SettingsError("\n".join([*refused.sentences, "Nothing was changed."])) from None
         except Problem as problem:
             raise SettingsError(problem.detail) from None
-
-
-@asynccontextmanager
-async def _opened(address: Address) -> AsyncIterator[Database]:
-    database = Database(address, pool_size=1)
-    try:
-        yield database
-    finally:
-        await database.close()

@@ -1,4 +1,4 @@
-"""`gateway explain [OPERATION]`: what an operation is on both faces, the SQL of its policy, and of what it reads."""
+"""`gateway explain [OPERATION]`: describe an operation on both faces, with the SQL of its policy and of its reads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sqlalchemy import literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from gateway.commands.explain_reads import plan_of_document, plan_of_operation
+from gateway.commands.explain_reads import read_of_document, read_of_operation
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
 from graphql_schema.schema.naming import field_name
+from rest.reading import NIL
 from rest.routes import METHODS, rest_routes
 from services.catalogue import Actor, Catalogue, Kind, Operation
 from services.catalogue.models import fields_of
@@ -21,48 +22,40 @@ from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 from services.reader.plans import Plan
 
-_ANYBODY = Actor()
-# SQLAlchemy leaves this one untyped.
+_ACTOR = Actor()
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def explain(
     operation: Annotated[
-        str | None, typer.Argument(help="Its name, such as create_item or items.list; all of them if left out.")
+        str | None, typer.Argument(help="Its name, such as create_item or items.list; default: all.")
     ] = None,
     query: Annotated[
-        str, typer.Option(help="What is read, as on REST: 'limit=50&include=creator,labels&fields=id,title'.")
+        str, typer.Option(help="The query string of REST: 'limit=50&include=creator,labels&fields=id,title'.")
     ] = "",
     admin: Annotated[bool, typer.Option("--admin", help="The statement for admins, who pass every policy.")] = False,
-    assembly: Annotated[bool, typer.Option("--assembly", help="Also the function that makes the answer.")] = False,
-    document: Annotated[str | None, typer.Option(help="A GraphQL query, to see how that is read.")] = None,
+    assembly: Annotated[bool, typer.Option("--assembly", help="Print the assembly function, too.")] = False,
+    document: Annotated[str | None, typer.Option(help="A GraphQL query, to print its statement.")] = None,
 ) -> None:
-    """Tell where operations are served, what they take, need and can fail with."""
+    """Show where operations are served, what they take and need, and with which problems they can fail."""
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
+    actor = Actor(is_admin=admin)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if document is not None:
-        _print_plan(console, plan_of_document(catalogue, document, Actor(is_admin=admin)), assembly=assembly)
-        return
-    if operation is None:
-        console.print(_overview(catalogue, settings.API_V1_STR))
-        for route in rest_routes(catalogue):
-            if route.relation is not None and not route.is_search:
-                console.print(f"relation: {route.method} {settings.API_V1_STR}{route.path}")
-        weights = [f"{each.name} {each.cost}" for each in catalogue.operations.values() if each.cost != 1]
-        console.print(f"cost: 1 point each, but {', '.join(weights)}; and what is asked for (docs/budget.md)")
-        for seam in catalogue.seams:
-            console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
-        return
-    found = _operation(catalogue, operation)
-    if found is None:
-        raise SettingsError(f'There is no operation "{operation}". `gateway explain` lists them.')
-    for name, value in _details(found, settings.API_V1_STR):
-        console.print(f"{name:<9} {value}")
-    plan = plan_of_operation(catalogue, found, query, Actor(is_admin=admin))
-    if plan is not None:
-        console.print()
-        _print_plan(console, plan, assembly=assembly)
+        _print_plan(console, read_of_document(catalogue, document, actor)[0], assembly=assembly)
+    elif operation is None:
+        _print_overview(console, catalogue, settings.API_V1_STR)
+    else:
+        named = _operation(catalogue, operation)
+        if named is None:
+            raise SettingsError(f'There is no operation "{operation}". `gateway explain` lists them.')
+        for name, value in _details(named, settings.API_V1_STR):
+            console.print(f"{name:<9} {value}")
+        read = read_of_operation(catalogue, named, query, actor, NIL)
+        if read is not None:
+            console.print()
+            _print_plan(console, read[0], assembly=assembly)
 
 
 def _print_plan(console: Console, plan: Plan, *, assembly: bool) -> None:
@@ -72,25 +65,40 @@ def _print_plan(console: Console, plan: Plan, *, assembly: bool) -> None:
 
 
 def _operation(catalogue: Catalogue, name: str) -> Operation | None:
-    """An operation by its name, or by resource and verb: `items.list`, `item.create`, `create.item`."""
+    """Return an operation by its name, or by resource and verb: `items.list`, `item.create`, `create.item`."""
     noun, _, verb = name.partition(".")
     for resource in catalogue.resources.values():
         if verb and noun in (resource.name, resource.plural):
             names = (f"{verb}_{resource.name}", f"{verb}_{resource.plural}")
-            return next((catalogue.operations[each] for each in names if each in catalogue.operations), None)
+            return next((catalogue.operations[name] for name in names if name in catalogue.operations), None)
     return catalogue.operations.get(name.replace(".", "_"))
 
 
-def _overview(catalogue: Catalogue, prefix: str) -> str:
-    ordered = sorted(catalogue.operations.values(), key=lambda each: each.address)
+def _print_overview(console: Console, catalogue: Catalogue, prefix: str) -> None:
+    ordered = sorted(catalogue.operations.values(), key=lambda operation: operation.address)
     rows = [("operation", "REST", "GraphQL", "scope")]
-    rows += [(each.name, _route(each, prefix), _field(each), _scope(each)) for each in ordered]
+    rows += [(operation.name, _route(operation, prefix), _field(operation), _scope(operation)) for operation in ordered]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    for row in rows:
+        console.print("  ".join(map(str.ljust, row, widths)).rstrip())
+    for route in rest_routes(catalogue):
+        if route.relation is not None and not route.is_search:
+            console.print(f"relation: {route.method} {prefix}{route.path}")
+    weights = [f"{name} {operation.cost}" for name, operation in catalogue.operations.items() if operation.cost != 1]
+    console.print(f"cost: 1 point each, but {', '.join(weights)}; and what is asked for (docs/budget.md)")
+    for seam in catalogue.seams:
+        console.print(f"{seam.face}: {seam.address} is written by hand: {seam.reason}")
 
 
 def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
-    found = [
+    lists = []
+    if operation.kind is Kind.LIST and operation.resource is not None:
+        lists = [
+            ("filters", ", ".join(operation.resource.filters)),
+            ("sorts", ", ".join(operation.resource.sorts)),
+            ("search", ", ".join(operation.resource.search) or "none"),
+        ]
+    return [
         ("operation", operation.name),
         ("what", operation.description),
         ("where", str(operation.location)),
@@ -98,19 +106,14 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         ("GraphQL", _field(operation)),
         ("scope", _scope(operation)),
         ("input", _members(fields_of(operation.input)) if operation.input else "none"),
+        *lists,
         ("result", _result(operation)),
         ("policy", _policy(operation)),
-        ("problems", ", ".join(f"{each.code} ({each.status})" for each in operation.problems) or "none"),
+        ("problems", ", ".join(f"{problem.code} ({problem.status})" for problem in operation.problems) or "none"),
         ("events", ", ".join(operation.emits) or "none"),
         ("cost", _cost(operation)),
         ("SQL", _statements(operation)),
     ]
-    resource = operation.resource
-    if operation.kind is Kind.LIST and resource is not None:
-        found.insert(7, ("filters", ", ".join(resource.filters)))
-        found.insert(8, ("sorts", ", ".join(resource.sorts)))
-        found.insert(9, ("search", ", ".join(resource.search) or "none"))
-    return found
 
 
 def _cost(operation: Operation) -> str:
@@ -121,8 +124,8 @@ def _cost(operation: Operation) -> str:
 
 
 def _statements(operation: Operation) -> str:
-    most = f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"
-    return f"{most} an entry" if operation.entries else most
+    maximum = f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"
+    return f"{maximum} an entry" if operation.entries else maximum
 
 
 def _route(operation: Operation, prefix: str) -> str:
@@ -160,32 +163,29 @@ def _result(operation: Operation) -> str:
 
 
 def _policy(operation: Operation) -> str:
-    """The predicates over the row, for a user who is not an admin."""
+    """Return the predicates over the row, for a user who is not an admin."""
     resource = operation.resource
     if resource is None:
         return "none: it is not about a row"
     if operation.entries:
-        return f"those of {', '.join(each.name for each in operation.entries.values())}"
-    actions = ["read"] if operation.action == "read" else ["read", operation.action]
+        return f"those of {', '.join(entry.name for entry in operation.entries.values())}"
     if operation.kind is Kind.LIST:
         actions = list(resource.policy.listing)
-    if operation.kind is Kind.CREATE:
+    elif operation.kind is Kind.CREATE or operation.action == "read":
         actions = [operation.action]
-    predicates = {action: resource.policy.predicate(action, resource.model, _ANYBODY) for action in actions}
+    else:
+        actions = ["read", operation.action]
+    predicates = {action: resource.policy.predicate(action, resource.model, _ACTOR) for action in actions}
     if operation.where is not None:
         predicates["where"] = operation.where(resource.model)
     if operation.is_read:
         predicates |= {f"mask of {name}": rule(resource.model) for name, rule in resource.policy.masks.items()}
-    return "; ".join(f"{action}: {_sql(each)}" for action, each in predicates.items())
+    return "; ".join(f"{action}: {_sql(predicate)}" for action, predicate in predicates.items())
 
 
 def _sql(expression: Any) -> str:
-    """A predicate as PostgreSQL would read it, the actor's values by their names."""
-    named: dict[str | None, Any] = {name: literal_column(f":{name}") for name in _ANYBODY.parameters()}
-
-    def by_name(part: Any, **_: Any) -> Any:
-        return named.get(getattr(part, "key", None))
-
+    """Return a predicate as SQL of PostgreSQL, with the actor's values as named parameters."""
+    parameters: dict[str | None, Any] = {name: literal_column(f":{name}") for name in _ACTOR.parameters()}
     traverse: Any = replacement_traverse
-    shown = traverse(expression, {}, by_name)
-    return " ".join(str(shown.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})).split())
+    named = traverse(expression, {}, lambda element, **_: parameters.get(getattr(element, "key", None)))
+    return " ".join(str(named.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})).split())

@@ -1,4 +1,4 @@
-"""How the Reader would read something: for `gateway explain`, without a database."""
+"""Plan reads without a database, for `gateway explain`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graphql_schema.execution.planner import Planner
 from graphql_schema.execution.plans import ReadPlan
 from graphql_schema.schema.schema import build_schema
 from rest.http.problems import field_path
-from rest.reading import NIL, Queries
+from rest.reading import Queries
 from rest.routes import rest_routes
 from services.catalogue import Actor, Catalogue, Operation, Problem
 from services.queries.cursors import CursorCodec
@@ -25,17 +25,14 @@ from services.reader.statement import NotCompiledError
 _CURSORS = CursorCodec(b"")
 
 
-def plan_of_operation(catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor) -> Plan | None:
-    """How an operation's result is read; None where that is no row. Raises SettingsError for a wrong query string."""
-    found = read_of_operation(catalogue, operation, query_string, actor, NIL)
-    return None if found is None else found[0]
-
-
 def read_of_operation(
     catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
 ) -> tuple[Plan, list[Bound]] | None:
-    """The same, with the inputs to read it with; `key` is that of the row, where it is about one."""
-    route = next(each for each in rest_routes(catalogue) if each.operation is operation)
+    """Return the plan of an operation's result and its bound inputs; None if the result is no row.
+
+    `key` is that of the row, for an operation on one. Raises SettingsError for a wrong query string.
+    """
+    route = next(route for route in rest_routes(catalogue) if route.operation is operation)
     if route.resource is None:
         return None
     try:
@@ -49,13 +46,8 @@ def read_of_operation(
     return Plans(_CURSORS, 1).make(asked.query, slots, actor), slots
 
 
-def plan_of_document(catalogue: Catalogue, text: str, actor: Actor) -> Plan:
-    """How a GraphQL query without variables is read. Raises SettingsError for a document that is wrong."""
-    return read_of_document(catalogue, text, actor)[0]
-
-
 def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[Bound]]:
-    """The same, with the inputs to read it with."""
+    """Return the plan of a GraphQL query without variables, and its inputs. Raises SettingsError if it is invalid."""
     schema = build_schema(catalogue)._schema  # noqa: SLF001 - as in the endpoint
     prepared = Documents(schema, suggestions=True).prepare(text)
     for error in (*prepared.structure, *prepared.values):
@@ -67,7 +59,7 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
             raise SettingsError("Only queries are read by one statement as a whole.")
         plan, _ = Planner(schema, catalogue).plan(prepared.document, operation, {})
         assert isinstance(plan, ReadPlan)
-        slots = [bind_input(each.make({}), each.resource, _CURSORS) for each in plan.slots]
+        slots = [bind_input(slot.make({}), slot.resource, _CURSORS) for slot in plan.slots]
     except Problem as problem:
         raise _fault(problem) from None
     except (NotCompiledError, UnfitError, KeyError) as error:
@@ -76,5 +68,5 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
 
 
 def _fault(problem: Problem) -> SettingsError:
-    details = [f"{field_path(each.path)}: {each.message}" for each in problem.errors]
+    details = [f"{field_path(error.path)}: {error.message}" for error in problem.errors]
     return SettingsError(" ".join([problem.detail or "", *details]))

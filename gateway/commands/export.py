@@ -1,4 +1,4 @@
-"""`gateway export openapi|graphql`: the contracts of both faces, as they are kept in the repository."""
+"""`gateway export openapi|graphql`: print the contracts of both faces."""
 
 from __future__ import annotations
 
@@ -15,24 +15,19 @@ from services.catalogue import Catalogue
 
 
 class Contract(StrEnum):
-    """What can be exported."""
-
     OPENAPI = "openapi"
     GRAPHQL = "graphql"
 
 
-def export(what: Annotated[Contract, typer.Argument(help="The contract of which face.")]) -> None:
+def export(contract: Annotated[Contract, typer.Argument(help="The contract to print.")]) -> None:
     """Print the OpenAPI document (JSON) or the GraphQL schema (SDL). Needs no servers."""
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
-    if what is Contract.GRAPHQL:
+    if contract is Contract.GRAPHQL:
         typer.echo(build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS).as_str())
         return
     document = openapi_document(
-        catalogue,
-        title=settings.PROJECT_NAME,
-        version=settings.VERSION,
-        prefix=settings.API_V1_STR,
+        catalogue, title=settings.PROJECT_NAME, version=settings.VERSION, prefix=settings.API_V1_STR,
         limits=settings.limits,
-    )
+    )  # fmt: skip
     typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))

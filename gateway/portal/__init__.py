@@ -8,9 +8,9 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.portal.assets import ASSETS_PATH, assets, serve_asset
 from gateway.portal.mail import MAIL_PATH, is_near
-from gateway.portal.pages import SCRIPTED_POLICY, Html, page, render, stylesheets
+from gateway.portal.pages import SCRIPTED_POLICY, page
 from gateway.portal.problems import problem_detail, problem_list
-from gateway.portal.sign_in import Demo, FindDemo, no_demo, sign_in, sign_in_scripts
+from gateway.portal.sign_in import Demo, FindDemo, no_demo
 from gateway.portal.tools import GRAPHQL_PATH, graphiql_page, redoc_page, swagger_page
 
 __all__ = ["graphiql_page", "portal_routes"]
@@ -60,23 +60,11 @@ def landing_page(
     demo: Demo | None = None,
 ) -> Response:  # fmt: skip
     """The front door: where everything is, the mails that are kept too if wanted, and the first requests to make."""
-    base = _base(request)
-    card = render("landing_mails.html", address=f"{base}{MAIL_PATH}") if mails else Html()
-    body = render(
-        "landing.html",
-        project=project_name,
-        version=version,
-        base=base,
-        api=api_prefix,
-        graphql=graphql_path,
-        origin=str(request.base_url).rstrip("/"),
-        mails=card,
-        session=sign_in(demo),
-        demo=render("landing_demo.html", **demo._asdict()) if demo else Html(),
-        scripts=sign_in_scripts(base, api_prefix),
-    )
-    head = stylesheets(base, "theme.css", "page.css")
-    return page(project_name, body, base=base, head=head, policy=SCRIPTED_POLICY)
+    return page(
+        "landing.html", base=_base(request), policy=SCRIPTED_POLICY, project=project_name, version=version,
+        api=api_prefix, graphql=graphql_path, origin=str(request.base_url).rstrip("/"),
+        mails=MAIL_PATH if mails else "", demo=demo,
+    )  # fmt: skip
 
 
 async def favicon(request: Request) -> Response:

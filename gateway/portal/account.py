@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from html import escape
 from typing import Final
 
 from starlette.requests import Request
@@ -16,20 +15,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.mail import ACCOUNT_PATH
-from gateway.portal.pages import SCRIPTED_POLICY, Html, asset_url, page, render, stylesheets
+from gateway.portal.pages import SCRIPTED_POLICY, page
 from services.catalogue import Catalogue
-
-_NAMING: Final = (
-    '<label>User name or e-mail address<input name="username" autocomplete="username" maxlength="254" required></label>'
-)
-_KNOWING: Final = (
-    '<label>Password<input name="password" type="password" autocomplete="current-password" maxlength="128" required>'
-    "</label>"
-)
-_CHOOSING: Final = (
-    '<label>New password<input name="new_password" type="password" autocomplete="new-password" minlength="8" '
-    'maxlength="128" required></label>'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +28,7 @@ class AccountPage:
     lead: str
     button: str
     done: str
-    fields: str = ""
+    fields: tuple[str, ...] = ()
 
 
 PAGES: Final = {
@@ -55,11 +42,11 @@ PAGES: Final = {
     ),
     "reset-password": AccountPage(
         "reset_password", "Choose a new password", "Wherever you are signed in, you will be signed out.",
-        "Change the password", "The password is changed. Sign in with it.", _CHOOSING,
+        "Change the password", "The password is changed. Sign in with it.", ("new_password",),
     ),
     "accept-invitation": AccountPage(
         "accept_invitation", "Accept the invitation", "Sign in to join the workspace. Sign up first if you have no "
-        "account yet.", "Sign in and join", "You are a member of the workspace now.", _NAMING + _KNOWING,
+        "account yet.", "Sign in and join", "You are a member of the workspace now.", ("username", "password"),
     ),
 }  # fmt: skip
 
@@ -80,15 +67,9 @@ def _endpoint(
 
     async def endpoint(request: Request) -> Response:
         base = request.scope.get("root_path", "").rstrip("/")
-        body = render(
-            "account.html", project=project_name, title=shown.title, lead=shown.lead, button=shown.button,
-            done=shown.done, fields=Html(shown.fields), api=f"{base}{api_prefix}",
-            action=f"{base}{api_prefix}/{operation.address}", scope=operation.scope or "", base=base,
+        return page(
+            "account.html", base=base, policy=SCRIPTED_POLICY, headers={"Referrer-Policy": "no-referrer"},
+            title=shown.title, project=project_name, shown=shown, operation=operation, api=api_prefix,
         )  # fmt: skip
-        script = Html(f'<script src="{escape(asset_url("account.js", base))}" defer></script>')
-        head = Html(stylesheets(base, "theme.css", "page.css") + script)
-        found = page(f"{shown.title} · {project_name}", body, base=base, head=head, policy=SCRIPTED_POLICY)
-        found.headers["Referrer-Policy"] = "no-referrer"
-        return found
 
     return endpoint

@@ -1,14 +1,13 @@
-"""Pages from templates: escaped values, strict headers."""
+"""Pages from Jinja's templates, where every value is escaped, with strict headers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from html import escape
-from string import Template
 from types import MappingProxyType
 from typing import Final
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from gateway.portal.assets import HERE, assets
@@ -21,12 +20,6 @@ PAGE_POLICY: Final = f"{_COMMON_POLICY}; style-src 'self'; img-src 'self'"
 SCRIPTED_POLICY: Final = f"{PAGE_POLICY}; script-src 'self'"
 
 
-class Html(str):
-    """Text that is HTML already and is not escaped again."""
-
-    __slots__ = ()
-
-
 def tool_policy(*, workers: bool = False, upstream: Sequence[str] = ()) -> str:
     """The Content-Security-Policy of Swagger UI, ReDoc and GraphiQL: our own scripts, inline styles, data: images.
 
@@ -37,37 +30,22 @@ def tool_policy(*, workers: bool = False, upstream: Sequence[str] = ()) -> str:
     return f"{policy}; worker-src blob:" if workers else policy
 
 
-def render(template: str, **values: object) -> Html:
-    """The file of that name in templates/, with every value escaped that is not `Html`."""
-    escaped = {key: value if isinstance(value, Html) else escape(str(value)) for key, value in values.items()}
-    return Html(_template(template).substitute(escaped))
-
-
-def text(template: str, **values: object) -> str:
-    """The file of that name in templates/ as plain text: nothing is escaped yet."""
-    return _template(template).substitute(values)
-
-
 def page(
-    title: str, body: Html, *, base: str, head: Html, policy: str = PAGE_POLICY, vary: str = "", status: int = 200,
-    headers: Mapping[str, str] = MappingProxyType({}),
+    template: str, *, base: str, policy: str = PAGE_POLICY, vary: str = "", status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}), **values: object,
 ) -> Response:  # fmt: skip
-    """A complete HTML page. `base` is the path the gateway is mounted at (mostly empty), `head` its links."""
-    content = render("layout.html", title=title, body=body, head=head, favicon=asset_url("favicon.svg", base))
+    """A complete HTML page: a template of templates/. `base` is the path the gateway is mounted at (mostly empty)."""
+    content = _templates().get_template(template).render(base=base, **values)
     usual = {"Content-Security-Policy": policy, "Cache-Control": "no-cache", **({"Vary": vary} if vary else {})}
     return Response(content, status, {**usual, **headers}, media_type="text/html")
 
 
-def asset_url(name: str, base: str) -> str:
-    """The address of an asset, from the origin's root."""
-    return base + assets()[name].path
-
-
-def stylesheets(base: str, *names: str) -> Html:
-    """`<link>` elements for our own or installed style sheets."""
-    return Html("".join(f'<link rel="stylesheet" href="{escape(asset_url(name, base))}">' for name in names))
-
-
 @cache
-def _template(name: str) -> Template:
-    return Template((HERE / "templates" / name).read_text(encoding="utf-8"))
+def _templates() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    found.globals["asset"] = lambda name: assets()[name].path
+    found.policies["urlize.rel"] = None
+    return found

@@ -1,15 +1,9 @@
-"""The bar above the tools, and the sign-in that the pages share (static/session.js)."""
+"""The account that the pages offer to sign in to."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from html import escape
-from typing import Final, NamedTuple, TypeAlias
-
-from gateway.portal.pages import Html, asset_url, render
-
-_NOTHING: Final = Html()
-_TOOLS: Final = {"GraphiQL": "", "Swagger UI": "/docs", "ReDoc": "/redoc"}
+from typing import NamedTuple, TypeAlias
 
 
 class Demo(NamedTuple):
@@ -24,24 +18,3 @@ FindDemo: TypeAlias = Callable[[], Awaitable[Demo | None]]
 
 async def no_demo() -> None:
     """There is none."""
-
-
-def bar(project: str, base: str, graphql: str, current: str, session: Html = _NOTHING) -> Html:
-    """The way from tool to tool. `current` is the name of the one that is shown, `session` what `sign_in` made."""
-    links = "".join(
-        f'<a href="{escape(base + (path or graphql))}"{" aria-current=page" if name == current else ""}>{name}</a>'
-        for name, path in _TOOLS.items()
-    )
-    return render("bar.html", project=project, base=base, links=Html(links), session=session)
-
-
-def sign_in(demo: Demo | None) -> Html:
-    """Who is signed in, the button and the form to sign in, which offers the demo account if there is one."""
-    offered = render("sign_in_demo.html", **demo._asdict()) if demo else Html()
-    return render("sign_in.html", demo=offered)
-
-
-def sign_in_scripts(base: str, api: str) -> Html:
-    """What makes it work, to stand behind it and before what uses the session. `api` is the path of the REST face."""
-    session, form = (escape(asset_url(name, base)) for name in ("session.js", "sign_in.js"))
-    return Html(f'<script src="{session}" data-api="{escape(base + api)}"></script><script src="{form}"></script>')

@@ -7,12 +7,13 @@ httptools has no bound: header fields without an end would fill the memory befor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.asgi.access_log import write_access_line
 from gateway.asgi.frame import complete_headers, request_id_of
@@ -39,24 +40,6 @@ def bounds() -> tuple[int, float]:
     return settings.MAX_HEADER_BYTES, settings.REQUEST_TIMEOUT_SECONDS
 
 
-class BoundedCycle(RequestResponseCycle):
-    """A request whose body may turn out to be unreadable: then the application may answer, or hear that there is none.
-
-    `give_up` is called when the application asks for more of such a body; what it says after that goes nowhere.
-    """
-
-    give_up: Callable[[], None] | None = None
-
-    async def receive(self) -> Any:
-        """The next ASGI message."""
-        message = await super().receive()
-        if self.give_up is None or self.disconnected or self.response_complete:
-            return message
-        self.disconnected = True
-        self.give_up()
-        return {"type": "http.disconnect"}
-
-
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses a head that is too long (431), and trailers; hangs up on a head that is too slow, or never comes.
 
@@ -66,6 +49,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._served: Callable[..., Awaitable[None]] = self.app
+        self.app = self._serve
         self.url = b""
         self.cycle: Any = None
         self._in_head = self._in_body = self._stepped = False
@@ -103,8 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._measure()
         before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before:  # no WebSocket: uvicorn has just made it, of a class that it lets nobody choose
-            self.cycle.__class__ = BoundedCycle
+        if self.cycle is not before:  # no WebSocket
             self._in_body, self._on_shutdown = True, []
             if self.app_state.get(STOPPING):
                 self.cycle.keep_alive = False
@@ -153,6 +137,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    # Not a coroutine function: it passes the application's own awaitable on.
+    def _serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """The application. Where the rest of a body turns out to be unreadable, it hears that its client is gone, and
+        what it says after that goes nowhere."""
+
+        async def next_message() -> Message:
+            message = await receive()
+            if not self._gives_up(scope):
+                return message
+            self.cycle.disconnected = True
+            self._hang_up()
+            return {"type": "http.disconnect"}
+
+        return self._served(scope, next_message, send)
+
+    def _gives_up(self, scope: Scope) -> bool:
+        """Whether it is this request whose body is refused, while its answer may still come."""
+        ended = self.cycle.disconnected or self.cycle.response_complete
+        return self._refusal is not None and self._in_body and scope is self.scope and not ended
+
     def _feed(self, piece: bytes) -> None:
         """Parse, and count what has come since the last step forward: a head, a piece of a body, the end of one."""
         most, _ = bounds()
@@ -178,8 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._refusal = problem
         if self._in_body and not self.cycle.response_complete:
-            self.cycle.give_up = self._hang_up
-            self.cycle.message_event.set()
+            self.cycle.message_event.set()  # whoever waits for more of it
         elif self.cycle is None or self.cycle.response_complete:
             self._hang_up()
 

@@ -1,7 +1,7 @@
-"""Deprecated members of the schema, and which of them a request uses.
+"""Counts the deprecated members of the schema that requests use.
 
-What a document uses is known once it has been looked at, and remembered; only the values of variables that may hold
-deprecated members are looked into at every request. Nothing of this happens where nothing is deprecated.
+The members that a document itself uses are computed once and remembered; each request only searches the values of the
+variables that may hold deprecated members.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from services.process import observation
 FACE: Final = "graphql"
 REMEMBERED: Final = 500
 LONGEST: Final = 20_000
-"""Characters of a document that may be remembered."""
+"""The longest document that is remembered, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """The deprecated members in a document, and the variables that may hold others, with their types."""
+    """The deprecated members in a document, and the types of the variables that may hold others."""
 
     members: tuple[str, ...]
     variables: Mapping[str, Any]
 
 
 class DeprecatedUses:
-    """Notes what requests use that is deprecated, under the names that services/catalogue/deprecation.py gives it."""
+    """Records the uses of deprecated members, under the same names as REST (`item.title`, `create_item`)."""
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, documents: Documents) -> None:
         self._schema, self._documents = schema, documents
-        self._names = dict(_names(catalogue))
-        self._telling = _holders(schema, {kind for kind, _ in self._names})
+        self._names = dict(_member_names(catalogue))
+        self._input_types = _input_types_with(schema, {type_name for type_name, _ in self._names})
         self._remembered: LRUCache[tuple[str, str | None], Uses] = LRUCache(REMEMBERED)
 
     def __bool__(self) -> bool:
@@ -62,21 +62,21 @@ class DeprecatedUses:
         return bool(self._names)
 
     def note(self, text: str, name: str | None, variables: Mapping[str, Any]) -> None:
-        """Note the uses of a request; a document that is not valid uses nothing."""
-        found = self._remembered.get((text, name))
-        if found is None:
-            found = self._of(text, name)
-            if found is None:
+        """Record the uses of a request. A document that is not valid is ignored."""
+        uses = self._remembered.get((text, name))
+        if uses is None:
+            uses = self._uses_in(text, name)
+            if uses is None:
                 return
             if len(text) <= LONGEST:
-                self._remembered[text, name] = found
-        members = list(found.members)
-        for variable, kind in found.variables.items():
-            members += self._within(kind, variables.get(variable))
+                self._remembered[text, name] = uses
+        members = list(uses.members)
+        for variable, kind in uses.variables.items():
+            members += self._members_in(kind, variables.get(variable))
         if members:
             observation.note_deprecated(FACE, members)
 
-    def _of(self, text: str, name: str | None) -> Uses | None:
+    def _uses_in(self, text: str, name: str | None) -> Uses | None:
         prepared = self._documents.prepare(text)
         if prepared.document is None or prepared.structure:
             return None
@@ -84,63 +84,61 @@ class DeprecatedUses:
             operation = prepared.operation(name)
         except Problem:
             return None
-        finder = _Finder(TypeInfo(self._schema), self._names)
-        for part in parts_of(prepared.document, operation):
-            visit(part, TypeInfoVisitor(finder.types, finder))
-        return Uses(tuple(dict.fromkeys(finder.found)), self._variables(operation))
+        info = TypeInfo(self._schema)
+        finder = _MemberFinder(info, self._names)
+        for definition in parts_of(prepared.document, operation):
+            visit(definition, TypeInfoVisitor(info, finder))
+        return Uses(tuple(finder.members), self._variables(operation))
 
     def _variables(self, operation: OperationDefinitionNode) -> dict[str, Any]:
-        kinds = {
-            each.variable.name.value: get_named_type(type_from_ast(self._schema, each.type))
-            for each in operation.variable_definitions or ()
+        types = {
+            definition.variable.name.value: get_named_type(type_from_ast(self._schema, definition.type))
+            for definition in operation.variable_definitions or ()
         }
-        return {name: kind for name, kind in kinds.items() if kind is not None and kind.name in self._telling}
+        return {name: kind for name, kind in types.items() if kind is not None and kind.name in self._input_types}
 
-    def _within(self, kind: Any, value: Any) -> Iterator[str]:
-        """The deprecated members in a variable's value."""
-        waiting = [(kind, value)]
-        while waiting:
-            kind, value = waiting.pop()
+    def _members_in(self, kind: Any, value: Any) -> Iterator[str]:
+        """Yield the deprecated members in a variable's value."""
+        pending = [(kind, value)]
+        while pending:
+            kind, value = pending.pop()
             if isinstance(value, list):
-                waiting += [(kind, each) for each in value]
+                pending += [(kind, element) for element in value]
             elif isinstance(kind, GraphQLEnumType) and isinstance(value, str) and (kind.name, value) in self._names:
                 yield self._names[kind.name, value]
             elif isinstance(kind, GraphQLInputObjectType) and isinstance(value, dict):
-                for name, each in value.items():
+                for name, member in value.items():
                     if (kind.name, name) in self._names:
                         yield self._names[kind.name, name]
                     if name in kind.fields:
-                        waiting.append((get_named_type(kind.fields[name].type), each))
+                        pending.append((get_named_type(kind.fields[name].type), member))
 
 
-class _Finder(Visitor):
-    """Visits a document for deprecated members."""
+class _MemberFinder(Visitor):
+    """Collects the deprecated members in a document."""
 
-    def __init__(self, types: TypeInfo, names: Mapping[tuple[str, str], str]) -> None:
+    def __init__(self, info: TypeInfo, names: Mapping[tuple[str, str], str]) -> None:
         super().__init__()
-        self.types, self._names = types, names
-        self.found: list[str] = []
+        self._info, self._names = info, names
+        self.members: dict[str, None] = {}
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        """A field of an object."""
-        self._note(self.types.get_parent_type(), node.name.value)
+        self._check(self._info.get_parent_type(), node.name.value)
 
     def enter_object_field(self, node: ObjectFieldNode, *_: object) -> None:
-        """A member of an input."""
-        self._note(get_named_type(self.types.get_parent_input_type()), node.name.value)
+        self._check(get_named_type(self._info.get_parent_input_type()), node.name.value)
 
     def enter_enum_value(self, node: EnumValueNode, *_: object) -> None:
-        """A value of an enum."""
-        self._note(get_named_type(self.types.get_input_type()), node.value)
+        self._check(get_named_type(self._info.get_input_type()), node.value)
 
-    def _note(self, kind: Any, name: str) -> None:
+    def _check(self, kind: Any, name: str) -> None:
         member = self._names.get((kind.name, name)) if kind is not None else None
         if member is not None:
-            self.found.append(member)
+            self.members[member] = None
 
 
-def _names(catalogue: Catalogue) -> Iterator[tuple[tuple[str, str], str]]:
-    """What each deprecated member of the schema (its type and its name) is counted as."""
+def _member_names(catalogue: Catalogue) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield each deprecated member of the schema, as its type and its name, with the name that it is counted under."""
     for operation in catalogue.operations.values():
         if operation.deprecated is not None:
             yield ("Query" if operation.is_read else "Mutation", field_name(operation)), operation.name
@@ -158,17 +156,14 @@ def _names(catalogue: Catalogue) -> Iterator[tuple[tuple[str, str], str]]:
             yield (f"{kind}OrderField", name.upper()), member
 
 
-def _holders(schema: GraphQLSchema, kinds: set[str]) -> set[str]:
-    """The input types that have deprecated members, or hold types that have."""
-    found = kinds & set(schema.type_map)
-    grown = True
-    while grown:
-        more = {
-            each.name
-            for each in schema.type_map.values()
-            if isinstance(each, GraphQLInputObjectType)
-            and any(get_named_type(member.type).name in found for member in each.fields.values())
-        }
-        grown = not more <= found
-        found |= more
-    return found
+def _input_types_with(schema: GraphQLSchema, names: set[str]) -> set[str]:
+    """Return the named types of a schema, and the input types that lead to one of them."""
+    inputs = {
+        kind.name: {get_named_type(member.type).name for member in kind.fields.values()}
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLInputObjectType)
+    }
+    reached = names & set(schema.type_map)
+    while more := {name for name, members in inputs.items() if members & reached} - reached:
+        reached |= more
+    return reached

@@ -1,4 +1,4 @@
-"""Documents: parsed and validated once, remembered while they are small."""
+"""Parses and validates documents, and remembers the small ones that are valid."""
 
 from __future__ import annotations
 
@@ -22,51 +22,55 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 
 from graphql_schema.documents.screening import bounded_text, introspection_sizes, overlapping_rule, screen
+from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
 from services.queries.limits import DEFAULTS, Limits
 
-MAX_TOKENS: Final = DEFAULTS.tokens
 MAX_ERRORS: Final = 10
 REMEMBERED: Final = 256_000
-"""Characters of all documents remembered. A parsed document takes some 200 times its text."""
+"""The characters of all remembered documents. A parsed document takes about 200 times the memory of its text."""
 
 
 class NonEmptySelectionsRule(ASTValidationRule):
-    """Braces select at least one field (specification, 2.8), which graphql-core's parser does not insist on."""
+    """Refuses an empty selection set (specification, 2.8), which graphql-core's parser accepts."""
 
     def enter_selection_set(self, node: SelectionSetNode, *_: Any) -> None:
-        """Look into one pair of braces."""
         if not node.selections:
             self.report_error(GraphQLError("A selection must have at least one field.", node))
 
 
-def _structure(limits: Limits) -> list[Any]:
-    """The rules about a document's structure, of which those about its values are kept apart."""
+def _structure_rules(limits: Limits) -> list[Any]:
+    """Return the rules for a document's structure; the rule for its values is run apart from them."""
     replaced = (ValuesOfCorrectTypeRule, OverlappingFieldsCanBeMergedRule)
-    others = [rule for rule in specified_rules if rule not in replaced]
-    return [NonEmptySelectionsRule, *others, overlapping_rule(limits)]
+    kept = [rule for rule in specified_rules if rule not in replaced]
+    return [NonEmptySelectionsRule, *kept, overlapping_rule(limits)]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document and what is wrong with it: with its structure, or with the values written in it."""
+    """A parsed document with the errors of its structure, or of the literals in it. `size` is in characters."""
 
     document: DocumentNode | None
     size: int
     structure: tuple[GraphQLError, ...] = ()
     values: tuple[GraphQLError, ...] = ()
 
+    @property
+    def errors(self) -> tuple[GraphQLError, ...]:
+        """All errors. There are some if `document` is None."""
+        return (*self.structure, *self.values)
+
     def operation(self, name: str | None) -> OperationDefinitionNode:
-        """The operation to run. Raises `invalid_document` when the name does not choose exactly one."""
+        """Return the operation to run. Raises `invalid_document` unless exactly one has the name."""
         assert self.document is not None
-        found = [each for each in self.document.definitions if isinstance(each, OperationDefinitionNode)]
+        operations = operations_of(self.document)
         if name is not None:
-            found = [each for each in found if each.name is not None and each.name.value == name]
-        if len(found) != 1:
-            which = "no operation has this name" if name is not None else "name one of its operations"
-            raise Problem(INVALID_DOCUMENT, f"`operationName` must choose an operation of the document: {which}.")
-        return found[0]
+            operations = [node for node in operations if node.name is not None and node.name.value == name]
+        if len(operations) != 1:
+            reason = "no operation has this name" if name is not None else "name one of its operations"
+            raise Problem(INVALID_DOCUMENT, f"`operationName` must choose an operation of the document: {reason}.")
+        return operations[0]
 
 
 class Documents:
@@ -74,44 +78,44 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, *, suggestions: bool, limits: Limits = DEFAULTS) -> None:
         self._schema, self._suggestions, self._limits = schema, suggestions, limits
-        self._structure, self._sizes = _structure(limits), introspection_sizes(schema)
-        self._remembered: LRUCache[str, Prepared] = LRUCache(REMEMBERED, getsizeof=lambda each: each.size)
-        # What is not valid is looked at twice: on the way to a plan, and to say what is wrong with it.
+        self._rules, self._sizes = _structure_rules(limits), introspection_sizes(schema)
+        self._remembered: LRUCache[str, Prepared] = LRUCache(REMEMBERED, getsizeof=lambda prepared: prepared.size)
+        # A document that is not valid is prepared twice in a row: by the planner, then by the general path.
         self._refused: tuple[str, Prepared] | None = None
 
     def prepare(self, text: str) -> Prepared:
-        """Parse and validate a document. What is not valid is not remembered.
+        """Parse and validate a document, and remember it if it is valid.
 
-        Raises `too_complex` for a document that is too large in any way, and `invalid_document` where introspection is
-        not allowed.
+        Raises `too_complex` for a document that exceeds a limit, and `invalid_document` for circular fragments and for
+        introspection that is switched off.
         """
-        found = self._remembered.get(text)
-        if found is not None:
-            return found
+        prepared = self._remembered.get(text)
+        if prepared is not None:
+            return prepared
         refused, self._refused = self._refused, None
         if refused is not None and refused[0] is text:
             return refused[1]
-        found = self._prepare(text)
-        if found.structure or found.values:
-            self._refused = text, found
-        elif found.size <= REMEMBERED:
-            self._remembered[text] = found
-        return found
+        prepared = self._prepare(text)
+        if prepared.errors:
+            self._refused = text, prepared
+        elif prepared.size <= REMEMBERED:
+            self._remembered[text] = prepared
+        return prepared
 
     def _prepare(self, text: str) -> Prepared:
-        # From the cheapest to the dearest: characters, tokens, one walk, the rules.
+        # The checks run from the cheapest to the most expensive: characters, tokens, one walk, the rules.
         try:
             document = parse(bounded_text(text, self._limits), max_tokens=self._limits.tokens)
         except GraphQLError as error:
             return Prepared(None, len(text), structure=(error,))
         screen(document, self._limits, self._sizes)
-        structure = self._validate(document, self._structure)
+        structure = self._validate(document, self._rules)
         values = () if structure else self._validate(document, [ValuesOfCorrectTypeRule])
         return Prepared(document, len(text), structure, values)
 
     def _validate(self, document: DocumentNode, rules: Any) -> tuple[GraphQLError, ...]:
-        found = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)
-        if len(found) == 1 and isinstance(found[0], ValidationAbortedError):
-            most = self._limits.field_comparisons
-            raise Problem(TOO_COMPLEX, f"Fields of one name come together more often than {most:,} comparisons allow.")
-        return tuple(found)
+        errors = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)
+        if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):
+            limit = self._limits.field_comparisons
+            raise Problem(TOO_COMPLEX, f"Merging fields of one name takes more than {limit:,} comparisons.")
+        return tuple(errors)

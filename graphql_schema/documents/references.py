@@ -1,7 +1,7 @@
-"""How a request names its document instead of sending it, or beside it.
+"""Reads the reference to a document that a request sends instead of the document's text, or beside it.
 
-By Apollo's `extensions.persistedQuery` (a SHA-256 hash, with which the text may come), or by an identifier: the
-`documentId` of GraphQL over HTTP's appendix A, or what Relay's networks send, `doc_id` or `id`.
+A reference is Apollo's `extensions.persistedQuery` (a SHA-256 hash, which the text may accompany), the `documentId` of
+GraphQL over HTTP's appendix A, or what Relay's network layers send, `doc_id` or `id`.
 """
 
 from __future__ import annotations
@@ -23,74 +23,75 @@ NAMES: Final = (DOCUMENT_ID, "doc_id", "id")
 EXTENSIONS: Final = "extensions"
 _MEMBERS: Final = frozenset({EXTENSIONS, *NAMES})
 LONGEST: Final = 300
-"""Characters of an identifier that is worth looking for."""
+"""The longest identifier, in characters."""
 _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
-"""The message that Apollo's clients wait for."""
+"""The message that Apollo's clients test for."""
 
 
 def slot_of(origin: Origin, actor: Actor) -> AbstractContextManager[None]:
-    """A request's place among those of one caller; entering it may raise `too_many_requests`."""
+    """Return a context manager that counts a request as one of its caller's concurrent requests.
+
+    Entering it may raise `too_many_requests`.
+    """
     return origin.gateway.part(Concurrency).slot(actor, origin.address)
 
 
 def names_a_document(parameters: Container[str]) -> bool:
-    """Whether the parameters of a query string name a document, be its text beside it or not."""
+    """Whether the parameters of a query string may name a document."""
     return any(name in parameters for name in _MEMBERS)
 
 
-def reference_of(found: Mapping[str, Any]) -> Reference | None:
-    """What the parameters of a request name its document by, if anything; `extensions` is an object, if it is there.
+def reference_of(parameters: Mapping[str, Any]) -> Reference | None:
+    """Return the reference to a document in a request's parameters, if any. `extensions` must be an object or null.
 
-    Raises `bad_request` for what cannot be one, `PERSISTED_QUERY_NOT_SUPPORTED` for a version that is not 1.
+    Raises `bad_request` for a malformed reference, `PERSISTED_QUERY_NOT_SUPPORTED` for a version other than 1.
     """
-    if _MEMBERS.isdisjoint(found):  # as of nearly every request
+    if _MEMBERS.isdisjoint(parameters):
         return None
-    extensions = found.get(EXTENSIONS)
+    extensions = parameters.get(EXTENSIONS)
     reference = None
     if extensions is not None and extensions.get("persistedQuery") is not None:
         reference = _persisted_query(extensions["persistedQuery"])
-    has_text = found.get("query") not in (None, "")
+    has_text = parameters.get("query") not in (None, "")
     for name in NAMES:
-        if name in found and found[name] is not None:
-            # Whoever sends a text may have an `id` of their own beside it; `documentId` is the standard's word.
+        if parameters.get(name) is not None:
             if not has_text:
-                return reference or _identifier(name, found[name])
+                return reference or _identifier(name, parameters[name])
+            # Clients may send an `id` of their own beside a text; `documentId` is reserved by the specification.
             if name == DOCUMENT_ID:
                 raise Problem(BAD_REQUEST, "Send `query` or `documentId`, not both.")
     return reference
 
 
-def _persisted_query(given: Any) -> Reference:
-    if not isinstance(given, dict):
+def _persisted_query(extension: Any) -> Reference:
+    if not isinstance(extension, dict):
         raise Problem(BAD_REQUEST, "`extensions.persistedQuery` must be an object.")
-    version = given.get("version")
+    version = extension.get("version")
     if version != 1 or isinstance(version, bool):
         raise Problem(PERSISTED_QUERY_NOT_SUPPORTED, _NOT_SUPPORTED)
-    return _identifier("extensions.persistedQuery.sha256Hash", given.get("sha256Hash"))
+    return _identifier("extensions.persistedQuery.sha256Hash", extension.get("sha256Hash"))
 
 
-def _identifier(name: str, given: Any) -> Reference:
-    if not isinstance(given, str) or not 0 < len(given) <= LONGEST:
+def _identifier(name: str, value: Any) -> Reference:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
         raise Problem(BAD_REQUEST, f"`{name}` must be a string of at most {LONGEST} characters.")
-    return Reference(given)
+    return Reference(value)
 
 
-async def found_document(asking: Origin, asked: GraphQLRequest, documents: Documents) -> None:
-    """Put the text of the document that is meant into the request. Raises as `KnownDocuments.find`.
+async def found_document(origin: Origin, request: GraphQLRequest, documents: Documents) -> None:
+    """Replace a request's reference to a document by the document's text. Raises as `KnownDocuments.find`.
 
-    To be called before anything else looks at the request's document, whatever transport it came by.
+    Every transport must call it before anything else reads `request.query`.
     """
-    known = asking.gateway.part(KnownDocuments)
-    if asked.reference is None and known.takes_any:
+    known = origin.gateway.part(KnownDocuments)
+    if request.reference is None and known.takes_any:
         return
 
     async def authenticate() -> Actor:
-        return await asking.gateway.part(Authenticator).actor(asking.presented)
+        return await origin.gateway.part(Authenticator).actor(origin.presented)
 
-    def is_valid(text: str) -> bool:
-        prepared = documents.prepare(text)
-        return prepared.document is not None and not prepared.structure and not prepared.values
-
-    may_change = asking.is_post or asking.is_preflighted
-    bringer = Bringer(authenticate, asking.presented.address, may_change, asked.dry)
-    asked.query = await known.find(asked.query, asked.reference, bringer, is_valid)
+    may_change = origin.is_post or origin.is_preflighted
+    bringer = Bringer(authenticate, origin.presented.address, may_change, request.dry)
+    request.query = await known.find(
+        request.query, request.reference, bringer, lambda text: not documents.prepare(text).errors
+    )

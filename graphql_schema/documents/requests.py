@@ -1,4 +1,4 @@
-"""Requests and answers of GraphQL, whatever they come and go by."""
+"""GraphQL requests and responses, independent of the transport."""
 
 from __future__ import annotations
 
@@ -15,47 +15,50 @@ from services.identity.auth.authentication import Presented
 
 
 class Origin(Protocol):
-    """Where a request comes from, whatever it came by. `changing`: whether it may change something from now on."""
+    """The context of a request, independent of its transport.
+
+    `changing` is set once the request may have changed something, and must not be cancelled any more; `till` once the
+    caller whose budget pays for it is known.
+    """
 
     changing: bool
     till: Till | None
 
     @property
     def address(self) -> str:
-        """The network address that it comes from."""
+        """The client's network address."""
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:
-        """Its header fields, if it has any."""
+        """The header fields; empty if the transport has none."""
 
     @property
     def is_preflighted(self) -> bool:
-        """Whether a browser would have asked for leave before it sent this (origins.py)."""
+        """Whether a browser would have sent a CORS preflight first (origins.py)."""
 
     @property
     def idempotency_key(self) -> RequestKey | None:
-        """The key that its writes are made once by. Raises `bad_request`."""
+        """The request's idempotency key. Raises `bad_request` if it is malformed."""
 
     @property
-    def gateway(self) -> Gateway:
-        """What is behind the face."""
+    def gateway(self) -> Gateway: ...
 
     @property
     def presented(self) -> Presented:
-        """What the request says of its caller."""
+        """The caller's credentials."""
 
     @property
     def client(self) -> Client:
-        """The program on the other side."""
+        """The client program."""
 
     @property
     def is_post(self) -> bool:
-        """Whether it may change something."""
+        """Whether the request may change something."""
 
 
 @dataclass(slots=True)
 class GraphQLRequest:
-    """The parameters of a request (GraphQL over HTTP). `query` is empty where only a `reference` names the document."""
+    """The parameters of a request (GraphQL over HTTP). `query` is empty if only `reference` names the document."""
 
     query: str
     variables: Mapping[str, Any]
@@ -63,18 +66,18 @@ class GraphQLRequest:
     extensions: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
     wants_cost: bool = False
-    """Whether the answer shall tell its price."""
+    """Whether the response includes the operation's cost."""
     dry: bool = False
-    """Whether it shall tell the price only."""
+    """Whether to compute the cost only, and run nothing."""
     whole: bool = False
-    """Whether anything that goes wrong anywhere is the whole answer."""
+    """Whether an error in any field replaces the whole response."""
     has_file: bool = False
-    """Whether it came in a form, with a file among its variables."""
+    """Whether the request came as a form, with a file among its variables."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """A response; `typed`: as application/graphql-response+json. `content` are several for a batch."""
+    """A response. `content` is a list for a batch; `typed` says whether to send application/graphql-response+json."""
 
     content: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     typed: bool
@@ -82,15 +85,15 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_deep(value: Any, most: int) -> bool:
-    """Whether lists and objects are nested more than so many deep."""
+def is_deep(value: Any, limit: int) -> bool:
+    """Whether lists and objects are nested more than `limit` levels deep."""
     level = [value]
-    for _ in range(most + 1):
+    for _ in range(limit + 1):
         level = [
-            inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
+            member
+            for container in level
+            if isinstance(container, (dict, list))
+            for member in (container.values() if isinstance(container, dict) else container)
         ]
         if not level:
             return False

@@ -1,8 +1,9 @@
-"""What a document must not have too much of, seen before any rule of validation is run.
+"""Checks the limits of a document before the validation rules run.
 
-Some of graphql-core's rules take more than linear time, and its parser a long time over a long text. So a document is
-measured first: its characters before it is parsed, then everything that has a limit, in one walk that goes into each
-definition once. What fragments add up to is worked out of the sums of each, however often it is spread.
+Some of graphql-core's rules take more than linear time, and its parser is slow on long texts. So the characters of a
+document are counted before it is parsed, and everything else that has a limit in one walk over the parsed document. The
+walk enters each definition once, and totals over fragments are computed from the totals of each fragment, however often
+it is spread.
 """
 
 from __future__ import annotations
@@ -20,56 +21,60 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLSchema,
-    InlineFragmentNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    SelectionNode,
     SelectionSetNode,
     get_introspection_query,
     parse,
 )
 from graphql.validation import ValidationContext
 
+from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
 from services.queries.limits import Limits
 
 MAX_COMMENTS: Final = 20_000
-"""In a document that is only short enough without them."""
+"""The most comments that are stripped from a document that is too long with them."""
 INTROSPECTION: Final = frozenset({"__schema", "__type"})
 
-# Anything but comments, as far as it can be told without a parser: strings may have a `#` in them.
-_BUT_COMMENTS: Final = re.compile(
+# Matches everything up to the next comment, as far as that is possible without a parser: strings may contain a `#`.
+_UNTIL_COMMENT: Final = re.compile(
     r'(?:[^"#]++|"""(?:[^"\\]++|\\"""|\\|"(?!""))*+"""|"(?!"")(?:[^"\\\n\r]++|\\.)*+"|""(?!"))*+'
 )
 _COMMENT: Final = re.compile(r"#[^\n\r]*+")
 
 
 def bounded_text(text: str, limits: Limits) -> str:
-    """The document, without comments if it is long: they are not counted. Raises `too_complex` if that is too long."""
-    most = limits.document_characters
-    if len(text) <= most:
+    """Return a document, stripped of its comments if it is too long with them.
+
+    Raises `too_complex` if it is too long without them.
+    """
+    limit = limits.document_characters
+    if len(text) <= limit:
         return text
     if text.count("#") <= MAX_COMMENTS:
         text = _without_comments(text)
-        if len(text) <= most:
+        if len(text) <= limit:
             return text
-    raise Problem(TOO_COMPLEX, f"A document has at most {most:,} characters, comments aside.")
+    raise Problem(TOO_COMPLEX, f"A document has at most {limit:,} characters, comments aside.")
 
 
 def _without_comments(text: str) -> str:
-    """What is behind a string without an end stays as it is: the parser will say so."""
-    kept, place = [], 0
-    while (found := _BUT_COMMENTS.match(text, place)) is not None:
-        kept.append(found[0])
-        comment = _COMMENT.match(text, found.end())
+    """Strip the comments, up to an unterminated string, if there is one: the parser refuses that."""
+    kept, position = [], 0
+    while (code := _UNTIL_COMMENT.match(text, position)) is not None:
+        kept.append(code[0])
+        comment = _COMMENT.match(text, code.end())
         if comment is None:
-            return "".join(kept) + text[found.end() :]
-        place = comment.end()
+            return "".join(kept) + text[code.end() :]
+        position = comment.end()
     return "".join(kept)
 
 
 def overlapping_rule(limits: Limits) -> type[OverlappingFieldsCanBeMergedRule]:
-    """The rule that fields of one name must agree, which compares each with each, with a bound of its own."""
+    """Return the rule "field selection merging" with the limit's number of comparisons as its budget."""
 
     class BoundedOverlapping(OverlappingFieldsCanBeMergedRule):
         def __init__(self, context: ValidationContext) -> None:
@@ -81,49 +86,49 @@ def overlapping_rule(limits: Limits) -> type[OverlappingFieldsCanBeMergedRule]:
 
 @dataclass(frozen=True, slots=True)
 class IntrospectionSizes:
-    """How much a schema has to tell of itself: things in each list, by the name of its field, and values as a whole."""
+    """The average length of each list of introspection, by its field, and the values of a full introspection."""
 
     lists: Mapping[str, float]
     whole: float = 0
 
 
 def introspection_sizes(schema: GraphQLSchema) -> IntrospectionSizes:
-    """Measured once: lists by what they hold on an average, rounded up."""
+    """Measure a schema. Averages are rounded up."""
     types: list[Any] = list(schema.type_map.values())
-    fields = [each for kind in types if hasattr(kind, "fields") for each in kind.fields.values()]
+    fields = [member for kind in types if hasattr(kind, "fields") for member in kind.fields.values()]
 
-    def mean(total: int, of: int) -> int:
-        return -(-total // of) if of else 0
+    def mean(total: int, count: int) -> int:
+        return -(-total // count) if count else 0
 
     lists = {
         "types": len(types),
         "fields": mean(len(fields), len(types)),
         "inputFields": mean(len(fields), len(types)),
-        "args": mean(sum(len(getattr(each, "args", ())) for each in fields), len(fields)),
-        "enumValues": mean(sum(len(getattr(each, "values", ())) for each in types), len(types)),
-        "possibleTypes": mean(sum(len(getattr(each, "interfaces", ())) for each in types), len(types)),
+        "args": mean(sum(len(getattr(member, "args", ())) for member in fields), len(fields)),
+        "enumValues": mean(sum(len(getattr(kind, "values", ())) for kind in types), len(types)),
+        "possibleTypes": mean(sum(len(getattr(kind, "interfaces", ())) for kind in types), len(types)),
         "directives": len(schema.directives),
         "ofType": 0.5,  # most types are wrapped once or not at all
     }
-    whole = get_introspection_query(
+    full_query = get_introspection_query(
         specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
     )
     screen = _Screen(Limits(), IntrospectionSizes(lists, inf))
-    screen.check(parse(whole))
-    return IntrospectionSizes(lists, screen.told())
+    screen.check(parse(full_query))
+    return IntrospectionSizes(lists, screen.introspected_values())
 
 
 def screen(document: DocumentNode, limits: Limits, sizes: IntrospectionSizes) -> None:
-    """Measure a document. `sizes`: those of the schema.
+    """Check the limits of a parsed document. `sizes` are those of the schema.
 
-    Raises `too_complex`, and `invalid_document` for fragments in a circle and for introspection that is switched off.
+    Raises `too_complex`, and `invalid_document` for circular fragments and for introspection that is switched off.
     """
     _Screen(limits, sizes).check(document)
 
 
 @dataclass(slots=True)
-class _Sum:
-    """Of one definition: how deep its fields are, and at what depth which fragments are spread."""
+class _Nesting:
+    """The depth of a definition's own fields, and the fragments that it spreads, with the depths they are spread at."""
 
     depth: int = 0
     spreads: list[tuple[str, int]] = field(default_factory=list)
@@ -131,129 +136,120 @@ class _Sum:
 
 class _Screen:
     def __init__(self, limits: Limits, sizes: IntrospectionSizes) -> None:
-        self.limits, self.sizes = limits, sizes
-        self.aliases = self.directives = 0
-        self.asked: list[FieldNode] = []
-        """The fields that ask about the schema."""
-        self.fragments: dict[str, FragmentDefinitionNode] = {}
-        self._sums: dict[str, _Sum] = {}
+        self._limits, self._sizes = limits, sizes
+        self._aliases = self._directives = 0
+        self._introspections: list[FieldNode] = []
+        self._fragments: dict[str, FragmentDefinitionNode] = {}
+        self._nestings: dict[str, _Nesting] = {}
         self._depths: dict[str, int] = {}
         self._values: dict[str, float] = {}
 
     def check(self, document: DocumentNode) -> None:
-        """Raises the Problem of the first limit exceeded."""
-        operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-        fragments = [each for each in document.definitions if isinstance(each, FragmentDefinitionNode)]
-        self._most(len(operations), self.limits.operations, "operations")
-        self._most(len(fragments), self.limits.fragments, "fragments")
-        self.fragments = {each.name.value: each for each in fragments}
-        self._sums = {name: self._measured(each) for name, each in self.fragments.items()}
-        tops = [self._measured(each) for each in operations]
-        for name in self._sums:
-            self._settle(name)
-        for top in tops:
-            self._deep(top)
-        if self.asked:
-            self._introspection()
+        """Raise the Problem of the first limit that is exceeded."""
+        operations = operations_of(document)
+        fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
+        _check_count(len(operations), self._limits.operations, "operations")
+        _check_count(len(fragments), self._limits.fragments, "fragments")
+        self._fragments = {fragment.name.value: fragment for fragment in fragments}
+        self._nestings = {name: self._nesting(fragment) for name, fragment in self._fragments.items()}
+        nestings = [self._nesting(operation) for operation in operations]
+        for name in self._nestings:
+            self._resolve_depth(name)
+        for nesting in nestings:
+            self._total_depth(nesting)
+        if self._introspections:
+            self._check_introspection()
 
-    def _most(self, found: int, most: int, what: str) -> None:
-        if found > most:
-            raise Problem(TOO_COMPLEX, f"A document has at most {most:,} {what}.")
-
-    def _measured(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Sum:
-        found = _Sum()
-        self._place(definition.directives)
+    def _nesting(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Nesting:
+        nesting = _Nesting()
+        self._count_directives(definition.directives)
         for variable in getattr(definition, "variable_definitions", None) or ():
-            self._place(variable.directives)
-        self._selections(definition.selection_set, 1, found)
-        return found
+            self._count_directives(variable.directives)
+        self._selections(definition.selection_set, 1, nesting)
+        return nesting
 
-    def _selections(self, selected: SelectionSetNode, depth: int, found: _Sum) -> None:
-        for node in selected.selections:
-            self._place(node.directives)
+    def _selections(self, selection_set: SelectionSetNode, depth: int, nesting: _Nesting) -> None:
+        for node in selection_set.selections:
+            self._count_directives(node.directives)
             if isinstance(node, FragmentSpreadNode):
-                found.spreads.append((node.name.value, depth - 1))
+                nesting.spreads.append((node.name.value, depth - 1))
                 continue
             if isinstance(node, FieldNode):
-                self._field(node, depth, found)
+                self._field(node, depth, nesting)
             inner: SelectionSetNode | None = getattr(node, "selection_set", None)
             if inner is not None:
-                self._selections(inner, depth + isinstance(node, FieldNode), found)
+                self._selections(inner, depth + isinstance(node, FieldNode), nesting)
 
-    def _field(self, node: FieldNode, depth: int, found: _Sum) -> None:
-        found.depth = max(found.depth, depth)
-        if depth > self.limits.depth:
-            self._too_deep()
+    def _field(self, node: FieldNode, depth: int, nesting: _Nesting) -> None:
+        nesting.depth = max(nesting.depth, depth)
+        self._check_depth(depth)
         if node.alias is not None:
-            self.aliases += 1
-            self._most(self.aliases, self.limits.aliases, "aliases")
+            self._aliases += 1
+            _check_count(self._aliases, self._limits.aliases, "aliases")
         if node.name.value in INTROSPECTION:
-            self.asked.append(node)
+            self._introspections.append(node)
 
-    def _place(self, directives: Sequence[DirectiveNode] | None) -> None:
-        """What may have directives."""
+    def _count_directives(self, directives: Sequence[DirectiveNode] | None) -> None:
         if not directives:
             return
-        self.directives += len(directives)
-        self._most(self.directives, self.limits.directives, "directives")
-        most = self.limits.directives_per_place
-        if len(directives) > most:
-            raise Problem(TOO_COMPLEX, f"One place has at most {most} directives.")
+        self._directives += len(directives)
+        _check_count(self._directives, self._limits.directives, "directives")
+        limit = self._limits.directives_per_place
+        if len(directives) > limit:
+            raise Problem(TOO_COMPLEX, f"One place has at most {limit} directives.")
 
-    def _settle(self, name: str) -> None:
-        """How deep a fragment is, with those that it spreads. Raises `invalid_document` for a circle."""
-        path, waiting = [name], [iter(self._sums[name].spreads)]
+    def _resolve_depth(self, name: str) -> None:
+        """Compute the total depth of a fragment and of those below it. Raises `invalid_document` for a circle."""
+        path, spreads = [name], [iter(self._nestings[name].spreads)]
         while path:
-            spread = next((each for each, _ in waiting[-1] if each in self._sums and each not in self._depths), None)
+            spread = next(
+                (inner for inner, _ in spreads[-1] if inner in self._nestings and inner not in self._depths), None
+            )
             if spread is None:
-                waiting.pop()
-                done = path.pop()
-                self._depths[done] = self._deep(self._sums[done])
+                spreads.pop()
+                fragment = path.pop()
+                self._depths[fragment] = self._total_depth(self._nestings[fragment])
             elif spread in path:
                 raise Problem(INVALID_DOCUMENT, f"The fragment '{spread[:50]}' is spread within itself.")
             else:
                 path.append(spread)
-                waiting.append(iter(self._sums[spread].spreads))
+                spreads.append(iter(self._nestings[spread].spreads))
 
-    def _deep(self, found: _Sum) -> int:
-        """How deep a definition is, where that of its fragments is known."""
-        depth = max([found.depth, *(above + self._depths.get(name, 0) for name, above in found.spreads)])
-        if depth > self.limits.depth:
-            self._too_deep()
+    def _total_depth(self, nesting: _Nesting) -> int:
+        """Return the depth of a definition with its fragments, whose total depths must be known."""
+        depth = max([nesting.depth, *(above + self._depths.get(name, 0) for name, above in nesting.spreads)])
+        self._check_depth(depth)
         return depth
 
-    def _too_deep(self) -> None:
-        raise Problem(TOO_COMPLEX, f"Fields nest at most {self.limits.depth} deep.")
+    def _check_depth(self, depth: int) -> None:
+        if depth > self._limits.depth:
+            raise Problem(TOO_COMPLEX, f"Fields nest at most {self._limits.depth} deep.")
 
-    def _introspection(self) -> None:
-        if not self.limits.introspection:
-            raise Problem(INVALID_DOCUMENT, "Introspection is switched off here: the schema is told by other means.")
-        most = self.limits.introspections
-        if self.told() > most * self.sizes.whole:
-            raise Problem(TOO_COMPLEX, f"A document may ask for as much as {most} full introspections tell.")
+    def _check_introspection(self) -> None:
+        if not self._limits.introspection:
+            raise Problem(INVALID_DOCUMENT, "Introspection is switched off here.")
+        limit = self._limits.introspections
+        if self.introspected_values() > limit * self._sizes.whole:
+            raise Problem(TOO_COMPLEX, f"A document may introspect at most as much as {limit} full introspections.")
 
-    def told(self) -> float:
-        """The values that introspection would tell, about."""
-        return sum(self._told(each) for each in self.asked)
+    def introspected_values(self) -> float:
+        """Estimate how many values the document's introspection returns."""
+        return sum(self._values_of(node) for node in self._introspections)
 
-    def _told(self, node: FieldNode) -> float:
-        """The values that introspection would tell of a field."""
-        below = self._told_below(node.selection_set) if node.selection_set is not None else 0
-        return self.sizes.lists.get(node.name.value, 1) * (1 + below)
+    def _values_of(self, node: SelectionNode) -> float:
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in self._values:
+                self._values[name] = self._values_below(self._fragments.get(name))
+            return self._values[name]
+        below = self._values_below(node)
+        return self._sizes.lists.get(node.name.value, 1) * (1 + below) if isinstance(node, FieldNode) else below
 
-    def _told_below(self, selected: SelectionSetNode) -> float:
-        told = 0.0
-        for node in selected.selections:
-            if isinstance(node, FieldNode):
-                told += self._told(node)
-            elif isinstance(node, FragmentSpreadNode):
-                told += self._told_of(node.name.value)
-            elif isinstance(node, InlineFragmentNode):
-                told += self._told_below(node.selection_set)
-        return told
+    def _values_below(self, node: Any) -> float:
+        selection_set: SelectionSetNode | None = getattr(node, "selection_set", None)
+        return sum(self._values_of(selection) for selection in selection_set.selections) if selection_set else 0
 
-    def _told_of(self, name: str) -> float:
-        if name not in self._values:
-            fragment = self.fragments.get(name)
-            self._values[name] = self._told_below(fragment.selection_set) if fragment is not None else 0
-        return self._values[name]
+
+def _check_count(count: int, limit: int, noun: str) -> None:
+    if count > limit:
+        raise Problem(TOO_COMPLEX, f"A document has at most {limit:,} {noun}.")

@@ -9,10 +9,11 @@ from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, Operat
 
 from graphql_schema.documents.complexity import bound_of, values_of
 from graphql_schema.documents.deprecation import DeprecatedUses
+from graphql_schema.documents.operation_inputs import called_operations, input_problem
 from graphql_schema.documents.parsing import Documents, Prepared
 from graphql_schema.documents.references import found_document, slot_of
 from graphql_schema.documents.requests import GraphQLRequest, Origin
-from graphql_schema.documents.values import called_operations, input_problem, literal_errors, variable_errors
+from graphql_schema.documents.values import literal_errors, variable_errors
 from graphql_schema.execution.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.execution.idempotency import may_have_key
 from graphql_schema.execution.paying import asked_fields, check_allowed, till_of

@@ -1,26 +1,24 @@
-"""Arguments and variables on the compiled path: functions, made once for a document, that give plain data.
+"""Compiles the arguments of a document into functions that return plain data.
 
-Plain data is what the services take: their own names, enums by value, absent members left out. The functions accept
-only values that are right beyond doubt. For any other they raise UnfitError, and the general path judges them; it is
-slower, and says what is wrong.
+Plain data is what the services accept: their own names, enums by value, absent members left out. The functions accept
+only values that are certainly valid. For any other they raise UnfitError, and the general path, which is slower,
+validates the value and reports the error. graphql-core's `coerce_input_value` and `value_from_ast` do not serve: they
+walk the type at every request, and know nothing of the services' names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
 from graphql import (
-    BooleanValueNode,
-    EnumValueNode,
     GraphQLEnumType,
     GraphQLInputObjectType,
-    IntValueNode,
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
-    StringValueNode,
     Undefined,
     ValueNode,
     VariableNode,
@@ -30,6 +28,7 @@ from graphql import (
     is_non_null_type,
 )
 
+from graphql_schema.schema.json_schema import json_value
 from services.catalogue.scalars import INT32, integral
 from services.reader.statement import NotCompiledError
 
@@ -38,49 +37,45 @@ Coerce = Callable[[Any], Any]
 Getter = Callable[[Variables], Any]
 
 ABSENT: Final = object()
-"""The value of a variable that was not given, and of an argument that is such a variable."""
+"""The value of a variable that was not sent, and of an argument that is such a variable."""
 MAX_ENTRIES: Final = 500
-"""Of a list; what is longer is refused somewhere."""
+"""The longest list that is coerced here. The general path refuses longer ones."""
 
 
 class UnfitError(Exception):
-    """A value that the general path has to judge."""
-
-
-def constant(value: Any) -> Getter:
-    """The getter of a value that is written in the document."""
-    return _Constant(value)
+    """Raised for a value that the general path has to validate."""
 
 
 def is_constant(getter: Getter) -> bool:
-    """Whether a getter needs no variables."""
+    """Whether a getter ignores the variables."""
     return isinstance(getter, _Constant)
 
 
+@dataclass(frozen=True, slots=True)
 class _Constant:
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    value: Any
 
     def __call__(self, variables: Variables) -> Any:
         return self.value
 
 
 class Coercers:
-    """Makes the functions for the input types of one schema."""
+    """Creates the functions for the input types of one schema."""
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[str, tuple[str, Coerce, bool]]] = {}
 
     def of(self, kind: Any) -> Coerce:
-        """From a JSON value of the type to plain data, which raises UnfitError. Raises NotCompiledError."""
+        """Return a function from a JSON value of a type to plain data. It raises UnfitError.
+
+        Raises NotCompiledError for types with defaults and for other scalars than `_SCALARS`.
+        """
         if is_non_null_type(kind):
             return _required(self.of(kind.of_type))
         if is_list_type(kind):
-            return _nullable(_listed(self.of(kind.of_type)))
+            return _nullable(_list(self.of(kind.of_type)))
         if is_enum_type(kind):
-            return _nullable(_chosen(enum_values(kind)))
+            return _nullable(_enum(_enum_values(kind)))
         if is_input_object_type(kind):
             return _nullable(self._object(kind))
         if kind.name not in _SCALARS:
@@ -90,88 +85,82 @@ class Coercers:
     def _object(self, kind: GraphQLInputObjectType) -> Coerce:
         if kind.name not in self._objects:
             members = self._objects[kind.name] = {}
-            for name, each in kind.fields.items():
-                if each.default_value is not Undefined:
+            for name, field in kind.fields.items():
+                if field.default_value is not Undefined:
                     raise NotCompiledError(f"{kind.name}.{name} has a default")
-                members[name] = (plain_name(each), self.of(each.type), is_non_null_type(each.type))
+                members[name] = (_plain_name(field), self.of(field.type), is_non_null_type(field.type))
         members = self._objects[kind.name]
 
         def coerce(value: Any) -> Any:
             if type(value) is not dict or len(value) > len(members):
                 raise UnfitError
-            found = {}
-            for name, each in value.items():
+            data = {}
+            for name, member in value.items():
                 if name not in members:
                     raise UnfitError
-                plain, inner, _ = members[name]
-                found[plain] = inner(each)
-            if any(required and plain not in found for plain, _, required in members.values()):
+                plain_name, coerce_member, _ = members[name]
+                data[plain_name] = coerce_member(member)
+            if any(required and plain_name not in data for plain_name, _, required in members.values()):
                 raise UnfitError
-            return found
+            return data
 
         return coerce
 
     def literal(self, node: ValueNode, kind: Any) -> Getter:
-        """The getter of a value in a document, as plain data. Raises NotCompiledError."""
+        """Return a function from the variables to a literal of a document as plain data. Raises NotCompiledError."""
         if isinstance(node, VariableNode):
             return _variable(node.name.value, required=is_non_null_type(kind))
         if is_non_null_type(kind):
             return self.literal(node, kind.of_type)
         if isinstance(node, NullValueNode):
-            return constant(None)
+            return _Constant(None)
         if is_list_type(kind):
             nodes = node.values if isinstance(node, ListValueNode) else (node,)
-            return _collected([self.literal(each, kind.of_type) for each in nodes])
+            return _list_getter([self.literal(element, kind.of_type) for element in nodes])
         if is_input_object_type(kind) and isinstance(node, ObjectValueNode):
-            members = {
-                plain_name(kind.fields[each.name.value]): self.literal(each.value, kind.fields[each.name.value].type)
-                for each in node.fields
-            }
-            return gathered(members)
-        return constant(_leaf(node, kind))
+            fields = [(kind.fields[member.name.value], member.value) for member in node.fields]
+            return gathered({_plain_name(field): self.literal(value, field.type) for field, value in fields})
+        try:
+            return _Constant(self.of(kind)(json_value(node, kind)))
+        except UnfitError:
+            raise NotCompiledError(f"a literal of {kind.name}") from None
 
 
 def gathered(members: Mapping[str, Getter]) -> Getter:
-    """The getter of an object without its absent members."""
-    if all(is_constant(each) for each in members.values()):
-        return constant({name: each({}) for name, each in members.items()})
-    pairs = list(members.items())
+    """Return a function from the variables to an object without its absent members."""
+    getters = list(members.items())
 
     def get(variables: Variables) -> Any:
-        found = {}
-        for name, each in pairs:
-            value = each(variables)
+        data = {}
+        for name, getter in getters:
+            value = getter(variables)
             if value is not ABSENT:
-                found[name] = value
-        return found
+                data[name] = value
+        return data
 
-    return get
+    return _Constant(get({})) if all(is_constant(getter) for _, getter in getters) else get
 
 
-def enum_values(kind: GraphQLEnumType) -> dict[str, Any]:
-    """The services' values of an enum's names."""
+def _list_getter(getters: list[Getter]) -> Getter:
+    def get(variables: Variables) -> Any:
+        elements = [getter(variables) for getter in getters]
+        if any(element is ABSENT for element in elements):
+            raise UnfitError
+        return elements
+
+    return _Constant(get({})) if all(is_constant(getter) for getter in getters) else get
+
+
+def _enum_values(kind: GraphQLEnumType) -> dict[str, Any]:
     return {
-        name: each.value.value if isinstance(each.value, Enum) else each.value for name, each in kind.values.items()
+        name: member.value.value if isinstance(member.value, Enum) else member.value
+        for name, member in kind.values.items()
     }
 
 
-def plain_name(field: Any) -> str:
-    """What the services call a member of an input."""
+def _plain_name(field: Any) -> str:
     name: str = field.extensions["strawberry-definition"].python_name
     return name.rstrip("_")
-
-
-def _collected(getters: list[Getter]) -> Getter:
-    if all(is_constant(each) for each in getters):
-        return constant([each({}) for each in getters])
-
-    def get(variables: Variables) -> Any:
-        found = [each(variables) for each in getters]
-        if any(each is ABSENT for each in found):
-            raise UnfitError
-        return found
-
-    return get
 
 
 def _variable(name: str, *, required: bool) -> Getter:
@@ -187,18 +176,6 @@ def _variable(name: str, *, required: bool) -> Getter:
     return get
 
 
-def _leaf(node: ValueNode, kind: Any) -> Any:
-    if is_enum_type(kind) and isinstance(node, EnumValueNode):
-        return enum_values(kind)[node.value]
-    if isinstance(node, IntValueNode) and kind.name in ("Int", "ID"):
-        return int(node.value) if kind.name == "Int" else node.value
-    if isinstance(node, StringValueNode) and kind.name in ("String", "ID", "DateTime"):
-        return node.value
-    if isinstance(node, BooleanValueNode) and kind.name == "Boolean":
-        return node.value
-    raise NotCompiledError(f"a literal of {kind.name}")
-
-
 def _required(inner: Coerce) -> Coerce:
     def coerce(value: Any) -> Any:
         if value is None:
@@ -212,18 +189,18 @@ def _nullable(inner: Coerce) -> Coerce:
     return lambda value: None if value is None else inner(value)
 
 
-def _listed(inner: Coerce) -> Coerce:
+def _list(inner: Coerce) -> Coerce:
     def coerce(value: Any) -> Any:
         if type(value) is not list:
             return [inner(value)]
         if len(value) > MAX_ENTRIES:
             raise UnfitError
-        return [inner(each) for each in value]
+        return [inner(element) for element in value]
 
     return coerce
 
 
-def _chosen(values: Mapping[str, Any]) -> Coerce:
+def _enum(values: Mapping[str, Any]) -> Coerce:
     def coerce(value: Any) -> Any:
         if type(value) is not str or value not in values:
             raise UnfitError
@@ -232,10 +209,13 @@ def _chosen(values: Mapping[str, Any]) -> Coerce:
     return coerce
 
 
-def _text(value: Any) -> Any:
-    if type(value) is not str:
-        raise UnfitError
-    return value
+def _exactly(expected: type) -> Coerce:
+    def coerce(value: Any) -> Any:
+        if type(value) is not expected:
+            raise UnfitError
+        return value
+
+    return coerce
 
 
 def _integer(value: Any) -> Any:
@@ -245,12 +225,10 @@ def _integer(value: Any) -> Any:
     return value
 
 
-def _boolean(value: Any) -> Any:
-    if type(value) is not bool:
-        raise UnfitError
-    return value
-
-
 _SCALARS: Final[Mapping[str, Coerce]] = {
-    "String": _text, "ID": _text, "DateTime": _text, "Int": _integer, "Boolean": _boolean,
-}  # fmt: skip
+    "String": _exactly(str),
+    "ID": _exactly(str),
+    "DateTime": _exactly(str),
+    "Int": _integer,
+    "Boolean": _exactly(bool),
+}

@@ -1,6 +1,6 @@
-"""What is selected below a field of a resource's type, or of a connection's, as the services have it.
+"""Translates selections on a resource's type, or on a connection, into the services' selections.
 
-Types and fields are known by the names that schema.py and types.py gave them.
+Types and fields are recognised by the names that schema.py and types.py give them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from graphql import FieldNode, GraphQLSchema
 
-from graphql_schema.execution.inputs import Coercers, Getter, gathered, is_constant
+from graphql_schema.execution.inputs import Coercers, Getter, Variables, gathered, is_constant
 from graphql_schema.execution.plans import Slot
 from graphql_schema.schema.fields import Collector, Fields
 from graphql_schema.schema.lists import list_arguments_of, rows_asked
@@ -18,6 +18,7 @@ from services.catalogue import Catalogue, Relation
 from services.catalogue.naming import ETAG, camel, pascal, snake
 from services.catalogue.resources import Resource
 from services.queries.limits import Limits
+from services.queries.lists import ListArguments
 from services.queries.selections import (
     About,
     Constant,
@@ -37,7 +38,7 @@ from services.queries.selections import (
 from services.reader.statement import MAX_PARTS, NotCompiledError
 
 MAX_MEMBERS: Final = 2_000
-"""Fields of one operation, once fragments are put in their places."""
+"""The most fields of one operation, with its fragments expanded."""
 
 _PAGE_INFO: Final = {
     "hasNextPage": About.HAS_NEXT,
@@ -48,20 +49,20 @@ _PAGE_INFO: Final = {
 
 
 class Vocabulary:
-    """The operations, fields and relations of a schema by the names that documents have for them."""
+    """The operations, fields and relations of a schema by their GraphQL names."""
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits) -> None:
         self.schema, self.catalogue, self.limits, self.coercers = schema, catalogue, limits, Coercers()
-        self.operations = {field_name(each): each for each in catalogue.operations.values()}
-        self.fields = {each: {camel(name): name for name in each.fields} for each in catalogue.resources.values()}
+        resources = catalogue.resources.values()
+        self.operations = {field_name(operation): operation for operation in catalogue.operations.values()}
+        self.fields = {resource: {camel(name): name for name in resource.fields} for resource in resources}
         self.relations = {
-            each: {camel(name): relation for name, relation in each.relations.items()}
-            for each in catalogue.resources.values()
+            resource: {camel(name): relation for name, relation in resource.relations.items()} for resource in resources
         }
 
 
 class SelectionPlanner:
-    """Plans the selections of one operation. `slots` are the inputs they need; `members` counts their fields.
+    """Plans the selections of one operation. `slots` are the inputs that they need, `members` counts their fields.
 
     Its methods raise NotCompiledError.
     """
@@ -72,45 +73,47 @@ class SelectionPlanner:
         self.members = self._parts = 0
 
     def selection(self, resource: Resource[Any], nodes: list[FieldNode]) -> Selection:
-        """What is selected below fields of a resource's type."""
+        """Return the selection below fields of a resource's type."""
         name = pascal(resource.name)
         fields = self.collector.below(nodes, frozenset({name, "Node"}))
         self._count(len(fields))
-        return Selection(tuple(self._member(resource, name, key, each) for key, each in fields.items()))
+        return Selection(tuple(self._member(resource, name, key, selected) for key, selected in fields.items()))
 
     def listing(self, resource: Resource[Any], nodes: list[FieldNode]) -> Listing:
-        """What is selected below fields of a connection's type."""
+        """Return the selection below fields of a connection's type."""
         name = f"{pascal(resource.name)}Connection"
-        fields = self.collector.below(nodes, frozenset({name}))
-        return tuple(self._part(resource, name, key, each) for key, each in fields.items())
+        return tuple(self._part(resource, name, key, selected) for key, selected in self.below(nodes, name).items())
 
     def below(self, nodes: list[FieldNode], type_name: str) -> Fields:
-        """The fields selected below fields whose values are of the type."""
+        """Return the fields selected below fields whose values are of the type."""
         return self.collector.below(nodes, frozenset({type_name}))
 
     def arguments(self, node: FieldNode, type_name: str) -> Getter:
-        """The getter of a field's arguments, by the services' names."""
+        """Return a function from the variables to a field's arguments, by the services' names."""
         parent: Any = self.vocabulary.schema.get_type(type_name)
-        definition = parent.fields[node.name.value]
+        parameters = parent.fields[node.name.value].args
+        literal = self.vocabulary.coercers.literal
         return gathered({
-            snake(each.name.value): self.vocabulary.coercers.literal(each.value, definition.args[each.name.value].type)
-            for each in node.arguments or ()
+            snake(argument.name.value): literal(argument.value, parameters[argument.name.value].type)
+            for argument in node.arguments or ()
         })  # fmt: skip
 
     def add_slot(self, slot: Slot) -> int:
-        """Its place."""
+        """Add a slot and return its index."""
         self.slots.append(slot)
         return len(self.slots) - 1
 
     def list_slot(self, resource: Resource[Any], node: FieldNode, type_name: str) -> int:
-        """The place of the slot for the arguments of a list, which is a field of the type."""
+        """Add a slot for the arguments of a list, which is a field of the type, and return its index."""
         getter, limits = self.arguments(node, type_name), self.vocabulary.limits
-        return self.add_slot(
-            Slot(
-                lambda variables: list_arguments_of(resource, getter(variables), limits), is_constant(getter), resource,
-                lambda variables: rows_asked(getter(variables), limits),
-            )
-        )  # fmt: skip
+
+        def list_input(variables: Variables) -> ListArguments:
+            return list_arguments_of(resource, getter(variables), limits)
+
+        def page_size(variables: Variables) -> int:
+            return rows_asked(getter(variables), limits)
+
+        return self.add_slot(Slot(list_input, is_constant(getter), resource, page_size))
 
     def _member(
         self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]
@@ -142,12 +145,12 @@ class SelectionPlanner:
         if name == "totalCount":
             return Fact(key, About.TOTAL)
         if name == "pageInfo":
-            return Facts(key, tuple(_page_fact(each, inner) for each, inner in self.below(nodes, "PageInfo").items()))
+            page_info = self.below(nodes, "PageInfo")
+            return Facts(key, tuple(_page_fact(*member) for member in page_info.items()))
         if name == "edges":
-            edge = f"{pascal(resource.name)}Edge"
-            return Edges(key, tuple(
-                self._edge_member(resource, edge, each, inner) for each, inner in self.below(nodes, edge).items()
-            ))  # fmt: skip
+            edge_type = f"{pascal(resource.name)}Edge"
+            edge = self.below(nodes, edge_type)
+            return Edges(key, tuple(self._edge_member(resource, edge_type, *member) for member in edge.items()))
         raise NotCompiledError(f"{type_name}.{name}")
 
     def _edge_member(
@@ -163,7 +166,7 @@ class SelectionPlanner:
         raise NotCompiledError(f"{type_name}.{name}")
 
     def _count(self, members: int, *, parts: int = 0) -> None:
-        """Fragments within fragments multiply: what gets too large is left at once. Raises NotCompiledError."""
+        """Count fields while they are collected, because nested fragments multiply. Raises NotCompiledError."""
         self.members += members
         self._parts += parts
         if self.members > MAX_MEMBERS or self._parts > MAX_PARTS:

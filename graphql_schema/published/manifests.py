@@ -1,11 +1,12 @@
-"""Manifests of documents, as clients' tools write them, checked against the schema.
+"""Reads the manifests of documents that client tools write, and validates them against the schema.
 
 Relay's compiler writes `{"<identifier>": "<document>"}`, Apollo's tools write version 1 of
-`apollo-persisted-query-manifest`. Either way an entry is one operation with the fragments that it needs.
+`apollo-persisted-query-manifest`. In both an entry is one operation with the fragments that it needs.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from graphql_schema.documents.complexity import Bound
 from graphql_schema.documents.parsing import Documents
 from graphql_schema.documents.references import LONGEST
 from graphql_schema.schema.errors import document_problem
+from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.json_input import read_json
 from services.documents.known import SHA256_PREFIX, is_digest
@@ -24,13 +26,15 @@ from services.documents.registering import NewDocument, RefusedDocumentsError, d
 APOLLO_FORMAT: Final = "apollo-persisted-query-manifest"
 MAX_IDENTIFIER: Final = 255
 MAX_TEXT: Final = 200_000
-"""Characters of a document: every worker holds all of them."""
+"""The longest document, in characters. Every worker keeps all documents in memory."""
 assert MAX_IDENTIFIER <= LONGEST
+
+_IDENTIFIER: Final = re.compile(rf"[!-~]{{1,{MAX_IDENTIFIER}}}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An entry of a manifest, nothing of it checked; name and type only where the format has them."""
+    """An unvalidated entry of a manifest. Relay's format has no name and no type."""
 
     id: Any
     text: Any
@@ -39,23 +43,23 @@ class _Entry:
 
 
 def read_manifest(text: bytes, schema: GraphQLSchema, documents: Documents) -> list[NewDocument]:
-    """The documents of a manifest. Raises RefusedDocumentsError with a sentence for each thing that is wrong."""
+    """Return the documents of a manifest. Raises RefusedDocumentsError with one sentence for each error."""
     entries = list(_entries(text))
-    faults: list[str] = []
-    found: dict[str, NewDocument] = {}
+    errors: list[str] = []
+    by_id: dict[str, NewDocument] = {}
     for entry in entries:
         try:
             document = _document(entry, schema, documents)
         except RefusedDocumentsError as refused:
-            faults += refused.sentences
+            errors += refused.sentences
             continue
-        if found.setdefault(document.id, document).text != document.text:
-            faults.append(f"{document.shown}: the identifier is there twice, with another text.")
-    if faults:
-        raise RefusedDocumentsError(faults)
-    if not found:
+        if by_id.setdefault(document.id, document).text != document.text:
+            errors.append(f"{document.shown}: the identifier is there twice, with another text.")
+    if errors:
+        raise RefusedDocumentsError(errors)
+    if not by_id:
         raise RefusedDocumentsError(["The manifest holds no documents."])
-    return list(found.values())
+    return list(by_id.values())
 
 
 def _entries(text: bytes) -> Iterator[_Entry]:
@@ -71,16 +75,16 @@ def _entries(text: bytes) -> Iterator[_Entry]:
     operations = manifest.get("operations")
     if (manifest["format"], manifest.get("version")) != (APOLLO_FORMAT, 1) or not isinstance(operations, list):
         raise RefusedDocumentsError([f"A manifest with a format is version 1 of {APOLLO_FORMAT}, with `operations`."])
-    for each in operations:
-        if not isinstance(each, Mapping):
+    for operation in operations:
+        if not isinstance(operation, Mapping):
             raise RefusedDocumentsError(["Each of `operations` is an object."])
-        yield _Entry(each.get("id"), each.get("body"), each.get("name"), each.get("type"))
+        yield _Entry(operation.get("id"), operation.get("body"), operation.get("name"), operation.get("type"))
 
 
 def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> NewDocument:
-    """The document of an entry. Raises RefusedDocumentsError."""
+    """Validate an entry. Raises RefusedDocumentsError."""
     identifier, text = entry.id, entry.text
-    if not (isinstance(identifier, str) and _is_identifier(identifier)):
+    if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
         shown = repr(identifier)[:100]
         raise RefusedDocumentsError([f"{shown}: an identifier is 1 to {MAX_IDENTIFIER} visible ASCII characters."])
     shown = f"{entry.name} ({identifier})" if isinstance(entry.name, str) else identifier
@@ -90,9 +94,8 @@ def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> New
     if (digest != identifier or is_digest(digest)) and digest != digest_of(text):
         raise RefusedDocumentsError([f"{shown}: the identifier is not the SHA-256 of the document."])
     prepared = documents.prepare(text)
-    errors = (*prepared.structure, *prepared.values)
-    if errors or prepared.document is None:
-        raise RefusedDocumentsError(f"{shown}: {document_problem(each).detail}" for each in errors)
+    if prepared.errors or prepared.document is None:
+        raise RefusedDocumentsError(f"{shown}: {document_problem(error).detail}" for error in prepared.errors)
     operation = _operation(shown, prepared.document)
     name, kind = operation.name.value if operation.name is not None else None, operation.operation.value
     if entry.name not in (None, name) or entry.type not in (None, kind):
@@ -105,14 +108,10 @@ def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> New
 
 
 def _operation(shown: str, document: DocumentNode) -> OperationDefinitionNode:
-    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-    if len(found) != 1:
-        raise RefusedDocumentsError([f"{shown}: its document has {len(found)} operations, not one."])
-    name = found[0].name
+    operations = operations_of(document)
+    if len(operations) != 1:
+        raise RefusedDocumentsError([f"{shown}: its document has {len(operations)} operations, not one."])
+    name = operations[0].name
     if name is not None and len(name.value) > MAX_IDENTIFIER:
         raise RefusedDocumentsError([f"{shown[:100]}: a name has {MAX_IDENTIFIER} characters at most."])
-    return found[0]
-
-
-def _is_identifier(text: str) -> bool:
-    return 0 < len(text) <= MAX_IDENTIFIER and text.isascii() and all("!" <= each <= "~" for each in text)
+    return operations[0]

@@ -1,14 +1,15 @@
-"""Batches as GraphQL has them: the inputs of the mutations they are made of, and a result for each entry."""
+"""Creates the inputs and results of batch mutations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import Argument, add_fields, attribute, field, input_type, list_of, nullable
+from graphql_schema.schema.building import Argument, attribute, field, input_type, list_of, nullable, object_type
 from graphql_schema.schema.context import Info
 from graphql_schema.schema.errors import problem_members
 from graphql_schema.schema.types import Types
@@ -22,16 +23,16 @@ from services.queries.batches import EntryOutcome
 PROBLEM: Final = "BatchProblem"
 FIELD_ERROR: Final = "BatchFieldError"
 ROW: Final = " row"
-"""Stands for the field of the row, which is called like the resource."""
+"""The name of the row in the values of an outcome. It is no GraphQL name, and so differs from every field's."""
 
 Members: TypeAlias = "tuple[Member, ...]"
 Member: TypeAlias = "tuple[str, str, Members | None]"
-"""Response name, name of the value, and what is wanted below it; None where the name is the value itself."""
+"""Response name, name of the value, and the members selected below it; None if the name itself is the value."""
 
 
 @strawberry.type(name=FIELD_ERROR, description="What is wrong with one field of an entry.")
 class FieldErrorType:
-    """One field error, its path below the entry."""
+    """A field error whose path begins below the entry."""
 
     field: str = strawberry.field(description="The path to it, such as `create.title`.")
     code: str = strawberry.field(description="What is wrong, for programs.")
@@ -50,30 +51,30 @@ class ProblemType:
     errors: list[FieldErrorType] = strawberry.field(description="The fields at fault.")
 
 
-def batch_members(operation: Operation, input_of: Callable[[Operation], Any], most: int) -> list[Argument]:
-    """The members of a batch's input, of at most so many entries; `input_of` gives the input type of a mutation."""
+def batch_members(operation: Operation, input_of: Callable[[Operation], Any], max_entries: int) -> list[Argument]:
+    """Return the members of a batch's input. `input_of` returns the input type of a mutation."""
     assert operation.input is not None
     assert operation.resource is not None
-    model: Any = operation.input.model_fields[OPERATIONS].annotation
-    entry: Any = model.__args__[0]
+    entries: Any = operation.input.model_fields[OPERATIONS].annotation
+    model: Any = entries.__args__[0]
     verbs = [
-        Argument(verb, input_of(each), description_of(entry, verb), deprecated=each.why_deprecated)
-        for verb, each in operation.entries.items()
+        Argument(verb, input_of(entry), description_of(model, verb), deprecated=entry.why_deprecated)
+        for verb, entry in operation.entries.items()
     ]
-    kind = input_type(f"{pascal(operation.name)}Operation", " ".join(entry.__doc__.split()), verbs)
+    entry_type = input_type(f"{pascal(operation.name)}Operation", " ".join(model.__doc__.split()), verbs)
     return [
         Argument("atomic", bool, description_of(operation.input, "atomic")),
-        Argument(OPERATIONS, list_of(kind), about_entries(most), required=True),
+        Argument(OPERATIONS, list_of(entry_type), about_entries(max_entries), required=True),
     ]
 
 
 def result_name(resource: Resource[Any]) -> str:
-    """The type of an outcome: `ItemBatchResult`."""
+    """Return the name of an outcome's type, such as `ItemBatchResult`."""
     return f"{pascal(resource.name)}BatchResult"
 
 
 def batch_results(operation: Operation, types: Types) -> StrawberryField:
-    """The field `results` of a batch's payload."""
+    """Return the field `results` of a batch's payload."""
     resource = operation.resource
     assert resource is not None
 
@@ -84,22 +85,17 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
         return types.wrap(resource, await loaders.row(loaders.allow(resource), outcome.key))
 
     fields = [
-        attribute("status", int, "The HTTP status that it would have had alone.", lambda each: each.status),
-        attribute(
-            "id", nullable(strawberry.ID), "The identifier of its row.", lambda each: _identifier(resource, each)
-        ),
+        attribute("status", int, "The HTTP status of the operation on its own.", lambda outcome: outcome.status),
+        attribute("id", nullable(strawberry.ID), "The identifier of its row.", partial(_identifier, resource)),
         field(resource.name, nullable(types.of(resource)), f"The {resource.noun}, unless it is gone.", row),
         attribute("problem", nullable(ProblemType), "Why it was refused, if it was.", _problem),
     ]
-    name = result_name(resource)
-    cls = type(name, (), {})
-    add_fields(cls, fields)
-    kind = strawberry.type(cls, name=name, description="What has become of one entry of a batch.")
-    return attribute("results", list_of(kind), "What has become of each entry, in their order.", lambda done: done[0])
+    result = object_type(result_name(resource), "The outcome of one entry of a batch.", fields)
+    return attribute("results", list_of(result), "The outcome of each entry, in order.", lambda done: done[0])
 
 
 def shown_outcome(operation: Operation, outcome: EntryOutcome, members: Members) -> dict[str, Any]:
-    """What is wanted of an outcome, as the compiled path shows it."""
+    """Return the selected members of an outcome on the compiled path."""
     assert operation.resource is not None
     values = {
         "status": outcome.status,
@@ -107,18 +103,19 @@ def shown_outcome(operation: Operation, outcome: EntryOutcome, members: Members)
         ROW: outcome.row,
         "problem": _members(outcome.problem) if outcome.problem is not None else None,
     }
-    return {key: _wanted(values, name, below) for key, name, below in members}
+    return _selected(values, members)
 
 
-def _wanted(values: dict[str, Any], name: str, below: Members | None) -> Any:
-    if below is None:
-        return name
-    found = values[name]
-    if not below or found is None:
-        return found
-    if isinstance(found, Sequence):
-        return [{key: _wanted(each, inner, more) for key, inner, more in below} for each in found]
-    return {key: _wanted(found, inner, more) for key, inner, more in below}
+def _selected(values: dict[str, Any], members: Members) -> dict[str, Any]:
+    return {key: name if below is None else _value(values[name], below) for key, name, below in members}
+
+
+def _value(value: Any, below: Members) -> Any:
+    if not below or value is None:
+        return value
+    if isinstance(value, Sequence):
+        return [_selected(element, below) for element in value]
+    return _selected(value, below)
 
 
 def _identifier(resource: Resource[Any], outcome: EntryOutcome) -> str | None:
@@ -132,6 +129,6 @@ def _members(problem: Problem) -> dict[str, Any]:
 def _problem(outcome: EntryOutcome) -> ProblemType | None:
     if outcome.problem is None:
         return None
-    found = _members(outcome.problem)
-    known = {name: found[name] for name in ("type", "title", "status", "code", "detail")}
-    return ProblemType(**known, errors=[FieldErrorType(**each) for each in found["errors"]])
+    members = _members(outcome.problem)
+    known = {name: members[name] for name in ("type", "title", "status", "code", "detail")}
+    return ProblemType(**known, errors=[FieldErrorType(**error) for error in members["errors"]])

@@ -1,4 +1,4 @@
-"""Strawberry types and fields, made at run time."""
+"""Creates Strawberry types and fields at run time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import cache
+from keyword import iskeyword
 from typing import Annotated, Any, NewType, Optional
 
 import strawberry
@@ -18,7 +19,7 @@ from services.catalogue.scalars import FieldType
 
 DateTime = NewType("DateTime", str)
 SCALAR_MAP: dict[object, Any] = {
-    # The services have formatted the value on its way out, and check it on its way in: texts pass through.
+    # The services format the values of responses and validate those of requests, so strings pass through.
     DateTime: strawberry.scalar(
         name="DateTime",
         description="An instant: RFC 3339, UTC, microseconds and Z on the way out; any offset on the way in, and any "
@@ -44,42 +45,42 @@ Resolve = Callable[[Any, Info, dict[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a field. `name` is in the services' habit; Strawberry writes it in GraphQL's."""
+    """An argument of a field. `name` is in snake case; Strawberry turns it into camel case."""
 
     name: str
     type: Any
     description: str
     required: bool = False
     deprecated: str | None = None
-    """Why it should not be used any more."""
+    """The reason of the deprecation."""
 
 
 @cache
 def graphql_enum(kind: type[StrEnum]) -> Any:
-    """The GraphQL enum of a Python one."""
+    """Return the GraphQL enum of a Python enum, described by its docstring."""
     return described_enum(kind, " ".join((kind.__doc__ or kind.__name__).split()))
 
 
 def described_enum(kind: type[Enum], description: str) -> Any:
-    """A GraphQL enum whose members are described by their values in words."""
-    made: Any = strawberry.enum(kind, description=description)
-    for each in made.__strawberry_definition__.values:
-        each.description = sentence(str(each.value))
-    return made
+    """Return the GraphQL enum of a Python enum, with its values as the descriptions of its members."""
+    enum: Any = strawberry.enum(kind, description=description)
+    for member in enum.__strawberry_definition__.values:
+        member.description = sentence(str(member.value))
+    return enum
 
 
 def nullable(kind: Any) -> Any:
-    """The annotation of a value of the kind, or null."""
+    """Return the annotation of a nullable value."""
     return _OPTIONAL[kind]
 
 
 def list_of(kind: Any) -> Any:
-    """The annotation of a list of the kind."""
+    """Return the annotation of a list."""
     return _LIST[kind]
 
 
 def annotation(kind: FieldType) -> Any:
-    """The annotation that Strawberry needs for a scalar field."""
+    """Return the annotation of a scalar field for Strawberry."""
     if kind.enum is not None:
         inner: Any = graphql_enum(kind.enum)
     else:
@@ -91,7 +92,7 @@ def annotation(kind: FieldType) -> Any:
 
 
 def shown_annotation(kind: FieldType) -> Any:
-    """The annotation of a row's field: a value of an enum is null where this version doesn't know it."""
+    """Return the annotation of a row's field. Enums are nullable: a newer version may have stored an unknown value."""
     if kind.enum is None:
         return annotation(kind)
     inner = nullable(graphql_enum(kind.enum))
@@ -103,91 +104,98 @@ def shown_annotation(kind: FieldType) -> Any:
 def attribute(
     name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: str | None = None
 ) -> StrawberryField:
-    """A field that is read off its object without waiting."""
+    """Return a field with a synchronous resolver `read(object)`."""
 
     def resolver(self: Any) -> Any:
         return read(self)
 
-    return _field(name, resolver, result, description, with_info=False, arguments=(), deprecated=deprecated)
+    return _field(name, resolver, [_SELF], result, description, deprecated)
 
 
 def field(
     name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = (), *,
     deprecated: str | None = None,
 ) -> StrawberryField:  # fmt: skip
-    """A field with an async resolver `resolve(object, info, arguments by name)`; absent arguments are left out."""
+    """Return a field with an async resolver `resolve(object, info, arguments)`. Absent arguments are left out."""
 
     async def resolver(self: Any, info: Info, **values: Any) -> Any:
-        return await resolve(self, info, {k: v for k, v in values.items() if v is not strawberry.UNSET})
+        present = {name: value for name, value in values.items() if value is not strawberry.UNSET}
+        return await resolve(self, info, present)
 
-    return _field(name, resolver, result, description, with_info=True, arguments=arguments, deprecated=deprecated)
+    parameters = [_SELF, _INFO, *(_parameter(argument) for argument in arguments)]
+    return _field(name, resolver, parameters, result, description, deprecated)
+
+
+_SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_INFO = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Info)
+
+
+def _parameter(argument: Argument) -> inspect.Parameter:
+    options = strawberry.argument(description=argument.description, deprecation_reason=argument.deprecated)
+    return inspect.Parameter(
+        argument.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[_annotation_of(argument), options],
+        default=inspect.Parameter.empty if argument.required else strawberry.UNSET,
+    )
 
 
 def _field(
-    name: str,
-    resolver: Callable[..., Any],
-    result: Any,
-    description: str,
-    *,
-    with_info: bool,
-    arguments: Sequence[Argument],
+    name: str, resolver: Callable[..., Any], parameters: list[inspect.Parameter], result: Any, description: str,
     deprecated: str | None,
-) -> StrawberryField:
-    word = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter("self", word)]
-    if with_info:
-        parameters.append(inspect.Parameter("info", word, annotation=Info))
-    for each in arguments:
-        about = strawberry.argument(description=each.description, deprecation_reason=each.deprecated)
-        parameters.append(
-            inspect.Parameter(
-                each.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[each.type if each.required else nullable(each.type), about],
-                default=inspect.Parameter.empty if each.required else strawberry.UNSET,
-            )
-        )
+) -> StrawberryField:  # fmt: skip
     resolver.__name__ = name
     resolver.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters if p.name != "self"} | {"return": result}
-    found: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
-    found.python_name = name
-    return found
+    field: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
+    field.python_name = name
+    return field
+
+
+def _annotation_of(argument: Argument) -> Any:
+    return argument.type if argument.required else nullable(argument.type)
 
 
 def add_fields(cls: type, fields: Sequence[StrawberryField]) -> None:
-    """Put fields on a class that is about to become a Strawberry type."""
-    for each in fields:
-        assert each.python_name is not None
-        setattr(cls, each.python_name, each)
+    """Set fields on a class before it becomes a Strawberry type."""
+    for field in fields:
+        assert field.python_name is not None
+        setattr(cls, field.python_name, field)
+
+
+def object_type(name: str, description: str, fields: Sequence[StrawberryField]) -> Any:
+    """Return an object type with the fields."""
+    cls = type(name, (), {})
+    add_fields(cls, fields)
+    return strawberry.type(cls, name=name, description=description)
 
 
 def input_type(name: str, description: str, members: Sequence[Argument], cls: type | None = None) -> Any:
-    """An input object type. Members whose name is a Python keyword get an underscore inside.
+    """Return an input object type. The Python names of keywords such as `in` end in an underscore.
 
-    `cls` is the class to make it of, for a type whose members are of the type itself.
+    `cls` is the class to turn into the type; pass one if members are of the type itself.
     """
     cls = cls or type(name, (), {})
     cls.__annotations__ = {}
-    for each in members:
-        inner = f"{each.name}_" if each.name in ("in", "and", "or", "not") else each.name
-        options: dict[str, Any] = {} if each.required else {"default": strawberry.UNSET}
-        if inner != each.name:
-            options["name"] = each.name
-        member = strawberry.field(description=each.description, deprecation_reason=each.deprecated, **options)
-        setattr(cls, inner, member)
-        cls.__annotations__[inner] = each.type if each.required else nullable(each.type)
+    for member in members:
+        python_name = f"{member.name}_" if iskeyword(member.name) else member.name
+        options: dict[str, Any] = {} if member.required else {"default": strawberry.UNSET}
+        if python_name != member.name:
+            options["name"] = member.name
+        field = strawberry.field(description=member.description, deprecation_reason=member.deprecated, **options)
+        setattr(cls, python_name, field)
+        cls.__annotations__[python_name] = _annotation_of(member)
     return strawberry.input(cls, name=name, description=description)
 
 
 def plain(value: Any) -> Any:
-    """An input as the services take it: mappings, lists and JSON values in their own names, without what is absent."""
+    """Return an input as the services expect it: JSON values under their own names, without absent members."""
     if isinstance(value, Enum):
         return value.value
     definition = getattr(type(value), "__strawberry_definition__", None)
     if definition is not None:
-        found = {each.python_name: getattr(value, each.python_name) for each in definition.fields}
-        return {name.rstrip("_"): plain(each) for name, each in found.items() if each is not strawberry.UNSET}
+        members = {field.python_name: getattr(value, field.python_name) for field in definition.fields}
+        return {name.rstrip("_"): plain(member) for name, member in members.items() if member is not strawberry.UNSET}
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [plain(element) for element in value]
     return value

@@ -1,4 +1,4 @@
-"""Which fields a selection asks for: GraphQL's CollectFields (specification, 6.3.2), before anything is run."""
+"""Collects the fields of selections before execution (CollectFields: GraphQL specification, 6.3.2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from graphql.language import Visitor
 from services.reader.statement import NotCompiledError
 
 Fields = dict[str, list[FieldNode]]
-"""Fields by response name; several nodes of one name are one field, whose selections are merged."""
+"""Fields by response name. Nodes of one response name are one field, whose selections are merged."""
 
 
 class Collector:
@@ -31,80 +31,91 @@ class Collector:
     def __init__(self, document: DocumentNode, conditions: Mapping[str, bool]) -> None:
         self._conditions = conditions
         self.visited = 0
-        """How many selections were looked at, in all."""
-        self.fragments = {
-            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
-        }
+        """The number of selections visited so far."""
+        self.fragments = fragments_of(document)
 
     def below(self, nodes: Iterable[FieldNode], kinds: frozenset[str]) -> Fields:
-        """The fields selected below a field, of an object whose type and interfaces are `kinds`."""
-        return self.of([each.selection_set for each in nodes if each.selection_set is not None], kinds)
+        """Return the fields selected below a field, of an object whose type and interfaces are `kinds`."""
+        return self.of([node.selection_set for node in nodes if node.selection_set is not None], kinds)
 
-    def of(self, selected: Iterable[SelectionSetNode], kinds: frozenset[str]) -> Fields:
-        """The fields of selection sets. Raises NotCompiledError for directives that are not known here."""
-        found: Fields = {}
-        visited: set[str] = set()
-        for each in selected:
-            self._collect(each, kinds, found, visited)
-        return found
+    def of(self, selection_sets: Iterable[SelectionSetNode], kinds: frozenset[str]) -> Fields:
+        """Return the fields of selection sets. Raises NotCompiledError for other directives than @skip, @include."""
+        fields: Fields = {}
+        spread: set[str] = set()
+        for selection_set in selection_sets:
+            self._collect(selection_set, kinds, fields, spread)
+        return fields
 
-    def _collect(self, selected: SelectionSetNode, kinds: frozenset[str], found: Fields, visited: set[str]) -> None:
-        self.visited += len(selected.selections)
-        for node in selected.selections:
-            if not self._wanted(node.directives or ()):
+    def _collect(
+        self, selection_set: SelectionSetNode, kinds: frozenset[str], fields: Fields, spread: set[str]
+    ) -> None:
+        self.visited += len(selection_set.selections)
+        for node in selection_set.selections:
+            if not self._is_included(node.directives or ()):
                 continue
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias is not None else node.name.value
-                found.setdefault(key, []).append(node)
+                fields.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or node.type_condition.name.value in kinds:
-                    self._collect(node.selection_set, kinds, found, visited)
+                    self._collect(node.selection_set, kinds, fields, spread)
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
                 fragment = self.fragments[name]
-                if name not in visited and fragment.type_condition.name.value in kinds:
-                    visited.add(name)
-                    self._collect(fragment.selection_set, kinds, found, visited)
+                if name not in spread and fragment.type_condition.name.value in kinds:
+                    spread.add(name)
+                    self._collect(fragment.selection_set, kinds, fields, spread)
 
-    def _wanted(self, directives: Iterable[DirectiveNode]) -> bool:
-        for each in directives:
-            name = each.name.value
+    def _is_included(self, directives: Iterable[DirectiveNode]) -> bool:
+        for directive in directives:
+            name = directive.name.value
             if name not in ("skip", "include"):
                 raise NotCompiledError(f"@{name}")
-            (argument,) = each.arguments or ()
-            given = argument.value
-            if isinstance(given, VariableNode):
-                holds = self._conditions[given.name.value]
+            (argument,) = directive.arguments or ()
+            condition = argument.value
+            if isinstance(condition, VariableNode):
+                holds = self._conditions[condition.name.value]
             else:
-                assert isinstance(given, BooleanValueNode)
-                holds = given.value
+                assert isinstance(condition, BooleanValueNode)
+                holds = condition.value
             if holds is (name == "skip"):
                 return False
         return True
 
 
 def condition_names(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
-    """The variables in @skip and @include of an operation, and of the fragments that it comes to."""
+    """Return the names of the variables in @skip and @include of an operation and of its fragments."""
     finder = _Conditions()
-    for each in parts_of(document, operation):
-        visit(each, finder)
+    for definition in parts_of(document, operation):
+        visit(definition, finder)
     return tuple(finder.names)
 
 
 def parts_of(
     document: DocumentNode, operation: OperationDefinitionNode
 ) -> list[OperationDefinitionNode | FragmentDefinitionNode]:
-    """An operation, and the fragments that it comes to."""
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    found: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
+    """Return an operation and the fragments that it spreads, directly or through other fragments."""
+    fragments = fragments_of(document)
+    definitions: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
     spreads, visited = _Spreads(), set[str]()
     visit(operation, spreads)
     while new := spreads.names - visited:
         visited |= new
         for name in sorted(new):
-            found.append(fragments[name])
+            definitions.append(fragments[name])
             visit(fragments[name], spreads)
-    return found
+    return definitions
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """Return the fragments of a document by name."""
+    fragments = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
+    return {fragment.name.value: fragment for fragment in fragments}
+
+
+def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
+    """Return the operations of a document in order."""
+    return [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
 
 
 class _Spreads(Visitor):
@@ -113,7 +124,6 @@ class _Spreads(Visitor):
         self.names: set[str] = set()
 
     def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
-        """Note a fragment."""
         self.names.add(node.name.value)
 
 
@@ -123,7 +133,6 @@ class _Conditions(Visitor):
         self.names: dict[str, None] = {}
 
     def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        """Note the variable of a directive."""
-        for each in node.arguments or ():
-            if isinstance(each.value, VariableNode):
-                self.names[each.value.name.value] = None
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.names[argument.value.name.value] = None

@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12, as OpenAPI 3.1 has it) of GraphQL's types and of what a document answers; constants as JSON."""
+"""Derives JSON Schemas (2020-12, as in OpenAPI 3.1) from GraphQL types and documents, and JSON from literals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLEnumType,
     GraphQLSchema,
     IntValueNode,
     ListValueNode,
@@ -28,80 +27,81 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from graphql_schema.schema.fields import fragments_of
 from services.catalogue.scalars import SCALARS
 
-_FLOAT: Final = {"type": "number", "format": "double"}
 _SCALARS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "Float": _FLOAT,
-    **{each.graphql: each.schema for each in reversed(SCALARS.values()) if each.graphql != "Enum"},
+    "Float": {"type": "number", "format": "double"},
+    **{scalar.graphql: scalar.schema for scalar in reversed(SCALARS.values()) if scalar.graphql != "Enum"},
 }
-"""By GraphQL's names; of a name that several Python types share, the plainest."""
+"""Schemas by GraphQL name. If several Python types share a name, the first one in SCALARS counts."""
 
 
 def leaf_schema(kind: Any) -> dict[str, Any] | None:
-    """The schema of a scalar or an enum; None for scalars that are not in the table."""
+    """Return the schema of a scalar or an enum, or None for an unknown scalar."""
     if is_enum_type(kind):
-        enum: GraphQLEnumType = kind
-        return {"type": "string", "enum": list(enum.values)}
-    found = _SCALARS.get(kind.name)
-    return dict(found) if found is not None else None
+        return {"type": "string", "enum": list(kind.values)}
+    schema = _SCALARS.get(kind.name)
+    return dict(schema) if schema is not None else None
 
 
 def json_value(node: ValueNode, kind: Any) -> Any:
-    """A constant in a valid document as the JSON value of its type that a client would send."""
+    """Return the JSON value that a client would send for a literal of the type. The literal must be valid."""
     if is_non_null_type(kind):
         return json_value(node, kind.of_type)
     if isinstance(node, NullValueNode):
         return None
     if is_list_type(kind):
         nodes = node.values if isinstance(node, ListValueNode) else (node,)
-        return [json_value(each, kind.of_type) for each in nodes]
+        return [json_value(element, kind.of_type) for element in nodes]
     if isinstance(node, ObjectValueNode):
-        return {each.name.value: json_value(each.value, kind.fields[each.name.value].type) for each in node.fields}
+        members = {member.name.value: member.value for member in node.fields}
+        return {name: json_value(value, kind.fields[name].type) for name, value in members.items()}
     if isinstance(node, IntValueNode) and kind.name == "ID":
         return node.value
     return value_from_ast_untyped(node)
 
 
 def answer_schema(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> dict[str, Any]:
-    """The schema of a valid operation's data."""
+    """Return the schema of a valid operation's data."""
     root = schema.get_root_type(operation.operation)
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    return _Answers(schema, fragments).of_object([operation.selection_set], root)
+    return _AnswerSchemas(schema, fragments_of(document)).object([operation.selection_set], root)
 
 
-class _Answers:
+class _AnswerSchemas:
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema, self._fragments = schema, fragments
 
-    def of_object(self, selected: list[SelectionSetNode], kind: Any) -> dict[str, Any]:
-        """The schema of an object of the type, with what is selected on it."""
+    def object(self, selection_sets: list[SelectionSetNode], kind: Any) -> dict[str, Any]:
+        """Return the schema of an object of the type with the selected fields."""
         nodes: dict[str, list[FieldNode]] = {}
         parents: dict[str, Any] = {}
         required: dict[str, None] = {}
-        for each in selected:
-            for node, parent, is_sure in self._fields(each, kind):
+        for selection_set in selection_sets:
+            for node, parent, is_required in self._fields(selection_set, kind):
                 key = node.alias.value if node.alias is not None else node.name.value
                 nodes.setdefault(key, []).append(node)
                 parents.setdefault(key, parent)
-                if is_sure:
+                if is_required:
                     required[key] = None
-        properties = {key: self._field(found, parents[key]) for key, found in nodes.items()}
+        properties = {key: self._field(same_key, parents[key]) for key, same_key in nodes.items()}
         return {"type": "object", "properties": properties, "required": list(required)}
 
-    def _fields(self, selected: SelectionSetNode, kind: Any) -> Iterator[tuple[FieldNode, Any, bool]]:
-        """The fields of a selection, with the types they are of, and whether they are there in any case."""
-        for each in selected.selections:
-            is_sure = not each.directives
-            if isinstance(each, FieldNode):
-                yield each, kind, is_sure
+    def _fields(self, selection_set: SelectionSetNode, kind: Any) -> Iterator[tuple[FieldNode, Any, bool]]:
+        """Yield the fields of a selection with their parent types, and whether every answer has them."""
+        for selection in selection_set.selections:
+            unconditional = not selection.directives
+            if isinstance(selection, FieldNode):
+                yield selection, kind, unconditional
                 continue
-            inner: Any = self._fragments[each.name.value] if isinstance(each, FragmentSpreadNode) else each
-            condition = inner.type_condition
-            of = self._schema.get_type(condition.name.value) if condition is not None else kind
-            always = is_sure and (of is kind or (is_abstract_type(of) and self._schema.is_sub_type(of, kind)))
-            for node, parent, sure in self._fields(inner.selection_set, of):
-                yield node, parent, sure and always
+            fragment: Any = selection
+            if isinstance(selection, FragmentSpreadNode):
+                fragment = self._fragments[selection.name.value]
+            condition = fragment.type_condition
+            on = self._schema.get_type(condition.name.value) if condition is not None else kind
+            always = unconditional and (on is kind or (is_abstract_type(on) and self._schema.is_sub_type(on, kind)))
+            for node, parent, is_required in self._fields(fragment.selection_set, on):
+                yield node, parent, is_required and always
 
     def _field(self, nodes: list[FieldNode], parent: Any) -> dict[str, Any]:
         name = nodes[0].name.value
@@ -110,21 +110,21 @@ class _Answers:
         definition = parent.fields.get(name)
         if definition is None:  # introspection's own fields
             return {}
-        return self._value(definition.type, [each.selection_set for each in nodes if each.selection_set is not None])
+        return self._value(definition.type, [node.selection_set for node in nodes if node.selection_set is not None])
 
     def _value(self, kind: Any, below: list[SelectionSetNode]) -> dict[str, Any]:
         if is_non_null_type(kind):
-            return self._present(kind.of_type, below)
-        found = self._present(kind, below)
-        if "type" in found:
-            found["type"] = [found["type"], "null"]
-        if "enum" in found:
-            found["enum"] = [*found["enum"], None]
-        return found
+            return self._non_null(kind.of_type, below)
+        schema = self._non_null(kind, below)
+        if "type" in schema:
+            schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+        return schema
 
-    def _present(self, kind: Any, below: list[SelectionSetNode]) -> dict[str, Any]:
+    def _non_null(self, kind: Any, below: list[SelectionSetNode]) -> dict[str, Any]:
         if is_list_type(kind):
             return {"type": "array", "items": self._value(kind.of_type, below)}
         if is_leaf_type(kind):
             return leaf_schema(kind) or {}
-        return self.of_object(below, get_named_type(kind))
+        return self.object(below, get_named_type(kind))

@@ -1,4 +1,4 @@
-"""Relay connections, and the arguments of lists: pages, filters, orders, search."""
+"""Creates Relay connections and the arguments of lists: pages, filters, orders, search."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import strawberry
 
 from graphql_schema.schema.building import (
     Argument,
-    add_fields,
     annotation,
     attribute,
     described_enum,
@@ -20,6 +19,7 @@ from graphql_schema.schema.building import (
     graphql_enum,
     input_type,
     list_of,
+    object_type,
     plain,
 )
 from services.catalogue import Problem
@@ -46,8 +46,8 @@ _WORDS = {
 
 PAGE_SIZES: Final = ("first", "last")
 
-# The services' names of list arguments, as GraphQL has them.
-_NAMES = {"sort": "order_by", "q": "search"}
+_GRAPHQL_NAMES = {"sort": "order_by", "q": "search"}
+"""The list arguments that have another name in GraphQL than in the services."""
 
 
 @strawberry.type(description="Where a page stands in its list (Relay).")
@@ -72,7 +72,7 @@ described_enum(OrderDirection, "Which way a list is sorted. Nulls count as great
 
 @dataclass(slots=True)
 class ConnectionValue:
-    """What a connection resolves from: its page, and a way to count the whole list if that is asked for."""
+    """The value of a connection: its page, and a function that counts the whole list."""
 
     page: Page
     nodes: list[Any]
@@ -80,29 +80,25 @@ class ConnectionValue:
 
 
 def connection_type(resource: Resource[Any], node: Any) -> Any:
-    """`ItemConnection` with its `ItemEdge`, for a resource's type."""
+    """Return `ItemConnection`, with its `ItemEdge`. `node` is the resource's type."""
     name = pascal(resource.name)
-    edge = strawberry.type(
-        _with_fields(f"{name}Edge", [
-            attribute("cursor", str, "The place of the edge in the list.", lambda edge: edge[0]),
-            attribute("node", node, f"The {resource.noun}.", lambda edge: edge[1]),
-        ]),
-        name=f"{name}Edge", description=f"One {resource.noun} in a list.",
-    )  # fmt: skip
+    edge_fields = [
+        attribute("cursor", str, "The place of the edge in the list.", lambda edge: edge[0]),
+        attribute("node", node, f"The {resource.noun}.", lambda edge: edge[1]),
+    ]
+    edge = object_type(f"{name}Edge", f"One {resource.noun} in a list.", edge_fields)
     fields = [
         attribute("edges", list_of(edge), "The rows of the page with their cursors.", _edges),
         attribute("nodes", list_of(node), "The rows of the page.", lambda value: value.nodes),
         attribute("page_info", PageInfo, "Where the page stands in the list.", _page_info),
         field("total_count", int, "The size of the whole list.", _total),
     ]
-    return strawberry.type(
-        _with_fields(f"{name}Connection", fields), name=f"{name}Connection", description=f"A page of {resource.nouns}."
-    )
+    return object_type(f"{name}Connection", f"A page of {resource.nouns}.", fields)
 
 
 def list_parameters(resource: Resource[Any], limits: Limits) -> tuple[Argument, ...]:
-    """The arguments of a list of the resource."""
-    found = [
+    """Return the arguments of a list of the resource."""
+    arguments = [
         Argument(
             "first", int, f"How many at most, from the start: 1 to {limits.page_size}, {limits.usual_page} if left out."
         ),
@@ -113,25 +109,20 @@ def list_parameters(resource: Resource[Any], limits: Limits) -> tuple[Argument, 
         Argument("order_by", list_of(order_type(resource)), "How to sort; newest first if left out."),
     ]
     if resource.search:
-        found.append(Argument("search", str, f"Words to search for in {' and '.join(resource.search)}."))
-    return tuple(found)
+        arguments.append(Argument("search", str, f"Words to search for in {' and '.join(resource.search)}."))
+    return tuple(arguments)
 
 
 def read_arguments(resource: Resource[Any], values: dict[str, Any], limits: Limits) -> ListArguments:
-    """The services' list arguments of a field's arguments. Raises `validation_failed` naming the argument at fault."""
+    """Validate the arguments of a list field. Raises `validation_failed` naming the invalid argument."""
     return list_arguments_of(resource, {name: plain(value) for name, value in values.items()}, limits)
 
 
 def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any], limits: Limits = DEFAULTS) -> ListArguments:
-    """The same of arguments that are plain data."""
-    order = values.get("order_by") or []
+    """Validate arguments that are plain data, as `read_arguments` does."""
     data = {
-        "first": values.get("first"),
-        "after": values.get("after"),
-        "last": values.get("last"),
-        "before": values.get("before"),
-        "filter": values.get("filter"),
-        "sort": [("-" if each.get("direction") == OrderDirection.DESC.value else "") + each["field"] for each in order],
+        **{name: values.get(name) for name in ("first", "after", "last", "before", "filter")},
+        "sort": [_sort_key(order) for order in values.get("order_by") or []],
         "q": values.get("search"),
     }
     try:
@@ -141,53 +132,61 @@ def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any], limits
 
 
 def rows_asked(values: Mapping[str, Any], limits: Limits) -> int:
-    """The size of the page that arguments ask for, or, where they are refused, could be taken to ask for."""
+    """Return the size of the page that the arguments ask for, or an upper bound if they are invalid."""
     sizes = [size for name in PAGE_SIZES if isinstance(size := integral(values.get(name)), int)]
     return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
 
+def _sort_key(order: Mapping[str, Any]) -> str:
+    sign = "-" if order.get("direction") == OrderDirection.DESC.value else ""
+    return f"{sign}{order['field']}"
+
+
 def renamed(problem: Problem) -> Problem:
-    """The problem with the services' names of list arguments turned into GraphQL's."""
+    """Replace the services' names of list arguments in a Problem's field errors by GraphQL's."""
     problem.errors = tuple(
-        replace(each, path=(_NAMES.get(str(each.path[0]), each.path[0]), *each.path[1:])) if each.path else each
-        for each in problem.errors
+        replace(error, path=(_GRAPHQL_NAMES.get(str(error.path[0]), error.path[0]), *error.path[1:]))
+        if error.path
+        else error
+        for error in problem.errors
     )
     return problem
 
 
 @cache
 def filter_type(resource: Resource[Any]) -> Any:
-    """`ItemFilter`: conditions by field, and `and`, `or`, `not`."""
-    kind = f"{pascal(resource.name)}Filter"
-    deprecated = {name: each.reason for name, each in deprecations_of(resource.read).items()}
+    """Return `ItemFilter`: conditions by field, and `and`, `or`, `not`."""
+    name = f"{pascal(resource.name)}Filter"
+    deprecated = deprecations_of(resource.read)
     members = [
         Argument(
-            each, _condition_type(resource.fields[each]), f"Conditions on `{camel(each)}`.",
-            deprecated=deprecated.get(each),
+            field, _condition_type(resource.fields[field]), f"Conditions on `{camel(field)}`.",
+            deprecated=deprecated[field].reason if field in deprecated else None,
         )
-        for each in resource.filters
+        for field in resource.filters
     ]  # fmt: skip
-    itself = type(kind, (), {})
+    cls = type(name, (), {})
     members += [
-        Argument("and", list_of(itself), "All of these hold."),
-        Argument("or", list_of(itself), "At least one of these holds."),
-        Argument("not", itself, "This does not hold."),
+        Argument("and", list_of(cls), "All of these hold."),
+        Argument("or", list_of(cls), "At least one of these holds."),
+        Argument("not", cls, "This does not hold."),
     ]
-    return input_type(kind, f"Which {resource.nouns} to list; all entries must hold.", members, itself)
+    return input_type(name, f"Which {resource.nouns} to list; all entries must hold.", members, cls)
 
 
 @cache
 def order_type(resource: Resource[Any]) -> Any:
-    """`ItemOrder`: a field and a direction."""
+    """Return `ItemOrder`: a field and a direction."""
     name = pascal(resource.name)
-    fields = Enum(f"{name}OrderField", {each.upper(): each for each in (*resource.sorts, "id")})  # type: ignore[misc]
-    kind = described_enum(fields, f"What {resource.nouns} can be sorted by.")
+    names = {field.upper(): field for field in (*resource.sorts, "id")}
+    enum = Enum(f"{name}OrderField", names)  # type: ignore[misc]
+    fields = described_enum(enum, f"What {resource.nouns} can be sorted by.")
     deprecated = deprecations_of(resource.read)
-    for value in kind.__strawberry_definition__.values:
-        if str(value.value) in deprecated:
-            value.deprecation_reason = deprecated[str(value.value)].reason
+    for member in fields.__strawberry_definition__.values:
+        if member.value in deprecated:
+            member.deprecation_reason = deprecated[member.value].reason
     members = [
-        Argument("field", kind, "What to sort by.", required=True),
+        Argument("field", fields, "What to sort by.", required=True),
         Argument("direction", OrderDirection, "Which way; ascending if left out."),
     ]
     return input_type(f"{name}Order", f"How to sort {resource.nouns}.", members)
@@ -205,14 +204,8 @@ def _condition_type(kind: FieldType) -> Any:
 def _conditions(name: str, kind: FieldType) -> Any:
     single = annotation(replace(kind, nullable=False))
     types = {Operator.IN: list_of(single), Operator.NOT_IN: list_of(single), Operator.IS_NULL: bool}
-    members = [Argument(each.value, types.get(each, single), _WORDS[each]) for each in kind.operators]
+    members = [Argument(operator.value, types.get(operator, single), _WORDS[operator]) for operator in kind.operators]
     return input_type(name, "Conditions on one field, one at least; all of them must hold.", members)
-
-
-def _with_fields(name: str, fields: list[Any]) -> type:
-    cls = type(name, (), {})
-    add_fields(cls, fields)
-    return cls
 
 
 def _edges(value: ConnectionValue) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""How operations are called in GraphQL."""
+"""The names of operations in GraphQL."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from services.files.uploading import CREATE, UPLOAD
 
 
 def field_name(operation: Operation) -> str:
-    """The root field of an operation: the noun for reading (`item`, `items`), the verb for the rest (`createItem`)."""
+    """Return the root field of an operation: a noun for reads (`item`, `items`), else its name (`createItem`)."""
     prefix = {Kind.LIST: "list_", Kind.GET: "get_"}.get(operation.kind, "")
     return camel(operation.name.removeprefix(prefix))
 
 
 def called_by_field(catalogue: Catalogue) -> Mapping[str, Operation]:
-    """The operations by the root fields that call them. To send a file is, first of all, to announce it."""
-    found = {field_name(each): each for each in catalogue.operations.values()}
-    return {camel(UPLOAD): catalogue.operations[CREATE], **found} if CREATE in catalogue.operations else found
+    """Return the operations by root field. `uploadFile`, which has none of its own, calls `create_file` first."""
+    operations = {field_name(operation): operation for operation in catalogue.operations.values()}
+    if CREATE in catalogue.operations:
+        operations.setdefault(camel(UPLOAD), catalogue.operations[CREATE])
+    return operations

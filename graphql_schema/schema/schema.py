@@ -43,7 +43,6 @@ from services.process import observation
 from services.queries.limits import DEFAULTS, Limits
 from services.queries.versions import Expected
 
-MAX_NODES = DEFAULTS.nodes
 _ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
 
 

@@ -1,6 +1,7 @@
-"""The scalar `Upload` and the mutation `uploadFile`: a file that comes in the form of its request (uploads.py).
+"""The scalar `Upload` and the mutation `uploadFile`, whose file is a part of a multipart request (uploads.py).
 
-Written by hand, since no JSON carries it: it is announced, sent and completed by the operations of the catalogue.
+The mutation is written by hand, because JSON cannot carry a file. It calls the catalogue's operations that create,
+upload and complete a file.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from services.files.uploads import InterruptedUploadError
 
 UPLOAD_FIELD: Final = camel(UPLOAD)
 SPECIFICATION: Final = "https://github.com/jaydenseric/graphql-multipart-request-spec"
-_ABOUT: Final = "Send a file in a form, with this as its one mutation: announced, sent and completed, or nothing of it."
-_ABOUT_INPUT: Final = "A file, and what is said of it. What is left out, the file's own part of the form says."
+_ABOUT: Final = "Create a file and upload its content, sent as a part of a form. A form has this mutation only."
+_ABOUT_INPUT: Final = "A file and its properties. Those left out are taken from the file's part of the form."
 
 _OF_THE_REQUEST: Final = (BAD_REQUEST, UPLOAD_STALLED)
 
@@ -33,16 +34,16 @@ Upload = NewType("Upload", object)
 
 @dataclass(slots=True)
 class SentFile:
-    """A value of `Upload`. `fault` is what turned out to be wrong with the request, not with what it asks for."""
+    """A value of `Upload`. `fault` is an error of the request's transfer, found while the file was read."""
 
     file: FormFile
     fault: Problem | InterruptedUploadError | None = None
 
 
 def check_takes_file(operation: OperationDefinitionNode) -> None:
-    """Raises `bad_request` for what a form may not ask for: anything but the one mutation that takes its file."""
-    field, *more = operation.selection_set.selections
-    if more or not isinstance(field, FieldNode) or field.name.value != UPLOAD_FIELD or field.directives:
+    """Raise `bad_request` unless the operation is the one mutation `uploadFile`, without directives."""
+    field, *others = operation.selection_set.selections
+    if others or not isinstance(field, FieldNode) or field.name.value != UPLOAD_FIELD or field.directives:
         raise Problem(BAD_REQUEST, f"The document of a form must be one field, `{UPLOAD_FIELD}`, without directives.")
 
 
@@ -69,28 +70,27 @@ UPLOAD_SCALAR: Final[dict[object, Any]] = {
 
 
 def upload_mutation(payload: Any, members: Sequence[Argument]) -> StrawberryField:
-    """The field; `members` are those of the input of `create_file`, `payload` shows the file."""
+    """Return the field. `members` are those of the input of `create_file`; `payload` is the type of the result."""
 
     async def upload(root: Any, info: Info, values: dict[str, Any]) -> Any:
         context = info.context
         await context.next_mutation()
-        announcing = context.gateway.catalogue.operations[CREATE]
-        admitted = await context.gateway.admit(announcing, context.actor, context.client)
-        given = plain(values["input"])
-        sent: SentFile = given.pop("file")
+        creation = context.gateway.catalogue.operations[CREATE]
+        admitted = await context.gateway.admit(creation, context.actor, context.client)
+        data = plain(values["input"])
+        sent: SentFile = data.pop("file")
         sender = Sender(context.gateway, admitted)
         try:
-            return await upload_file(sender, sent.file, given), None
-        except InterruptedUploadError as gone:
-            sent.fault = gone
-            raise Problem(BAD_REQUEST) from None  # which nobody is there to read
+            return await upload_file(sender, sent.file, data), None
+        except InterruptedUploadError as interrupted:
+            sent.fault = interrupted
+            raise Problem(BAD_REQUEST) from None  # never sent: the client has disconnected
         except Problem as problem:
             sent.fault = problem if problem.type in _OF_THE_REQUEST else None
             raise
 
     file = Argument("file", Upload, "The file.", required=True)
-    taken = input_type(
-        f"{pascal(UPLOAD)}Input", _ABOUT_INPUT, [file, *(replace(each, required=False) for each in members)]
-    )
-    arguments = [Argument("input", taken, "What to do it with.", required=True)]
+    optional = [replace(member, required=False) for member in members]
+    upload_input = input_type(f"{pascal(UPLOAD)}Input", _ABOUT_INPUT, [file, *optional])
+    arguments = [Argument("input", upload_input, "What to do it with.", required=True)]
     return field(UPLOAD, nullable(payload), _ABOUT, upload, arguments)

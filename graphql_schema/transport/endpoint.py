@@ -47,17 +47,14 @@ from services.queries.limits import Limits
 _BY_HTTP = (
     BAD_REQUEST, DEADLINE_EXCEEDED, INVALID_TOKEN, METHOD_NOT_ALLOWED, QUOTA_EXCEEDED, TOO_MANY_REQUESTS,
 )  # fmt: skip
-"""What is refused by HTTP too, whatever the client accepts: a credential that is worth nothing, say.
-
-And a budget that is used up: what waits and tries again (proxies, clients' retries) looks at the status.
-"""
+"""The problems whose HTTP status is sent whatever the client accepts, because proxies and retries depend on it."""
 
 
 class GraphQLEndpoint:
-    """An ASGI application: parses the request, has it executed (executor.py), shapes the answer.
+    """An ASGI application that reads requests, passes them to the Executor and sends the answers.
 
-    `page` answers a browser's GET with GraphiQL, and returns None to anything else. `plans` and `plan_on_sight`: see
-    CompiledOperations.
+    `page` answers a browser's GET with GraphiQL, and returns None for any other request. `plans` and `plan_on_sight`
+    are those of CompiledOperations; `tell_cost` adds the cost to every answer.
     """
 
     def __init__(
@@ -75,7 +72,7 @@ class GraphQLEndpoint:
     ) -> None:
         self._page, self._transports, self._tell_cost = page, transports, tell_cost
         self._uploads = transports.uploads and CREATE in catalogue.operations
-        core = schema._schema  # noqa: SLF001 - validation is graphql-core's, and Strawberry has no other way to it
+        core = schema._schema  # noqa: SLF001 - Strawberry has no public way to graphql-core's schema
         self._documents = Documents(core, suggestions=suggestions, limits=limits)
         compiled = CompiledOperations(core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits)
         self._executor = Executor(schema, core, catalogue, self._documents, compiled, limits)
@@ -88,9 +85,9 @@ class GraphQLEndpoint:
             return
         if scope["method"] != "POST":
             request = Request(scope, receive)
-            shown = None if names_a_document(request.query_params) else await self._page(request)
-            if shown is not None:
-                await shown(scope, receive, send)
+            page = None if names_a_document(request.query_params) else await self._page(request)
+            if page is not None:
+                await page(scope, receive, send)
                 return
         asking = Asking.of(scope)
         answer = await self._answer(asking, receive, send)
@@ -100,7 +97,7 @@ class GraphQLEndpoint:
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     async def _answer(self, asking: Asking, receive: Receive, send: Send) -> Answer | None:
-        """The answer to a request; None where it has been sent, as events."""
+        """Return the answer to a request, or None if it has been sent as events."""
         form = form_of(asking.headers.get(b"accept"))
         typed = form is Form.TYPED
         try:
@@ -112,19 +109,19 @@ class GraphQLEndpoint:
                 if asking.is_post and is_form(asking.headers):
                     check_form(asking.headers, form, allowed=self._uploads)
                     return await self._answer_form(asking, receive, typed)
-            asked = await read_request(asking, receive, batch=0 if form is Form.EVENTS else self._transports.batch)
+            request = await read_request(asking, receive, batch=0 if form is Form.EVENTS else self._transports.batch)
         except Problem as problem:
             return _refusal(problem, typed, problem.type.status)
-        if not isinstance(asked, GraphQLRequest):
-            return await self._answer_all(asking, asked, typed)
+        if not isinstance(request, GraphQLRequest):
+            return await self._answer_batch(asking, request, typed)
         if form is Form.EVENTS:
-            return await self._stream(asking, asked, receive, send)
-        return await self.answer(asking, asked, typed=typed)
+            return await self._stream(asking, request, receive, send)
+        return await self.answer(asking, request, typed=typed)
 
     async def _answer_form(self, asking: Asking, receive: Receive, typed: bool) -> Answer:
-        """Run the mutation that takes the file of a form, which comes meanwhile. Raises Problems of the form."""
-        asked, file = await read_form(asking, receive)
-        answer = await self.answer(asking, asked, typed=typed)
+        """Run the mutation of a form, which reads the file while it arrives. Raises the Problems of the form."""
+        request, file = await read_form(asking, receive)
+        answer = await self.answer(asking, request, typed=typed)
         if isinstance(file.fault, InterruptedUploadError):
             raise ClientDisconnect
         if file.fault is not None:
@@ -132,16 +129,16 @@ class GraphQLEndpoint:
         return answer
 
     async def answer(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Answer:
-        """Run what is asked for, by whom `asking` says. `typed`: as application/graphql-response+json."""
+        """Run a request. `typed` says whether to answer with application/graphql-response+json."""
         asked.wants_cost |= self._tell_cost
         answer = await self._answer_to(asking, asked, typed)
         return with_cost(answer, asking.till) if asked.wants_cost else answer
 
-    async def _answer_to(self, asking: Origin, asked: GraphQLRequest, typed: bool) -> Answer:
+    async def _answer_to(self, origin: Origin, request: GraphQLRequest, typed: bool) -> Answer:
         try:
-            outcome = await self._executor.execute(asking, asked)
-        except PricedError as found:
-            return dry_answer(found.till, typed)
+            outcome = await self._executor.execute(origin, request)
+        except PricedError as priced:
+            return dry_answer(priced.till, typed)
         except OverdrawnError as error:
             return _refusal(error.problem, typed, error.problem.type.status)
         except RefusedError as refused:
@@ -150,42 +147,44 @@ class GraphQLEndpoint:
             return _refusal(problem, typed, problem.type.status if typed or _is_of_http(problem) else 200)
         return Answer(outcome.body, typed, 200, outcome.headers)
 
-    async def _answer_all(self, asking: Asking, batch: Batch, typed: bool) -> Answer:
-        """The answers to a batch, one after the other: what one has done, the next one sees."""
-        contents: list[Any] = []
-        headers: list[dict[str, str]] = []
-        asked = await asked_by_batch(batch, asking.gateway.part(KnownDocuments)) if has_key(asking.headers) else b""
-        for place, each in enumerate(batch):
-            if isinstance(each, Problem):
-                answer = _refusal(each, typed, 200)
+    async def _answer_batch(self, asking: Asking, batch: Batch, typed: bool) -> Answer:
+        """Run the requests of a batch in order, so that each sees the changes of those before it."""
+        answers: list[Answer] = []
+        digest = await asked_by_batch(batch, asking.gateway.part(KnownDocuments)) if has_key(asking.headers) else b""
+        for place, request in enumerate(batch):
+            if isinstance(request, Problem):
+                answers.append(_refusal(request, typed, 200))
             else:
-                answer = await self.answer(replace(asking, place=place, batch=asked), each, typed=typed)
-            contents.append(answer.content)
-            headers.append(dict(answer.headers))
-        # What is said of the whole, such as that it was replayed, is true of each.
-        first, *rest = headers or [{}]
-        common = {name: value for name, value in first.items() if all(each.get(name) == value for each in rest)}
+                answers.append(await self.answer(replace(asking, place=place, batch=digest), request, typed=typed))
+        # A header field, such as that the answer was replayed, must be true of every request in the batch.
+        first, *others = answers
+        common = {
+            name: value
+            for name, value in first.headers.items()
+            if all(answer.headers.get(name) == value for answer in others)
+        }
+        contents: list[Any] = [answer.content for answer in answers]
         return Answer(contents, typed, 200, common)
 
-    async def _stream(self, asking: Asking, asked: GraphQLRequest, receive: Receive, send: Send) -> Answer | None:
-        """Answer with events. What HTTP itself refuses is answered without."""
+    async def _stream(self, asking: Asking, request: GraphQLRequest, receive: Receive, send: Send) -> Answer | None:
+        """Answer with events, or return the answer for a Problem that has an HTTP status."""
         try:
-            await EventStream(asking, self.results(asking, asked), send, _is_of_http).serve(receive)
+            await EventStream(asking, self.results(asking, request), send, _is_of_http).serve(receive)
         except Problem as problem:
             return _refusal(problem, False, problem.type.status)
         return None
 
     async def results(self, asking: Asking, asked: GraphQLRequest) -> AsyncGenerator[Outcome]:
-        """What comes of a request, for transports that can take several results: those of a subscription, one by one.
+        """Run a request and yield its results, for transports that can send several.
 
-        Raises RefusedError and Problems, before the first.
+        Raises RefusedError and Problems before the first result.
         """
         asked.wants_cost |= self._tell_cost
         try:
             outcome = await self._executor.execute(asking, asked)
-        except PricedError as found:
+        except PricedError as priced:
             outcome = Outcome({"data": {}})
-            asked.wants_cost, asking.till = True, found.till
+            asked.wants_cost, asking.till = True, priced.till
         except OverdrawnError as error:
             raise error.problem from None
         if asked.wants_cost and asking.till is not None:

@@ -1,9 +1,9 @@
-"""Requests that a browser makes for somebody else's page.
+"""Refuses requests that a browser sends for a page of another site (cross-site request forgery).
 
-A browser asks the gateway's leave (a CORS preflight) before it sends what a form could not have sent: a JSON body, a
-header field of the page's own. What it sends unasked is therefore refused where a browser says, by `Sec-Fetch-Site` or
-`Origin`, that a page of another site is behind it. WebSockets are never preflighted: they are judged by `Origin` alone.
-See docs/decisions/0013-requests-without-preflight.md.
+A browser sends a CORS preflight before any request that an HTML form could not send, such as one with a JSON body or a
+custom header field. A request without a preflight is therefore refused if `Sec-Fetch-Site` or `Origin` says that it is
+from another site. WebSockets are never preflighted, so they are checked by `Origin` alone. See
+docs/decisions/0013-requests-without-preflight.md.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ from services.catalogue.problems import CSRF_SUSPECTED
 from services.identity.auth.authentication import API_KEY, AUTHORIZATION
 
 MARKS: Final = (b"x-apollo-operation-name", b"apollo-require-preflight", b"x-requested-with")
-"""Header fields by which a client shows that it can send such: any of them, not empty."""
+"""The header fields any of which, if not empty, proves that the request was preflighted."""
 
 LOCAL: Final = r"https?://(localhost|([a-z0-9-]+\.)+localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
-"""The origins of pages that the browser's own machine serves (RFC 6761, section 6.3), as a pattern."""
+"""A pattern of the origins of pages that are served by the browser's own machine (RFC 6761, section 6.3)."""
 
 _FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
-"""Media types that a browser sends unasked (Fetch, "CORS-safelisted request-header")."""
+"""The media types that a browser sends without a preflight (Fetch, "CORS-safelisted request-header")."""
 _LOCAL: Final = re.compile(LOCAL.encode())
 _FOREIGN: Final = frozenset({b"cross-site", b"same-site"})
 
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The origins whose pages may call. `others` are those beside the gateway's own; `*` is all of them."""
+    """The origins whose pages may call. `others` are those beside the gateway's own; `*` stands for all."""
 
     others: frozenset[bytes] = frozenset()
     local: bool = False
-    """Whether those of LOCAL are among them."""
+    """Whether the origins of LOCAL may call."""
 
     @classmethod
     def of(cls, others: Iterable[str], *, local: bool = False) -> Origins:
-        """From a setting's texts."""
-        return cls(frozenset(each.lower().encode() for each in others), local)
+        """Create them from the strings of a setting."""
+        return cls(frozenset(origin.lower().encode() for origin in others), local)
 
     def allow(self, origin: bytes, host: bytes) -> bool:
         """Whether pages of an origin may call the gateway that was addressed as `host`."""
         origin = origin.lower()
         if self.local and _LOCAL.fullmatch(origin):
             return True
-        # By the name alone: behind a proxy that ends TLS the gateway does not know its own scheme.
+        # Schemes are not compared: behind a proxy that ends TLS the gateway does not know its own.
         return b"*" in self.others or origin in self.others or _name(origin.partition(b"://")[2]) == _name(host) != b""
 
 
 def _name(authority: bytes) -> bytes:
-    """A host and its port, which browsers leave out where it is the usual one, and proxies may not."""
+    """Return a host and its port, without a default port, which browsers omit and proxies may not."""
     return authority.lower().removesuffix(b":80").removesuffix(b":443")
 
 
 def is_preflighted(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a page of another site could not have sent these header fields without the gateway's leave."""
+    """Whether a browser sends a CORS preflight before a cross-site request with these header fields."""
     if essence(headers.get(b"content-type", b"")) not in _FORMS:
         return True
     return AUTHORIZATION in headers or API_KEY in headers or any(headers.get(name, b"").strip() for name in MARKS)
 
 
 def check_not_forged(headers: Mapping[bytes, bytes], origins: Origins) -> None:
-    """Raises `csrf_suspected` for what a browser sent unasked, for a page of another site."""
+    """Raise `csrf_suspected` for a request of a page of another site that was not preflighted."""
     origin, host = headers.get(b"origin"), headers.get(b"host", b"")
     if origin is not None and origins.allow(origin, host):
         return
@@ -75,7 +75,7 @@ def check_not_forged(headers: Mapping[bytes, bytes], origins: Origins) -> None:
 
 
 def check_origin(headers: Mapping[bytes, bytes], origins: Origins) -> None:
-    """Raises `csrf_suspected` for a WebSocket of a page that may not call; programs send no `Origin`."""
+    """Raise `csrf_suspected` for a WebSocket of a page that may not call. Other clients send no `Origin`."""
     origin = headers.get(b"origin")
     if origin is not None and not origins.allow(origin, headers.get(b"host", b"")):
         raise Problem(CSRF_SUSPECTED, "Pages of this origin may not call: see the setting BACKEND_CORS_ORIGINS.")

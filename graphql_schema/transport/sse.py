@@ -1,8 +1,8 @@
-"""GraphQL over server-sent events: graphql-sse's protocol, in the mode of distinct connections, an operation a request.
+"""GraphQL over server-sent events: the protocol of graphql-sse in distinct connections mode, one operation per request.
 
-Each result is an event `next`, and `complete` is the last one. What is wrong with the operation comes as a `next` with
-`errors`, since a browser's EventSource shows its page nothing of an answer that is no stream; what HTTP itself refuses
-is answered by HTTP.
+Each result is an event `next`, and `complete` is the last event. An error of the operation is a `next` with `errors`,
+because a browser's EventSource hides any other answer than a stream from its page. Problems with an HTTP status of
+their own are answered without a stream.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from graphql_schema.transport.negotiation import Form
 from services.catalogue import Problem
 
 KEEP_ALIVE_SECONDS: Final = 12.0
-"""How long a stream is silent before a comment is sent, so that nothing on the way takes it for dead."""
+"""The time without an event after which a comment is sent, so that no intermediary closes the connection."""
 
 _HEADERS: Final = [
     (b"content-type", f"{Form.EVENTS.value}; charset=utf-8".encode()),
     (b"vary", b"Accept"),
-    (b"x-accel-buffering", b"no"),  # nginx would keep the events until the stream has ended
+    (b"x-accel-buffering", b"no"),  # otherwise nginx buffers the events until the stream has ended
 ]
 _COMMENT: Final = b":\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 
 
 class EventStream:
-    """The results of one operation as events. `of_http` says which Problems HTTP answers."""
+    """Sends the results of one operation as events. `of_http` says which Problems are answered without a stream."""
 
     def __init__(
         self, asking: Asking, results: AsyncGenerator[Outcome], send: Send, of_http: Callable[[Problem], bool]
@@ -43,37 +43,39 @@ class EventStream:
         self._started = False
 
     async def serve(self, receive: Receive) -> None:
-        """Send the stream, until it ends or the client goes: then what does not change things is broken off.
+        """Send the stream until it ends, or the client disconnects. A disconnect cancels what changes nothing.
 
-        Raises Problems that HTTP answers, while nothing has been sent.
+        Raises the Problems for which `of_http` is true, as long as nothing has been sent.
         """
-        gone = asyncio.ensure_future(_gone(receive))
+        disconnect = asyncio.ensure_future(_disconnected(receive))
         result = self._next()
         try:
             while True:
-                await asyncio.wait({gone, result}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {disconnect, result}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
                 if result.done():
-                    if not await self._tell(result):
+                    if not await self._send_result(result):
                         return
                     result = self._next()
-                elif gone.done():
+                elif disconnect.done():
                     break
                 else:
                     await self._write(_COMMENT)
             if self._asking.changing:
                 await result
         finally:
-            await _cancelled(gone, result)
+            await _cancel(disconnect, result)
             await self._results.aclose()
 
     def _next(self) -> asyncio.Task[Outcome | None]:
-        async def following() -> Outcome | None:
+        async def next_result() -> Outcome | None:
             return await anext(self._results, None)
 
-        return asyncio.create_task(following())
+        return asyncio.create_task(next_result())
 
-    async def _tell(self, result: asyncio.Task[Outcome | None]) -> bool:
-        """Send a result; False where it was the last."""
+    async def _send_result(self, result: asyncio.Task[Outcome | None]) -> bool:
+        """Send a result, and return whether more can follow."""
         try:
             outcome = result.result()
         except RefusedError as refused:
@@ -90,8 +92,8 @@ class EventStream:
         await self._write(_event(outcome.body))
         return True
 
-    async def _end(self, last: dict[str, Any] | None = None) -> None:
-        await self._write((_event(last) if last else b"") + _COMPLETE)
+    async def _end(self, error: dict[str, Any] | None = None) -> None:
+        await self._write((_event(error) if error else b"") + _COMPLETE)
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _write(self, text: bytes) -> None:
@@ -106,15 +108,14 @@ def _event(body: dict[str, Any]) -> bytes:
     return b"event: next\ndata: " + orjson.dumps(body) + b"\n\n"
 
 
-async def _gone(receive: Receive) -> None:
-    """Until the client has gone."""
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    for each in tasks:
-        each.cancel()
-    for each in tasks:
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
         with suppress(asyncio.CancelledError, Exception):
-            await each
+            await task

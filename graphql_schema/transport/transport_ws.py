@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws that a client sends, and the codes that a socket is closed with."""
+"""Parses the client's messages of graphql-transport-ws, and lists the codes with which a socket is closed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PROTOCOL: Final = "graphql-transport-ws"
 TYPES: Final = ("connection_init", "ping", "pong", "subscribe", "complete")
 CREDENTIALS: Final = (AUTHORIZATION, API_KEY)
 MAX_ID: Final = 200
-"""Characters of an operation's id."""
+"""The longest id of an operation, in characters."""
 DEEPEST: Final = 200
-"""Lists and objects within each other in a message."""
+"""The most levels of lists and objects in a message."""
 
 GOING_AWAY: Final = (1001, "Going away")
 TOO_BIG: Final = (1009, "Message too big")
@@ -33,54 +33,54 @@ TOO_MANY_INITS: Final = (4429, "Too many initialisation requests")
 
 
 class CloseError(Exception):
-    """The socket has to be closed."""
+    """Raised if the socket has to be closed."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code, self.reason = code, reason
 
 
-def parse_message(text: str | None, most: int, limits: Limits) -> dict[str, Any]:
-    """A message of at most so many bytes. Raises CloseError for what is none; `text` is None for a binary frame."""
+def parse_message(text: str | None, max_bytes: int, limits: Limits) -> dict[str, Any]:
+    """Return the message of a frame. `text` is None for a binary frame. Raises CloseError for an invalid message."""
     if text is None:
         raise invalid("messages are text")
     data = text.encode(errors="replace")
-    if len(data) > most:
+    if len(data) > max_bytes:
         raise CloseError(*TOO_BIG)
     try:
         check_values(data, limits)
-        found = read_json(data, "it")
+        message = read_json(data, "it")
     except Problem as problem:
         raise invalid(problem.detail) from None
-    if is_deep(found, DEEPEST):
+    if is_deep(message, DEEPEST):
         raise invalid("nested too deeply")
-    if not isinstance(found, dict) or found.get("type") not in TYPES:
+    if not isinstance(message, dict) or message.get("type") not in TYPES:
         raise invalid("no message of this protocol")
-    if not isinstance(found.get("payload"), (dict, type(None))):
+    if not isinstance(message.get("payload"), (dict, type(None))):
         raise invalid("`payload` must be an object")
-    return dict(found)
+    return dict(message)
 
 
 def operation_id(message: dict[str, Any]) -> str:
-    """The `id` of a message. Raises CloseError."""
-    found = message.get("id")
-    if not isinstance(found, str) or not 0 < len(found) <= MAX_ID:
+    """Return the `id` of a message. Raises CloseError if it is invalid."""
+    identifier = message.get("id")
+    if not isinstance(identifier, str) or not 0 < len(identifier) <= MAX_ID:
         raise invalid(f"`id` must be a string of at most {MAX_ID} characters")
-    return found
+    return identifier
 
 
 def check_not_dry(headers: Mapping[bytes, bytes]) -> None:
-    """Raises `bad_request` for a handshake that asks for prices only: whoever does must not have things done."""
+    """Raise `bad_request` for a handshake that asks for dry runs, because its operations would be run."""
     if DRY_RUN in headers:
         raise Problem(BAD_REQUEST, "A WebSocket makes no dry runs: ask by HTTP for the price of an operation.")
 
 
 def credentials(payload: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    """Those in the payload of `connection_init`, as the header fields that they are named like.
+    """Return the credentials in the payload of `connection_init` as header fields.
 
-    Raises CloseError for what cannot be one, and for the field that would ask for dry runs.
+    Raises CloseError for a credential that is no string, and for the field that asks for dry runs.
     """
-    found = []
+    fields = []
     for name, value in payload.items():
         field = name.lower().encode(errors="replace")
         if field == DRY_RUN and value is not None:
@@ -88,15 +88,15 @@ def credentials(payload: dict[str, Any]) -> list[tuple[bytes, bytes]]:
         if field in CREDENTIALS and value is not None:
             if not isinstance(value, str):
                 raise invalid(f"`{field.decode()}` must be a string")
-            found.append((field, value.encode(errors="replace")))
-    return found
+            fields.append((field, value.encode(errors="replace")))
+    return fields
 
 
-def invalid(why: str) -> CloseError:
-    """What a message is answered with that is none of the protocol's."""
-    return CloseError(INVALID, f"Invalid message received: {shortened(why)}")
+def invalid(reason: str) -> CloseError:
+    """Return the error for a message that the protocol does not allow."""
+    return CloseError(INVALID, f"Invalid message received: {shortened(reason)}")
 
 
 def shortened(text: str) -> str:
-    """Cut to what a close frame has room for (RFC 6455, section 5.5)."""
+    """Truncate a text so that the reason fits into a close frame (RFC 6455, section 5.5)."""
     return text.encode(errors="replace")[:60].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""What the endpoint allows beside a request and its answer."""
+"""The settings of the transports that the endpoint serves beside plain HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Line(Protocol):
-    """What is told about an operation of a WebSocket once it is over: an HTTP status that fits, and bytes sent."""
+    """The line of the access log about an operation of a WebSocket: the equivalent HTTP status, and the bytes sent."""
 
     status: int | None
     sent: int
@@ -24,22 +24,24 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """What one WebSocket may do: be silent at first, have operations at once, send messages of a size, and for how long
-    each operation may think about its next result."""
+    """The limits of one WebSocket."""
 
     init_seconds: float = 3
+    """The time until `connection_init`."""
     operations: int = 20
+    """The most operations at once."""
     message_bytes: int = 1_048_576
     operation_seconds: float = 25
+    """The time that an operation may take for each result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transports:
-    """How the endpoint may be used.
+    """The settings of the endpoint's transports.
 
-    `batch` is how many requests one body may hold, 0 for none. `uploads`: forms with a file are taken. `framed` makes
-    what surrounds an operation of a WebSocket as the gateway's middleware surrounds a request: an observation of its
-    own, and a line in the log.
+    `batch` is the most requests of one body; 0 refuses batches. `uploads` says whether forms with a file are accepted.
+    `framed` surrounds an operation of a WebSocket as the gateway's middleware does a request, with an observation and a
+    line in the log.
     """
 
     framed: Callable[[Scope], AbstractContextManager[Line]]
@@ -50,7 +52,7 @@ class Transports:
 
 
 async def in_time(results: AsyncGenerator[T], seconds: float) -> AsyncGenerator[T]:
-    """The same results, each of which may take so long. Raises DeadlineError for one that takes longer."""
+    """Yield the results. Raises DeadlineError if one of them takes longer than `seconds`."""
     while True:
         with Deadline(seconds):
             result = await anext(results, None)

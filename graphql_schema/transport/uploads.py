@@ -1,10 +1,11 @@
-"""Files in GraphQL requests: the multipart request specification (jaydenseric/graphql-multipart-request-spec).
+"""Reads files in GraphQL requests (the multipart request specification, jaydenseric/graphql-multipart-request-spec).
 
-A form has `operations` (a request, with null where the file goes), `map` (the path of that null) and the file. The
-document is the one mutation `uploadFile`, which takes the file while it comes (upload_field.py): what is wrong with the
-request itself is told before anything of the file is read.
+A form has `operations` (a request, with null in the place of the file), `map` (the path of that null) and the file. The
+document is the one mutation `uploadFile`, which reads the file while it arrives (upload_field.py). Errors of the
+request itself are reported before anything of the file is read.
 
-Browsers send forms unasked, so each must have a header field that makes them ask: being signed in by one is not enough.
+Browsers send forms without a CORS preflight, so each form must have a header field that requires one; a credential is
+not enough.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from services.files.uploading import NO_KEY, FormFile
 from services.files.uploads import InterruptedUploadError
 
 MAX_BYTES: Final = {"operations": 262_144, "map": 4_096}
-"""Of the parts before the file, in their order."""
+"""The sizes of the parts before the file, in their order."""
 
 
 def is_form(headers: Mapping[bytes, bytes]) -> bool:
@@ -45,16 +46,19 @@ def is_form(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def is_graphql_upload(scope: Scope, path: str) -> bool:
-    """Whether a request at `path` sends a file, and so has bounds of its own: of length, and of time."""
-    asked: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    if scope["method"] != "POST" or asked.rstrip("/") != path:
+    """Whether a request at `path` sends a file, so that the limits of uploads for size and time apply."""
+    request_path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    if scope["method"] != "POST" or request_path.rstrip("/") != path:
         return False
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    return len(kinds) == 1 and essence(kinds[0]) == FORM
+    media_types = [value for name, value in scope["headers"] if name == b"content-type"]
+    return len(media_types) == 1 and essence(media_types[0]) == FORM
 
 
 def check_form(headers: Mapping[bytes, bytes], form: Form | None, *, allowed: bool) -> None:
-    """Raises what a form is refused for before it is read; `form` is what its answer is written as."""
+    """Check a form before it is read. `form` is the media type of the answer.
+
+    Raises `unsupported_media_type`, `csrf_suspected`, `not_acceptable`, `idempotency_unsupported`, `bad_request`.
+    """
     if not allowed:
         raise Problem(
             UNSUPPORTED_MEDIA_TYPE, "The body must be application/json: the setting GRAPHQL_UPLOADS allows no forms."
@@ -71,10 +75,10 @@ def check_form(headers: Mapping[bytes, bytes], form: Form | None, *, allowed: bo
 
 
 async def read_form(asking: Asking, receive: Receive) -> tuple[GraphQLRequest, SentFile]:
-    """Read a form as far as its file, all of which must come in the time that an upload may send nothing.
+    """Read a form up to its file, which must begin within the time that an upload may be idle.
 
-    Returns the request, and the file that is among its variables. Raises `bad_request`, `upload_stalled`, and as
-    `parameters_of`; ClientDisconnect.
+    Returns the request and the file in its variables. Raises `bad_request`, `upload_stalled`, ClientDisconnect, and as
+    `parameters_of`.
     """
     limits, idle_seconds = asking.gateway.limits, asking.gateway.part(FilesConfig).idle_seconds
     body = awaited(aiter(Request(asking.scope, receive).stream()), idle_seconds, ClientDisconnect)
@@ -84,46 +88,46 @@ async def read_form(asking: Asking, receive: Receive) -> tuple[GraphQLRequest, S
             texts, part, first = await _texts(events)
     except InterruptedUploadError:
         raise ClientDisconnect from None
-    found = json_of("`operations`", texts["operations"], limits)
-    if isinstance(found, list):
+    parameters = json_of("`operations`", texts["operations"], limits)
+    if isinstance(parameters, list):
         raise Problem(BAD_REQUEST, "A form holds one request, not a batch.")
-    asked = parameters_of(found, len(texts["operations"]), limits)
-    holder, member = _place(json_of("`map`", texts["map"], limits), part.name, asked.variables)
+    request = parameters_of(parameters, len(texts["operations"]), limits)
+    container, member = _file_place(json_of("`map`", texts["map"], limits), part.name, request.variables)
     length = asking.headers.get(b"content-length", b"").decode("latin-1")
     file = SentFile(FormFile(part, length, last_part(events, part.name, first)))
-    holder[member], asked.has_file = file, True
-    return asked, file
+    container[member], request.has_file = file, True
+    return request, file
 
 
 async def _texts(events: AsyncIterator[Event]) -> tuple[dict[str, bytes], Part, bytes | None]:
-    """The parts before the file by their names, the file's part, and its first bytes."""
-    found: dict[str, bytearray] = {}
+    """Return the parts before the file by name, the file's part, and its first bytes."""
+    texts: dict[str, bytearray] = {}
     expected = iter(MAX_BYTES)
-    part: Part | None = None
-    async for each, data in events:
-        if each is not part:
-            part, name = each, next(expected, None)
+    current: Part | None = None
+    async for part, data in events:
+        if part is not current:
+            current, name = part, next(expected, None)
             if name is None:
                 if part.filename is None:
                     raise Problem(BAD_REQUEST, "The third part of the form must be a file.")
-                return {key: bytes(value) for key, value in found.items()}, part, data
+                return {key: bytes(value) for key, value in texts.items()}, part, data
             if part.name != name:
                 raise Problem(BAD_REQUEST, "The parts of the form must be `operations`, `map` and the file.")
-        found.setdefault(each.name, bytearray()).extend(data or b"")
-        if len(found[each.name]) > MAX_BYTES[each.name]:
-            raise Problem(BAD_REQUEST, f"`{each.name}` may have at most {MAX_BYTES[each.name]:,} bytes.")
+        texts.setdefault(part.name, bytearray()).extend(data or b"")
+        if len(texts[part.name]) > MAX_BYTES[part.name]:
+            raise Problem(BAD_REQUEST, f"`{part.name}` may have at most {MAX_BYTES[part.name]:,} bytes.")
     raise Problem(BAD_REQUEST, "The form has no file.")
 
 
-def _place(mapped: Any, name: str, variables: Mapping[str, Any]) -> tuple[MutableMapping[str, Any], str]:
-    """The object, and the member of it, that is null for the file of this name."""
-    paths = mapped.get(name) if isinstance(mapped, dict) and len(mapped) == 1 else None
+def _file_place(mapping: Any, name: str, variables: Mapping[str, Any]) -> tuple[MutableMapping[str, Any], str]:
+    """Return the object that the named file belongs in, and the name of its member."""
+    paths = mapping.get(name) if isinstance(mapping, dict) and len(mapping) == 1 else None
     if not isinstance(paths, list) or len(paths) != 1 or not isinstance(paths[0], str):
         raise Problem(BAD_REQUEST, "A form takes one file, for one mutation: `map` must name it, and one path.")
-    *above, member = paths[0].split(".")
-    holder: Any = {"variables": variables}
-    for each in above:
-        holder = holder.get(each) if isinstance(holder, dict) else None
-    if not above or not isinstance(holder, dict) or holder.get(member, "") is not None:
+    *parents, member = paths[0].split(".")
+    container: Any = {"variables": variables}
+    for parent in parents:
+        container = container.get(parent) if isinstance(container, dict) else None
+    if not parents or not isinstance(container, dict) or container.get(member, "") is not None:
         raise Problem(BAD_REQUEST, "`map` must lead to a null in `variables`.")
-    return holder, member
+    return container, member

@@ -1,8 +1,8 @@
 """GraphQL over WebSocket: the protocol graphql-transport-ws of the package graphql-ws.
 
-One handler a socket. A task reads messages one after the other, each operation runs in a task of its own and asks for
-the actor anew, so that nothing outlives a token. Strawberry's handler is not used: its context lives as long as the
-socket, and it takes any token at `connection_init`.
+Each socket has one handler. One task reads the messages in order, and each operation runs in a task of its own and
+authenticates again, so that no operation starts with an expired token. Strawberry's handler is not used, because its
+context lives as long as the socket, and it accepts any token at `connection_init`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from services.identity.auth.authentication import Authenticator
 from services.process.shutdown import ON_SHUTDOWN
 
 _KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
-"""Header fields of the handshake that count for each operation."""
+"""The header fields of the handshake that are passed to every operation."""
 
 Results: TypeAlias = Callable[[Asking, GraphQLRequest], AsyncGenerator[Outcome]]
 
@@ -56,17 +56,17 @@ Results: TypeAlias = Callable[[Asking, GraphQLRequest], AsyncGenerator[Outcome]]
 class _Operation:
     id: str
     asking: Asking
-    asked: GraphQLRequest
+    request: GraphQLRequest
     task: asyncio.Task[None] | None = None
 
 
 class GraphQLSocket:
-    """One WebSocket, from its handshake to its end. `results` runs an operation."""
+    """Serves one WebSocket from its handshake to its end. `results` runs an operation."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, results: Results, transports: Transports) -> None:
         self._scope, self._receive, self._raw_send = scope, receive, send
         self._results, self._transports, self._limits = results, transports, transports.socket
-        self._headers: list[tuple[bytes, bytes]] = [each for each in scope["headers"] if each[0] in _KEPT]
+        self._headers: list[tuple[bytes, bytes]] = [(name, value) for name, value in scope["headers"] if name in _KEPT]
         self._ended = self._initialised = self._acknowledged = False
         self._active: dict[str, _Operation] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -77,14 +77,17 @@ class GraphQLSocket:
         )
 
     async def serve(self) -> None:
-        """Accept the socket, or refuse it by HTTP for its origin or a dry run; answer until either side closes it."""
+        """Accept the socket and serve it until either side closes it.
+
+        A handshake of a foreign origin, or one that asks for dry runs, is refused with an HTTP response.
+        """
         with self._transports.framed(self._scope) as line:
             line.status = await self._shake_hands()
         if line.status == 101 and not self._ended:
             await self._serve()
 
     async def _shake_hands(self) -> int:
-        """Returns the status of the handshake: 101 where the WebSocket stands."""
+        """Answer the handshake and return its status: 101 if the WebSocket is accepted."""
         await self._receive()  # websocket.connect
         try:
             headers = dict(reversed(self._scope["headers"]))
@@ -105,8 +108,8 @@ class GraphQLSocket:
         timer = asyncio.get_running_loop().call_later(self._limits.init_seconds, self._expire)
         reading = asyncio.create_task(self._read())
         try:
-            both: set[asyncio.Future[Any]] = {reading, self._leaving}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            endings: set[asyncio.Future[Any]] = {reading, self._leaving}
+            await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 close = reading.result()
             else:
@@ -116,26 +119,26 @@ class GraphQLSocket:
             if close is not None:
                 await self._close(*close)
         except asyncio.CancelledError:
-            for each in self._running:
-                each.cancel()
+            for task in self._running:
+                task.cancel()
             raise
         finally:
             timer.cancel()
             reading.cancel()
             self._ended = True
-            await self._break_off()
+            await self._cancel_reads()
 
     async def _read(self) -> tuple[int, str] | None:
-        """Handle messages, until the socket has to be closed: how. None when the client has closed it."""
+        """Handle messages. Return the code and reason to close the socket with, or None if the client closed it."""
         limits = self._scope["app"].state.gateway.limits
         try:
             while True:
-                message = await self._receive()
-                if message["type"] != "websocket.receive":
+                frame = await self._receive()
+                if frame["type"] != "websocket.receive":
                     self._ended = True
                     return None
-                found = parse_message(message.get("text"), self._limits.message_bytes, limits)
-                await self._handlers[found["type"]](found)
+                message = parse_message(frame.get("text"), self._limits.message_bytes, limits)
+                await self._handlers[message["type"]](message)
         except CloseError as close:
             return close.code, close.reason
 
@@ -159,27 +162,27 @@ class GraphQLSocket:
         await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
 
     async def _pong(self, message: dict[str, Any]) -> None:
-        """It needs no answer: whether the other side lives is the WebSocket's own business."""
+        """Ignore it: the server's WebSocket implementation checks whether the client is alive."""
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if not self._acknowledged:
             raise CloseError(*UNAUTHORIZED)
-        name = operation_id(message)
-        if name in self._active:
-            raise CloseError(4409, f"Subscriber for {shortened(name)} already exists")
+        identifier = operation_id(message)
+        if identifier in self._active:
+            raise CloseError(4409, f"Subscriber for {shortened(identifier)} already exists")
+        asking = self._asking()
         try:
-            most, limits = self._limits.message_bytes, self._scope["app"].state.gateway.limits
-            asked = parameters_of(message.get("payload"), most, limits)
+            request = parameters_of(message.get("payload"), self._limits.message_bytes, asking.gateway.limits)
             if len(self._running) >= self._limits.operations:
                 detail = f"A WebSocket may have {self._limits.operations} operations at once: wait for one to end."
                 raise Problem(TOO_MANY_REQUESTS, detail, retry_after=1)
         except MalformedRequestError as malformed:
             raise invalid(malformed.detail) from None
         except Problem as problem:
-            await self._decline(name, problem)
+            await self._decline(identifier, problem)
             return
-        operation = self._active[name] = _Operation(name, self._asking(), asked)
-        operation.task = asyncio.create_task(self._operate(operation))
+        operation = self._active[identifier] = _Operation(identifier, asking, request)
+        operation.task = asyncio.create_task(self._run(operation))
         self._running.add(operation.task)
         operation.task.add_done_callback(self._running.discard)
 
@@ -188,37 +191,37 @@ class GraphQLSocket:
         if operation is not None and operation.task is not None and not operation.asking.changing:
             operation.task.cancel()
 
-    async def _operate(self, operation: _Operation) -> None:
-        """Run an operation and send what comes of it, framed as a request is."""
+    async def _run(self, operation: _Operation) -> None:
+        """Run an operation and send its results."""
         with self._transports.framed(self._scope) as line:
             try:
-                async with aclosing(self._results(operation.asking, operation.asked)) as results:
+                async with aclosing(self._results(operation.asking, operation.request)) as results:
                     async for outcome in in_time(results, self._limits.operation_seconds):
-                        await self._tell(operation, {"type": "next", "payload": outcome.body}, line)
-                await self._tell(operation, {"type": "complete"}, line)
+                        await self._send_about(operation, {"type": "next", "payload": outcome.body}, line)
+                await self._send_about(operation, {"type": "complete"}, line)
                 line.status = 200
             except RefusedError as refused:
                 line.status = refused.status
-                await self._tell(operation, {"type": "error", "payload": refused.errors}, line)
+                await self._send_about(operation, {"type": "error", "payload": refused.errors}, line)
             except Problem as problem:
                 await self._fail(operation, problem, line)
                 if problem.type is INVALID_TOKEN:
-                    # What came with connection_init is worth nothing any more, and cannot be replaced.
+                    # The client cannot replace the credentials that it sent with connection_init.
                     self._leave(*FORBIDDEN)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
+            except Exception as error:  # noqa: BLE001 - logged, and sent as internal_error
                 await self._fail(operation, internal_problem(error, None), line)
 
-    async def _decline(self, name: str, problem: Problem) -> None:
-        """Answer an operation that is not begun."""
+    async def _decline(self, identifier: str, problem: Problem) -> None:
+        """Refuse an operation that has not been started."""
         with self._transports.framed(self._scope) as line:
             line.status = problem.type.status
-            line.sent += await self._send({"id": name, "type": "error", "payload": [error_json(problem)]})
+            line.sent += await self._send({"id": identifier, "type": "error", "payload": [error_json(problem)]})
 
     async def _fail(self, operation: _Operation, problem: Problem, line: Line) -> None:
         line.status = problem.type.status
-        await self._tell(operation, {"type": "error", "payload": [error_json(problem)]}, line)
+        await self._send_about(operation, {"type": "error", "payload": [error_json(problem)]}, line)
 
-    async def _tell(self, operation: _Operation, message: dict[str, Any], line: Line) -> None:
+    async def _send_about(self, operation: _Operation, message: dict[str, Any], line: Line) -> None:
         """Send a message about an operation, unless the client has completed it."""
         if self._active.get(operation.id) is not operation:
             return
@@ -227,13 +230,13 @@ class GraphQLSocket:
         line.sent += await self._send({"id": operation.id, **message})
 
     async def _send(self, message: dict[str, Any]) -> int:
-        """Send a message; returns its bytes. What nobody can receive any more is dropped."""
+        """Send a message and return its size, or drop it and return 0 if the socket is closed."""
         if self._ended:
             return 0
         text = orjson.dumps(message).decode()
         try:
             await self._raw_send({"type": "websocket.send", "text": text})
-        except (OSError, RuntimeError):  # the client has gone, or the server has closed: `receive` is about to say so
+        except (OSError, RuntimeError):  # closed by the client or the server, which `_read` is about to receive
             return 0
         return len(text)
 
@@ -255,7 +258,7 @@ class GraphQLSocket:
         await self._raw_send({"type": "websocket.http.response.body", "body": body})
 
     def _asking(self) -> Asking:
-        """An operation as a request of its own. It may change things, as by POST."""
+        """Return the request of an operation, which may change something as a POST may."""
         scope = {**self._scope, "method": "POST", "headers": self._headers}
         return Asking(scope, dict(reversed(self._headers)))
 
@@ -264,7 +267,7 @@ class GraphQLSocket:
             self._leave(*INIT_TIMEOUT)
 
     def _leave(self, code: int, reason: str) -> None:
-        """Close the socket once the operations that run have ended; no further ones are begun."""
+        """Close the socket once the running operations have ended; start no others."""
         if not self._leaving.done():
             self._leaving.set_result((code, reason))
 
@@ -272,10 +275,10 @@ class GraphQLSocket:
         if self._running:
             await asyncio.wait(self._running)
 
-    async def _break_off(self) -> None:
-        """End the operations that nobody waits for any more; what changes things is let finish."""
-        for each in self._active.values():
-            if each.task is not None and not each.asking.changing:
-                each.task.cancel()
+    async def _cancel_reads(self) -> None:
+        """Cancel the operations that change nothing, and wait for the others."""
+        for operation in self._active.values():
+            if operation.task is not None and not operation.asking.changing:
+                operation.task.cancel()
         self._active.clear()
         await self._drain()

@@ -1,7 +1,7 @@
-"""The bytes of files: `PUT` and `GET /files/{id}/content`, streamed, by credentials or a signed link.
+"""Contents of files: `PUT` and `GET /files/{id}/content`, streamed, by credentials or a signed link.
 
-Sending goes on after an interruption as a partial PUT does (RFC 9110, 14.5): `HEAD` says in `Upload-Offset` where, and
-`Content-Range: bytes a-b/size` that it does. Fetching knows ranges (RFC 9110, 14) and conditions (13).
+An interrupted upload is resumed by a partial PUT (RFC 9110, 14.5): `HEAD` returns the position in `Upload-Offset`, and
+the PUT has `Content-Range: bytes a-b/size`. Downloads support ranges (RFC 9110, 14) and conditions (13).
 """
 
 from __future__ import annotations
@@ -53,26 +53,28 @@ log = structlog.get_logger(__name__)
 PATH: Final = "/files/{id}/content"
 _CONTENT: Final = re.compile(r"/files/[^/]+/content/?")
 _SHOWN: Final = INLINE | {"text/plain"}
-"""What a browser shows at its address; all else it saves."""
+"""Media types that a browser displays; all others it saves."""
 _RUN: Final = re.compile(
     r"(?:text|application)/(?:x-)?(?:java|ecma|live|j|vb)script.*|text/(?:css|xsl|cache-manifest)|application/wasm"
     r"|application/(?:xslt\+xml|(?:importmap|manifest|speculationrules)\+json)"
 )
-"""What a page of the gateway's own origin could be made to run, or to look like: it goes out as bytes, since with
-`nosniff` nothing that is called otherwise is taken (Fetch, 3.6)."""
+"""Media types that a page of the gateway's own origin could execute or apply.
+
+They are sent as bytes, which `nosniff` prevents from being used otherwise (Fetch, 3.6).
+"""
 _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]-]")
 
 
 def file_routes(catalogue: Catalogue, prefix: str) -> list[Route]:
-    """The routes of bytes; none where the catalogue has no files."""
+    """Return the routes of contents; empty if the catalogue has no files."""
     if "file" not in catalogue.resources:
         return []
     return [Route(prefix + PATH, _content, methods=["GET", "HEAD", "PUT"])]
 
 
 def is_upload(scope: Scope, prefix: str) -> bool:
-    """Whether a request sends the bytes of a file, and so has bounds of its own: of length, and of time."""
+    """Return whether a request sends the content of a file, for which other limits of length and time apply."""
     if scope["method"] not in ("PUT", "POST"):
         return False
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
@@ -101,15 +103,15 @@ async def _content(request: Request) -> Response:
             if row.state is not FileState.COMPLETE or caller.sends:
                 return _so_far(request, row)
             return await _get(request, gateway, row, held)
-    except PricedError as found:
-        return priced(found.till)
+    except PricedError as error:
+        return priced(error.till)
     except OverdrawnError as error:
         raise error.problem from None
 
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """Who asks, and by what: a link, or the right to send alone."""
+    """The caller of a request, by a signed link or with the right to send only."""
 
     actor: Actor = ANONYMOUS
     signed: bool = False
@@ -117,9 +119,9 @@ class _Caller:
 
 
 async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _Caller:
-    """Raises `invalid_link`, `invalid_token`, `unauthenticated`, `insufficient_scope`.
+    """Authenticate the caller. A caller who may send may also ask for the offset.
 
-    Whoever may send may ask where to go on, by a link as by credentials.
+    Raises `invalid_link`, `invalid_token`, `unauthenticated`, `insufficient_scope`.
     """
     get, complete = gateway.catalogue.operations["get_file"], gateway.catalogue.operations["complete_file"]
     if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
@@ -133,58 +135,56 @@ async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _
 
 
 async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> None:
-    """A request costs a point, however long it is. Raises as `Till.pay`."""
+    """Charge one point, however long the request is. Raises as `Till.pay`."""
     budget, dry = gateway.part(Budget), asks_for_the_price(request)
     if budget.is_on or dry:
         await Till(budget, "rest", actor, host, dry).pay(MINIMUM)
 
 
 def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
-    """Whether the address is a signed link. Raises `invalid_link` for one that is not good."""
-    given = request.query_params
-    if "signature" not in given and "expires" not in given:
+    """Return whether the address is a signed link. Raises `invalid_link` for an invalid one."""
+    parameters = request.query_params
+    if "signature" not in parameters and "expires" not in parameters:
         return False
-    links, told = gateway.part(FileLinks), (given.get("expires", ""), given.get("signature", ""))
+    links, signed_values = gateway.part(FileLinks), (parameters.get("expires", ""), parameters.get("signature", ""))
     try:
-        links.check(key, use, *told, utc_now())
+        links.check(key, use, *signed_values, utc_now())
     except Problem:
         if request.method != "HEAD":
             raise
-        links.check(key, "PUT", *told, utc_now())  # it asks where to go on
+        links.check(key, "PUT", *signed_values, utc_now())  # HEAD by an upload link asks for the offset
     return True
 
 
 async def _row(request: Request, gateway: Gateway, key: UUID, caller: _Caller) -> File:
-    """The file, under its policy or as the link says. Raises `not_found`, `forbidden`."""
+    """Return the file under its policy or by the link. Raises `not_found`, `forbidden`."""
     async with gateway.unit_of_work(caller.actor) as call:
         if caller.signed:
             return await linked_file(call, key)
         if request.method == "PUT":
             return await load_for(call, files, key, "complete")
-        found = await readable(call, files, File.id == key)
-        if not found:
+        rows = await readable(call, files, File.id == key)
+        if not rows:
             raise Problem(NOT_FOUND)
         if caller.sends:
             may_send = files.policy.predicate("complete", File, caller.actor)
             if not await readable(call, files, File.id == key, may_send):
                 raise files.policy.refusal("complete", caller.actor)
-    return found[0]
+    return rows[0]
 
 
 async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     expected = expected_of(request.scope["headers"])
     if expected is not None:
         expected.check(row.sha256 if row.state is FileState.COMPLETE else None)
-    sent = content_range(request.headers.get("content-range"), row.size)
+    sent_range = content_range(request.headers.get("content-range"), row.size)
     length = request.headers.get("content-length", "")
-    announced = row.size if sent.end is None else sent.end - sent.start
+    announced = row.size if sent_range.end is None else sent_range.end - sent_range.start
     if length.isdigit() and int(length) != announced:
         raise Problem.field("size", "range", f"The body has {length} bytes, where {announced} were announced.")
     body = until_shutdown(request.scope, body_of(request, gateway.part(FilesConfig).idle_seconds))
     try:
-        offset = await received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent, body
-        )  # fmt: skip
+        offset = await received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent_range, body)
     except StoppedUploadError:
         raise Problem(UNAVAILABLE, "The gateway restarts: go on where the upload has ended.", retry_after=1) from None
     except InterruptedUploadError:
@@ -193,14 +193,14 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
 
 
 def _so_far(request: Request, row: File) -> Response:
-    """How far a file has come. Raises `conflict` for who wants more."""
+    """Return the offset of an incomplete file for HEAD. Raises `conflict` for GET."""
     if request.method == "HEAD":
         return Response(status_code=204, headers={"Upload-Offset": str(row.received)})
     raise Problem(CONFLICT, "The file is not complete.")
 
 
 async def _get(request: Request, gateway: Gateway, row: File, held: ExitStack) -> Response:
-    """The bytes, or what is said of them. A download takes `held` with it."""
+    """Return the content or its header fields. A download takes over `held`."""
     headers = _headers(row)
     expected = expected_of(request.scope["headers"])
     assert row.sha256 is not None
@@ -208,36 +208,36 @@ async def _get(request: Request, gateway: Gateway, row: File, held: ExitStack) -
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":  # only GET knows ranges (RFC 9110, 14.2)
         return Response(headers={**headers, "Content-Length": str(row.size)})
-    found = requested_range(request.headers, row.size, headers["ETag"])
-    if found is None:
+    requested = requested_range(request.headers, row.size, headers["ETag"])
+    if requested is None:
         raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}")
-    return await _streamed(gateway, row, found, headers, held)
+    return await _streamed(gateway, row, requested, headers, held)
 
 
 async def _streamed(
-    gateway: Gateway, row: File, found: Range, headers: Mapping[str, str], held: ExitStack
+    gateway: Gateway, row: File, requested: Range, headers: Mapping[str, str], held: ExitStack
 ) -> Response:  # fmt: skip
-    headers = {**headers, "Content-Length": str(found.end - found.start)}
+    headers = {**headers, "Content-Length": str(requested.end - requested.start)}
     status = 200
-    if found.partial:
-        status, headers["Content-Range"] = 206, f"bytes {found.start}-{found.end - 1}/{row.size}"
-    parts = gateway.part(FileStore).read(Place(row.id, row.attempt), found.start, found.end)
+    if requested.partial:
+        status, headers["Content-Range"] = 206, f"bytes {requested.start}-{requested.end - 1}/{row.size}"
+    parts = gateway.part(FileStore).read(Place(row.id, row.attempt), requested.start, requested.end)
     try:
         first = await anext(parts, b"")
     except MissingBytesError:
         log.exception("the bytes of a file are missing", file=str(row.id))
         raise Problem(NOT_FOUND) from None
-    return Download(_from(first, parts), status, headers, held.pop_all(), gateway.part(FilesConfig).idle_seconds)
+    return Download(_prepend(first, parts), status, headers, held.pop_all(), gateway.part(FilesConfig).idle_seconds)
 
 
-async def _from(first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def _prepend(first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     yield first
     async for part in parts:
         yield part
 
 
 def _headers(row: File) -> dict[str, str]:
-    """RFC 6266 for the name; nothing that is fetched runs in the gateway's origin, nor in a page of it."""
+    """Return the header fields: RFC 6266 for the name, and nothing that runs in the gateway's origin or its pages."""
     disposition = "inline" if row.media_type in _SHOWN else "attachment"
     plain = _PLAIN.sub("_", row.name)
     charset = "; charset=utf-8" if row.media_type == "text/plain" else ""
@@ -248,6 +248,6 @@ def _headers(row: File) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Security-Policy": _POLICY,
-        # Pages of other origins may show what they have a signed link to.
+        # Pages of other origins may show files that they have a signed link to.
         "Cross-Origin-Resource-Policy": "cross-origin",
     }

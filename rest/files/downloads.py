@@ -1,4 +1,4 @@
-"""Bytes on their way out: a download counts among its caller's requests until it ends, and ends if nobody reads."""
+"""Downloads, which count as a request of their caller until they end, and end if the caller stops reading."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 PIECE: Final = 65_536
-"""Bytes that are handed to the server at a time: who reads so many within the time allowed is slow, but there."""
+"""Bytes passed to the server at a time. A caller who reads that much in the time allowed is slow but active."""
 ABORT: Final = "gateway.abort"
-"""The extension of the scope by which the server closes a connection at once, whatever it still has to send."""
+"""The extension of the scope by which the server closes a connection at once, discarding pending data."""
 
 HANG_UP_SECONDS: Final = 5.0
 """How long the server may take to notice that the connection is closed."""
@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 
 class StalledDownloadError(Exception):
-    """The caller has taken nothing for too long."""
+    """The caller has not read anything for too long."""
 
 
 class Download(StreamingResponse):
-    """An answer that is streamed, for as long as somebody reads it.
+    """A streamed response that ends when the caller stops reading.
 
-    It gives `held` back at its end, however it ends. When sending a piece takes longer than `idle_seconds`, nothing
-    more is sent and the connection closes, so that what has come is not taken for all there is.
+    It releases `held` when it ends for any reason. If sending a piece takes longer than `idle_seconds`, the connection
+    is closed without sending more, so that the caller does not take the received part for the whole.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Download(StreamingResponse):
                     raise ClientDisconnect from None
 
     async def stream_response(self, send: Send) -> None:
-        """Send all of it. Raises StalledDownloadError."""
+        """Send the content. Raises StalledDownloadError."""
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         await self._sent(send, start)
         async for part in self._content:
@@ -62,18 +62,18 @@ class Download(StreamingResponse):
         await self._sent(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _sent(self, send: Send, message: Message) -> None:
-        patience = asyncio.timeout(self._idle_seconds)
+        timeout = asyncio.timeout(self._idle_seconds)
         try:
-            async with patience:
+            async with timeout:
                 await send(message)
         except TimeoutError:
-            if patience.expired():
+            if timeout.expired():
                 raise StalledDownloadError from None
             raise
 
 
 async def _hang_up(scope: Scope, receive: Receive) -> None:
-    """Close the connection, if the server has a way to: what waits to be sent would keep it open."""
+    """Close the connection if the server supports it, since pending data would keep it open."""
     abort = scope.get("extensions", {}).get(ABORT)
     if abort is None:
         return

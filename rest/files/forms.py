@@ -1,4 +1,4 @@
-"""A file in one request: `POST /files` with a form whose fields come before the bytes."""
+"""Upload of a file in one request: `POST /files` with a form whose fields precede the content."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ from services.queries.versions import Expected
 FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
 _FILE: Final = "file"
-_SAID: Final = "said_of_the_file"
+_FIELDS_STATE: Final = "said_of_the_file"
 
 
 def is_form(content_type: str) -> bool:
-    """Whether a body is a form with files."""
+    """Return whether a body is a form with files."""
     return media_type(content_type) == FORM
 
 
 def said_of_the_file(request: Request) -> Mapping[str, Any]:
-    """The input that a form was read as; nothing where it was not read so far."""
-    found: Mapping[str, Any] = getattr(request.state, _SAID, {})
-    return found
+    """Return the input that was read from a form, or an empty one if it has not been read."""
+    fields: Mapping[str, Any] = getattr(request.state, _FIELDS_STATE, {})
+    return fields
 
 
 async def received_form(
     request: Request, gateway: Gateway, admitted: Admitted, prefix: str, till: Till | None
 ) -> Response:
-    """Take in a file, all at once: announced, sent and completed, or nothing of it.
+    """Create, upload and complete a file in one step, or nothing of it.
 
-    What else the request asks for is as of JSON, but for an idempotency key, which would have to hold the file. Raises
-    as announcing, sending and completing do, and `idempotency_unsupported`.
+    Other aspects of the request are the same as with JSON, except idempotency keys, which would require storing the
+    file. Raises as creating, sending and completing do, and `idempotency_unsupported`.
     """
     expected = _expected(request, gateway.limits)
     idle_seconds = gateway.part(FilesConfig).idle_seconds
@@ -69,7 +69,7 @@ async def received_form(
     try:
         async with before_the_file(idle_seconds):
             fields, part, first = await _fields(events)
-        setattr(request.state, _SAID, fields)
+        setattr(request.state, _FIELDS_STATE, fields)
         length = request.headers.get("content-length", "")
         file = FormFile(part, length, last_part(events, _FILE, first))
         route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
@@ -86,7 +86,7 @@ RECEIVERS: Final = {FILE_OPERATION: received_form}
 
 
 def _expected(request: Request, limits: Limits) -> Expected | None:
-    """What the header expects, where nothing is asked for that a form does not know."""
+    """Return the header's precondition. Raises for parameters and header fields that a form does not support."""
     refuse_rest(parameters(request.scope["query_string"], limits))
     if key_of_headers(request.scope["headers"]) is not None:
         raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
@@ -96,36 +96,36 @@ def _expected(request: Request, limits: Limits) -> Expected | None:
 def _created(request: Request, gateway: Gateway, prefix: str, route: RestRoute, shown: Shown) -> Response:
     row = shown_of(route, shown.answer).body
     resource = gateway.catalogue.resources["file"]
-    at = f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(shown.key)}"
-    return Response(orjson.dumps(row), 201, {"Location": at}, JSON)
+    location = f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(shown.key)}"
+    return Response(orjson.dumps(row), 201, {"Location": location}, JSON)
 
 
 async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], Part, bytes | None]:
-    """The fields up to the file, its own part, and its first bytes (None: it has none).
+    """Return the fields before the file, the file's part, and its first bytes (None if it is empty).
 
     Raises `validation_failed`, `bad_request`.
     """
-    found: dict[str, bytearray] = {}
+    fields: dict[str, bytearray] = {}
     current: Part | None = None
     async for part, data in events:
         if part.name == _FILE:
-            return {name: _value(name, bytes(value)) for name, value in found.items()}, part, data
+            return {name: _value(name, bytes(value)) for name, value in fields.items()}, part, data
         if part.name not in FIELDS:
             raise Problem.field(part.name, "unknown", "There is no such field.")
         if part is not current:
-            if part.name in found:
+            if part.name in fields:
                 raise Problem.field(part.name, "conflict", "This field is given twice.")
-            current, found[part.name] = part, bytearray()
-        value = found[part.name]
+            current, fields[part.name] = part, bytearray()
+        value = fields[part.name]
         value += data or b""
         if len(value) > MAX_FIELD_BYTES:
             raise Problem.field(part.name, "length", f"This has more than {MAX_FIELD_BYTES} bytes.")
     raise Problem.field(_FILE, "required", "This field is required.")
 
 
-def _value(name: str, given: bytes) -> Any:
+def _value(name: str, data: bytes) -> Any:
     try:
-        text = given.decode()
+        text = data.decode()
     except UnicodeDecodeError:
         raise Problem.field(name, "format", "This is not valid UTF-8.") from None
     return int(text) if name == "size" and text.isascii() and text.isdigit() and len(text) < 18 else text

@@ -1,4 +1,4 @@
-"""Uploads end when the server is about to stop, rather than be cut off when it has no patience left."""
+"""Ends uploads when the server is about to stop, before it cuts them off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.process.shutdown import ON_SHUTDOWN
 
 
 async def until_shutdown(scope: Scope, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body of a request, part by part. Raises StoppedUploadError once the server has begun to stop."""
+    """Yield the body of a request, part by part. Raises StoppedUploadError once the server begins to stop."""
     is_stopping = False
 
     def stop() -> None:

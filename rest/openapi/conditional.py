@@ -1,4 +1,4 @@
-"""Conditional requests in the OpenAPI document: what goes in, and what comes back."""
+"""Conditional requests in the OpenAPI document: parameters and responses."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     IF_MATCH: {
         "name": "If-Match",
         "in": "header",
-        "description": "Do it only if the row has one of these versions (RFC 9110): entity tags as they came in its "
+        "description": "Execute the request only if the row has one of these versions (RFC 9110): entity tags from its "
         "`ETag`, separated by commas, or `*` for any.",
         "schema": {"type": "string"},
     },
     IF_NONE_MATCH: {
         "name": "If-None-Match",
         "in": "header",
-        "description": "Answer 304 if it is still one of these versions (RFC 9110): entity tags as they came in "
-        "`ETag`, separated by commas, or `*` for any.",
+        "description": "Respond with 304 if this is the current version (RFC 9110): entity tags from `ETag`, separated "
+        "by commas, or `*` for any.",
         "schema": {"type": "string"},
     },
 }
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "etag": {
-        "description": "The version of what is shown (RFC 9110); after a write, that of the row.",
+        "description": "The version of the representation (RFC 9110); after a write, that of the row.",
         "schema": {"type": "string"},
     }
 }
 
 
 def conditions(route: RestRoute) -> list[dict[str, Any]]:
-    """The header parameters of a route."""
+    """Return the header parameters of a route."""
     operation = route.operation
     if route.is_search:
         return []
@@ -45,6 +45,6 @@ def conditions(route: RestRoute) -> list[dict[str, Any]]:
 
 
 def not_modified(route: RestRoute) -> dict[str, Any]:
-    """The answer to a read that need not be sent again."""
+    """Return the response 304 of a read."""
     is_read = (route.operation is None or route.operation.is_read) and not route.is_search
     return {"304": {"$ref": "#/components/responses/not_modified"}} if is_read else {}

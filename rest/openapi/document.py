@@ -50,62 +50,63 @@ one. Lists in a query string are separated by commas, or the parameter is repeat
 def openapi_document(
     catalogue: Catalogue, *, title: str, version: str, prefix: str, limits: Limits = DEFAULTS
 ) -> dict[str, Any]:
-    """The document, ready for JSON. `prefix` is where the API is mounted (`/api/v1`)."""
+    """Return the document. `prefix` is the path where the API is mounted (`/api/v1`)."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     responses = dict(RESPONSES)
     routes = sorted(rest_routes(catalogue), key=lambda route: route.path)
     for route in routes:
         answers = successes(route, responses, links_of(route, routes))
         paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(route, answers)
-    of_files = openapi_files.file_paths(catalogue)
-    paths |= {f"{prefix}{path}": methods for path, methods in of_files.items()}
-    known = openapi_files if of_files else None
+    file_paths = openapi_files.file_paths(catalogue)
+    paths |= {f"{prefix}{path}": methods for path, methods in file_paths.items()}
     problems = problem_components(paths)
     shapes = {**schemas(catalogue, limits), **_search_schemas(catalogue, limits)}
-    if known:
+    if file_paths:
         shapes["FileForm"] = openapi_files.form_schema(shapes["FileCreate"])
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": f"{_ABOUT}\n{ABOUT_BUDGETS}"},
         "servers": [{"url": "/"}],
-        "tags": [_tag(name, catalogue) for name in _tags(catalogue)],
+        "tags": _tags(catalogue),
         "paths": dict(paths),
         "components": {
             "schemas": shapes,
-            "parameters": {**PARAMETERS, **(known.PARAMETERS if known else {}), **_parameters(catalogue, limits)},
-            "headers": {**RESPONSE_HEADERS, **HEADERS, **(known.HEADERS if known else {}), **BUDGET_HEADERS},
+            "parameters": {
+                **PARAMETERS,
+                **(openapi_files.file_parameters(catalogue) if file_paths else {}),
+                **_parameters(catalogue, limits),
+            },
+            "headers": {
+                **RESPONSE_HEADERS, **HEADERS, **(openapi_files.HEADERS if file_paths else {}), **BUDGET_HEADERS,
+            },
             "responses": responses | problems["responses"],
             "examples": problems["examples"],
             "securitySchemes": security_schemes(catalogue, prefix),
         },
-    }
+    }  # fmt: skip
 
 
 def _operation(route: RestRoute, answers: dict[str, Any]) -> dict[str, Any]:
-    name, description, problems, scopes, open_to_all = _about(route)
-    found: dict[str, Any] = {
+    name, description, problems, scopes, is_public = _about(route)
+    described: dict[str, Any] = {
         "operationId": camel(name),
         "tags": [route.path.split("/")[1]],
         "summary": description.split(".")[0].split(":")[0],
         "description": description,
         "parameters": [*_references(route), *conditions(route)],
-        "responses": {
-            **answers,
-            **not_modified(route),
-            **failures(problems),
-        },
+        "responses": {**answers, **not_modified(route), **failures(problems)},
         **({"deprecated": True} if route.operation is not None and route.operation.deprecated is not None else {}),
-        "security": [] if open_to_all else security_of(scopes),
+        "security": [] if is_public else security_of(scopes),
     }
     body = _body(route)
     if body is not None:
-        found["requestBody"] = body
-    openapi_files.with_form(found, name)
-    return found
+        described["requestBody"] = body
+    openapi_files.with_form(described, name)
+    return described
 
 
 def _references(route: RestRoute) -> list[dict[str, str]]:
-    """References to the parameters in the path and the query string, and the key of a write."""
+    """Return references to the parameters in the path, the query string and the header of a write."""
     names = [id_name(_source(route))] if "{id}" in route.path else []
     if route.is_write:
         names.append(HEADER)
@@ -115,12 +116,13 @@ def _references(route: RestRoute) -> list[dict[str, str]]:
 
 
 def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str], bool]:
-    """Name, description, problems, scopes, and whether it is open to everybody."""
+    """Return name, description, problems, scopes, and whether the route is public."""
     if route.is_search:
-        listed = _about(replace(route, is_search=False))
+        name, description, problems, scopes, is_public = _about(replace(route, is_search=False))
         path = route.path.removesuffix("/search")
-        how = f"As `GET {path}`, with the parameters as JSON. `QUERY {path}` takes the same body (RFC 10008)."
-        return f"search_{listed[0].removeprefix('list_')}", f"{listed[1].removesuffix('.')}: {how}", *listed[2:]
+        body = f"As `GET {path}`, with the parameters as JSON. `QUERY {path}` takes the same body (RFC 10008)."
+        name, description = f"search_{name.removeprefix('list_')}", f"{description.removesuffix('.')}: {body}"
+        return name, description, problems, scopes, is_public
     operation, relation = route.operation, route.relation
     if operation is not None:
         return (
@@ -130,8 +132,7 @@ def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str]
     assert relation is not None
     problems = (UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, VALIDATION_FAILED)
     scopes = sorted({relation.source.read_scope, relation.target.read_scope})
-    what = words(relation.name)
-    description = f"List the {what} of one {relation.source.noun}, a page at a time."
+    description = f"List the {words(relation.name)} of one {relation.source.noun}, a page at a time."
     return f"list_{relation.source.name}_{relation.name}", description, problems, scopes, False
 
 
@@ -147,25 +148,25 @@ def _body(route: RestRoute) -> dict[str, Any] | None:
         return {"required": False, "content": {_JSON: {"schema": {"$ref": f"{SCHEMA}{_search_name(route)}"}}}}
     if operation is None or operation.input is None:
         return None
-    shape = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}, "example": input_example(operation.input)}
+    shape = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}, "example": input_example(operation)}
     content: dict[str, Any] = {_JSON: shape}
     if operation.kind is Kind.UPDATE:
         content["application/merge-patch+json"] = shape
     if operation.name in oauth2.BY_FORM:
         form = "LoginForm" if operation.name == oauth2.LOGIN else operation.input.__name__
-        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}, "example": input_example(operation.input)}
+        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}, "example": input_example(operation)}
     required = any(field.is_required() for field in operation.input.model_fields.values())
     return {"required": required, "content": content}
 
 
 def _parameters(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
-    found: dict[str, Any] = {HEADER: idempotency_key()}
+    parameters: dict[str, Any] = {HEADER: idempotency_key()}
     for route in rest_routes(catalogue):
         if "{id}" in route.path:
-            found[id_name(_source(route))] = id_parameter(_source(route))
+            parameters[id_name(_source(route))] = id_parameter(_source(route))
         if route.resource is not None and route.shows_selection and not route.is_search:
-            found |= parameters_of(route.resource, limits, is_list=route.is_list)
-    return dict(sorted(found.items()))
+            parameters |= parameters_of(route.resource, limits, is_list=route.is_list)
+    return dict(sorted(parameters.items()))
 
 
 def _search_name(route: RestRoute) -> str:
@@ -182,10 +183,7 @@ def _search_schemas(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
     }
 
 
-def _tags(catalogue: Catalogue) -> list[str]:
-    return sorted({route.path.split("/")[1] for route in rest_routes(catalogue)})
-
-
-def _tag(name: str, catalogue: Catalogue) -> dict[str, str]:
-    resource = next((each for each in catalogue.resources.values() if each.path == name), None)
-    return {"name": name, "description": resource.description if resource else "Signing in and out."}
+def _tags(catalogue: Catalogue) -> list[dict[str, str]]:
+    names = sorted({route.path.split("/")[1] for route in rest_routes(catalogue)})
+    descriptions = {resource.path: resource.description for resource in catalogue.resources.values()}
+    return [{"name": name, "description": descriptions.get(name) or "Signing in and out."} for name in names]

@@ -1,4 +1,4 @@
-"""Published documents in the OpenAPI document, which they join and leave while the gateway runs."""
+"""Published GraphQL documents in the OpenAPI document. They can be published and withdrawn at run time."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _ABOUT: Final = {"name": TAG, "description": "GraphQL documents that the operato
 def with_documents(
     document: Mapping[str, Any], published: Iterable[PublishedDocument], prefix: str
 ) -> Mapping[str, Any]:
-    """An OpenAPI document, and published documents in it; as it is if there are none."""
+    """Return an OpenAPI document with the published documents added; unchanged if there are none."""
     paths = {
-        f"{prefix}{PATH}/{each.name}": {"get": _operation(each)}
-        for each in sorted(published, key=lambda each: each.name)
+        f"{prefix}{PATH}/{publication.name}": {"get": _operation(publication)}
+        for publication in sorted(published, key=lambda publication: publication.name)
     }
     if not paths:
         return document
-    tags = sorted([*document["tags"], _ABOUT], key=lambda each: str(each["name"]))
+    tags = sorted([*document["tags"], _ABOUT], key=lambda tag: str(tag["name"]))
     components = dict(document.get("components", {}))
     for kind, added in problem_components(paths).items():
         components[kind] = {**components.get(kind, {}), **added}
@@ -59,10 +59,10 @@ def _operation(document: PublishedDocument) -> dict[str, Any]:
         "tags": [TAG],
         "summary": document.description.split(".")[0],
         "description": document.description,
-        "parameters": [_parameter(each) for each in document.parameters],
+        "parameters": [_parameter(parameter) for parameter in document.parameters],
         "responses": {
             "200": {
-                "description": "What the document asks for, all of it.",
+                "description": "The complete result of the document.",
                 "content": {"application/json": {"schema": document.answer}},
             },
             **failures(_PROBLEMS),
@@ -72,7 +72,7 @@ def _operation(document: PublishedDocument) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    described: dict[str, Any] = {
         "name": parameter.name,
         "in": "query",
         "required": parameter.required,
@@ -80,15 +80,15 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
     if parameter.many:
         if parameter.kind is ParameterKind.JSON:
-            found["description"] += " Each value is JSON."
-        return {**found, "schema": _list_schema(parameter), "style": "form", "explode": True}
+            described["description"] += " Each value is JSON."
+        return {**described, "schema": _list_schema(parameter), "style": "form", "explode": True}
     if parameter.kind is ParameterKind.JSON:
-        return {**found, "schema": _json_text(parameter)}
-    return {**found, "schema": _with_default(parameter.schema, parameter.default)}
+        return {**described, "schema": _json_text(parameter)}
+    return {**described, "schema": _with_default(parameter.schema, parameter.default)}
 
 
 def _json_text(parameter: Parameter) -> Mapping[str, Any]:
-    """JSON in a text, which every client can send."""
+    """Return the schema of JSON in a string, which every client can send."""
     schema = {"type": "string", "contentMediaType": "application/json", "contentSchema": parameter.schema}
     default = parameter.default
     return _with_default(schema, None if default is None else orjson.dumps(default).decode())
@@ -98,7 +98,7 @@ def _list_schema(parameter: Parameter) -> Mapping[str, Any]:
     items, default = parameter.schema, parameter.default
     if parameter.kind is ParameterKind.JSON:
         items = {"type": "string"}
-        default = None if default is None else [orjson.dumps(each).decode() for each in default]
+        default = None if default is None else [orjson.dumps(value).decode() for value in default]
     return _with_default({"type": "array", "items": items, "maxItems": MAX_VALUES}, default)
 
 

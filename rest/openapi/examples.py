@@ -1,10 +1,10 @@
-"""The examples of the OpenAPI document: what Swagger UI fills in, so that a request can be sent as it is."""
+"""Examples of the OpenAPI document, which Swagger UI fills in."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from services.catalogue import InputModel
+from services.catalogue import InputModel, Operation
 from services.catalogue.problems import VALIDATION_FAILED, ProblemType
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
@@ -13,32 +13,38 @@ _BY_TYPE: Final[dict[str, Any]] = {"string": "string", "integer": 0, "boolean": 
 _BY_FORMAT: Final = {"date-time": "2030-01-31T12:00:00.000000Z"}
 
 
-def input_example(model: type[InputModel]) -> dict[str, Any]:
-    """The least that works: examples of the required fields, or where none is required of those that have any."""
+def input_example(operation: Operation) -> dict[str, Any]:
+    """Return the example that the operation declares, or its smallest valid input; empty if it takes no input."""
+    if operation.example is not None:
+        return dict(operation.example)
+    return _smallest(operation.input) if operation.input is not None else {}
+
+
+def _smallest(model: type[InputModel]) -> dict[str, Any]:
+    """Return examples of the required fields, or of all that have any if none is required."""
     schema = model.model_json_schema()
     fields, shapes = schema["properties"], schema.get("$defs", {})
-    wanted = [name for name, info in model.model_fields.items() if info.is_required()]
-    wanted = wanted or [name for name in fields if "examples" in fields[name]]
-    return {name: _sample(fields[name], shapes) for name in wanted}
+    names = [name for name, info in model.model_fields.items() if info.is_required()]
+    names = names or [name for name in fields if "examples" in fields[name]]
+    return {name: _sample(fields[name], shapes) for name in names}
 
 
 def row_example(resource: Resource[Any]) -> dict[str, Any]:
-    """A row of the resource as it is shown without what could be included."""
-    shown = resource.read.model_json_schema(mode="serialization")["properties"]
+    """Return a row of the resource without included relations."""
+    properties = resource.read.model_json_schema(mode="serialization")["properties"]
     return {
-        name: shown[name]["examples"][0] if "examples" in shown[name] else _value(kind)
+        name: properties[name]["examples"][0] if "examples" in properties[name] else _value(kind)
         for name, kind in resource.fields.items()
     }
 
 
 def problem_example(kind: ProblemType) -> dict[str, Any]:
-    """A problem of the kind."""
-    found: dict[str, Any] = {
+    example: dict[str, Any] = {
         "type": kind.uri, "title": kind.title, "status": kind.status, "code": kind.code, "detail": kind.title,
     }  # fmt: skip
     if kind is VALIDATION_FAILED:
-        found["errors"] = [{"field": "title", "code": "required", "message": "This field is required."}]
-    return found
+        example["errors"] = [{"field": "title", "code": "required", "message": "This field is required."}]
+    return example
 
 
 def _value(kind: FieldType) -> Any:
@@ -55,13 +61,13 @@ def _value(kind: FieldType) -> Any:
 
 
 def _sample(schema: dict[str, Any], shapes: dict[str, Any]) -> Any:
-    """A value that a schema allows; of an object whose members are all optional, its first."""
+    """Return a value that a schema allows; of an object without required members, with its first member."""
     if "$ref" in schema or "anyOf" in schema:
         first = shapes[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema["anyOf"][0]
         return _sample(first, shapes)
-    for given in ("examples", "enum"):
-        if given in schema:
-            return schema[given][0]
+    for keyword in ("examples", "enum"):
+        if keyword in schema:
+            return schema[keyword][0]
     if schema["type"] == "array":
         return [_sample(schema["items"], shapes)]
     if schema["type"] == "object":

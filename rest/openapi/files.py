@@ -1,13 +1,14 @@
-"""The bytes of files in the OpenAPI document: the routes they go in and out by, and the form."""
+"""Contents of files in the OpenAPI document: their routes and the upload form."""
 
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from rest.files.content import PATH
 from rest.files.forms import FIELDS, FILE_OPERATION
 from rest.openapi.conditional import ETAG, IF_MATCH, IF_NONE_MATCH
-from rest.openapi.parameters import id_name
+from rest.openapi.parameters import id_name, id_parameter
 from rest.openapi.responses import RESPONSE, failure, failures
 from rest.openapi.schemas import SCHEMA
 from rest.openapi.security import security_of
@@ -35,6 +36,11 @@ _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT: Final = {"application/octet-stream": _BYTES, "*/*": _BYTES}
 _TEXT: Final = {"type": "string"}
 _ANSWERS: Final = ("FileUpload", "File")
+UNSENT_KEY: Final = UUID("0198c0df" * 4)
+"""The key in the example of the route that bytes are sent to. The demo data has a file of this key that is announced
+with no bytes: Swagger UI sends none as long as nobody has chosen a file.
+"""
+_UNSENT: Final = "file.unsent.key"
 _REFUSED: Final = (
     UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, FORBIDDEN, INVALID_LINK, NOT_FOUND, VALIDATION_FAILED,
     BAD_REQUEST,
@@ -45,85 +51,68 @@ _NOT_TAKEN: Final = (
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "upload_offset": {
-        "description": "How many bytes of the file are there: where to go on sending.",
+        "description": "The number of bytes received, which is the offset at which to resume the upload.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
-    "accept_ranges": {"description": "`bytes`: parts can be asked for (RFC 9110).", "schema": _TEXT},
-    "content_disposition": {"description": "What the file is called (RFC 6266).", "schema": _TEXT},
-    "content_range": {"description": "Which bytes these are, and of how many (RFC 9110).", "schema": _TEXT},
+    "accept_ranges": {"description": "`bytes`: ranges are supported (RFC 9110).", "schema": _TEXT},
+    "content_disposition": {"description": "The name of the file (RFC 6266).", "schema": _TEXT},
+    "content_range": {"description": "The range of bytes, and the size of the file (RFC 9110).", "schema": _TEXT},
 }
-PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "content_range": {
         "name": "Content-Range", "in": "header",
-        "description": "Which bytes of the file the body has, as `bytes first-last/size` (RFC 9110, 14.5): those that "
-        "begin at `Upload-Offset`. All of them, if left out.",
+        "description": "The range of bytes in the body, as `bytes first-last/size` (RFC 9110, 14.5), which begins at "
+        "`Upload-Offset`. By default the body has all bytes.",
         "schema": {"type": "string", "pattern": "^bytes [0-9]{1,12}-[0-9]{1,12}/[0-9]{1,12}$"},
     },
     "range": {
         "name": "Range", "in": "header",
-        "description": "Which bytes to send, as `bytes=first-last` (RFC 9110, 14.2). Several ranges count as none.",
+        "description": "The requested range, as `bytes=first-last` (RFC 9110, 14.2). Several ranges are ignored.",
         "schema": _TEXT,
     },
     "if_range": {
         "name": "If-Range", "in": "header",
-        "description": "Mind `Range` only if the file has this `ETag` still (RFC 9110, 13.1.5).", "schema": _TEXT,
+        "description": "Apply `Range` only if the file still has this `ETag` (RFC 9110, 13.1.5).", "schema": _TEXT,
     },
     "link.expires": {
-        "name": "expires", "in": "query", "description": "Of a signed link: until when it is good.",
+        "name": "expires", "in": "query", "description": "The expiry of a signed link.",
         "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"},
     },
     "link.signature": {
         "name": "signature", "in": "query",
-        "description": "Of a signed link, which needs no other credentials: that it is good.",
+        "description": "The signature of a signed link, which needs no other credentials.",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     },
 }  # fmt: skip
 
 
 def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
-    """The path of the bytes, by what is below the prefix; none where the catalogue has no files."""
+    """Return the path of the contents, relative to the prefix; empty if the catalogue has no files."""
     if "file" not in catalogue.resources:
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     key = id_name(catalogue.resources["file"])
-    asking = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
-    parts: dict[str, Any] = {
-        "200": {"description": "All its bytes.", "headers": _of_content(), "content": _CONTENT},
-        "206": {
-            "description": "The bytes that were asked for.", "headers": _of_content("content_range"),
-            "content": _CONTENT,
-        },
-        "304": {"$ref": "#/components/responses/not_modified"},
-    }  # fmt: skip
+    conditional = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
-        "All of them or a range, by credentials or the signed link that `linkFile` gives. What browsers could run is "
-        "called `application/octet-stream`.", [*asking, *_parameters("range", "if_range")],
-        parts | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
+        "Returns all bytes or a range, by credentials or the signed link that `linkFile` gives. Types that browsers "
+        "could execute are sent as `application/octet-stream`.", [*conditional, *_parameters("range", "if_range")],
+        _fetched() | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
         [get.scope],
     )  # fmt: skip
-    refused = {
-        status: _without_content(failure(each["$ref"].removeprefix(RESPONSE)))
-        for status, each in failures([*_REFUSED, PRECONDITION_FAILED]).items()
-    }
     ask = _operation(
-        "headFileContent", "Ask how far a file has come",
-        "Where to go on sending it, if it is not complete; else what `GET` would say of its bytes. Whoever may send it "
-        "but not read it hears the first alone.", asking,
-        {
-            **{status: _without_content(each) for status, each in parts.items() if status != "206"},
-            "204": {"description": "How much of it is there.", "headers": _headers("upload_offset")},
-            **refused,
-        },
+        "headFileContent", "Ask for the progress of an upload",
+        "Returns the offset at which to resume the upload if the file is incomplete, and otherwise the header fields "
+        "of `GET`. A caller who may send but not read the file gets only the former.", conditional, _progress(),
         [get.scope, complete.scope],
     )  # fmt: skip
     send = _operation(
         "putFileContent", "Send the bytes of a file",
-        "All of them, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed `upload_url` "
-        "that `createFile` gives. What has come before an interruption is kept. `If-Match` and `If-None-Match` are "
-        "heeded: of a file that is not complete there is nothing yet that they could match.",
-        _parameters(key, "link.expires", "link.signature", "content_range"),
-        {"204": {"description": "They have come.", "headers": _headers("upload_offset")}}
+        "Takes all bytes, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed "
+        "`upload_url` that `createFile` gives. Bytes received before an interruption are kept. `If-Match` and "
+        "`If-None-Match` are evaluated: an incomplete file has no version that they could match.",
+        _parameters(_UNSENT, "link.expires", "link.signature", "content_range"),
+        {"204": {"description": "The bytes were received.", "headers": _headers("upload_offset")}}
         | failures(_NOT_TAKEN),
         [complete.scope],
     )  # fmt: skip
@@ -131,29 +120,55 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
     return {PATH: {"get": fetch, "head": ask, "put": send}}
 
 
+def _fetched() -> dict[str, Any]:
+    return {
+        "200": {"description": "All bytes.", "headers": _of_content(), "content": _CONTENT},
+        "206": {"description": "The requested range.", "headers": _of_content("content_range"), "content": _CONTENT},
+        "304": {"$ref": "#/components/responses/not_modified"},
+    }
+
+
+def _progress() -> dict[str, Any]:
+    """Return the responses to HEAD, which have no content."""
+    refused = failures([*_REFUSED, PRECONDITION_FAILED])
+    responses = {status: failure(refused[status]["$ref"].removeprefix(RESPONSE)) for status in refused} | _fetched()
+    del responses["206"]
+    for response in responses.values():
+        response.pop("content", None)
+    received = {"description": "The number of bytes received.", "headers": _headers("upload_offset")}
+    return {**responses, "204": received}
+
+
+def file_parameters(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
+    """Return the parameters of the paths of `file_paths`, by the names of their components."""
+    return {**_PARAMETERS, _UNSENT: id_parameter(catalogue.resources["file"], UNSENT_KEY)}
+
+
 def with_form(described: dict[str, Any], name: str) -> None:
-    """Add the form to the operation of this name, if it is the one that announces files."""
+    """Add the form to the operation if it is the one that creates files."""
     if name != FILE_OPERATION:
         return
     described["requestBody"]["content"][FORM] = {"schema": {"$ref": f"{SCHEMA}FileForm"}}
-    made = described["responses"]["201"]
+    created = described["responses"]["201"]
     described["responses"]["201"] = {
-        **made,
-        "description": "The file has been announced; of a form: the complete file.",
-        "content": {"application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{each}"} for each in _ANSWERS]}}},
+        **created,
+        "description": "The file to be uploaded or, for a form, the complete file.",
+        "content": {
+            "application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{schema_name}"} for schema_name in _ANSWERS]}}
+        },
     }
-    told = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
-    described["responses"] |= {status: told[status] for status in ("408", "422")}
+    references = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
+    described["responses"] |= {status: references[status] for status in ("408", "422")}
 
 
 def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
-    """The form of a file, from the schema of what announces one."""
-    fields = {each: _form_field(announced["properties"][each]) for each in FIELDS}
+    """Return the schema of the upload form, from that of the operation's input."""
+    fields = {field: _form_field(announced["properties"][field]) for field in FIELDS}
     return {
         "type": "object",
         "title": "FileForm",
-        "description": "A file in one request (RFC 7578), announced, sent and completed. Its fields come before it; "
-        "its part says what it is called and of what type it is, unless fields do. It takes no `Idempotency-Key`.",
+        "description": "A file uploaded in one request (RFC 7578). Its fields precede it; its part gives the name and "
+        "the media type unless fields do. Idempotency keys are not supported.",
         "required": ["file"],
         "additionalProperties": False,
         "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},
@@ -161,16 +176,16 @@ def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
 
 
 def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
-    """A form has no null: what is not there is left out."""
-    kept = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
-    return {**kept[0], "description": schema["description"]} if kept else schema
+    """Remove null from a schema, since a form omits absent fields."""
+    variants = [variant for variant in schema.get("anyOf", ()) if variant.get("type") != "null"]
+    return {**variants[0], "description": schema["description"]} if variants else schema
 
 
 def _operation(
     name: str, summary: str, description: str, parameters: list[dict[str, Any]], responses: dict[str, Any],
     scopes: list[str | None],
 ) -> dict[str, Any]:  # fmt: skip
-    security: list[dict[str, Any]] = [*security_of(*([each] for each in scopes if each)), {}]
+    security: list[dict[str, Any]] = [*security_of(*([scope] for scope in scopes if scope)), {}]
     return {
         "operationId": name, "tags": ["files"], "summary": summary, "description": description,
         "parameters": parameters, "responses": dict(sorted(responses.items())), "security": security,
@@ -182,14 +197,8 @@ def _parameters(*names: str) -> list[dict[str, Any]]:
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    shown = {"upload_offset": "Upload-Offset", "accept_ranges": "Accept-Ranges", "content_range": "Content-Range"}
-    shown["content_disposition"] = "Content-Disposition"
-    return {shown[name]: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {name.replace("_", "-").title(): {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _of_content(*more: str) -> dict[str, Any]:
     return {**ETAG, **_headers("accept_ranges", "content_disposition", *more)}
-
-
-def _without_content(response: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in response.items() if name != "content"}

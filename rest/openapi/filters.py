@@ -1,6 +1,6 @@
-"""The schemas of filters in JSON: per resource, its fields with their operators, and `and`, `or`, `not`.
+"""JSON schemas of filters: for each resource its fields with their operators, and `and`, `or`, `not`.
 
-What can be asked of a field depends on its type alone, so there is one schema for each type of field: `InstantFilter`,
+The operators of a field depend on its type alone, so there is one schema for each type of field: `InstantFilter`,
 `ItemIdFilter`.
 """
 
@@ -22,45 +22,44 @@ _NAMES: Final = {"DateTime": "Instant", "Int": "Integer"}
 
 
 def filter_name(resource: Resource[Any]) -> str:
-    """What the filters of a resource are called among the schemas: `ItemFilter`."""
+    """Return the name of a resource's filter schema: `ItemFilter`."""
     return f"{pascal(resource.name)}Filter"
 
 
 def filter_schemas(resources: Iterable[Resource[Any]], limits: Limits) -> dict[str, Any]:
-    """The filters and orders of resources, and the filters of their fields' types, by their names."""
-    known, found = list(resources), dict[str, Any]()
-    prefixes = {resource.prefix: pascal(resource.name) for resource in known}
-    for resource in known:
+    """Return the schemas of resources' filters and orders, and of the filters of their fields' types, by name."""
+    resources, schemas = list(resources), dict[str, Any]()
+    prefixes = {resource.prefix: pascal(resource.name) for resource in resources}
+    for resource in resources:
         kinds = {name: resource.fields[name] for name in resource.filters}
         names = {name: _type_name(kind, prefixes) for name, kind in kinds.items()}
-        found |= {names[name]: _conditions(kind, limits) | {"title": names[name]} for name, kind in kinds.items()}
-        found |= {filter_name(resource): _filter(resource, names, limits), sort_name(resource): sort_schema(resource)}
-    return found
+        schemas |= {names[name]: _conditions(kind, limits) | {"title": names[name]} for name, kind in kinds.items()}
+        schemas |= {filter_name(resource): _filter(resource, names, limits), sort_name(resource): sort_schema(resource)}
+    return schemas
 
 
 def sort_name(resource: Resource[Any]) -> str:
-    """What the orders of a resource are called among the schemas: `ItemSort`."""
+    """Return the name of a resource's order schema: `ItemSort`."""
     return f"{pascal(resource.name)}Sort"
 
 
 def sort_schema(resource: Resource[Any]) -> dict[str, Any]:
-    """What a list of the resource can be sorted by."""
+    """Return the schema of the terms that a list of the resource can be sorted by."""
     fields = (*resource.sorts, "id")
     orders = [name for field in fields for name in (field, f"-{field}")]
-    # What generators call them, which would number them otherwise.
+    # Names for generators, which would number the values otherwise.
     names = [name for field in fields for name in (field.upper(), f"{field.upper()}_DESC")]
-    about = f"What {resource.nouns} can be sorted by, `-` for descending."
+    description = f"What {resource.nouns} can be sorted by, `-` for descending."
     return {
         "type": "string",
         "title": sort_name(resource),
-        "description": about,
+        "description": description,
         "enum": orders,
         "x-enum-varnames": names,
     }
 
 
 def operand_schema(kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
-    """What an operator compares with."""
     if operator is Operator.IS_NULL:
         return {"type": "boolean"}
     if operator in _LISTS:
@@ -85,7 +84,7 @@ def _filter(resource: Resource[Any], names: dict[str, str], limits: Limits) -> d
 
 
 def _type_name(kind: FieldType, prefixes: dict[str, str]) -> str:
-    """What the filters of a type are called: they differ by what there is to compare with, and by null."""
+    """Return the name of a type's filter schema, which depends on the type and whether it is nullable."""
     if kind.identifier is not None:
         prefix = kind.identifier.prefix
         name = f"{prefixes.get(prefix, pascal(prefix))}Id"
@@ -96,9 +95,9 @@ def _type_name(kind: FieldType, prefixes: dict[str, str]) -> str:
 
 
 def _conditions(kind: FieldType, limits: Limits) -> dict[str, Any]:
-    operators = {each.value: operand_schema(kind, each, limits) for each in kind.operators}
-    asked = {"type": "object", "additionalProperties": False, "properties": operators, "minProperties": 1}
-    return {"anyOf": [_value(kind), asked]}
+    operators = {operator.value: operand_schema(kind, operator, limits) for operator in kind.operators}
+    comparison = {"type": "object", "additionalProperties": False, "properties": operators, "minProperties": 1}
+    return {"anyOf": [_value(kind), comparison]}
 
 
 def _value(kind: FieldType) -> dict[str, Any]:

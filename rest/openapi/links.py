@@ -1,4 +1,4 @@
-"""Links from answers to what can be done next (OpenAPI 3.1, Link Object): from a row to the operations on it."""
+"""Links from responses to possible next operations (OpenAPI 3.1, Link Object): from a row to the operations on it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from services.catalogue.naming import camel
 
 
 def links_of(route: RestRoute, routes: Sequence[RestRoute]) -> dict[str, Any]:
-    """The links of a route's success: of a new row, or where none can be made, of the first row of a list."""
+    """Return the links of a route's success: from a created row or, if none can be, from the first row of a list."""
     operation = route.operation
     if operation is None or operation.resource is None or route.is_search:
         return {}
-    resource = operation.resource
-    of_resource = [each.operation for each in routes if each.operation is not None and not each.is_search]
-    mine = [each for each in of_resource if each.resource is resource]
-    is_made = any(each.kind is Kind.CREATE for each in mine)
+    operations = [other.operation for other in routes if other.operation is not None and not other.is_search]
+    targets = [target for target in operations if target.resource is operation.resource]
+    has_create = any(target.kind is Kind.CREATE for target in targets)
     if operation.kind is Kind.CREATE:
-        place = "$response.body#/id"
-    elif operation.kind is Kind.LIST and operation.where is None and not is_made:
-        place = "$response.body#/data/0/id"
+        row_id = "$response.body#/id"
+    elif operation.kind is Kind.LIST and operation.where is None and not has_create:
+        row_id = "$response.body#/data/0/id"
     else:
         return {}
-    return {
-        camel(each.name): {"operationId": camel(each.name), "parameters": {"id": place}}
-        for each in mine
-        if each.on_a_row
-    }
+    names = [camel(target.name) for target in targets if target.on_a_row]
+    return {name: {"operationId": name, "parameters": {"id": row_id}} for name in names}

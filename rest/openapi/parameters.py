@@ -1,15 +1,17 @@
-"""The query parameters of lists and representations, as OpenAPI parameters."""
+"""OpenAPI parameters of lists and representations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from rest.openapi.filters import SCHEMA, filter_name, operand_schema, sort_name
-from rest.searching import MEMBERS
+from rest.searching import Search
 from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
+from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.naming import pascal
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType, Operator
@@ -27,21 +29,20 @@ _WORDS: Final = {
 
 
 def id_name(resource: Resource[Any]) -> str:
-    """What `id_parameter` is called among the components."""
+    """Return the name of `id_parameter` among the components."""
     return f"{resource.name}.key"
 
 
-def id_parameter(resource: Resource[Any]) -> dict[str, Any]:
-    """The identifier in a path."""
-    schema = Identifier(resource.prefix).schema
-    (example,) = schema.pop("examples")
+def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[str, Any]:
+    """Return the identifier in a path; the key in its example is that of a row of the demo data."""
+    schema = {name: value for name, value in Identifier(resource.prefix).schema.items() if name != "examples"}
     return {
         "name": "id",
         "in": "path",
         "required": True,
         "description": f"The identifier of the {resource.noun}.",
         "schema": schema,
-        "example": example,
+        "example": resource.encode(example),
     }
 
 
@@ -49,42 +50,44 @@ KEPT: Final = "24 hours unless the gateway is set otherwise"
 
 
 def idempotency_key() -> dict[str, Any]:
-    """The header field of every write, which is among the components."""
-    words = "Chosen anew for each write, and sent again with it: what was done already is not done again, but answered "
+    """Return the header field of every write."""
     return {
         "name": HEADER, "in": "header", "required": False,
-        "description": f"{words}as it was the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
+        "description": "A new key for each write, sent again when the request is repeated. A completed write is not "
+        f"repeated but answered as the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
         "schema": {"type": "string", "pattern": FORM},
     }  # fmt: skip
 
 
 def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> dict[str, dict[str, Any]]:
-    """The query parameters of a representation or a list of the resource, by their names among the components.
+    """Return the query parameters of a representation or a list of the resource, by component name.
 
-    Of the filters there are those that are asked for most: what a field is. `filter` takes all of them, and the server
-    takes each by its own parameter, too (docs/decisions/0027).
+    Of the filters it contains only the most common ones. `filter` accepts all of them, and the server accepts each as a
+    parameter too (docs/decisions/0027).
     """
-    own = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
-    named = {f"{resource.name}.{each['name'].replace('[', '.').rstrip(']')}": each for each in own}
-    return {**(_page_parameters(limits) if is_list else {}), **named}
+    parameters = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
+    named_parameters = {
+        f"{resource.name}.{parameter['name'].replace('[', '.').rstrip(']')}": parameter for parameter in parameters
+    }
+    return {**(_page_parameters(limits) if is_list else {}), **named_parameters}
 
 
 def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
-    """The body of a search: what the query parameters of the resource's lists say, as one object."""
-    given = {each["name"]: each for each in parameters_of(resource, limits, is_list=True).values()}
+    """Return the schema of a search's body: the query parameters of the resource's lists as one object."""
+    by_name = {parameter["name"]: parameter for parameter in parameters_of(resource, limits, is_list=True).values()}
     return {
         "type": "object",
         "title": f"{pascal(resource.name)}Search",
-        "description": f"Which {resource.nouns} to list, and how: its members say what the query parameters do. What "
-        "is null, or an empty list, counts as left out.",
+        "description": f"Which {resource.nouns} to list, and how: its members have the meaning of the query "
+        "parameters. Null and empty lists have the same effect as omission.",
         "additionalProperties": False,
-        "properties": {name: _member(given[name]) for name in MEMBERS if name in given},
+        "properties": {name: _member(by_name[name]) for name in Search.model_fields if name in by_name},
         "examples": [{"limit": limits.usual_page, "sort": ["-id"]}],
     }
 
 
 def _member(parameter: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter as a member of an object."""
+    """Return the schema of a query parameter as a member of an object."""
     schema = parameter["schema"]
     if "contentSchema" in schema:
         return {"anyOf": [schema["contentSchema"], {"type": "null"}]}
@@ -92,61 +95,63 @@ def _member(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
-    """What pages any list."""
-    found = [
+    """Return the parameters of any list's pages."""
+    parameters = [
         _query("limit", "How many at most.", _integer(1, limits.page_size, limits.usual_page)),
-        _query("after", "A cursor: the page behind it.", _CURSOR),
+        _query("after", "A cursor: the page after it.", _CURSOR),
         _query("before", "A cursor: the page before it; beside `after`, where the pages end.", _CURSOR),
         _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.skip, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
     ]
-    return {each["name"]: each for each in found}
+    return {parameter["name"]: parameter for parameter in parameters}
 
 
 def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
-    words = f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}."
+    description = f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}."
     entries = {"$ref": f"{SCHEMA}{sort_name(resource)}"}
-    found = [
-        _query("sort", words, {"type": "array", "items": entries, "minItems": 1, "maxItems": MAX_SORTS}),
+    parameters = [
+        _query("sort", description, {"type": "array", "items": entries, "minItems": 1, "maxItems": MAX_SORTS}),
         _filter(resource),
     ]
     if resource.search:
-        words = f"Words to search for in {' and '.join(resource.search)}."
-        found.append(_query("q", words, {"type": "string", "maxLength": MAX_SEARCH}))
+        description = f"Words to search for in {' and '.join(resource.search)}."
+        parameters.append(_query("q", description, {"type": "string", "maxLength": MAX_SEARCH}))
     deprecated = deprecations_of(resource.read)
     for name in resource.filters:
         kind, mark = resource.fields[name], {"deprecated": True} if name in deprecated else {}
-        found += [{**_condition(name, kind, operator, limits), **mark} for operator in _operators(kind)]
-    return found
+        parameters += [{**_condition(name, kind, operator, limits), **mark} for operator in _operators(kind)]
+    return parameters
 
 
 def _operators(kind: FieldType) -> tuple[Operator, ...]:
-    """Those with a parameter of their own."""
+    """Return the operators with a parameter of their own."""
     if kind.python is datetime:
         return ()
     return (Operator.EQ, Operator.IN) if kind.enum is not None else (Operator.EQ,)
 
 
 def _filter(resource: Resource[Any]) -> dict[str, Any]:
-    """JSON in a text, which is what every client can send; `content` in its place is what few generators read."""
+    """Return the parameter `filter`: JSON in a string, which all clients can send. Few generators support `content`."""
     name = filter_name(resource)
-    words = f"A filter in JSON, as `{name}` has it: any condition, and `and`, `or`, `not`. It holds beside the others."
+    description = (
+        f"A filter in JSON, as `{name}` has it: any condition, and `and`, `or`, `not`. It holds beside the others."
+    )
     example = '{"created_at": {"gte": "2026-01-31T12:00:00Z"}}' if "created_at" in resource.filters else "{}"
     schema = {
         "type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": f"{SCHEMA}{name}"},
         "examples": [example],
     }  # fmt: skip
-    return _query("filter", words, schema)
+    return _query("filter", description, schema)
 
 
 def _selection_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     relations = _quoted(resource.relations) or "none"
     deep = f"Dots lead to relations of relations, {limits.include_depth} deep."
-    text = {"type": "array", "items": {"type": "string", "pattern": _PATH}}
-    shown = "Fields to show, `relation.field` for an included relation's; all if left out."
+    paths = {"type": "array", "items": {"type": "string", "pattern": _PATH}}
+    fields_description = "Fields to show, `relation.field` for an included relation's; all if left out."
     return [
-        _query("include", f"Relations to include: {relations}. {deep}", {**text, "maxItems": limits.includes}),
-        _query("fields", shown, text),
+        _query("include", f"Relations to include: {relations}. {deep}", {**paths, "maxItems": limits.includes}),
+        _query("fields", fields_description, paths),
     ]
 
 
@@ -157,7 +162,7 @@ def _quoted(names: Iterable[str]) -> str:
 def _condition(name: str, kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
     parameter = name if operator is Operator.EQ else f"{name}[{operator.value}]"
     schema = operand_schema(kind, operator, limits)
-    if operator is Operator.IN:  # a parameter without a value is a list of one empty text
+    if operator is Operator.IN:  # a parameter without a value is a list of one empty string
         schema |= {"minItems": 1}
     return _query(parameter, f"`{name}` {_WORDS[operator]}.", schema)
 
@@ -166,5 +171,5 @@ def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _integer(least: int, most: int, default: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
+def _integer(minimum: int, maximum: int, default: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": minimum, "maximum": maximum, "default": default}

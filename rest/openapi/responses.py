@@ -1,7 +1,7 @@
-"""The responses of the OpenAPI document: each is written once among the components, and referred to by operations.
+"""Responses of the OpenAPI document, which operations refer to among the components.
 
-What an operation fails with by itself is there by its status. What any request may be answered with (it is too large,
-too many came, the gateway failed) is `default`, one response for all operations.
+The failures of an operation are listed by their status. The failures that any request can have (too large,
+rate-limited, an internal error) are `default`, one response for all operations.
 """
 
 from __future__ import annotations
@@ -50,76 +50,76 @@ _BY_STATUS: Final = {401: "WWW-Authenticate", 409: "Retry-After", 429: "Retry-Af
 _NAMED: Final = re.compile(rf'"{RESPONSE}([a-z0-9_.]+)"')
 
 HEADERS: Final[dict[str, Any]] = {
-    "link": {"description": "To the pages after and before, and the first (RFC 8288), if there are such.", **_TEXT},
-    "accept_query": {"description": "What the method QUERY takes here (RFC 10008).", **_TEXT},
-    "location": {"description": "Where it can be read.", **_TEXT},
-    "replayed": {"description": "`true` where this is the first answer again.", **_TEXT},
+    "link": {"description": "Links to the next, previous and first pages (RFC 8288), if they exist.", **_TEXT},
+    "accept_query": {"description": "The media types that the method QUERY accepts here (RFC 10008).", **_TEXT},
+    "location": {"description": "The address of the new row.", **_TEXT},
+    "replayed": {"description": "`true` if this is a repetition of the first response.", **_TEXT},
     "retry_after": {"description": "Seconds to wait before trying again.", **_TEXT},
     "www_authenticate": {"description": "How to sign in (RFC 6750).", **_TEXT},
 }  # fmt: skip
 RESPONSES: Final[dict[str, dict[str, Any]]] = {
-    "not_modified": {"description": "It is what the caller has already.", "headers": ETAG},
-    "minimal": {"description": "Done, and shown to nobody, as `Prefer: return=minimal` asks."},
+    "not_modified": {"description": "The caller already has the current version.", "headers": ETAG},
+    "minimal": {"description": "Done. The response has no content, as `Prefer: return=minimal` requests."},
 }
 _BUDGET: Final = {name: {"$ref": f"#/components/headers/{name}"} for name in BUDGET_HEADERS}
 
 
 def failures(problems: Iterable[ProblemType]) -> dict[str, Any]:
-    """References to responses by status; the codes that share one are examples of it."""
+    """Return references to responses by status; codes with the same status are examples of one response."""
     by_status: dict[int, list[str]] = defaultdict(list)
     for problem in sorted({*problems, TOO_COMPLEX}, key=lambda kind: kind.code):
         by_status[problem.status].append(problem.code)
-    found = {str(status): _reference(".".join(codes)) for status, codes in sorted(by_status.items())}
-    return {**found, DEFAULT: _reference(DEFAULT)}
+    references = {str(status): _reference(".".join(codes)) for status, codes in sorted(by_status.items())}
+    return {**references, DEFAULT: _reference(DEFAULT)}
 
 
 def failure(name: str) -> dict[str, Any]:
-    """The response that a reference of `failures` leads to; its name has the codes."""
+    """Return the response of a reference of `failures`, whose name consists of the codes."""
     kinds = sorted(_ANYWHERE, key=lambda kind: kind.status) if name == DEFAULT else _kinds(name)
     examples = {kind.code: {"$ref": _EXAMPLE + kind.code} for kind in kinds}
     content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMA}Problem"}, "examples": examples}}
     if name == DEFAULT:
-        words = "What any request may be answered with: " + ", ".join(f"{k.status} `{k.code}`" for k in kinds) + "."
-        return {"description": words, "headers": {**_headers("Retry-After"), **_BUDGET}, "content": content}
+        description = "The failures of any request: " + ", ".join(f"{k.status} `{k.code}`" for k in kinds) + "."
+        return {"description": description, "headers": {**_headers("Retry-After"), **_BUDGET}, "content": content}
     response = {"description": " ".join(f"`{k.code}`: {k.title}" for k in kinds), "content": content}
     header = _BY_STATUS.get(kinds[0].status)
     return response if header is None else {**response, "headers": _headers(header)}
 
 
 def problem_components(paths: Any) -> dict[str, dict[str, Any]]:
-    """Among the components: the failures that paths refer to, and the examples of these."""
+    """Return the components that paths refer to: the failures and their examples."""
     names = {DEFAULT, *_NAMED.findall(json.dumps(paths))} - RESPONSES.keys()
-    known = [name for name in sorted(names) if name == DEFAULT or set(name.split(".")) <= PROBLEM_TYPES.keys()]
-    kinds = {kind for name in known for kind in (_ANYWHERE if name == DEFAULT else _kinds(name))}
+    failure_names = [name for name in sorted(names) if name == DEFAULT or set(name.split(".")) <= PROBLEM_TYPES.keys()]
+    kinds = {kind for name in failure_names for kind in (_ANYWHERE if name == DEFAULT else _kinds(name))}
     examples = {kind.code: {"summary": kind.title, "value": problem_example(kind)} for kind in kinds}
-    return {"responses": {name: failure(name) for name in known}, "examples": dict(sorted(examples.items()))}
+    return {"responses": {name: failure(name) for name in failure_names}, "examples": dict(sorted(examples.items()))}
 
 
 def successes(route: RestRoute, shared: dict[str, Any], links: dict[str, Any]) -> dict[str, Any]:
-    """What a route answers with if all is well, by status; what has no links of its own is put into `shared`."""
+    """Return the successful responses of a route by status; those without links of their own are added to `shared`."""
     name, response = _success(route)
     if links:
-        found: dict[str, Any] = {str(route.status): {**response, "links": links}}
+        responses: dict[str, Any] = {str(route.status): {**response, "links": links}}
     else:
         shared.setdefault(name, response)
-        found = {str(route.status): _reference(name) if shared[name] == response else response}
+        responses = {str(route.status): _reference(name) if shared[name] == response else response}
     if (
         route.method in ("POST", "PATCH")
         and route.status == 200
         and route.resource is not None
         and not (route.is_search or route.is_batch)
     ):
-        found["204"] = _reference("minimal")
-    return found
+        responses["204"] = _reference("minimal")
+    return responses
 
 
 def _success(route: RestRoute) -> tuple[str, dict[str, Any]]:
-    """The name and the response of success."""
+    """Return the name and the response of success."""
     headers = {**_BUDGET, **(_headers(REPLAYED) if route.is_write else {})}
     suffix = "Written" if route.is_write else ""
     resource = route.resource
     if route.status == 204:
-        return "done", {"description": "Done; there is nothing to say.", "headers": headers}
+        return "done", {"description": "Done. The response has no content.", "headers": headers}
     if resource is None:
         assert route.operation is not None
         assert isinstance(route.operation.result, type)
@@ -127,17 +127,17 @@ def _success(route: RestRoute) -> tuple[str, dict[str, Any]]:
         return f"{result}{suffix}", _json("Done.", result, headers)
     if route.is_batch:
         schema = f"{pascal(resource.plural)}BatchResults"
-        return schema, _json("What has become of each entry, in their order.", schema, headers)
+        return schema, _json("The outcome of each entry, in order.", schema, headers)
     schema = f"{pascal(resource.name)}List" if route.is_list else pascal(resource.name)
-    about = f"A page of {resource.nouns}." if route.is_list else f"The {resource.noun}."
+    description = f"A page of {resource.nouns}." if route.is_list else f"The {resource.noun}."
     if route.is_search:
-        return f"{schema}Found", _json(about, schema, headers)
+        return f"{schema}Found", _json(description, schema, headers)
     headers |= ETAG
     if route.is_list:
         headers |= _headers("Link", "Accept-Query")
     elif route.status == 201:
-        return f"{schema}Created", _json(about, schema, headers | _headers("Location"))
-    return f"{schema}{suffix}", _json(about, schema, headers)
+        return f"{schema}Created", _json(description, schema, headers | _headers("Location"))
+    return f"{schema}{suffix}", _json(description, schema, headers)
 
 
 def _json(description: str, schema: str, headers: dict[str, Any]) -> dict[str, Any]:

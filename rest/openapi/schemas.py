@@ -1,4 +1,4 @@
-"""The schemas of the OpenAPI document, derived from the catalogue's models."""
+"""Schemas of the OpenAPI document, derived from the catalogue's models."""
 
 from __future__ import annotations
 
@@ -36,18 +36,21 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         "detail": {"type": "string", "description": "What happened this time."},
         "errors": {"type": "array", "items": {"$ref": f"{SCHEMA}FieldError"}, "description": "The fields at fault."},
         "scope": {"type": "string", "description": "The scope that is missing."},
-        "operation": {"type": "integer", "description": "The place of the entry that has undone a batch, from 0."},
+        "operation": {
+            "type": "integer",
+            "description": "The index, from 0, of the entry for which a batch was rolled back.",
+        },
         "retry_after": {"type": "integer", "description": "Seconds to wait."},
-        "request_id": {"type": "string", "description": "Names the request to the operator."},
+        "request_id": {"type": "string", "description": "Identifies the request to the operator."},
     },
 }
 _PAGE_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "title": "PageInfo",
-    "description": "How a list goes on.",
+    "description": "The position of a page in its list.",
     "required": ["has_next", "next"],
     "properties": {
-        "has_next": {"type": "boolean", "description": "Whether there are more."},
+        "has_next": {"type": "boolean", "description": "Whether there is a next page."},
         "next": {"type": ["string", "null"], "description": "The cursor to pass as `after`."},
         "total": {"type": "integer", "description": "The whole list's size, with `count=true`."},
     },
@@ -67,28 +70,32 @@ _SHARED: Final = {"Problem": _PROBLEM_SCHEMA, "FieldError": _FIELD_ERROR_SCHEMA,
 
 
 def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
-    """Every schema by its name: resources and their lists, inputs, results, problems."""
-    found = _generated(catalogue)
-    _bound_batches(found, catalogue, limits.batch_entries)
-    batched = {each.resource for each in catalogue.operations.values() if each.entries}
-    related = {(each.target, each.many) for of in catalogue.resources.values() for each in of.relations.values()}
+    """Return every schema by name: resources and their lists, inputs, results, problems."""
+    components = _generated(catalogue)
+    _bound_batches(components, catalogue, limits.batch_entries)
+    batched = {operation.resource for operation in catalogue.operations.values() if operation.entries}
+    related = {
+        (relation.target, relation.many)
+        for resource in catalogue.resources.values()
+        for relation in resource.relations.values()
+    }
     for resource in catalogue.resources.values():
-        name, row = pascal(resource.name), _with_open_enums(resource, found.pop(resource.read.__name__))
-        found |= {name: _resource_schema(resource, row), f"{name}List": _list_schema(resource, name)}
+        name, row = pascal(resource.name), _with_open_enums(resource, components.pop(resource.read.__name__))
+        components |= {name: _resource_schema(resource, row), f"{name}List": _list_schema(resource, name)}
         name = related_name(resource)
         if {(resource, True), (resource, False)} & related:
-            found[name] = _related_schema(resource, row)
+            components[name] = _related_schema(resource, row)
         if (resource, True) in related:
-            found[f"{name}List"] = _list_schema(resource, name)
+            components[f"{name}List"] = _list_schema(resource, name)
         if resource in batched:
-            found[f"{pascal(resource.plural)}BatchResults"] = _batch_schema(resource)
-    if "LoginInput" in found:
-        found["LoginForm"] = _login_form(found["LoginInput"])
-    return {**dict(sorted(found.items())), **_SHARED}
+            components[f"{pascal(resource.plural)}BatchResults"] = _batch_schema(resource)
+    if "LoginInput" in components:
+        components["LoginForm"] = _login_form(components["LoginInput"])
+    return {**dict(sorted(components.items())), **_SHARED}
 
 
 def _generated(catalogue: Catalogue) -> dict[str, Any]:
-    """What Pydantic says of all models."""
+    """Return Pydantic's schemas of all models."""
     models: dict[Any, None] = {}
     for operation in catalogue.operations.values():
         if operation.input is not None:
@@ -98,43 +105,43 @@ def _generated(catalogue: Catalogue) -> dict[str, Any]:
     for resource in catalogue.resources.values():
         models[(resource.read, "serialization")] = None
     _, generated = models_json_schema(list(models), ref_template=SCHEMA + "{model}")
-    found: dict[str, Any] = generated["$defs"]
-    for schema in found.values():
-        for each in schema.get("properties", {}).values():
-            _describe_nullable(each)
-            _describe_default(each)
-    return found
+    definitions: dict[str, Any] = generated["$defs"]
+    for schema in definitions.values():
+        for property_schema in schema.get("properties", {}).values():
+            _describe_nullable(property_schema)
+            _describe_default(property_schema)
+    return definitions
 
 
-def _bound_batches(found: Mapping[str, Any], catalogue: Catalogue, most: int) -> None:
-    """The inputs of batches say how many entries they may have here."""
+def _bound_batches(components: Mapping[str, Any], catalogue: Catalogue, limit: int) -> None:
+    """Set the limit of entries in the inputs of batches."""
     for operation in catalogue.operations.values():
         if operation.entries and operation.input is not None:
-            entries = found[operation.input.__name__]["properties"][OPERATIONS]
-            entries |= {"maxItems": most, "description": about_entries(most)}
+            entries = components[operation.input.__name__]["properties"][OPERATIONS]
+            entries |= {"maxItems": limit, "description": about_entries(limit)}
 
 
 def _describe_nullable(schema: dict[str, Any]) -> None:
-    """A field that may be null is described by the field, not by one half of its type."""
-    for each in schema.get("anyOf", ()):
-        if "description" in each:
-            schema.setdefault("description", each.pop("description"))
+    """Move the description of a nullable field from its type to the field."""
+    for variant in schema.get("anyOf", ()):
+        if "description" in variant:
+            schema.setdefault("description", variant.pop("description"))
 
 
 def _describe_default(schema: dict[str, Any]) -> None:
-    """What a member is if it is left out is told in words: to many generators a member with `default` is required.
+    """Describe a default in words, since many generators treat a member with `default` as required.
 
-    Its `title` says its name once more.
+    Also remove its `title`, which repeats its name.
     """
     schema.pop("title", None)
     default = schema.pop("default", None)
     if default not in (None, []):
-        text = default if isinstance(default, str) else json.dumps(default)
-        schema["description"] = f"{schema.get('description', '')} `{text}` if left out.".strip()
+        default = default if isinstance(default, str) else json.dumps(default)
+        schema["description"] = f"{schema.get('description', '')} `{default}` if left out.".strip()
 
 
 def _with_open_enums(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """A row whose enums may be null, where this version does not know their values."""
+    """Make the enums of a row nullable, for values that this version does not have."""
     properties = dict(schema["properties"])
     for name, kind in resource.fields.items():
         if kind.enum is not None:
@@ -153,24 +160,24 @@ def _or_null(schema: Any) -> dict[str, Any]:
 
 
 def related_name(resource: Resource[Any]) -> str:
-    """What a row is called where it is shown below another."""
+    """Return the name of the schema of a row below another."""
     return f"Related{pascal(resource.name)}"
 
 
 def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
-    # What they look like is told by the example of the whole.
+    # The example of the whole row includes those of its fields.
     properties = {
-        name: {key: value for key, value in each.items() if key != "examples"}
-        for name, each in schema["properties"].items()
+        name: {key: value for key, value in property_schema.items() if key != "examples"}
+        for name, property_schema in schema["properties"].items()
     }
     properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
     for relation in resource.relations.values():
         target = f"{SCHEMA}{related_name(relation.target)}"
-        about = f"The relation `{relation.name}`, if included."
+        description = f"The relation `{relation.name}`, if included."
         if relation.many:
-            properties[relation.name] = {"$ref": f"{target}List", "description": about}
+            properties[relation.name] = {"$ref": f"{target}List", "description": description}
         else:
-            properties[relation.name] = {**_or_null({"$ref": target}), "description": about}
+            properties[relation.name] = {**_or_null({"$ref": target}), "description": description}
     return {
         **schema, "title": pascal(resource.name), "description": resource.description,
         "properties": properties, "required": list(fields_of(resource.read)), "examples": [row_example(resource)],
@@ -178,14 +185,14 @@ def _resource_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[st
 
 
 def _related_schema(resource: Resource[Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """A row below another, without the relations: schemas that lead on without end are more than explorers bear."""
-    words = f"{resource.description} As of `{pascal(resource.name)}`, what is included below it is there, too."
+    """Return the schema of a row below another, without relations: documentation viewers fail on endless schemas."""
+    description = f"{resource.description} It contains included relations, as `{pascal(resource.name)}` does."
     properties = {
-        name: {key: value for key, value in each.items() if key not in ("description", "examples")}
-        for name, each in schema["properties"].items()
+        name: {key: value for key, value in property_schema.items() if key not in ("description", "examples")}
+        for name, property_schema in schema["properties"].items()
     }
     return {
-        **schema, "title": related_name(resource), "description": words, "properties": properties,
+        **schema, "title": related_name(resource), "description": description, "properties": properties,
         "required": list(fields_of(resource.read)),
     }  # fmt: skip
 
@@ -204,18 +211,18 @@ def _list_schema(resource: Resource[Any], entry: str) -> dict[str, Any]:
 
 
 def _batch_schema(resource: Resource[Any]) -> dict[str, Any]:
-    about = {
-        "status": {"type": "integer", "description": "The HTTP status that it would have had alone."},
+    properties = {
+        "status": {"type": "integer", "description": "The HTTP status that the operation alone would have."},
         "id": {"type": "string", "description": "The identifier of its row."},
         "etag": {"type": "string", "description": "Its row's version, as `expected_version` takes it."},
-        "data": {"$ref": f"{SCHEMA}{pascal(resource.name)}", "description": "Its row, unless it is gone."},
+        "data": {"$ref": f"{SCHEMA}{pascal(resource.name)}", "description": "Its row, unless it was deleted."},
         "problem": {"$ref": f"{SCHEMA}Problem", "description": "Why it was refused, if it was."},
     }
-    entry = {"type": "object", "required": ["status"], "properties": about}
+    entry = {"type": "object", "required": ["status"], "properties": properties}
     return {
         "type": "object",
         "title": f"{pascal(resource.plural)}BatchResults",
-        "description": "What has become of each entry of a batch, in their order.",
+        "description": "The outcome of each entry of a batch, in order.",
         "required": ["results"],
         "properties": {"results": {"type": "array", "items": entry}},
     }
@@ -223,7 +230,7 @@ def _batch_schema(resource: Resource[Any]) -> dict[str, Any]:
 
 def _login_form(login: dict[str, Any]) -> dict[str, Any]:
     grant = {"type": "string", "const": "password", "description": "The grant of RFC 6749, 4.3."}
-    own = {"grant_type": grant, "client_id": {"type": "string"}, "client_secret": {"type": "string"}}
+    oauth2_fields = {"grant_type": grant, "client_id": {"type": "string"}, "client_secret": {"type": "string"}}
     scope = {"type": "string", "description": "The scopes wanted, separated by spaces; all if left out."}
-    properties = {**login["properties"], "scope": scope, **own}
+    properties = {**login["properties"], "scope": scope, **oauth2_fields}
     return {**login, "title": "LoginForm", "description": "The OAuth2 password form.", "properties": properties}

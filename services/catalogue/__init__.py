@@ -1,4 +1,4 @@
-"""The vocabulary in which a back end is declared. Knows neither HTTP nor GraphQL, and no storage."""
+"""The vocabulary for declaring a back end. It is independent of HTTP, GraphQL and storage."""
 
 from services.catalogue.actors import ANONYMOUS, OPERATOR, Actor, Client
 from services.catalogue.calls import Call

@@ -1,4 +1,4 @@
-"""Who is calling, and with what."""
+"""The caller of an operation and its client."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller of an operation; anonymous is an actor too.
+    """The caller of an operation, which may be anonymous.
 
-    `scopes` are what the credentials may do; what the user may do is the policies' business. An admin passes every
-    policy. Who calls with a token has a session, who calls with an API key has none; a key that is bound to a workspace
-    reaches nothing outside of it.
+    `scopes` limit what the credentials may do; policies decide what the user may do. An admin passes every policy. An
+    actor authenticated by an access token has a session; one authenticated by an API key has none. A key bound to a
+    workspace reaches nothing outside of it.
     """
 
     user_id: UUID | None = None
@@ -22,17 +22,16 @@ class Actor:
     is_admin: bool = False
     key_id: UUID | None = None
     workspace_id: UUID | None = None
-    """The workspace that the credential is bound to, if it is bound to one."""
+    """The workspace that the credential is bound to, if any."""
     budget: int | None = None
-    """Points a minute that the credential has of its own, within its user's, if it has."""
+    """The credential's own budget in points a minute, within its user's budget; None if it has none."""
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether nobody is signed in."""
         return self.user_id is None
 
     def parameters(self) -> dict[str, Any]:
-        """The bind parameters that every policy may use."""
+        """Return the bind parameters that every policy may use."""
         return {
             "actor_id": self.user_id, "actor_session_id": self.session_id, "actor_workspace_id": self.workspace_id,
         }  # fmt: skip
@@ -45,12 +44,12 @@ class Actor:
 
 ANONYMOUS = Actor()
 OPERATOR = Actor(is_admin=True)
-"""Whoever runs the gateway, at its command line: nobody's user, and passes every policy. No credentials make one."""
+"""The actor of the gateway's command line: no user, but passes every policy. No credentials give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The program on the other side of the wire: its network address and how it calls itself."""
+    """The client program: its network address and its user agent."""
 
     address: str = ""
     agent: str = ""

@@ -1,8 +1,8 @@
-"""Batches as they are declared: many creations, changes and deletions of one resource in one call.
+"""Declaration of batches: several creations, updates and deletions of one resource in one call.
 
-A batch is one more preset of operations (`items.batch(create_item, update_item, delete_item)`). Its entries are calls
-of the operations that it is made of, under the same rules, each recorded in the audit. The caller chooses: all in one
-transaction, which the first problem undoes (`atomic`), or each by itself, with a result of its own.
+A batch is a preset operation (`items.batch(create_item, update_item, delete_item)`). Each entry calls one of its
+operations under that operation's own rules and is audited separately. The caller chooses between one transaction, which
+the first problem rolls back (`atomic`), and independent entries with a result each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from services.catalogue.operations import Operation
 from services.catalogue.resources import Resource
 
 MAX_ENTRIES: Final = 500
-"""More than these no setting allows."""
+"""The highest number of entries that a setting can allow."""
 OPERATIONS: Final = "operations"
 VERBS: Final = ("create", "update", "delete")
 _WORDS: Final = {
@@ -30,7 +30,7 @@ _WORDS: Final = {
 
 
 class _Entry(InputModel):
-    """One of the batch's operations: exactly one member."""
+    """One entry of a batch: an object with exactly one member, named after the verb."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
@@ -42,7 +42,7 @@ class _Entry(InputModel):
 
 
 def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> type[InputModel]:
-    """The input model of a batch of these operations, by their verbs."""
+    """Return the input model of a batch of these operations, given by verb."""
     plural = pascal(resource.plural)
     members: dict[str, Any] = {}
     for verb, operation in entries.items():
@@ -53,37 +53,37 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
         __doc__=f"What to do with {resource.nouns}: exactly one member.",
         **members,
     )
-    words = "Whether all is undone when one cannot be done; otherwise each has a result of its own."
-    found: type[InputModel] = create_model(
+    atomic_description = "Whether one failed operation rolls back all; otherwise each has a result of its own."
+    batch_model: type[InputModel] = create_model(
         f"{plural}Batch",
         __base__=InputModel,
         __doc__=f"Many changes to {resource.nouns} at once.",
-        atomic=(bool, Field(default=True, description=words)),
+        atomic=(bool, Field(default=True, description=atomic_description)),
         operations=(list[entry], Field(min_length=1, max_length=MAX_ENTRIES, description=about_entries(MAX_ENTRIES))),
     )
-    return found
+    return batch_model
 
 
-def about_entries(most: int) -> str:
-    """What contracts say of a batch's entries, of which there may be so many."""
-    return f"What is to be done, in this order: at most {most}."
+def about_entries(limit: int) -> str:
+    """Return the description of a batch's entries in the contracts."""
+    return f"The operations, in order: at most {limit}."
 
 
 def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputModel]:
-    """The operation's input, with the row's identifier where it is on a row."""
+    """Return the operation's input model, with the row's identifier if the operation acts on a row."""
     if not operation.on_a_row:
         assert operation.input is not None
         return operation.input
     base = operation.input or InputModel
     identifier = Annotated[UUID, Identifier(resource.prefix)]
-    words = Field(description=f"The identifier of the {resource.noun}.")
+    id_field = Field(description=f"The identifier of the {resource.noun}.")
     name = f"{pascal(resource.name)}Batch{pascal(operation.kind.value)}"
-    about = base.__doc__ if operation.input is not None else f"Which {resource.noun}."
+    docstring = base.__doc__ if operation.input is not None else f"Which {resource.noun}."
     version = Field(default=None, description=EXPECTED_WORDS.format(resource.noun))
-    members: dict[str, Any] = {"id": (identifier, words), EXPECTED: (str | None, version)}
-    return create_model(name, __base__=base, __doc__=about, **members)
+    members: dict[str, Any] = {"id": (identifier, id_field), EXPECTED: (str | None, version)}
+    return create_model(name, __base__=base, __doc__=docstring, **members)
 
 
 def _listed(model: type[InputModel]) -> str:
-    *most, last = model.model_fields
-    return f"{', '.join(most)} or {last}" if most else last
+    *names, last = model.model_fields
+    return f"{', '.join(names)} or {last}" if names else last

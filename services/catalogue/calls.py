@@ -18,13 +18,12 @@ Part = TypeVar("Part")
 
 @dataclass(slots=True)
 class Trace:
-    """What becomes known of a call on its way, for the audit.
+    """Facts about a call that are collected for the audit.
 
-    The gateway notes the row and `as_admin`, which is whether an ordinary user in the actor's place would have been
-    refused. An operation says what cannot be seen from outside: the `row` it is about where neither the caller names
-    it nor the result is it; the names of fields it has `changed` past the row; the account that is `claimed` by
-    somebody of whom it is not known yet whether it is theirs; that the call only `repeated` what was done and recorded
-    before.
+    The gateway records the row and `as_admin`: whether the call was allowed only because the actor is an admin. An
+    operation records what the gateway cannot see: `row`, if it is neither named by the caller nor the result;
+    `changed`, the names of fields changed by other means than the row; `claimed`, the account named by a caller whose
+    ownership is not verified yet; `repeated`, if the call only repeated a change that was audited before.
     """
 
     row: Any = None
@@ -34,12 +33,25 @@ class Trace:
     repeated: bool = False
 
 
-@dataclass(slots=True)
-class Call:
-    """What every operation's function receives first: actor, unit of work (`session`), clock (`now`, UTC), client.
+class HasParts:
+    """Base class of objects that give access to the long-lived components of the process."""
 
-    Functions add and change objects in the session; the commit is not theirs. What must happen once the change is
-    committed goes to `after_commit`.
+    __slots__ = ()
+    parts: Mapping[type, Any]
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return a component by its type (password hashing, tokens…)."""
+        part = self.parts[kind]
+        assert isinstance(part, kind)
+        return part
+
+
+@dataclass(slots=True)
+class Call(HasParts):
+    """The first argument of every operation's function: actor, session, clock (`now`, UTC) and client.
+
+    Functions add and change objects in `session`, the unit of work, and must not commit it. Callbacks in `after_commit`
+    run once the transaction is committed.
     """
 
     actor: Actor
@@ -49,16 +61,10 @@ class Call:
     client: Client = field(default_factory=Client)
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shown_by: int = 0
-    """How many statements have read the result."""
+    """The number of statements that read the result."""
     followed_by: int = 0
-    """How many have found and changed what hung on deleted rows."""
+    """The number of statements that found and changed rows depending on deleted ones."""
     trace: Trace = field(default_factory=Trace)
-
-    def part(self, kind: type[Part]) -> Part:
-        """A long-lived part of the process by its type (password hashing, tokens…)."""
-        found = self.parts[kind]
-        assert isinstance(found, kind)
-        return found
 
     @property
     def user_id(self) -> UUID:

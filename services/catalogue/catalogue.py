@@ -1,10 +1,9 @@
-"""The catalogue: all resources and operations of a gateway, checked."""
+"""The catalogue: all resources and operations of a gateway, validated."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -17,18 +16,16 @@ from services.catalogue.deprecation import Deprecation, deprecations_of
 from services.catalogue.identifiers import split_identifier
 from services.catalogue.jobs import JobKind
 from services.catalogue.models import ResultModel
-from services.catalogue.naming import ETAG, EXPECTED
+from services.catalogue.naming import ETAG, EXPECTED, NAME_PATTERN
 from services.catalogue.operations import Gone, Kind, Operation
 from services.catalogue.problems import Problem
 from services.catalogue.resolving import resolve
 from services.catalogue.resources import Resource
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-
 
 @dataclass(frozen=True, slots=True)
 class Seam:
-    """A hand-written route or field beside the derived ones, and why it is one."""
+    """A hand-written route or GraphQL field beside the derived ones, with the reason for it."""
 
     face: str
     address: str
@@ -38,7 +35,7 @@ class Seam:
 class Catalogue:
     """All resources, operations and kinds of job by name.
 
-    Raises DeclarationError, with place and mend, for whatever does not fit.
+    Raises DeclarationError, with the location of the fault and its remedy, for an invalid declaration.
     """
 
     def __init__(
@@ -52,96 +49,95 @@ class Catalogue:
         self._bound: dict[Resource[Any], Resource[Any]] = {}
         for resource in resources:
             self._add_resource(resource)
-        self.by_prefix: Mapping[str, Resource[Any]] = {each.prefix: each for each in self.resources.values()}
-        self.by_model: Mapping[type, Resource[Any]] = {each.model: each for each in self.resources.values()}
+        self.by_prefix = {resource.prefix: resource for resource in self.resources.values()}
+        self.by_model = {resource.model: resource for resource in self.resources.values()}
         self._resolve_relations()
         for operation in operations:
             self._add_operation(operation)
         self._bind_batches()
         for job in jobs:
             self._add_job(job)
-        self.scopes = tuple(sorted({each.scope for each in self.operations.values() if each.scope}))
+        self.scopes = tuple(sorted({operation.scope for operation in self.operations.values() if operation.scope}))
 
     @classmethod
     def load(cls, modules: Iterable[str]) -> Catalogue:
-        """The catalogue of these packages: whatever their `resource.py`, `operations.py` and `jobs.py` declare."""
-        resources: dict[int, Resource[Any]] = {}
-        operations: dict[int, Operation] = {}
-        jobs: dict[int, JobKind] = {}
-        seams: list[Seam] = []
-        for package in modules:
-            for module in _declarations(package):
-                for value in vars(module).values():
-                    if isinstance(value, Resource):
-                        resources[id(value)] = value
-                    elif isinstance(value, Operation):
-                        operations[id(value)] = value
-                    elif isinstance(value, JobKind):
-                        jobs[id(value)] = value
-                    elif isinstance(value, Seam):
-                        seams.append(value)
-        return cls(resources.values(), operations.values(), seams, jobs.values())
-
-    def resource_of(self, identifier: str) -> tuple[Resource[Any], Any] | None:
-        """The resource and the key that a public identifier names, or None."""
-        found = split_identifier(identifier)
-        if found is None or found[0] not in self.by_prefix:
-            return None
-        return self.by_prefix[found[0]], found[1]
-
-    def locate(self, identifier: str, path: tuple[str | int, ...] = ("id",)) -> tuple[Resource[Any], Any]:
-        """As `resource_of`. Raises `validation_failed` naming the path for a malformed or foreign identifier."""
-        found = self.resource_of(identifier)
-        if found is None:
-            raise Problem.field(path, "format", "This is not an identifier of any resource here.")
-        return found
-
-    def get_of(self, resource: Resource[Any]) -> Operation | None:
-        """The operation that gets one row of a resource by its identifier."""
-        return next(
-            (o for o in self.operations.values() if o.kind is Kind.GET and o.resource is resource and o.on_a_row), None
+        """Return the catalogue of the declarations in packages' `resource.py`, `operations.py` and `jobs.py`."""
+        declared = [
+            value for package in modules for module in _declarations(package) for value in vars(module).values()
+        ]
+        unique = {id(value): value for value in declared}.values()
+        return cls(
+            [value for value in unique if isinstance(value, Resource)],
+            [value for value in unique if isinstance(value, Operation)],
+            [value for value in declared if isinstance(value, Seam)],
+            [value for value in unique if isinstance(value, JobKind)],
         )
 
+    def resource_of(self, identifier: str) -> tuple[Resource[Any], Any] | None:
+        """Return the resource and the key that a public identifier names, or None."""
+        parts = split_identifier(identifier)
+        if parts is None or parts[0] not in self.by_prefix:
+            return None
+        return self.by_prefix[parts[0]], parts[1]
+
+    def locate(self, identifier: str, path: tuple[str | int, ...] = ("id",)) -> tuple[Resource[Any], Any]:
+        """Return the same as `resource_of`.
+
+        Raises `validation_failed` with the path for a malformed identifier or one of an unknown resource.
+        """
+        located = self.resource_of(identifier)
+        if located is None:
+            raise Problem.field(path, "format", "This is not an identifier of any resource here.")
+        return located
+
+    def get_of(self, resource: Resource[Any]) -> Operation | None:
+        """Return the operation that gets one row of a resource by its identifier."""
+        operations = (operation for operation in self.operations.values() if operation.resource is resource)
+        return next((operation for operation in operations if operation.kind is Kind.GET and operation.on_a_row), None)
+
     def gone(self, resource: Resource[Any]) -> Gone | None:
-        """Who is told of rows of a resource that are deleted."""
-        deletions = (each for each in self.operations.values() if each.kind is Kind.DELETE)
-        return next((each.gone for each in deletions if each.resource is resource and each.gone is not None), None)
+        """Return the callback that is notified of deleted rows of a resource."""
+        operations = (operation for operation in self.operations.values() if operation.resource is resource)
+        return next((operation.gone for operation in operations if operation.gone is not None), None)
 
     def deprecations(self) -> Mapping[str, Deprecation]:
-        """Whatever is deprecated, by the name it is counted by.
+        """Return every deprecation under the name it is counted by.
 
-        `get_item` for an operation, `create_item.title` for a member of its input, `item.title` for a field.
+        The name is `get_item` for an operation, `create_item.title` for an input field, `item.title` for a field of a
+        resource.
         """
-        found: dict[str, Deprecation] = {}
+        by_name: dict[str, Deprecation] = {}
         for operation in self.operations.values():
             if operation.deprecated is not None:
-                found[operation.name] = operation.deprecated
+                by_name[operation.name] = operation.deprecated
             if operation.input is not None:
-                found |= {f"{operation.name}.{name}": each for name, each in deprecations_of(operation.input).items()}
+                fields = deprecations_of(operation.input)
+                by_name |= {f"{operation.name}.{field}": deprecation for field, deprecation in fields.items()}
         for resource in self.resources.values():
-            found |= {f"{resource.name}.{name}": each for name, each in deprecations_of(resource.read).items()}
-        return found
+            fields = deprecations_of(resource.read)
+            by_name |= {f"{resource.name}.{field}": deprecation for field, deprecation in fields.items()}
+        return by_name
 
     def _add_resource(self, resource: Resource[Any]) -> None:
-        for other in self.resources.values():
-            for what in ("name", "plural", "prefix", "table"):
-                if getattr(other, what) == getattr(resource, what):
-                    shown = getattr(resource, what)
+        for existing in self.resources.values():
+            for attribute in ("name", "plural", "prefix", "table"):
+                if getattr(existing, attribute) == getattr(resource, attribute):
+                    value = getattr(resource, attribute)
                     raise resource.fault(
-                        f'its {what} "{shown}" is that of the resource at {other.location} already.',
-                        f"Give it another {what}.",
+                        f'its {attribute} "{value}" is that of the resource at {existing.location} already.',
+                        f"Give it another {attribute}.",
                     )
-        if not _NAME.fullmatch(resource.name):
+        if not NAME_PATTERN.fullmatch(resource.name):
             raise resource.fault("the name is not lower-case words joined by underscores.", "Choose another name.")
         if resource.name == resource.plural:
             raise resource.fault(
                 f'its plural is "{resource.name}" too.', "Give one and many different names: plural=…."
             )
-        # A copy, whose relations are those of this catalogue: another one may know other resources.
+        # The relations of the copy are those of this catalogue; another catalogue may have other resources.
         self._bound[resource] = self.resources[resource.name] = resource.unrelated()
 
     def _resolve_relations(self) -> None:
-        by_table: dict[Table, Resource[Any]] = {each.table: each for each in self.resources.values()}
+        by_table: dict[Table, Resource[Any]] = {resource.table: resource for resource in self.resources.values()}
         for resource in self.resources.values():
             for declaration in resource.declared_relations:
                 for relation in resolve(declaration, resource, by_table):
@@ -156,7 +152,7 @@ class Catalogue:
             self._check_references(resource, by_table)
 
     def _check_references(self, resource: Resource[Any], by_table: dict[Table, Resource[Any]]) -> None:
-        """An identifier's prefix must be that of the table its foreign key points at."""
+        """Check that an identifier has the prefix of the table that its foreign key refers to."""
         for relation in resource.relations.values():
             kind = resource.fields.get(relation.local)
             if relation.many or kind is None:
@@ -169,9 +165,9 @@ class Catalogue:
                 )
 
     def _add_operation(self, operation: Operation) -> None:
-        other = self.operations.get(operation.name)
-        if other is not None:
-            raise operation.fault(f"the operation at {other.location} has this name already.", "Give it another name.")
+        if operation.name in self.operations:
+            location = self.operations[operation.name].location
+            raise operation.fault(f"the operation at {location} has this name already.", "Give it another name.")
         if operation.resource is not None and operation.resource not in self._bound:
             raise operation.fault(
                 f'its resource "{operation.resource.name}" is not in the catalogue.', "Add its package to MODULES."
@@ -181,29 +177,28 @@ class Catalogue:
                 f"{operation.input.__name__}.{EXPECTED} has the name of what GraphQL takes beside the input.",
                 "Give the field another name.",
             )
-        clash = next((o for o in self.operations.values() if _signature(o) == _signature(operation)), None)
-        if clash is not None:
-            raise operation.fault(
-                f'its address "{operation.address}" is that of {clash.name} already.', "Pass address=…."
-            )
+        for existing in self.operations.values():
+            if _endpoint(existing) == _endpoint(operation):
+                raise operation.fault(
+                    f'its address "{operation.address}" is that of {existing.name} already.', "Pass address=…."
+                )
         resource = self._bound[operation.resource] if operation.resource is not None else None
-        self.operations[operation.name] = replace(
-            operation, resource=resource, result=self._result(operation, resource)
-        )
+        result = self._result(operation, resource)
+        self.operations[operation.name] = replace(operation, resource=resource, result=result)
 
     def _add_job(self, job: JobKind) -> None:
-        other = self.jobs.get(job.name)
-        if other is not None:
-            raise job.fault(f"the job at {other.location} has this name already.", "Give it another name.")
+        if job.name in self.jobs:
+            location = self.jobs[job.name].location
+            raise job.fault(f"the job at {location} has this name already.", "Give it another name.")
         self.jobs[job.name] = job
 
     def _bind_batches(self) -> None:
-        """A batch is made of operations of this catalogue."""
-        for batch in [each for each in self.operations.values() if each.entries]:
-            for each in batch.entries.values():
-                if each.name not in self.operations or self.operations[each.name].location != each.location:
-                    raise batch.fault(f"{each.name} is not in the catalogue.", "Declare it in operations.py.")
-            entries = {verb: self.operations[each.name] for verb, each in batch.entries.items()}
+        """Replace the entries of batches by the operations of this catalogue."""
+        for batch in [operation for operation in self.operations.values() if operation.entries]:
+            for entry in batch.entries.values():
+                if entry.name not in self.operations or self.operations[entry.name].location != entry.location:
+                    raise batch.fault(f"{entry.name} is not in the catalogue.", "Declare it in operations.py.")
+            entries = {verb: self.operations[entry.name] for verb, entry in batch.entries.items()}
             self.operations[batch.name] = replace(batch, entries=entries)
 
     def _result(self, operation: Operation, resource: Resource[Any] | None) -> Resource[Any] | type[ResultModel] | None:
@@ -222,24 +217,25 @@ class Catalogue:
         )
 
 
-_READ_KINDS = {Kind.LIST: "read", Kind.GET: "read", Kind.UPDATE: "update", Kind.DELETE: "delete"}
+_METHODS = {Kind.LIST: "read", Kind.GET: "read", Kind.UPDATE: "update", Kind.DELETE: "delete"}
 
 
-def _signature(operation: Operation) -> tuple[str, str]:
-    return operation.address, _READ_KINDS.get(operation.kind, "post")
+def _endpoint(operation: Operation) -> tuple[str, str]:
+    return operation.address, _METHODS.get(operation.kind, "post")
 
 
 def _declarations(package: str) -> Iterable[ModuleType]:
-    place = Location("MODULES", 0)
+    location = Location("MODULES", 0)
     try:
         importlib.import_module(package)
     except ModuleNotFoundError as error:
         if error.name is None or not (package == error.name or package.startswith(f"{error.name}.")):
             raise
-        raise DeclarationError(place, f'there is no package "{package}".', "Correct the setting MODULES.") from None
-    names = [n for n in ("resource", "operations", "jobs") if importlib.util.find_spec(f"{package}.{n}") is not None]
+        raise DeclarationError(location, f'there is no package "{package}".', "Correct the setting MODULES.") from None
+    names = [f"{package}.{name}" for name in ("resource", "operations", "jobs")]
+    names = [name for name in names if importlib.util.find_spec(name) is not None]
     if not names:
         raise DeclarationError(
-            place, f'"{package}" has neither resource.py nor operations.py.', "Correct the setting MODULES."
+            location, f'"{package}" has neither resource.py nor operations.py.', "Correct the setting MODULES."
         )
-    return [importlib.import_module(f"{package}.{name}") for name in names]
+    return [importlib.import_module(name) for name in names]

@@ -1,11 +1,13 @@
-"""Where a declaration stands, and the error that stops the start-up when it is wrong."""
+"""Source locations of declarations, and the error that an invalid declaration raises at start-up."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _HERE = str(Path(__file__).parent)
 
@@ -19,20 +21,24 @@ class Location:
 
     @classmethod
     def of_caller(cls) -> Location:
-        """The nearest frame outside the catalogue: the line where an author declares something."""
+        """Return the nearest frame outside the catalogue: the line of the author's declaration."""
         frame = sys._getframe(1)  # noqa: SLF001 - as logging does; inspect.stack() reads every file
         while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
             frame = frame.f_back
         return cls(frame.f_code.co_filename, frame.f_lineno)
 
+    @classmethod
+    def of_function(cls, function: Callable[..., Any]) -> Location:
+        return cls(function.__code__.co_filename, function.__code__.co_firstlineno)
+
     def __str__(self) -> str:
-        shown = os.path.relpath(self.file)
-        place = self.file if shown.startswith("..") else shown
-        return f"{place}:{self.line}" if self.line else place
+        relative = os.path.relpath(self.file)
+        path = self.file if relative.startswith("..") else relative
+        return f"{path}:{self.line}" if self.line else path
 
 
 class DeclarationError(Exception):
-    """A declaration of the catalogue is wrong. The message has the place, the fault and the mend, in this order."""
+    """An invalid declaration. The message gives the location, the fault and the remedy, in this order."""
 
     def __init__(self, location: Location, fault: str, mend: str) -> None:
         super().__init__(f"{location}: {fault} Mend: {mend}")
@@ -41,9 +47,17 @@ class DeclarationError(Exception):
         self.mend = mend
 
 
-def listing(names: object) -> str:
-    """Names for an error message, sorted: `"a", "b"`."""
-    found = (
-        sorted(str(name) for name in names) if isinstance(names, (set, frozenset, list, tuple, dict)) else [str(names)]
-    )
-    return ", ".join(f'"{name}"' for name in found) or "(none)"
+class Declared:
+    """Base class of declarations, which have a name and a location."""
+
+    name: str
+    location: Location
+
+    def fault(self, fault: str, mend: str) -> DeclarationError:
+        """Return a DeclarationError at the location of this declaration."""
+        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return the sorted names for an error message: `"a", "b"`."""
+    return ", ".join(f'"{name}"' for name in sorted(names)) or "(none)"

@@ -1,4 +1,4 @@
-"""Deprecation: what is still there and should not be used any more, declared once for both faces."""
+"""Deprecation of operations and fields, declared once for both faces."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _URI: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 
 
 class Deprecation:
-    """Says of an operation (`deprecated=Deprecation(…)`) or a field (`Annotated[str, Deprecation(…)]`) that it will go.
+    """Marks an operation (`deprecated=Deprecation(…)`) or a field (`Annotated[str, Deprecation(…)]`) as deprecated.
 
-    `since` is the day it was deprecated, `sunset` the day from which it may be gone (both begin at midnight, UTC),
-    `replacement` what to use instead, `link` a URI that explains it. Raises DeclarationError for a sunset before
-    `since`, and for a link that no header field can carry.
+    `since` is the day of the deprecation and `sunset` the day from which it may be removed (both begin at midnight,
+    UTC). `replacement` names the alternative, `link` is a URI of further information. Raises DeclarationError for a
+    sunset before `since`, and for a link that a header field cannot carry.
     """
 
     def __init__(self, *, since: date, sunset: date | None = None, replacement: str = "", link: str = "") -> None:
@@ -34,27 +34,26 @@ class Deprecation:
 
     @property
     def reason(self) -> str:
-        """The sentences for readers."""
+        """The deprecation in sentences, for documentation."""
         parts = [
             f"Deprecated since {self.since.isoformat()}.",
             f"Use {self.replacement} instead." if self.replacement else "",
             f"It may be gone from {self.sunset.isoformat()} on." if self.sunset is not None else "",
             f"See {self.link}" if self.link else "",
         ]
-        return " ".join(each for each in parts if each)
+        return " ".join(part for part in parts if part)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """The field's JSON schema, marked."""
         return {**handler(schema), "deprecated": True}
 
 
 def deprecations_of(model: type[BaseModel]) -> dict[str, Deprecation]:
-    """The deprecated fields of a model."""
+    """Return the deprecated fields of a model."""
     return {
-        name: each
+        name: annotation
         for name, info in model.model_fields.items()
-        for each in info.metadata
-        if isinstance(each, Deprecation)
+        for annotation in info.metadata
+        if isinstance(annotation, Deprecation)
     }

@@ -1,7 +1,7 @@
 """Public identifiers: a resource's prefix and the hexadecimal digits of its UUIDv7 key, `itm_0198c0de…`.
 
-The same string is used by REST, GraphQL, events and logs. `Identifier` is put on a model's field:
-`ItemID = Annotated[UUID, Identifier("itm")]`; the Python value is the UUID, the JSON value the string.
+REST, GraphQL, events and logs use the same string. `Identifier` annotates a model's field: `ItemID = Annotated[UUID,
+Identifier("itm")]`. The Python value is the UUID, the JSON value the string.
 """
 
 from __future__ import annotations
@@ -17,49 +17,47 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 EXAMPLE_KEY: Final = UUID("0198c0de" * 4)
-"""The key in examples of identifiers. The demo data has rows of this key, so that examples can be sent as they are."""
+"""The key in examples of identifiers. The demo data contains rows with this key, so that examples work as they are."""
 PREFIX_PATTERN = re.compile(r"[a-z]{2,8}")
 _PATTERN = re.compile(r"([a-z]{2,8})_([0-9a-f]{32})")
 
 
 def new_key() -> UUID:
-    """A fresh UUIDv7 (RFC 9562): unique, and ordered by the time of its making."""
+    """Return a new UUIDv7 (RFC 9562), which sorts by the time of its creation."""
     return uuid_utils.compat.uuid7()
 
 
 def split_identifier(text: str) -> tuple[str, UUID] | None:
-    """Prefix and key of an identifier of any resource, or None when the text is none."""
+    """Return the prefix and the key of an identifier of any resource, or None if the text is not an identifier."""
     match = _PATTERN.fullmatch(text)
     return (match[1], UUID(hex=match[2])) if match else None
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """Annotation of a UUID field whose public form carries this prefix."""
+    """Annotation of a UUID field that gives the prefix of its public form."""
 
     prefix: str
 
     def encode(self, key: UUID) -> str:
-        """The public form of a key."""
         return f"{self.prefix}_{key.hex}"
 
     def decode(self, text: str) -> UUID:
-        """The key in a public identifier. Raises PydanticCustomError (a ValueError) for any other text."""
-        found = split_identifier(text)
-        if found is None or found[0] != self.prefix:
+        """Return the key in a public identifier. Raises PydanticCustomError (a ValueError) for any other text."""
+        parts = split_identifier(text)
+        if parts is None or parts[0] != self.prefix:
             raise PydanticCustomError(
                 "identifier", 'This is not an identifier of the form "{form}".', {"form": self.form}
             )
-        return found[1]
+        return parts[1]
 
     @property
     def form(self) -> str:
-        """What an identifier looks like, for messages."""
+        """The form of an identifier, for messages."""
         return f"{self.prefix}_…"
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Its JSON Schema."""
         return {
             "type": "string",
             "pattern": f"^{self.prefix}_[0-9a-f]{{32}}$",
@@ -67,11 +65,11 @@ class Identifier:
         }
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        text = core_schema.chain_schema(
+        text_schema = core_schema.chain_schema(
             [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(self.decode)]
         )
         return core_schema.json_or_python_schema(
-            json_schema=text,
+            json_schema=text_schema,
             python_schema=core_schema.is_instance_schema(UUID),
             serialization=core_schema.plain_serializer_function_ser_schema(self.encode, when_used="json"),
         )

@@ -1,4 +1,4 @@
-"""Jobs: what is done after the answer, by whichever worker comes to it first, and again if need be.
+"""Background jobs, which any worker runs after the response, with retries.
 
     class Mail(InputModel):
         to: str
@@ -9,39 +9,36 @@
     @job("sweep_sessions", cron="*/15 * * * *")
     async def sweep_sessions(work: Work) -> None: ...
 
-A job runs at least once: after a worker has died it is run again, whatever the first try had done by then.
+A job runs at least once: after the crash of a worker it is run again, whatever the first attempt has done.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 from uuid import UUID
 
-from services.catalogue.calls import Call
-from services.catalogue.declaration import DeclarationError, Location
+from services.catalogue.calls import Call, HasParts
+from services.catalogue.declaration import DeclarationError, Declared, Location
 from services.catalogue.models import InputModel, NoInput
+from services.catalogue.naming import NAME_PATTERN
 
-Part = TypeVar("Part")
 Function = Callable[..., Awaitable[None]]
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 class HopelessError(Exception):
-    """What went wrong will go wrong again: the job is not tried any more."""
+    """Raised by a job that would fail again in the same way: it is not retried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """One try of a job: its key, which try it is (from 1), the clock, and what it may use.
+class Work(HasParts):
+    """One attempt of a job: the job's key, the number of the attempt (from 1), the clock and the process's components.
 
-    There is no transaction around it: it opens `unit_of_work()` for what it does in PostgreSQL, and commits by leaving.
+    An attempt has no transaction of its own: it opens `unit_of_work()` for database changes, which commits on exit.
     """
 
     id: UUID
@@ -50,18 +47,12 @@ class Work:
     parts: Mapping[type, Any]
     unit_of_work: Callable[[], AbstractAsyncContextManager[Call]]
 
-    def part(self, kind: type[Part]) -> Part:
-        """A long-lived part of the process by its type."""
-        found = self.parts[kind]
-        assert isinstance(found, kind)
-        return found
-
 
 @dataclass(frozen=True, eq=False)
-class JobKind:
-    """A kind of job: what it takes, how often it is tried again, and how many seconds one try may take.
+class JobKind(Declared):
+    """A kind of job: its payload model, the number of retries, and the timeout of one attempt in seconds.
 
-    One that has a `cron` (five fields, UTC) takes nothing, and is begun by the clock.
+    A job with a `cron` expression (five fields, UTC) has no payload and is started by the scheduler.
     """
 
     name: str
@@ -73,26 +64,22 @@ class JobKind:
     location: Location
 
     def call(self, work: Work, data: InputModel) -> Awaitable[None]:
-        """Begin a try."""
+        """Start an attempt."""
         return self.function(work) if self.payload is NoInput else self.function(work, data)
-
-    def fault(self, fault: str, mend: str) -> DeclarationError:
-        """A DeclarationError at the place of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
 
 
 def job(
     name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None
 ) -> Callable[[Function], JobKind]:  # fmt: skip
-    """A decorator that makes a kind of job of `async (work[, data: an InputModel]) -> None`.
+    """Decorate `async (work[, data: an InputModel]) -> None` as a kind of job.
 
-    `timeout` is in seconds. Raises DeclarationError when the function does not have this form.
+    `timeout` is in seconds. Raises DeclarationError if the function does not have this form.
     """
 
     def decorate(function: Function) -> JobKind:
-        location = Location(function.__code__.co_filename, function.__code__.co_firstlineno)
+        location = Location.of_function(function)
         kind = JobKind(name, function, _payload(function, location), retries, timeout, cron, location)
-        if not _NAME.fullmatch(name):
+        if not NAME_PATTERN.fullmatch(name):
             raise kind.fault("the name is not lower-case words joined by underscores.", "Choose another name.")
         if retries < 0 or timeout <= 0:
             raise kind.fault("it could never be done.", "Give it at least 0 retries and more than 0 seconds.")
@@ -115,5 +102,5 @@ def _payload(function: Function, location: Location) -> type[InputModel]:
             f"{name}: its function has not the form of a job.",
             f"Write async def {name}(work: Work, data: an InputModel) -> None, with or without data.",
         )
-    found: type[InputModel] = data
-    return found
+    payload: type[InputModel] = data
+    return payload

@@ -1,7 +1,7 @@
-"""JSON that comes from callers: strict, in UTF-8, and with each name once in an object.
+"""Strict parsing of JSON input: UTF-8, and no duplicate names in an object.
 
-RFC 8259, section 4, leaves open what a name that comes twice means: orjson takes the last, others the first, so that a
-proxy that has looked at a body may have seen another value than the gateway acts on.
+RFC 8259, section 4, leaves the meaning of duplicate names open: orjson takes the last value, other parsers the first,
+so a proxy that inspects a body could see another value than the gateway acts on.
 """
 
 from __future__ import annotations
@@ -15,80 +15,84 @@ import orjson
 from services.catalogue.problems import BAD_REQUEST, FieldError, Problem
 
 MOST_STEPS: Final = 20
-"""Of a path that is told: an answer must not grow with what was sent. Of a longer one only the name is."""
+"""The longest path that an error contains, so that answers do not grow with the input; longer ones are cut to the name.
+"""
 
 Path: TypeAlias = tuple[str | int, ...]
 
 
 def read_json(text: bytes, what: str = "The body", at: Path = ()) -> Any:
-    """What a text says. `what` begins the sentences that tell what is wrong with it, `at` the paths into it.
+    """Parse JSON.
 
-    Raises `bad_request` for what is no JSON, and for a name that comes twice in one object, naming it.
+    `what` is the subject of the error messages, `at` the prefix of the error paths. Raises `bad_request` for malformed
+    JSON and for a name that occurs twice in one object.
     """
     try:
-        found = orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Problem(BAD_REQUEST, f"{what} is not well-formed JSON in UTF-8.") from None
     refuse_twice(text, what, at)
-    return found
+    return value
 
 
 def refuse_twice(text: bytes, what: str = "The body", at: Path = ()) -> None:
-    """Raises `bad_request` as `read_json` does for a name that comes twice.
+    """Raise `bad_request`, as `read_json` does, if a name occurs twice in one object.
 
-    What else may be wrong with the text is left to whoever parses it. Names are compared as what they say, whatever
-    their escapes.
+    Other faults of the text are left to its parser. Names are compared after their escapes are decoded.
     """
     try:
         jiter.from_json(text, catch_duplicate_keys=True)
     except ValueError:  # or nested deeper than jiter goes
-        path = _first_twice(text)
+        path = _first_duplicate(text)
         if path is None:
             return
-        error_there = FieldError((*at, *path), "conflict", "This name is given twice.")
-        detail = f"{what} gives the name `{error_there.path[-1]}` twice in one object."
-        raise Problem(BAD_REQUEST, detail, errors=[error_there]) from None
+        error = FieldError((*at, *path), "conflict", "This name is given twice.")
+        detail = f"{what} gives the name `{error.path[-1]}` twice in one object."
+        raise Problem(BAD_REQUEST, detail, errors=[error]) from None
 
 
-class _Twice(dict[str, Any]):
-    """An object in which a name comes twice."""
+class _ObjectWithDuplicate(dict[str, Any]):
+    """An object in which a name occurs twice."""
 
     name: str
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    twice, seen = _Twice(found), set()
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    marked, seen = _ObjectWithDuplicate(members), set()
     for name, _ in pairs:
         if name in seen:
-            twice.name = name
-            return twice
+            marked.name = name
+            break
         seen.add(name)
-    raise AssertionError
+    return marked
 
 
-def _first_twice(text: bytes) -> Path | None:
-    """Where a name comes twice; None where none does, or the text is no JSON. Slow: for what is refused."""
+def _first_duplicate(text: bytes) -> Path | None:
+    """Return the path of the first duplicate name, or None if there is none or the text is not JSON.
+
+    This is slow, and only called for input that is refused.
+    """
     try:
-        # Each with its name and what it is in: paths written out would be copied at every step.
-        waiting: list[tuple[Any, Any]] = [(json.loads(text, object_pairs_hook=_object), None)]
+        # Each value with its name and its parent's position: complete paths would be copied at every step.
+        pending: list[tuple[Any, Any]] = [(json.loads(text, object_pairs_hook=_object), None)]
     except (ValueError, RecursionError):
         return None
-    while waiting:
-        value, place = waiting.pop()
-        if isinstance(value, _Twice):
-            return _path(place, value.name)
+    while pending:
+        value, position = pending.pop()
+        if isinstance(value, _ObjectWithDuplicate):
+            return _path(position, value.name)
         members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        inner = [(each, (name, place)) for name, each in members if each and isinstance(each, (dict, list))]
-        waiting += reversed(inner)
+        children = [(child, (name, position)) for name, child in members if child and isinstance(child, (dict, list))]
+        pending += reversed(children)
     return None
 
 
-def _path(place: Any, name: str) -> Path:
+def _path(position: Any, name: str) -> Path:
     steps: list[str | int] = [name]
-    while place is not None and len(steps) <= MOST_STEPS:
-        step, place = place
+    while position is not None and len(steps) <= MOST_STEPS:
+        step, position = position
         steps.append(step)
     return tuple(reversed(steps)) if len(steps) <= MOST_STEPS else (name,)

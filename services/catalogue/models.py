@@ -1,4 +1,4 @@
-"""Pydantic bases of everything that goes in and out, and the one validation of input."""
+"""Pydantic base classes of inputs and outputs, and the validation of inputs."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Model = TypeVar("Model", bound="InputModel")
 
 
 def refuse_unfit(value: Any) -> Any:
-    """PostgreSQL has no NUL in texts, and GraphQL no integers beyond 32 bits.
+    """Return the value if PostgreSQL and GraphQL can represent it.
 
-    Raises PydanticCustomError when a string has one or an integer is one, in lists too.
+    Raises PydanticCustomError for a string with a NUL character and for an integer beyond 32 bits, in lists too.
     """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if isinstance(text, str) and "\x00" in text:
@@ -40,26 +40,26 @@ def refuse_unfit(value: Any) -> Any:
     if type(value) is int and not INT32[0] <= value <= INT32[1]:
         raise PydanticCustomError("int32", "This integer is out of range.")
     if isinstance(text, (list, tuple)):
-        for each in text:
-            refuse_unfit(each)
+        for entry in text:
+            refuse_unfit(entry)
     return value
 
 
 class InputModel(BaseModel):
-    """What an operation takes: strict types, no unknown fields, every text in NFC and without NUL, integers of 32 bits.
+    """Base class of operations' inputs: strict types, no unknown fields, NFC texts without NUL, 32-bit integers.
 
-    Lengths and patterns are those of the normalised text. Secrets are left as they are.
+    Lengths and patterns apply to the normalised text. Secrets are not normalised.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _in_one_form(cls, value: Any, info: ValidationInfo) -> Any:
+    def _normalise(cls, value: Any, info: ValidationInfo) -> Any:
         if info.field_name in _secrets(cls):
             return value
-        # The table of scalars has no floats, so that what a number is meant for needs no looking up.
-        return [integral(each) for each in normalised(value)] if type(value) is list else integral(normalised(value))
+        # The table of scalars has no floats, so every number is meant as an integer.
+        return [integral(entry) for entry in normalised(value)] if type(value) is list else integral(normalised(value))
 
     @field_validator("*", mode="after")
     @classmethod
@@ -67,63 +67,64 @@ class InputModel(BaseModel):
         return refuse_unfit(value)
 
     def changes(self) -> dict[str, Any]:
-        """The fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
+        """Return the fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 @cache
 def _secrets(model: type[BaseModel]) -> frozenset[str]:
-    """The names of a model's fields that hold secrets."""
     return frozenset(name for name, info in model.model_fields.items() if _mentions(info.annotation, SecretStr))
 
 
 def _mentions(annotation: Any, kind: type) -> bool:
-    return annotation is kind or any(_mentions(each, kind) for each in get_args(annotation))
+    return annotation is kind or any(_mentions(argument, kind) for argument in get_args(annotation))
 
 
 class NoInput(InputModel):
-    """The input of an operation that takes none: nothing may be sent."""
+    """The input of an operation that takes none."""
 
 
 def absent(description: str | None = None) -> Any:
-    """Default of a field that may be left out, and then is not changed: `title: Title = absent()`."""
+    """Return the default of an optional field that is left unchanged when it is omitted: `title: Title = absent()`."""
     return Field(default_factory=lambda: None, description=description)
 
 
 class ReadModel(BaseModel):
-    """The public fields of a resource: an allow-list, explicit field by field."""
+    """Base class of the public fields of a resource, an explicit allow-list."""
 
 
 class ResultModel(BaseModel):
-    """What an operation returns when it isn't a resource."""
+    """Base class of operations' results that are not resources."""
 
     model_config = ConfigDict(frozen=True)
 
 
 @cache
 def fields_of(model: type[BaseModel]) -> Mapping[str, FieldType]:
-    """The fields of a model in order of declaration, described for both faces."""
+    """Return the fields of a model in order of declaration, described for both faces."""
     return {name: field_type(info) for name, info in model.model_fields.items()}
 
 
 def description_of(model: type[BaseModel], name: str) -> str:
-    """What a field is for: its own description, or that of its type (`Title`), or its name in words."""
+    """Return a field's description: its own, or that of its type (`Title`), or its name in words."""
     info = model.model_fields[name]
-    nested = (each.description for each in _annotations(info.annotation) if isinstance(each, FieldInfo))
+    nested = (
+        annotation.description for annotation in _annotations(info.annotation) if isinstance(annotation, FieldInfo)
+    )
     fallback = "Its identifier, the same everywhere." if name == "id" else sentence(name)
-    return info.description or next((each for each in nested if each), None) or fallback
+    return info.description or next((description for description in nested if description), None) or fallback
 
 
 def _annotations(annotation: Any) -> Iterator[Any]:
     if get_origin(annotation) is Annotated:
         yield from annotation.__metadata__
-    for each in get_args(annotation):
-        yield from _annotations(each)
+    for argument in get_args(annotation):
+        yield from _annotations(argument)
 
 
 MAX_MESSAGE: Final = 300
 MAX_LISTED: Final = 200
-"""Errors beyond which it is not worth the time to look at any."""
+"""The number of validation errors beyond which no error is listed."""
 
 _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "missing": ("required", "This field is required."),
@@ -150,80 +151,82 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "less_than_equal": ("range", None),
     "string_pattern_mismatch": ("format", "This does not have the required form."),
 }
-"""Pydantic's error types, as our codes and sentences (None: Pydantic's own sentence). Others are about the format."""
+"""Codes and messages by Pydantic's error types (None: Pydantic's own message). Other types have the code `format`."""
 
 _SIZES: Final[Mapping[str, tuple[str, str]]] = {
     "too_short": ("at least", "min_length"),
     "too_long": ("at most", "max_length"),
 }
-_WORDS = {"Input should": "This should", "String should": "This should"}
 
 
 def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldError:
-    code, message = _CODES.get(error["type"], ("format", None))
-    text = message or error["msg"]
+    code, fixed_message = _CODES.get(error["type"], ("format", None))
+    message = fixed_message or error["msg"]
     if error["type"] in _SIZES:
         least_or_most, name = _SIZES[error["type"]]
         context = error["ctx"]
-        # A secret is measured like a list, and "Value" is all that tells it from one.
-        what = "characters" if context["field_type"] == "Value" else "entries"
-        text = f"This should have {least_or_most} {context[name]} {what}."
-    for ours, theirs in _WORDS.items():
-        text = text.replace(ours, theirs)
-    return FieldError((*prefix, *error["loc"]), code, text[:MAX_MESSAGE].removesuffix(".") + ".")
+        # Pydantic reports the length of a secret like that of a list, but for the type "Value".
+        unit = "characters" if context["field_type"] == "Value" else "entries"
+        message = f"This should have {least_or_most} {context[name]} {unit}."
+    for subject in ("Input", "String"):
+        message = message.replace(f"{subject} should", "This should")
+    return FieldError((*prefix, *error["loc"]), code, message[:MAX_MESSAGE].removesuffix(".") + ".")
 
 
 def too_much() -> Problem:
-    """What is said where more is not valid than can be listed."""
+    """Return the Problem of an input with more errors than are listed."""
     return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
 
 
 def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, most: int = MAX_LISTED) -> Problem:
-    """The Problem that Pydantic's errors amount to, `most` of them listed. No input value is in it."""
+    """Convert Pydantic's errors to a Problem that lists at most `most` of them and contains no input value."""
     if error.error_count() > most:
         return too_much()
     errors = error.errors(include_url=False, include_input=False)
-    # Whoever asks Pydantic has found it well-formed: only its parser's depth is left.
-    if any(each["type"] == "json_invalid" for each in errors):
+    # The caller has checked that the JSON is well-formed: only the depth of Pydantic's parser can be exceeded.
+    if any(detail["type"] == "json_invalid" for detail in errors):
         return Problem(BAD_REQUEST, "The body is nested too deeply.")
     if not prefix and any(
-        each["loc"] == () and each["type"] in {"model_type", "model_attributes_type"} for each in errors
+        detail["loc"] == () and detail["type"] in {"model_type", "model_attributes_type"} for detail in errors
     ):
         return Problem(BAD_REQUEST, "The body must be a JSON object.")
-    return Problem(VALIDATION_FAILED, errors=[_field_error(each, prefix) for each in errors])
+    return Problem(VALIDATION_FAILED, errors=[_field_error(detail, prefix) for detail in errors])
 
 
 def refuse_crowd(model: type[BaseModel], data: Mapping[str, Any]) -> None:
-    """Raises `validation_failed` for more unknown members than would be listed, as validation would: for less."""
+    """Raise `validation_failed` if there are more unknown members than validation would list."""
     if len(data) > len(model.model_fields) + MAX_LISTED:
         raise too_much()
 
 
 def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: int = MAX_LISTED) -> Model:
-    """Validate an operation's input, once, whichever face it came through.
+    """Validate an operation's input.
 
-    `data` is a JSON body, or the same as a mapping in the services' own names. Raises `bad_request` when it is no JSON
-    object or has a name twice, `validation_failed` with every field at fault, if they are not more than `most`.
+    `data` is a JSON body, or an equivalent mapping with the services' field names. Raises `bad_request` if it is not a
+    JSON object or has duplicate names, `validation_failed` with every invalid field, if there are at most `most`.
     """
     if isinstance(data, bytes):
-        read_json(data)  # Pydantic's parser takes NaN and infinities, which are no JSON (RFC 8259, section 6)
+        read_json(data)  # Pydantic's parser accepts NaN and infinities, which are not JSON (RFC 8259, section 6)
     else:
         refuse_crowd(model, data)
     try:
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))
     except ValidationError as error:
         raise problem_of(error, most=most) from None
-    except TypeError:  # orjson: an integer beyond 64 bits, or lists within lists without end
+    except TypeError:  # orjson: an integer beyond 64 bits, or too deep a nesting
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
 def unfit(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
-    """What is said of a value that `refuse_unfit` or `normalised` refuses."""
+    """Return the Problem of a value that `refuse_unfit` or `normalised` refuses."""
     return Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())])
 
 
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
-    """Validate one JSON value (of a filter, or an identifier). Raises `validation_failed` naming the path."""
+    """Validate one JSON value, such as an operand of a filter or an identifier.
+
+    Raises `validation_failed` with the path.
+    """
     try:
         return refuse_unfit(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:

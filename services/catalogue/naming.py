@@ -1,4 +1,4 @@
-"""Names in other habits than snake_case, for whoever shows the catalogue."""
+"""Conversion of snake_case names to the conventions of each face."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ import re
 from typing import Final
 
 ETAG: Final = "etag"
-"""What GraphQL calls a row's tag; fields and relations cannot be called so."""
+"""The GraphQL field of a row's entity tag. No field or relation can have this name."""
 EXPECTED: Final = "expected_version"
-"""What GraphQL calls the tag that a caller expects, beside an operation's input; fields of it cannot be called so."""
+"""The GraphQL argument of the expected entity tag, beside an operation's input. No input field can have this name."""
 EXPECTED_WORDS: Final = (
     f"The `{ETAG}` of the {{}} as it was read, `*` for any; if it has changed since, nothing is done."
 )
 
+NAME_PATTERN: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _ACRONYMS: Final = {"api": "API", "id": "ID", "ids": "IDs", "url": "URL"}
 
 
 def camel(name: str) -> str:
-    """`due_at` as `dueAt`."""
+    """Convert `due_at` to `dueAt`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 def pascal(name: str) -> str:
-    """`due_at` as `DueAt`."""
+    """Convert `due_at` to `DueAt`."""
     return "".join(word.capitalize() for word in name.split("_"))
 
 
 def words(name: str) -> str:
-    """`api_key` as `API key`."""
+    """Convert `api_key` to `API key`."""
     return " ".join(_ACRONYMS.get(word, word) for word in name.split("_"))
 
 
 def sentence(name: str) -> str:
-    """`due_at` as `Due at.`, what there is to say of it if nobody has said more."""
-    found = words(name)
-    return f"{found[:1].upper()}{found[1:]}."
+    """Convert `due_at` to `Due at.`, the default description of a field."""
+    phrase = words(name)
+    return f"{phrase[:1].upper()}{phrase[1:]}."
 
 
 def snake(name: str) -> str:
-    """`DueAt` as `due_at`."""
+    """Convert `DueAt` to `due_at`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from services.catalogue.calls import Call
-from services.catalogue.declaration import DeclarationError, Location
+from services.catalogue.declaration import Declared, Location
 from services.catalogue.deprecation import Deprecation
 from services.catalogue.models import InputModel, ResultModel, fields_of
 from services.catalogue.policies import Rule
@@ -34,11 +34,11 @@ from services.catalogue.resources import Resource
 Function = Callable[..., Awaitable[Any]]
 Check = Callable[[Call, Any], Awaitable[None]]
 Gone = Callable[[Call, Collection[Any]], None]
-"""Is told of the keys of rows that are deleted, in the transaction that does it."""
+"""Called with the keys of deleted rows, in the transaction that deletes them."""
 
 
 class Kind(Enum):
-    """What an operation does, which decides how each face offers it."""
+    """The kind of an operation, which determines how each face offers it."""
 
     LIST = "list"
     GET = "get"
@@ -46,11 +46,11 @@ class Kind(Enum):
     UPDATE = "update"
     DELETE = "delete"
     ACTION = "action"
-    """Something else done to one row."""
+    """Any other change of one row."""
     BATCH = "batch"
-    """Many of these at once, on rows of one resource."""
+    """Several operations on rows of one resource."""
     PROCEDURE = "procedure"
-    """Something done to no row in particular."""
+    """An operation that does not act on a particular row."""
 
 
 READS = (Kind.LIST, Kind.GET)
@@ -58,12 +58,12 @@ ON_A_ROW = (Kind.GET, Kind.UPDATE, Kind.DELETE, Kind.ACTION)
 
 
 @dataclass(frozen=True, slots=False, eq=False)
-class Operation:
+class Operation(Declared):
     """A verb: its name, input, result, scope, the problems it can raise, the events it emits.
 
-    `scope` is None for an operation open to everybody, the empty string where a signed-in actor is enough, else the
-    scope that the credentials must carry. `address` is where it lives (`items`, `items/{id}/archive`, `auth/login`).
-    `resource` is what it acts on; `result` what comes back: a resource, a result model or nothing.
+    `scope` is None for a public operation, the empty string if any signed-in actor may call it, and otherwise the scope
+    that the credentials must have. `address` is its path (`items`, `items/{id}/archive`, `auth/login`). `resource` is
+    the resource that it acts on; `result` is a resource, a result model or None.
     """
 
     name: str
@@ -79,29 +79,29 @@ class Operation:
     where: Rule | None = None
     before: Check | None = None
     gone: Gone | None = None
-    """Of a deletion: what follows from it, whether the caller has named the row or it has gone with another."""
+    """Called for deleted rows, whether the caller named the row or it was deleted along with another one."""
     declared_problems: tuple[ProblemType, ...] = ()
     emits: tuple[str, ...] = ()
     cost: int = 1
     own_statements: int = 1
-    """How many SQL statements its function sends at most, what the gateway sends around it left aside."""
+    """The highest number of SQL statements that its function sends, without those of the gateway."""
     action: str = ""
-    """The policy's action that the actor needs on the row."""
+    """The policy's action that the actor must be allowed on the row."""
     audited: bool = True
-    """Whether a call that has succeeded goes into the audit: unless it only asks something."""
+    """Whether successful calls are audited. Calls that only ask something are not."""
     deprecated: Deprecation | None = None
+    example: Mapping[str, Any] | None = None
+    """An input for documentation to show, where the examples of the fields would not do together."""
     result: Resource[Any] | type[ResultModel] | None = field(default=None)
     entries: Mapping[str, Operation] = field(default_factory=dict)
-    """Of a batch: the operations that it is made of, by their verbs."""
+    """The operations that a batch consists of, by verb."""
 
     @property
     def is_read(self) -> bool:
-        """Whether it changes nothing."""
         return self.kind in READS
 
     @property
     def why_deprecated(self) -> str | None:
-        """Why it should not be called any more."""
         return self.deprecated.reason if self.deprecated is not None else None
 
     @property
@@ -111,46 +111,42 @@ class Operation:
 
     @cached_property
     def statements(self) -> int:
-        """The most SQL statements that a call may take, whatever is read of the result; beginning and commit aside.
+        """The highest number of SQL statements of a call, without those that begin and end the transaction.
 
-        One for every read. A write loads its row, checks what its input refers to, does what it does, checks where it
-        has put its row, writes itself into the audit, and reads the result: one each. Where the caller expects a
-        version of the row, that takes one more.
+        A read takes one. A write takes one each for loading its row, checking the references in its input, checking the
+        policy of the row it has written, the audit record and reading the result, plus those of its function. An
+        expected version of the row takes one more.
         """
         if self.is_read:
             return 1
-        if self.kind is Kind.BATCH:  # of each entry, with the savepoint before it and behind
-            return 2 + max(each.statements for each in self.entries.values())
+        if self.kind is Kind.BATCH:  # for each entry, with the statements of its savepoint
+            return 2 + max(entry.statements for entry in self.entries.values())
         fields = fields_of(self.input).values() if self.input is not None else ()
-        row, references = self.on_a_row, any(kind.identifier is not None for kind in fields)
-        result = hasattr(self.result, "read_scope")
-        placed = result and self.kind is not Kind.DELETE
-        return self.own_statements + sum((row, references, placed, self.audited, result))
+        has_references = any(kind.identifier is not None for kind in fields)
+        reads_row = hasattr(self.result, "read_scope")
+        is_placed = reads_row and self.kind is not Kind.DELETE
+        return self.own_statements + sum((self.on_a_row, has_references, is_placed, self.audited, reads_row))
 
     @cached_property
     def problems(self) -> tuple[ProblemType, ...]:
         """Every problem it can raise: the declared ones, and those that follow from its kind."""
-        found: list[ProblemType] = []
+        problem_types: list[ProblemType] = []
         if self.scope is not None:
-            found += [UNAUTHENTICATED, INVALID_TOKEN]
+            problem_types += [UNAUTHENTICATED, INVALID_TOKEN]
         if self.scope:
-            found.append(INSUFFICIENT_SCOPE)
+            problem_types.append(INSUFFICIENT_SCOPE)
         if self.kind in ON_A_ROW:
-            found.append(NOT_FOUND)
+            problem_types.append(NOT_FOUND)
         if not self.is_read and self.resource is not None and self.scope is not None:
-            found.append(FORBIDDEN)
+            problem_types.append(FORBIDDEN)
         if not self.is_read and self.resource is not None:
-            found.append(CONFLICT)
+            problem_types.append(CONFLICT)
         if self.on_a_row and not self.is_read:
-            found += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
-        found.append(VALIDATION_FAILED)
+            problem_types += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
+        problem_types.append(VALIDATION_FAILED)
         if not self.is_read:
-            found += [BAD_REQUEST, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED]
+            problem_types += [BAD_REQUEST, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED]
         if self.resource is not None and self.scope is not None and self.kind is not Kind.DELETE:
-            found.append(TOO_COMPLEX)
-        found += self.declared_problems
-        return tuple(sorted(set(found), key=lambda each: (each.status, each.code)))
-
-    def fault(self, fault: str, mend: str) -> DeclarationError:
-        """A DeclarationError at the place of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
+            problem_types.append(TOO_COMPLEX)
+        problem_types += self.declared_problems
+        return tuple(sorted(set(problem_types), key=lambda problem: (problem.status, problem.code)))

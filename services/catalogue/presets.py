@@ -1,9 +1,9 @@
-"""Presets: the operations that a resource comes with, and the decorators that make operations of functions."""
+"""Presets of operations, and the decorators that declare operations."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
@@ -23,37 +23,39 @@ M = TypeVar("M", bound=DeclarativeBase)
 
 
 class DeclaredResource(Resource[M]):
-    """A resource as its author declares it: with the presets of its operations, and actions.
+    """A resource with presets of its operations, and actions.
 
-    `services.catalogue` exports it as `Resource`. The classes are two because an Operation knows its Resource, and a
-    preset makes Operations.
+    `services.catalogue` exports it as `Resource`. It is a subclass because an Operation refers to its Resource, and a
+    preset creates Operations.
     """
 
     def list(
         self, *, name: str | None = None, address: str | None = None, where: Rule | None = None,
         deprecated: Deprecation | None = None,
     ) -> Operation:  # fmt: skip
-        """List the rows that the actor may read (and that `where` holds for)."""
+        """Declare listing the rows that the actor may read and that satisfy `where`."""
+        name = name or f"list_{self.plural}"
         description = f"List {self.nouns}, a page at a time."
-        named = name or f"list_{self.plural}"
-        return declare(named, Kind.LIST, self, address, description, where=where, deprecated=deprecated)
+        return declare(name, Kind.LIST, self, address, description, where=where, deprecated=deprecated)
 
     def get(
         self, *, name: str | None = None, address: str | None = None, where: Rule | None = None, description: str = "",
         deprecated: Deprecation | None = None,
     ) -> Operation:  # fmt: skip
-        """Get one row by its identifier, or, with `where`, the one row that it holds for."""
+        """Declare getting one row by its identifier, or the one row that satisfies `where`."""
+        name = name or f"get_{self.name}"
         description = description or f"Get one {self.noun}."
-        named = name or f"get_{self.name}"
-        return declare(named, Kind.GET, self, address, description, where=where, deprecated=deprecated)
+        return declare(name, Kind.GET, self, address, description, where=where, deprecated=deprecated)
 
     def delete(
         self, *, before: Check | None = None, gone: Gone | None = None, problems: Iterable[ProblemType] = (),
         statements: int = 1, description: str = "", deprecated: Deprecation | None = None,
     ) -> Operation:  # fmt: skip
-        """Delete one row. `before(call, row)` may refuse or tidy up; `statements` counts its own and the deletion.
+        """Declare deleting one row.
 
-        `gone(call, keys)` is told of rows that go, be it this one or some that go with one of another resource.
+        `before(call, row)` may refuse the deletion or clean up; `statements` is the number of its statements and the
+        deletion. `gone(call, keys)` is called with the keys of deleted rows, including those deleted along with a row
+        of another resource.
         """
         return declare(
             f"delete_{self.name}", Kind.DELETE, self, None, description or f"Delete one {self.noun}.", before=before,
@@ -62,38 +64,39 @@ class DeclaredResource(Resource[M]):
         )  # fmt: skip
 
     def create(self, **options: Any) -> Callable[[Function], Operation]:
-        """Decorator of `async (call, data) -> row`. Options as of `write_operation`."""
+        """Decorate `async (call, data) -> row`. See `write_operation` for the options."""
         return write_operation(Kind.CREATE, self, f"create_{self.name}", f"{self.name}.created", **options)
 
     def update(self, **options: Any) -> Callable[[Function], Operation]:
-        """Decorator of `async (call, row, data) -> row`. Options as of `write_operation`."""
+        """Decorate `async (call, row, data) -> row`. See `write_operation` for the options."""
         return write_operation(Kind.UPDATE, self, f"update_{self.name}", f"{self.name}.updated", **options)
 
     def batch(self, *operations: Operation) -> Operation:
-        """Many of these creations, changes and deletions of rows in one call: see services/catalogue/batches.py."""
-        entries = {each.kind.value: each for each in operations}
+        """Declare calling several of these operations at once: see services/catalogue/batches.py."""
+        entries = {operation.kind.value: operation for operation in operations}
         if not entries or len(entries) < len(operations) or not set(entries) <= set(VERBS):
             raise self.fault("a batch is made of other operations than these.", f"Pass one of each: {listing(VERBS)}.")
-        described = f"Many changes to {self.nouns} at once: {', '.join(entries)}."
+        description = f"Many changes to {self.nouns} at once: {', '.join(entries)}."
+        problems = dict.fromkeys(problem for operation in operations for problem in operation.problems)
         return declare(
-            f"batch_{self.plural}", Kind.BATCH, self, f"{self.path}/batch", described, input=batch_input(self, entries),
-            entries=entries, emits=tuple(event for each in operations for event in each.emits), audited=False,
-            declared_problems=tuple({kind: None for each in operations for kind in each.problems}),
+            f"batch_{self.plural}", Kind.BATCH, self, f"{self.path}/batch", description,
+            input=batch_input(self, entries), entries=entries, audited=False, declared_problems=tuple(problems),
+            emits=tuple(event for operation in operations for event in operation.emits),
         )  # fmt: skip
 
     def action(self, verb: str, **options: Any) -> Callable[[Function], Operation]:
-        """Decorator of `async (call, row[, data]) -> row or None`: anything else done to one row."""
+        """Decorate `async (call, row[, data]) -> row or None`, any other change of one row."""
         return write_operation(Kind.ACTION, self, f"{verb}_{self.name}", f"{self.name}.{verb}", verb=verb, **options)
 
 
 def declare(
     name: str, kind: Kind, resource: Resource[Any], address: str | None, description: str, **options: Any
 ) -> Operation:
-    """An operation without a function of its own: a read or a deletion."""
-    row = kind in ON_A_ROW and options.get("where") is None
+    """Return an operation without a function of its own: a read, a deletion or a batch."""
+    is_on_a_row = kind in ON_A_ROW and options.get("where") is None
     return Operation(
         name, kind, resource,
-        address or (f"{resource.path}/{{id}}" if row else resource.path),
+        address or (f"{resource.path}/{{id}}" if is_on_a_row else resource.path),
         description, Location.of_caller(),
         scope=f"{resource.plural}:{'read' if kind in READS else 'write'}",
         action="read" if kind in READS else "delete",
@@ -106,40 +109,50 @@ def write_operation(
     verb: str | None = None, address: str | None = None, scope: str | None = "",
     emits: Iterable[str] | str | None = None,
     problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
-    deprecated: Deprecation | None = None,
+    deprecated: Deprecation | None = None, example: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Operation]:  # fmt: skip
-    """A decorator that makes an operation of a function; input and result are read off its annotations.
+    """Return a decorator that declares a function as an operation, with the input and the result of its annotations.
 
-    `scope` defaults to the resource's `…:write` (None: open to everybody), `emits` to the event of its kind, `address`
-    to the convention; `statements` is how many the function sends at most; `audited`: see Operation. Raises
-    DeclarationError when the function does not have the form of its kind.
+    `scope` defaults to the resource's `…:write` (None: public), `emits` to `event`, and `address` to the convention for
+    the kind. An operation with a `verb` is named after its function. For `statements`, `audited` and `example` see
+    Operation.
+    Raises DeclarationError if the function does not have the form of its kind.
     """
+    if scope == "" and resource is not None:
+        scope = f"{resource.plural}:write"
+    emits = emits if emits is not None else event or ()
 
     def decorate(function: Function) -> Operation:
-        location = Location(function.__code__.co_filename, function.__code__.co_firstlineno)
-        events = (
-            (emits,) if isinstance(emits, str) else tuple(emits) if emits is not None else (event,) if event else ()
-        )
+        location = Location.of_function(function)
         operation = Operation(
-            name if verb is None or resource is None else function.__name__, kind, resource,
-            address or _address(kind, resource, verb or name),
-            inspect.getdoc(function) or "", location,
-            scope=f"{resource.plural}:write" if scope == "" and resource is not None else scope,
-            function=function, declared_problems=tuple(problems), emits=events, cost=cost,
-            own_statements=statements, audited=audited, deprecated=deprecated,
+            name=function.__name__ if verb else name,
+            kind=kind,
+            resource=resource,
+            address=address or _address(kind, resource, verb or name),
+            description=inspect.getdoc(function) or "",
+            location=location,
+            scope=scope,
+            function=function,
+            declared_problems=tuple(problems),
+            emits=(emits,) if isinstance(emits, str) else tuple(emits),
+            cost=cost,
+            own_statements=statements,
             action=verb or kind.value,
+            audited=audited,
+            deprecated=deprecated,
+            example=example,
             **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
-        )  # fmt: skip
-        if not operation.description:
-            raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
-        _check_leavable(operation)
+        )
+        _check(operation)
         return operation
 
     return decorate
 
 
-def _check_leavable(operation: Operation) -> None:
-    """Raises DeclarationError when nobody can stop using a deprecated member of the input."""
+def _check(operation: Operation) -> None:
+    """Raise DeclarationError without a description, and if a deprecated member of the input is required."""
+    if not operation.description:
+        raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
     if operation.input is None:
         return
     for name in deprecations_of(operation.input):
@@ -148,14 +161,16 @@ def _check_leavable(operation: Operation) -> None:
 
 
 def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[Function], Operation]:
-    """Decorator of `async (call[, data]) -> row, result or None`: an operation on no row in particular.
+    """Decorate `async (call[, data]) -> row, result or None`, an operation on no particular row.
 
-    `scope` None: open to everybody; empty: for any signed-in actor.
+    The operation is public if `scope` is None, and open to any signed-in actor if it is empty.
     """
 
     def decorate(function: Function) -> Operation:
-        name = function.__name__
-        return write_operation(Kind.PROCEDURE, None, name, None, address=address, scope=scope, **options)(function)
+        declared = write_operation(
+            Kind.PROCEDURE, None, function.__name__, None, address=address, scope=scope, **options
+        )
+        return declared(function)
 
     return decorate
 
@@ -169,22 +184,21 @@ def _address(kind: Kind, resource: Resource[Any] | None, verb: str) -> str:
 
 
 def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:
-    """Input model and result of a function, from its annotations."""
+    """Return the input model and the result of a function, from its annotations."""
     name = getattr(function, "__name__", "operation")
     try:
         hints = get_type_hints(function)
     except NameError as error:
         raise DeclarationError(location, f"{name}: {error}.", "Import what its annotations name.") from None
+    required = ["call", "row"] if takes_row else ["call"]
     parameters = list(inspect.signature(function).parameters)
-    expected = ["call", "row"] if takes_row else ["call"]
-    wanted = ", ".join([*expected, "data"])
-    first = parameters[: len(expected)]
-    form = first == expected and parameters[len(expected) :] in ([], ["data"]) and hints.get(first[0]) is Call
-    if not form or not inspect.iscoroutinefunction(function) or "return" not in hints:
+    has_form = parameters in (required, [*required, "data"]) and hints.get("call") is Call and "return" in hints
+    if not has_form or not inspect.iscoroutinefunction(function):
+        form = f"{name}({', '.join([*required, 'data'])})"
         raise DeclarationError(
             location,
             f"{name}: its function has not the form of an operation.",
-            f"Write async def {name}({wanted}) with annotations: call: Call first, data: an InputModel, the result.",
+            f"Write async def {form} with annotations: call: Call first, data: an InputModel, the result.",
         )
     data = hints.get("data")
     if data is not None and not (isinstance(data, type) and issubclass(data, InputModel)):

@@ -1,9 +1,9 @@
 """Problems: the closed catalogue of failures a caller can understand.
 
 A `ProblemType` is one kind of failure: a stable code, an HTTP status (RFC 9110), a title and a paragraph of
-documentation served at `/problems/{code}`. A `Problem` is one occurrence of it. REST shows it as
-`application/problem+json` (RFC 9457), GraphQL as `errors[].extensions`, with the same members. Whatever is raised and
-is not a `Problem` is an internal error and is shown without detail.
+documentation served at `/problems/{code}`. A `Problem` is one occurrence of it. REST renders it as
+`application/problem+json` (RFC 9457), GraphQL as `errors[].extensions`, with the same members. Any other exception is
+an internal error and is reported without detail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One kind of failure. Declaring it enters it in `PROBLEM_TYPES`; a code can be declared only once."""
+    """One kind of failure. Creating one registers it in `PROBLEM_TYPES`; codes are unique."""
 
     code: str
     status: int
@@ -32,16 +32,16 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        """The RFC 9457 `type`: a reference, relative to the gateway's origin, that leads to the documentation."""
+        """The RFC 9457 `type`: the address of the documentation, relative to the gateway's origin."""
         return f"/problems/{self.code}"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one input field.
+    """The error of one input field.
 
     `path` leads to the field from the operation's input (`("filter", "status", "in", 0)`), in the services' own names;
-    each face writes it in its own habit. The offending value is never part of it.
+    each face converts it to its convention. It never contains the offending value.
     """
 
     path: tuple[str | int, ...]
@@ -49,8 +49,8 @@ class FieldError:
     message: str
 
     def __post_init__(self) -> None:
-        cut = tuple(step[:MAX_STEP] if isinstance(step, str) else step for step in self.path)
-        object.__setattr__(self, "path", cut)
+        path = tuple(step[:MAX_STEP] if isinstance(step, str) else step for step in self.path)
+        object.__setattr__(self, "path", path)
 
 
 _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
@@ -61,18 +61,18 @@ _MEMBERS_IN_HEADERS: Final[Mapping[str, str]] = {
     "offset": "Upload-Offset",
     "content_range": "Content-Range",
 }
-"""Members that are said in header fields too."""
+"""Members that are sent as header fields too."""
 MAX_ERRORS: Final = 20
-"""Field errors in one problem; an answer must not grow with what was sent."""
+"""Field errors in one problem, limited so that an answer does not grow with the input."""
 MAX_STEP: Final = 100
-"""Characters of a step of a path: steps may be the caller's words."""
+"""Characters of one step of a path, which may come from the caller."""
 
 
 class Problem(Exception):
     """One occurrence of a `ProblemType`.
 
-    `detail` says what happened this time, in words for the caller. `retry_after` is in seconds. With `keep`, what the
-    operation has written before raising is committed all the same (a revocation, for instance).
+    `detail` describes this occurrence for the caller. `retry_after` is in seconds. With `keep`, what the operation
+    wrote before raising (a revocation, for instance) is committed.
     """
 
     def __init__(
@@ -94,8 +94,8 @@ class Problem(Exception):
         self.extra: Mapping[str, Any] = members
 
     def members(self, errors: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-        """The RFC 9457 members, plus `code` and, where fields are at fault, `errors` as the face has written them."""
-        found: dict[str, Any] = {
+        """Return the RFC 9457 members, `code` and, if fields are invalid, `errors` as the face renders them."""
+        members: dict[str, Any] = {
             "type": self.type.uri,
             "title": self.type.title,
             "status": self.type.status,
@@ -104,22 +104,22 @@ class Problem(Exception):
             **self.extra,
         }
         if errors:
-            found["errors"] = list(errors)
+            members["errors"] = list(errors)
         if self.retry_after is not None:
-            found["retry_after"] = self.retry_after
-        return found
+            members["retry_after"] = self.retry_after
+        return members
 
     def headers(self) -> dict[str, str]:
-        """The HTTP fields that go with it on either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
-        found: dict[str, str] = {}
+        """Return the HTTP header fields of either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
+        headers: dict[str, str] = {}
         if self.retry_after is not None:
-            found["Retry-After"] = str(self.retry_after)
+            headers["Retry-After"] = str(self.retry_after)
         if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
-            found["WWW-Authenticate"] = self._challenge()
+            headers["WWW-Authenticate"] = self._challenge()
         for member, name in _MEMBERS_IN_HEADERS.items():
             if member in self.extra:
-                found[name] = str(self.extra[member])
-        return found
+                headers[name] = str(self.extra[member])
+        return headers
 
     def _challenge(self) -> str:
         parts = ['realm="gateway"']
@@ -131,17 +131,17 @@ class Problem(Exception):
 
     @classmethod
     def field(cls, path: tuple[str | int, ...] | str, code: str, message: str) -> Problem:
-        """A `validation_failed` about one field."""
-        where = (path,) if isinstance(path, str) else path
-        return cls(VALIDATION_FAILED, errors=[FieldError(where, code, message)])
+        """Return a `validation_failed` about one field."""
+        path = (path,) if isinstance(path, str) else path
+        return cls(VALIDATION_FAILED, errors=[FieldError(path, code, message)])
 
 
 BAD_REQUEST: Final = ProblemType(
     "bad_request",
     400,
     "The request could not be read.",
-    "The body is not what its media type says: malformed JSON, invalid UTF-8, or not a JSON object. Or a header field, "
-    "or the whole request, is not what its standard says.",
+    "The body does not conform to its media type: malformed JSON, invalid UTF-8, or not a JSON object. Or a header "
+    "field, or the whole request, does not conform to its standard.",
 )
 INVALID_DOCUMENT: Final = ProblemType(
     "invalid_document",
@@ -151,7 +151,7 @@ INVALID_DOCUMENT: Final = ProblemType(
     "sentence.",
 )
 PERSISTED_QUERY_NOT_SUPPORTED: Final = ProblemType(
-    # Apollo's clients look for these very words in `code` and `message`.
+    # Apollo's clients test `code` and `message` for these texts.
     "PERSISTED_QUERY_NOT_SUPPORTED",
     400,
     "This form of persisted query is not supported.",
@@ -180,14 +180,14 @@ FORBIDDEN: Final = ProblemType(
     "forbidden",
     403,
     "You may not do this.",
-    "The resource is readable, but this action on it is not allowed to the actor; `detail` says whom it is allowed to.",
+    "The resource is readable, but the actor may not perform this action on it; `detail` says who may.",
 )
 EMAIL_UNVERIFIED: Final = ProblemType(
     "email_unverified",
     403,
     "Verify your e-mail address first.",
-    "User name and password are right, but nobody has shown yet that the account's address is theirs, which they have "
-    "to here (setting EMAIL_VERIFICATION). Follow the link in the mail, or ask for another: `POST "
+    "User name and password are correct, but the account's address has not been verified, which this gateway "
+    "requires (setting EMAIL_VERIFICATION). Follow the link in the mail, or request another: `POST "
     "/auth/resend-verification`, in GraphQL `resendVerification`.",
 )
 INSUFFICIENT_SCOPE: Final = ProblemType(
@@ -199,30 +199,31 @@ INSUFFICIENT_SCOPE: Final = ProblemType(
 CSRF_SUSPECTED: Final = ProblemType(
     "csrf_suspected",
     403,
-    "This looks like a request of somebody else's page.",
-    "A browser sent it for a page of another origin, without asking the gateway's leave first (a CORS preflight). Send "
-    "a body of `application/json`, or one of the header fields `X-Apollo-Operation-Name`, `Apollo-Require-Preflight`, "
-    "`X-Requested-With`. For WebSockets the page's origin must be among BACKEND_CORS_ORIGINS.",
+    "This may be a cross-site request.",
+    "A browser sent it for a page of another origin, without a CORS preflight. Send a body of `application/json`, or "
+    "one of the header fields `X-Apollo-Operation-Name`, `Apollo-Require-Preflight`, `X-Requested-With`. For "
+    "WebSockets the page's origin must be among BACKEND_CORS_ORIGINS.",
 )
 DOCUMENT_REFUSED: Final = ProblemType(
     "document_refused",
     403,
-    "This GraphQL document is not run here.",
-    "The gateway does not run every document it is sent (setting GRAPHQL_DOCUMENTS): with `persisted`, documents are "
-    "named by their hash; with `trusted`, only those run that the operator has registered.",
+    "This GraphQL document is not allowed.",
+    "The gateway does not execute arbitrary documents (setting GRAPHQL_DOCUMENTS): with `persisted`, documents are "
+    "named by their hash; with `trusted`, only documents that the operator has registered are executed.",
 )
 INVALID_LINK: Final = ProblemType(
     "invalid_link",
     403,
-    "This link is not good.",
-    "A signed link to the bytes of a file is good until it expires, for one file, and either to send or to fetch. This "
-    "one has expired, or is not what was given out. Ask for another one.",
+    "This link is not valid.",
+    "A signed link to the bytes of a file is valid until it expires, for one file, and either for sending or for "
+    "fetching. This one has expired, or was not issued by this gateway. Request another one.",
 )
 NOT_FOUND: Final = ProblemType(
     "not_found",
     404,
     "There is no such thing.",
-    "Nothing the actor may read has this identifier or address. What exists but is not readable is not found either.",
+    "Nothing that the actor may read has this identifier or address. What exists but is not readable is not found "
+    "either.",
 )
 PERSISTED_QUERY_NOT_FOUND: Final = ProblemType(
     "PERSISTED_QUERY_NOT_FOUND",
@@ -241,35 +242,36 @@ NOT_ACCEPTABLE: Final = ProblemType(
     "not_acceptable",
     406,
     "There is no such representation.",
-    "What is here has none of the forms that `Accept` or `Accept-Encoding` allow. Nothing was done. Answers are "
-    "`application/json`, problems `application/problem+json`, as they are or compressed with gzip or zstd.",
+    "There is no representation that `Accept` or `Accept-Encoding` allows. Nothing was done. Responses are "
+    "`application/json`, problems `application/problem+json`, uncompressed or compressed with gzip or zstd.",
 )
 UPLOAD_STALLED: Final = ProblemType(
     "upload_stalled",
     408,
     "The upload has stalled.",
-    "Nothing has come for longer than the setting FILES_IDLE_SECONDS. What has come is kept: ask with HEAD where to go "
-    "on, and send the rest with `Content-Range`.",
+    "No bytes were received for longer than the setting FILES_IDLE_SECONDS. Those received are kept: ask for the "
+    "offset with HEAD, and send the rest with `Content-Range`.",
 )
 CONFLICT: Final = ProblemType(
     "conflict",
     409,
-    "This is in conflict with what exists.",
+    "This conflicts with the current state.",
     "Another resource already has a value that must be unique, or its state does not permit the change.",
 )
 IDEMPOTENCY_CONFLICT: Final = ProblemType(
     "idempotency_conflict",
     409,
     "The first request with this key is still under way.",
-    "A request with the same `Idempotency-Key` has come before and is not answered yet. Wait for the number of seconds "
-    "in `retry_after` (also the header `Retry-After`) and send it again: you get the first answer, or it is done then.",
+    "The first request with the same `Idempotency-Key` has not been answered yet. Wait for the number of seconds in "
+    "`retry_after` (also the header `Retry-After`) and repeat the request: it gets the first answer, or is executed "
+    "then.",
 )
 PRECONDITION_FAILED: Final = ProblemType(
     "precondition_failed",
     412,
     "It is not the version that was expected.",
-    "`If-Match` (in GraphQL `expectedVersion`) does not name the version that the row has now: somebody has changed it "
-    "since it was read. Or `If-None-Match` names it. Nothing was done; read the row again.",
+    "`If-Match` (in GraphQL `expectedVersion`) does not name the current version of the row, which has changed since "
+    "it was read. Or `If-None-Match` names it. Nothing was done; read the row again.",
 )
 PAYLOAD_TOO_LARGE: Final = ProblemType(
     "payload_too_large",
@@ -295,9 +297,9 @@ RANGE_NOT_SATISFIABLE: Final = ProblemType(
     "range_not_satisfiable",
     416,
     "There is no such range.",
-    "The bytes asked for lie beyond the end of the file, or those that are sent do not go on where the ones before "
-    "have ended. `content_range` says the size of the file, `offset` (also the header `Upload-Offset`) where an upload "
-    "goes on.",
+    "The requested bytes lie beyond the end of the file, or the bytes sent do not continue those received before. "
+    "`content_range` gives the size of the file, `offset` (also the header `Upload-Offset`) the position at which to "
+    "resume an upload.",
 )
 VALIDATION_FAILED: Final = ProblemType(
     "validation_failed",
@@ -310,37 +312,38 @@ IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
     "idempotency_key_reused",
     422,
     "This key was sent with another request.",
-    "An `Idempotency-Key` belongs to one request. It came before with another operation, row, input or selection, on "
-    "the other face, or by credentials with other rights. Nothing was done; choose a new key for what is new.",
+    "An `Idempotency-Key` belongs to one request. It was sent before with another operation, row, input or "
+    "selection, on the other face, or by credentials with other rights. Nothing was done; choose a new key for a new "
+    "request.",
 )
 IDEMPOTENCY_UNSUPPORTED: Final = ProblemType(
     "idempotency_unsupported",
     422,
     "This write cannot be answered the same way twice.",
-    "With an idempotency key a mutation's answer is made before it is committed, which cannot be done for all that a "
-    "document can ask for. Nothing was done. Select less, without directives other than `@skip` and `@include`. A form "
-    "with a file takes no key at all.",
+    "With an idempotency key a mutation's answer is computed before the commit, which is not possible for every "
+    "document. Nothing was done. Select less, without directives other than `@skip` and `@include`. A form with a "
+    "file does not support keys.",
 )
 TOO_COMPLEX: Final = ProblemType(
     "too_complex",
     422,
     "The request asks for too much at once.",
-    "The lists asked for, one within the other, could hold more rows than one answer may, or the request has more "
-    "parts, levels or values than it may; `detail` names the limit. Ask for smaller pages, fewer levels, or in several "
-    "requests.",
+    "The requested lists, nested in each other, could contain more rows than one answer may, or the request exceeds "
+    "a limit on its parts, levels or values; `detail` names the limit. Ask for smaller pages, fewer levels, or in "
+    "several requests.",
 )
 PRECONDITION_REQUIRED: Final = ProblemType(
     "precondition_required",
     428,
     "Say which version is to be changed.",
-    "Here rows are changed only by those who say which version they have read, so that nobody undoes what others did "
-    "meanwhile (RFC 6585). Send the row's `ETag` as `If-Match`; in GraphQL, its `etag` as `expectedVersion`.",
+    "Here rows can be changed only by naming the version that was read, so that concurrent changes are not "
+    "overwritten (RFC 6585). Send the row's `ETag` as `If-Match`; in GraphQL, its `etag` as `expectedVersion`.",
 )
 TOO_MANY_REQUESTS: Final = ProblemType(
     "too_many_requests",
     429,
     "Too many attempts.",
-    "More attempts, or requests at the same time, than one caller may have. Wait for the number of seconds in "
+    "The caller exceeds the limit on attempts, or on concurrent requests. Wait for the number of seconds in "
     "`retry_after` (also the header `Retry-After`) and try again.",
 )
 HEADERS_TOO_LARGE: Final = ProblemType(
@@ -353,9 +356,9 @@ QUOTA_EXCEEDED: Final = ProblemType(
     "quota_exceeded",
     429,
     "The budget is used up.",
-    "The request costs more points (`cost`) than the caller's budget has left (`left`), so nothing of it was done. The "
-    "budget refills all the time: wait for the number of seconds in `retry_after` (also the header `Retry-After`), or "
-    "ask for less at once. `policy` names the budget, as the headers `RateLimit-Policy` and `RateLimit` do.",
+    "The request costs more points (`cost`) than the caller's budget has left (`left`), so it was not executed. The "
+    "budget refills continuously: wait for the number of seconds in `retry_after` (also the header `Retry-After`), "
+    "or ask for less at once. `policy` names the budget, as the headers `RateLimit-Policy` and `RateLimit` do.",
 )
 INTERNAL_ERROR: Final = ProblemType(
     "internal_error",
@@ -367,12 +370,12 @@ UNAVAILABLE: Final = ProblemType(
     "unavailable",
     503,
     "The service is not available at the moment.",
-    "A part the gateway depends on does not answer. Try again later.",
+    "A component that the gateway depends on does not respond. Try again later.",
 )
 DEADLINE_EXCEEDED: Final = ProblemType(
     "deadline_exceeded",
     504,
     "This took too long.",
-    "The request was not done within the setting REQUEST_TIMEOUT_SECONDS, and has been given up: nothing was changed, "
+    "The request was not completed within the setting REQUEST_TIMEOUT_SECONDS and was aborted: nothing was changed, "
     "unless another part of the same answer says so. Ask for less at once, or try again later.",
 )

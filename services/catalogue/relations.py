@@ -1,4 +1,4 @@
-"""Relations as authors declare them. What they lead to is read off the models' foreign keys (resolving.py)."""
+"""Declarations of relations. Their targets are derived from the models' foreign keys (resolving.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.catalogue.declaration import Location
 
 @dataclass(frozen=True, slots=True)
 class RelationDeclaration:
-    """What an author writes: `one("workspace", reverse="items")`, `many("labels", through=ItemLabel)`."""
+    """A declared relation: `one("workspace", reverse="items")`, `many("labels", through=ItemLabel)`."""
 
     name: str
     many: bool
@@ -22,11 +22,11 @@ class RelationDeclaration:
 
 
 def one(name: str, *, reverse: str | None = None) -> RelationDeclaration:
-    """The row that the foreign key `{name}_id` points at; `reverse` names the list on the other side."""
+    """Declare the row that the foreign key `{name}_id` refers to; `reverse` names the list on the other side."""
     return RelationDeclaration(name, False, reverse, None, Location.of_caller())
 
 
 def many(name: str, *, through: Any, reverse: str | None = None) -> RelationDeclaration:
-    """The rows linked by an association table with a foreign key to each side (a table, or a model mapped to one)."""
+    """Declare the rows linked by an association table (or its model) with a foreign key to each side."""
     table = through if isinstance(through, Table) else through.__table__
     return RelationDeclaration(name, True, reverse, table, Location.of_caller())

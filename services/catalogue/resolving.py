@@ -1,4 +1,4 @@
-"""From the relations that authors declare to those that a catalogue has, read off the models' foreign keys."""
+"""Resolution of declared relations by the models' foreign keys."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from services.catalogue.resources import Relation, Resource
 
 
 def foreign_key(table: Table, column: str) -> Table | None:
-    """The table whose primary key the column points at."""
-    for key in table.columns[column].foreign_keys:
-        if key.column.primary_key:
-            return key.column.table
-    return None
+    """Return the table whose primary key the column refers to."""
+    return next((key.column.table for key in table.columns[column].foreign_keys if key.column.primary_key), None)
 
 
 def _link(declaration: RelationDeclaration, table: Table, through: Table) -> str:
@@ -33,7 +30,7 @@ def _link(declaration: RelationDeclaration, table: Table, through: Table) -> str
 def resolve(
     declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]]
 ) -> list[Relation]:
-    """The relation and, where it has one, its reverse. Raises DeclarationError when it leads nowhere."""
+    """Return the relation and its reverse, if it has one. Raises DeclarationError if its target is unknown."""
     if declaration.through is not None:
         return _through(declaration, source, by_table, declaration.through)
     local = f"{declaration.name}_id"
@@ -53,10 +50,10 @@ def resolve(
             f'"{local}" points at {table.name if table is not None else "no table"}, of which no resource is known.',
             "Declare a resource of that table, add its package to MODULES, or drop the relation.",
         )
-    found = [Relation(declaration.name, source, target, many=False, local=local)]
+    relations = [Relation(declaration.name, source, target, many=False, local=local)]
     if declaration.reverse:
-        found.append(Relation(declaration.reverse, target, source, many=True, remote=local))
-    return found
+        relations.append(Relation(declaration.reverse, target, source, many=True, remote=local))
+    return relations
 
 
 def _through(
@@ -66,7 +63,8 @@ def _through(
     tables = {foreign_key(through, column.name) for column in through.columns} - {None, source.table}
     targets = [by_table[table] for table in tables if table in by_table]
     target = next(
-        (each for each in targets if each.plural == declaration.name), targets[0] if len(targets) == 1 else None
+        (resource for resource in targets if resource.plural == declaration.name),
+        targets[0] if len(targets) == 1 else None,
     )
     if target is None:
         raise DeclarationError(
@@ -75,7 +73,7 @@ def _through(
             "Name it after the plural of a resource that the association table points at.",
         )
     far = _link(declaration, target.table, through)
-    found = [Relation(declaration.name, source, target, many=True, through=through, near=near, far=far)]
+    relations = [Relation(declaration.name, source, target, many=True, through=through, near=near, far=far)]
     if declaration.reverse:
-        found.append(Relation(declaration.reverse, target, source, many=True, through=through, near=far, far=near))
-    return found
+        relations.append(Relation(declaration.reverse, target, source, many=True, through=through, near=far, far=near))
+    return relations

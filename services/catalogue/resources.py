@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
-from services.catalogue.declaration import DeclarationError, Location, listing
+from services.catalogue.declaration import Declared, Location, listing
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, description_of, fields_of
 from services.catalogue.naming import ETAG, words
@@ -23,11 +23,11 @@ from services.catalogue.scalars import IF_UNKNOWN, FieldType
 M = TypeVar("M", bound=DeclarativeBase)
 
 
-class Resource(Generic[M]):
-    """A noun: a model, the read model that lists its public fields, a policy, relations, and what a list of it can do.
+class Resource(Declared, Generic[M]):
+    """A noun: a model, the read model that lists its public fields, a policy, relations, filters, sorts and search.
 
-    `relations` is complete once the catalogue is built; until then only `declared_relations` is known. Raises
-    DeclarationError, with place and mend, for whatever is wrong with the declaration by itself.
+    `relations` is empty until the catalogue resolves `declared_relations`. Raises DeclarationError, with the location
+    and the remedy, for an invalid declaration.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Resource(Generic[M]):
 
     @property
     def path(self) -> str:
-        """Where its rows live on REST: `api-keys`."""
+        """The path segment of its rows on REST: `api-keys`."""
         return self.plural.replace("_", "-")
 
     @property
@@ -69,17 +69,15 @@ class Resource(Generic[M]):
 
     @property
     def nouns(self) -> str:
-        """Its plural in words."""
         return words(self.plural)
 
     @property
     def read_scope(self) -> str:
-        """The scope that reading rows needs, be it through a relation."""
+        """The scope for reading its rows, also through a relation."""
         return f"{self.plural}:read"
 
     @cached_property
     def fields(self) -> Mapping[str, FieldType]:
-        """The public fields, in order."""
         return fields_of(self.read)
 
     @cached_property
@@ -91,34 +89,30 @@ class Resource(Generic[M]):
         return {name: kind.serialiser() for name, kind in self.fields.items()}
 
     def unrelated(self) -> Resource[M]:
-        """A copy without relations."""
-        found = copy(self)
-        found.relations = {}
-        return found
+        """Return a copy without relations."""
+        duplicate = copy(self)
+        duplicate.relations = {}
+        return duplicate
 
     def adapter(self, field: str) -> TypeAdapter[Any]:
-        """A strict validator of one value of the field."""
+        """Return a strict validator of one value of the field."""
         return self._adapters[field]
 
     def serialise(self, field: str, value: Any) -> Any:
-        """The JSON value of a field's Python value."""
+        """Return the JSON value of a field's Python value."""
         function = self._serialisers[field]
         if value is None or function is None:
             return value
-        return [function(each) for each in value] if self.fields[field].many else function(value)
+        return [function(entry) for entry in value] if self.fields[field].many else function(value)
 
     def encode(self, key: Any) -> str:
-        """The public identifier of a key."""
+        """Return the public identifier of a key."""
         return f"{self.prefix}_{key.hex}"
 
     def describe(self, field: str) -> str:
-        """The description of a field, as both contracts have it."""
-        text = description_of(self.read, field)
-        return text if self.fields[field].enum is None else f"{text} {IF_UNKNOWN}"
-
-    def fault(self, fault: str, mend: str) -> DeclarationError:
-        """A DeclarationError at the place of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
+        """Return the description of a field in both contracts."""
+        description = description_of(self.read, field)
+        return description if self.fields[field].enum is None else f"{description} {IF_UNKNOWN}"
 
     def _check(self) -> None:
         try:
@@ -158,10 +152,10 @@ class Resource(Generic[M]):
                 "Add search_vector: Mapped[str] = search_vector(…) of services.storage.base and its index.",
             )
 
-    def _known(self, what: str, names: Iterable[str], allowed: set[str], kind: str) -> None:
+    def _known(self, option: str, names: Iterable[str], allowed: set[str], kind: str) -> None:
         for name in names:
             if name not in allowed:
-                raise self.fault(f'{what} names "{name}", which is not {kind}.', f"Use one of: {listing(allowed)}.")
+                raise self.fault(f'{option} names "{name}", which is not {kind}.', f"Use one of: {listing(allowed)}.")
 
     def __repr__(self) -> str:
         return f"<Resource {self.name}>"

@@ -1,7 +1,6 @@
-"""The one table of scalars: for each Python type its GraphQL scalar, SQL, JSON form, JSON Schema and filters.
+"""The table of scalars: for each Python type its GraphQL scalar, SQL, JSON form, JSON Schema and filters.
 
-A read model, an input model or a result model is described field by field as `FieldType`s; both faces derive their own
-types from these, so that a type is mapped in one place only.
+Read, input and result models are described field by field as `FieldType`s, from which both faces derive their types.
 """
 
 from __future__ import annotations
@@ -29,36 +28,38 @@ from services.catalogue.identifiers import Identifier
 log = structlog.get_logger(__name__)
 
 INT32: Final = (-(2**31), 2**31 - 1)
-"""Integers are those of GraphQL's Int on both faces."""
+"""The range of integers on both faces, which is that of GraphQL's Int."""
 
 _NUMBER: Final = re.compile(r"(-?)(?=[0-9])0*+([0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
-"""Possessive: zeros that are followed by something else would be tried both as zeros in front and as digits."""
+"""A number. Its quantifiers are possessive to avoid backtracking over leading zeros."""
 _DIGITS: Final = 12
-"""Of a longer integer the beginning is out of range, too."""
+"""The digits that are converted of an integer. A longer one is out of range anyway."""
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,32}))?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
-"""RFC 3339, section 5.6, with ISO 8601's comma; what is behind the sixth digit of a second is cut off."""
+"""RFC 3339, section 5.6, with ISO 8601's comma. Digits of a second beyond the sixth are cut off."""
 _LEAP: Final = "60"
 
 
 def integral(value: Any) -> Any:
-    """The integer that a JSON number is, whichever way it is written (`2.0`, `2e0`, `-0.0`); others as they are.
+    """Convert a float without a fraction (`2.0`, `2e0`, `-0.0`) to an integer; return other values unchanged.
 
-    Numbers are what JSON Schema takes them for (2020-12, validation, 6.1.1): an integer has no fraction but zero.
+    JSON Schema defines integers so (2020-12, validation, 6.1.1).
     """
     return int(value) if type(value) is float and value.is_integer() else value
 
 
 def written_number(text: str) -> Any:
-    """The number that a text in a query string is, written as in JSON but for zeros in front; any other text as it is,
-    and what is greater than a double. An integer of many digits comes as another that is out of range.
+    """Return the number that a text in a query string represents: JSON syntax, with leading zeros allowed.
+
+    Any other text, and a number beyond the range of a double, is returned unchanged. An integer of many digits is
+    replaced by another one that is out of range too.
     """
-    found = _NUMBER.fullmatch(text)
-    if found is None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         return text
-    sign, digits, *fraction = found.groups()
+    sign, digits, *fraction = match.groups()
     if not any(fraction):
         return int(f"{sign}{digits[:_DIGITS] or 0}")
     value = float(text)
@@ -66,55 +67,55 @@ def written_number(text: str) -> Any:
 
 
 _INFINITIES: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-"""What asyncpg takes for PostgreSQL's -infinity and infinity, which are no instants."""
+"""The values by which asyncpg represents PostgreSQL's -infinity and infinity."""
 
 
 def parse_instant(text: str) -> datetime:
-    """An RFC 3339 date-time with an offset, as UTC, cut to microseconds.
+    """Parse an RFC 3339 date-time with an offset; return it in UTC, truncated to microseconds.
 
-    A leap second is the second behind it, as in POSIX and PostgreSQL. Raises PydanticCustomError (a ValueError) for
-    anything else.
+    A leap second becomes the following second, as in POSIX and PostgreSQL. Raises PydanticCustomError (a ValueError)
+    for any other text.
     """
     match = _RFC3339.fullmatch(text)
     if match is not None:
         try:
-            found = _instant(*match.groups())
+            instant = _instant(*match.groups())
         except (ValueError, OverflowError):
             pass
         else:
-            if found not in _INFINITIES:
-                return found
+            if instant not in _INFINITIES:
+                return instant
     raise PydanticCustomError(
         "instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
     )
 
 
 def _instant(date: str, minute: str, second: str, fraction: str | None, offset: str) -> datetime:
-    """The instant of the parts of a text. Raises ValueError and OverflowError."""
+    """Return the instant of the parts of a text. Raises ValueError and OverflowError."""
     is_leap = second == _LEAP
     whole = f"{date}T{minute}:{'59' if is_leap else second}.{(fraction or '0')[:6]:0<6}{offset.upper()}"
-    found = datetime.fromisoformat(whole).astimezone(UTC)
+    instant = datetime.fromisoformat(whole).astimezone(UTC)
     if not is_leap:
-        return found
-    if (found.hour, found.minute) != (23, 59):
+        return instant
+    if (instant.hour, instant.minute) != (23, 59):
         raise ValueError("leap seconds are the last ones of a day")
-    return found + timedelta(seconds=1)
+    return instant + timedelta(seconds=1)
 
 
 def format_instant(value: datetime) -> str:
-    """RFC 3339, UTC, microseconds and Z: `2026-01-31T12:00:00.000000Z`."""
+    """Format an instant by RFC 3339 in UTC with microseconds and Z: `2026-01-31T12:00:00.000000Z`."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 class _InstantSchema:
-    """Pydantic's view of an instant: a string in JSON, an aware datetime in Python."""
+    """Pydantic schema of an instant: a string in JSON, an aware datetime in Python."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        text = core_schema.chain_schema(
+        text_schema = core_schema.chain_schema(
             [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(parse_instant)]
         )
         return core_schema.json_or_python_schema(
-            json_schema=text,
+            json_schema=text_schema,
             python_schema=core_schema.is_instance_schema(datetime),
             serialization=core_schema.plain_serializer_function_ser_schema(format_instant, when_used="json"),
         )
@@ -126,11 +127,11 @@ class _InstantSchema:
 
 
 Instant = Annotated[datetime, _InstantSchema()]
-"""A point in time; the only datetime that models may use."""
+"""A point in time; the only datetime type of models."""
 
 
 class Operator(StrEnum):
-    """What a filter can ask of a field."""
+    """The operators of filters."""
 
     EQ = "eq"
     NE = "ne"
@@ -146,15 +147,14 @@ class Operator(StrEnum):
 
 
 class Known(dict[Any, Any]):
-    """How values of an enum are shown, by their texts; null stays null.
+    """Output values of an enum by the stored texts; null stays null.
 
-    A value that the enum doesn't have is shown as null, and logged once. Another version has written it: while versions
-    are exchanged, or before one was rolled back. Neither face has a word for it (GraphQL's enums are closed), and the
-    rest of the row, and of the page, is worth showing.
+    A text that the enum does not have maps to null and is logged once. A newer version may have written it during a
+    rolling upgrade or before a rollback. GraphQL's enums are closed, and the rest of the page is still valid.
     """
 
     def __init__(self, kind: type[StrEnum], show: Callable[[StrEnum], str]) -> None:
-        super().__init__({None: None} | {each.value: show(each) for each in kind})
+        super().__init__({None: None} | {member.value: show(member) for member in kind})
         self._kind = kind
 
     def __missing__(self, value: Any) -> None:
@@ -163,7 +163,7 @@ class Known(dict[Any, Any]):
 
 
 IF_UNKNOWN: Final = "Null if this version of the service does not know its value."
-"""What contracts say of a row's enums."""
+"""A sentence of the contracts about the enum fields of a row."""
 
 _EQUALITY = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
 _ORDER = (Operator.GT, Operator.GTE, Operator.LT, Operator.LTE)
@@ -171,11 +171,11 @@ _ORDER = (Operator.GT, Operator.GTE, Operator.LT, Operator.LTE)
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One row of the table.
+    """One row of the table of scalars.
 
-    `graphql` names the GraphQL scalar, `schema` is the JSON Schema, `serialise` turns the Python value into the JSON
-    value (None: it is one already), `operators` are the filters it allows (`is_null` comes with nullable fields). `sql`
-    is how the Reader selects a column of it: what comes out has the JSON form already, or (UUID) is cheaply made it.
+    `graphql` names the GraphQL scalar, `schema` is the JSON Schema, `serialise` converts the Python value to the JSON
+    value (None if they are equal), `operators` are its filters (nullable fields have `is_null` too). `sql` is the
+    expression by which the Reader selects a column: its value is in the JSON form, or (UUID) easily converted to it.
     """
 
     graphql: str
@@ -186,7 +186,7 @@ class Scalar:
 
 
 def _instant_sql(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """As `format_instant`; making a datetime of each value and a text of that takes longer than PostgreSQL does."""
+    """Format an instant as `format_instant` does, which is faster in PostgreSQL than in Python."""
     utc = func.timezone(literal_column("'UTC'"), column)
     return func.to_char(utc, literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""))
 
@@ -206,7 +206,7 @@ SCALARS: Final[dict[type, Scalar]] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """The type of one field of a model: a scalar or a nested model, perhaps null, perhaps a list."""
+    """The type of a model's field: a scalar or a nested model, optionally nullable or a list."""
 
     python: type
     nullable: bool = False
@@ -222,32 +222,31 @@ class FieldType:
 
     @property
     def enum(self) -> type[StrEnum] | None:
-        """The enum, where the field has one."""
         return self.python if issubclass(self.python, StrEnum) else None
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """The filters that the type allows."""
+        """The operators of filters on the field."""
         if self.scalar is None or self.many:
             return ()
         return (*self.scalar.operators, Operator.IS_NULL) if self.nullable else self.scalar.operators
 
     def sort_key(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        """What a list is sorted by: the value itself; of an enum, the place of the member in its declaration.
+        """Return the expression that lists are sorted by: the value, or an enum member's position in its declaration.
 
-        Values of which the enum has no member (a newer version may have written them) come behind the others, by
-        themselves. Text is sorted as the database's collation has it.
+        Texts that the enum does not have (a newer version may have written them) sort after its members. Text is sorted
+        by the database's collation.
         """
         if self.enum is None:
             return value
         text, digits = cast(value, Text), len(str(len(self.enum)))
         places: dict[Any, ColumnElement[str]] = {
-            member.value: literal_column(f"'{place:0{digits}}'", Text) for place, member in enumerate(self.enum)
+            member.value: literal_column(f"'{position:0{digits}}'", Text) for position, member in enumerate(self.enum)
         }
         return case(places, value=text, else_=literal_column("'~'", Text).concat(text)).collate("C")
 
     def serialiser(self) -> Callable[[Any], Any] | None:
-        """From a Python value that is not None to its JSON value; None where they are the same."""
+        """Return the conversion of a non-null Python value to its JSON value; None if they are equal."""
         if self.identifier is not None:
             return self.identifier.encode
         if self.enum is not None:
@@ -255,7 +254,7 @@ class FieldType:
         return self.scalar.serialise if self.scalar else None
 
     def adapter(self) -> TypeAdapter[Any]:
-        """A strict validator of one JSON value of the type, null and lists left aside."""
+        """Return a strict validator of one JSON value, regardless of nullability and lists."""
         annotation: Any = self.python
         if self.identifier is not None:
             annotation = Annotated[UUID, self.identifier]
@@ -273,11 +272,11 @@ class _Int32Schema:
 
 
 Int32 = Annotated[int, _Int32Schema()]
-"""An integer as both faces can carry it."""
+"""A 32-bit integer."""
 
 
 def field_type(field: FieldInfo) -> FieldType:
-    """Describe a Pydantic field. Raises TypeError with a sentence when the table has no row for its type."""
+    """Describe a Pydantic field. Raises TypeError with a sentence if its type is not in the table."""
     annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return _describe(annotation, nullable=False, many=False, identifier=None)
 
@@ -285,17 +284,17 @@ def field_type(field: FieldInfo) -> FieldType:
 def _describe(annotation: Any, *, nullable: bool, many: bool, identifier: Identifier | None) -> FieldType:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        found = next((each for each in arguments[1:] if isinstance(each, Identifier)), identifier)
-        return _describe(arguments[0], nullable=nullable, many=many, identifier=found)
+        own_identifier = next((item for item in arguments[1:] if isinstance(item, Identifier)), identifier)
+        return _describe(arguments[0], nullable=nullable, many=many, identifier=own_identifier)
     if origin in (Union, types.UnionType):
-        rest = [each for each in arguments if each is not type(None)]
-        if len(rest) == 1:
-            return _describe(rest[0], nullable=len(rest) < len(arguments), many=many, identifier=identifier)
+        members = [argument for argument in arguments if argument is not type(None)]
+        if len(members) == 1:
+            return _describe(members[0], nullable=len(members) < len(arguments), many=many, identifier=identifier)
     if origin in (list, tuple) and not many:
         return _describe(arguments[0], nullable=nullable, many=True, identifier=identifier)
     if isinstance(annotation, type):
         result = FieldType(annotation, nullable, many, identifier)
-        known = issubclass(annotation, BaseModel) or result.scalar is not None
-        if known and (annotation is not UUID or identifier is not None):
+        is_known = issubclass(annotation, BaseModel) or result.scalar is not None
+        if is_known and (annotation is not UUID or identifier is not None):
             return result
     raise TypeError(f"the type {annotation!r} is not in the table of scalars (a UUID needs an Identifier)")

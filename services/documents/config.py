@@ -1,5 +1,3 @@
-"""What the documents need to know about the process they are in."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,23 +5,23 @@ from enum import StrEnum
 
 
 class Accepted(StrEnum):
-    """Which GraphQL documents are run."""
+    """Which GraphQL documents are executed."""
 
     ANY = "any"
-    """Whatever is valid."""
+    """Any valid document."""
     PERSISTED = "persisted"
-    """Those named by hash or identifier; only who is signed in may bring new ones."""
+    """Documents named by hash or identifier; only signed-in callers may persist new ones."""
     TRUSTED = "trusted"
-    """Those that the operator has registered."""
+    """Documents that the operator has registered."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentsConfig:
-    """Which documents are run, and the bounds of those that clients persist.
+    """Which documents are executed, and the limits of those that clients persist.
 
-    `document_bytes` is the size of one at most, `documents` and `total_bytes` are what all of them may take in Redis,
-    `seconds` is how long they are kept there, `writes` is how many one actor may add, in the syntax of the library
-    `limits`. `remembered_bytes` is what each worker holds of them.
+    `document_bytes` is the maximum size of one document, `documents` and `total_bytes` are the maximum number and size
+    of all in Redis, where they are kept for `seconds`. `writes` is the rate at which one actor may add documents, in
+    the syntax of the library `limits`. `remembered_bytes` is the size of each worker's cache.
     """
 
     accepted: Accepted = Accepted.ANY

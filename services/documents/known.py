@@ -1,4 +1,4 @@
-"""From what a request says of its document to the document: the one rule about which of them are run."""
+"""Resolution of a request's document, and the rules about which documents are executed."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from services.catalogue.problems import (
 from services.documents.config import Accepted, DocumentsConfig
 from services.documents.persisted import PersistedDocuments
 from services.documents.registering import digest_of
-from services.documents.trusted import Snapshot, TrustedDocuments
+from services.documents.trusted import TrustedDocuments
 
 SHA256_PREFIX: Final = "sha256:"
-"""Of identifiers that are the document's SHA-256 (GraphQL over HTTP, appendix A)."""
+"""Prefix of identifiers that are the document's SHA-256 (GraphQL over HTTP, appendix A)."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NOT_FOUND: Final = "PersistedQueryNotFound"
-"""The message that Apollo's clients wait for."""
+"""The message that Apollo's clients expect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a request names its document by: an identifier or, where the text may come along, its hash."""
+    """The name of a document in a request: an identifier or, if the text may be sent along, its hash."""
 
     identifier: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bringer:
-    """Who sends a document: how to find out, and the network address. Only asked about what is new.
+    """The sender of a document, who is authenticated only if the document is new, and the network address.
 
-    `may_change`: whether the request is one that may have effects; by others, nothing is kept. Nor is it by a dry run.
+    Without `may_change` the request may have no effects, so the document is not persisted; nor is it by a dry run.
     """
 
     authenticate: Callable[[], Awaitable[Actor]]
@@ -50,7 +50,7 @@ class Bringer:
 
 @dataclass(frozen=True, slots=True)
 class KnownDocuments:
-    """Finds the documents of requests, and keeps what clients persist."""
+    """Finds the documents of requests, and persists those that clients send."""
 
     config: DocumentsConfig
     trusted: TrustedDocuments
@@ -58,49 +58,47 @@ class KnownDocuments:
 
     @property
     def takes_any(self) -> bool:
-        """Whether a text that comes without a reference is run as it is."""
+        """Whether a text without a reference is executed."""
         return self.config.accepted is Accepted.ANY
 
     async def find(
         self, text: str, reference: Reference | None, bringer: Bringer, is_valid: Callable[[str], bool]
     ) -> str:
-        """The document to run: the text (empty if none came), or the one that the reference names.
+        """Return the document to execute: `text`, or, if that is empty, the document that the reference names.
 
-        Only what `is_valid` is kept. Raises `PERSISTED_QUERY_NOT_FOUND`, `document_refused`, `bad_request` for a hash
-        that is not the text's; where only persisted documents are run, `unauthenticated` and `too_many_requests` for
-        a new one that may not be kept.
+        Only documents that satisfy `is_valid` are persisted. Raise `PERSISTED_QUERY_NOT_FOUND`, `document_refused`, and
+        `bad_request` for a hash that is not the text's. If only persisted documents are accepted, also raise
+        `unauthenticated` and `too_many_requests` for a new one that may not be persisted.
         """
         if reference is None:
             return await self._without_reference(text)
         if text:
-            return await self._brought(text, reference, bringer, is_valid)
+            return await self._with_hash(text, reference, bringer, is_valid)
         identifier = reference.identifier
         digest = identifier.removeprefix(SHA256_PREFIX)
         if self.config.accepted is not Accepted.TRUSTED:
-            warm = self.persisted.remembered(digest)
-            if warm is not None:
-                return warm
-        trusted = await self.trusted.current()
-        found = trusted.by_id.get(identifier) or trusted.by_digest.get(digest)
-        if found is not None:
-            return found.text
+            remembered = self.persisted.remembered(digest)
+            if remembered is not None:
+                return remembered
+        snapshot = await self.trusted.current()
+        document = snapshot.by_id.get(identifier) or snapshot.by_digest.get(digest)
+        if document is not None:
+            return document.text
         if self.config.accepted is Accepted.TRUSTED:
             raise _untrusted()
-        kept = await self.persisted.find(digest) if is_digest(digest) else None
-        if kept is None:
+        persisted = await self.persisted.find(digest) if is_digest(digest) else None
+        if persisted is None:
             raise Problem(PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
-        return kept
+        return persisted
 
     async def digest(self, text: str, reference: Reference | None) -> str:
-        """The SHA-256 of the document that is meant, whether it is known yet or not; of an unknown one whose
-        identifier is none, that.
-        """
+        """Return the SHA-256 of the document, known or not; the identifier of an unknown document as it is."""
         if text or reference is None:
             return digest_of(text)
-        found = None
-        with suppress(Problem):  # nothing is found while the database is gone
-            found = (await self.trusted.current()).by_id.get(reference.identifier)
-        return digest_of(found.text) if found is not None else reference.identifier.removeprefix(SHA256_PREFIX)
+        document = None
+        with suppress(Problem):  # raised while the database is unavailable
+            document = (await self.trusted.current()).by_id.get(reference.identifier)
+        return digest_of(document.text) if document is not None else reference.identifier.removeprefix(SHA256_PREFIX)
 
     async def _without_reference(self, text: str) -> str:
         if self.takes_any or text in (await self.trusted.current()).texts:
@@ -109,31 +107,31 @@ class KnownDocuments:
             raise _untrusted()
         raise Problem(DOCUMENT_REFUSED, "Name the document by its SHA-256 hash, or by its identifier.")
 
-    async def _brought(self, text: str, reference: Reference, bringer: Bringer, is_valid: Callable[[str], bool]) -> str:
-        """A text that comes with its hash."""
+    async def _with_hash(
+        self, text: str, reference: Reference, bringer: Bringer, is_valid: Callable[[str], bool]
+    ) -> str:
         digest = digest_of(text)
         if reference.identifier.removeprefix(SHA256_PREFIX) != digest:
-            # A manifest may have identifiers that are no hashes, and Apollo's link sends them as such.
+            # Identifiers of a manifest need not be hashes, and Apollo's link sends them in the place of the hash.
             named = (await self.trusted.current()).by_id.get(reference.identifier)
             if named is None or named.text != text:
                 raise Problem(BAD_REQUEST, "The hash is not the SHA-256 of `query`.")
             return text
         if self.config.accepted is not Accepted.TRUSTED and self.persisted.remembered(digest) is not None:
             return text
-        trusted: Snapshot = await self.trusted.current()
-        if text in trusted.texts:
+        if text in (await self.trusted.current()).texts:
             return text
         if self.config.accepted is Accepted.TRUSTED:
             raise _untrusted()
         if await self.persisted.find(digest) is None and is_valid(text):
             if bringer.may_change:
-                await self._keep(digest, text, bringer)
-            elif not self.takes_any:  # whoever signs in by a header field may have effects
-                raise _unknown_to_strangers()
+                await self._persist(digest, text, bringer)
+            elif not self.takes_any:  # a request with credentials in a header field may have effects
+                raise _sign_in_to_persist()
         return text
 
-    async def _keep(self, digest: str, text: str, bringer: Bringer) -> None:
-        """Keep a new document; where any is run, one that may not be kept is run all the same."""
+    async def _persist(self, digest: str, text: str, bringer: Bringer) -> None:
+        """Persist a new document. If any document is accepted, one that may not be persisted is no error."""
         if not self.persisted.fits(text):
             if not self.takes_any:
                 raise Problem(DOCUMENT_REFUSED, f"A document may have {self.config.document_bytes:,} bytes at most.")
@@ -143,9 +141,9 @@ class KnownDocuments:
         except Problem:
             if not self.takes_any:
                 raise
-            actor = ANONYMOUS  # what is open to everybody is open to whoever has an expired token, too
+            actor = ANONYMOUS  # an expired token grants no less than no token
         if actor.is_anonymous and not self.takes_any:
-            raise _unknown_to_strangers()
+            raise _sign_in_to_persist()
         if bringer.dry:
             return
         try:
@@ -156,11 +154,11 @@ class KnownDocuments:
 
 
 def is_digest(text: str) -> bool:
-    """Whether it has the form of a SHA-256 in lower-case hexadecimal."""
+    """Return whether a text has the form of a SHA-256 in lower-case hexadecimal."""
     return _DIGEST.fullmatch(text) is not None
 
 
-def _unknown_to_strangers() -> Problem:
+def _sign_in_to_persist() -> Problem:
     return Problem(UNAUTHENTICATED, "Only documents that are known already are run for everybody. Sign in.")
 
 

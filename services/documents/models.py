@@ -1,5 +1,3 @@
-"""Trusted documents as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -11,7 +9,7 @@ from services.storage.base import Base, utc_now
 
 
 class TrustedDocument(Base):
-    """A GraphQL document that the operator has registered under an identifier of the client's tools."""
+    """A GraphQL document that the operator has registered, under an identifier that the client's tools have chosen."""
 
     __tablename__ = "trusted_documents"
 
@@ -31,9 +29,9 @@ class TrustedDocument(Base):
 
 
 class DocumentsVersion(Base):
-    """One row, whose number grows with every change of the trusted documents.
+    """A single row, whose number is incremented by every change of the trusted documents.
 
-    Whoever changes them holds its lock, so that changes come one after the other; workers read it to learn of them.
+    A change locks the row, so that changes are serialised; workers read the number to detect changes.
     """
 
     __tablename__ = "trusted_documents_version"

@@ -1,5 +1,3 @@
-"""What stands beside the derived routes."""
-
 from services.catalogue import Seam
 
 published_documents = Seam(

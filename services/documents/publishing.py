@@ -1,7 +1,7 @@
-"""Published documents: how the REST face asks for a trusted document to be run, without knowing GraphQL.
+"""Published documents: the interface by which the REST face executes trusted documents without knowing GraphQL.
 
-The gateway hands the REST face a `DocumentRunner`, which the GraphQL face provides. What goes over the seam is plain:
-parameters and variables one way, JSON and Problems the other.
+The gateway hands the REST face a `DocumentRunner`, which the GraphQL face implements. It takes variables, and returns
+JSON or raises Problems.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.identity.auth.authentication import Presented
 
 
 class ParameterKind(StrEnum):
-    """How the text of a query parameter is read."""
+    """How a query parameter is parsed."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -29,8 +29,10 @@ class ParameterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A variable of a document as a query parameter. `schema` is the JSON Schema of one value, `many` says whether
-    there may be several, `type` is the variable's type as the document has it, `default` its value if it is left out.
+    """A variable of a document as a query parameter.
+
+    `type` is the variable's GraphQL type, `schema` the JSON Schema of one value, `many` whether the parameter may be
+    repeated, and `default` the value if it is left out.
     """
 
     name: str
@@ -44,8 +46,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class PublishedDocument:
-    """What callers of a published document need to know: its parameters, the scopes that the operations it calls need
-    (None: it is open to everybody), and the JSON Schema of its answer.
+    """The interface of a published document.
+
+    `scopes` are required by the operations it calls (None if it is open to anonymous callers); `answer` is the JSON
+    Schema of its answer.
     """
 
     name: str
@@ -57,7 +61,7 @@ class PublishedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentCaller:
-    """Who asks for a document to be run, and what is behind the faces. `dry`: only its price is asked."""
+    """The caller of a document. With `dry` only the price is computed."""
 
     gateway: Gateway
     presented: Presented
@@ -67,9 +71,7 @@ class DocumentCaller:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of it: the document's data (its price, if only that was asked) or, if anything went wrong, the members
-    of a problem (RFC 9457).
-    """
+    """The outcome: the document's data (its price, for a dry run) or the members of a problem (RFC 9457)."""
 
     data: Mapping[str, Any] | None
     problem: Mapping[str, Any] | None = None
@@ -77,7 +79,7 @@ class Ran:
 
 
 class UnfitDocumentError(Exception):
-    """A document that cannot be published: the sentences say why."""
+    """A document cannot be published; `sentences` are the reasons."""
 
     def __init__(self, *sentences: str) -> None:
         self.sentences = sentences
@@ -85,15 +87,15 @@ class UnfitDocumentError(Exception):
 
 
 class DocumentRunner(Protocol):
-    """Describes and runs trusted documents."""
+    """Describes and executes trusted documents."""
 
     def describe(self, document: Trusted) -> PublishedDocument:
-        """What its callers need to know. Raises UnfitDocumentError when the schema has moved away from it."""
+        """Return the document's interface. Raise UnfitDocumentError if it no longer fits the schema."""
         ...
 
     async def run(self, document: Trusted, variables: Mapping[str, Any], caller: DocumentCaller) -> Ran:
-        """Run it: the same credentials, policies and plans as over GraphQL.
+        """Execute a document with the same credentials, policies and plans as over GraphQL.
 
-        Raises `validation_failed` naming the variable at fault, and what keeps it from being run at all.
+        Raise `validation_failed` for an invalid variable, and the Problems of requests that are not executed at all.
         """
         ...

@@ -1,4 +1,4 @@
-"""Registering trusted documents: all of a manifest or nothing, one change after the other."""
+"""Registration of trusted documents. Changes are atomic and serialised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import select  # noqa: TID251 - the operator's, whom no policy is about
+from sqlalchemy import select  # noqa: TID251 - documents are the operator's, and have no policy
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +16,7 @@ from services.storage.database import Database
 
 
 class RefusedDocumentsError(Exception):
-    """Nothing was changed; `sentences` say why."""
+    """A change was refused as a whole; `sentences` are the reasons."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self.sentences = tuple(sentences)
@@ -25,7 +25,7 @@ class RefusedDocumentsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A valid document of a manifest. `name` is that of its operation, `kind` query or mutation."""
+    """A valid document of a manifest. `name` is that of its operation; `kind` is query or mutation."""
 
     id: str
     name: str | None
@@ -34,141 +34,140 @@ class NewDocument:
 
     @property
     def shown(self) -> str:
-        """What a person recognises it by."""
+        """The document's name for people."""
         return f"{self.name} ({self.id})" if self.name else self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an addition has changed: the documents that were not known yet, and the names now published."""
+    """The outcome of an addition: the new documents, and the newly published names."""
 
     documents: Sequence[NewDocument] = ()
     published: Sequence[str] = ()
 
 
 def digest_of(text: str) -> str:
-    """The SHA-256 of a document's text in lower-case hexadecimal."""
+    """Return the SHA-256 of a document's text in lower-case hexadecimal."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def add_documents(
     database: Database, documents: Sequence[NewDocument], publish: Collection[str] = (), *, beside: bool = False
 ) -> Added:
-    """Register documents, and publish those of them that are named in `publish`; what is there already stays.
+    """Register documents, and publish those named in `publish`. Documents that exist already are kept.
 
-    With `beside` a name may be taken by another text already: clients of yesterday send yesterday's. Raises
-    RefusedDocumentsError for an identifier or a name that is taken, and for a name to publish that is none of theirs.
+    With `beside`, a name may belong to another text already, which clients of an earlier version send. Raise
+    RefusedDocumentsError for an identifier or a name that is taken, and for an unknown name in `publish`.
     """
     async with _changing(database) as session:
         known = (await session.scalars(select(TrustedDocument))).all()
-        faults = [*_faults(documents, known, beside=beside), *_unknown(documents, publish)]
+        faults = [*_conflicts(documents, known, beside=beside), *_unpublishable(documents, publish)]
         if faults:
             raise RefusedDocumentsError(faults)
-        identifiers = {each.id for each in known}
-        new = {each.id: each for each in documents if each.id not in identifiers}
+        identifiers = {document.id for document in known}
+        new = {document.id: document for document in documents if document.id not in identifiers}
         session.add_all(
             TrustedDocument(
-                id=each.id, digest=digest_of(each.text), name=each.name, kind=each.kind, text=each.text,
-                published=False,
+                id=document.id, digest=digest_of(document.text), name=document.name, kind=document.kind,
+                text=document.text, published=False,
             )
-            for each in new.values()
+            for document in new.values()
         )  # fmt: skip
         await session.flush()
-        wanted = {each.id for each in documents if each.name in publish}
-        return Added(list(new.values()), await _publish(session, wanted))
+        to_publish = {document.id for document in documents if document.name in publish}
+        return Added(list(new.values()), await _publish(session, to_publish))
 
 
-async def publish_document(database: Database, given: str) -> Sequence[str]:
-    """Give a document its address, by its identifier or its name; another version that had the address loses it.
+async def publish_document(database: Database, reference: str) -> Sequence[str]:
+    """Publish a document, given by its identifier or name; another version published under the name is unpublished.
 
-    Returns its name if it was not published before. Raises RefusedDocumentsError when that names no document, or
-    several.
+    Return its name if it was not published before. Raise RefusedDocumentsError if the reference matches no document,
+    or several.
     """
     async with _changing(database) as session:
-        found = await _named(session, given)
-        if len(found) > 1:
-            identifiers = ", ".join(sorted(each.id for each in found))
-            raise RefusedDocumentsError([f"{given} is the name of several documents: say which of {identifiers}."])
-        return await _publish(session, {found[0].id})
+        documents = await _matching(session, reference)
+        if len(documents) > 1:
+            identifiers = ", ".join(sorted(document.id for document in documents))
+            raise RefusedDocumentsError([f"{reference} is the name of several documents: say which of {identifiers}."])
+        return await _publish(session, {documents[0].id})
 
 
-async def unpublish_document(database: Database, given: str) -> Sequence[str]:
-    """Take the address away from a document; returns its name if it had one. Raises as `publish_document`."""
+async def unpublish_document(database: Database, reference: str) -> Sequence[str]:
+    """Unpublish a document. Return its name if it was published. Raise RefusedDocumentsError for an unknown one."""
     async with _changing(database) as session:
-        found = [each for each in await _named(session, given) if each.published]
-        for each in found:
-            each.published = False
-        return [each.name for each in found if each.name]
+        published = [document for document in await _matching(session, reference) if document.published]
+        for document in published:
+            document.published = False
+        return [document.name for document in published if document.name]
 
 
-async def remove_documents(database: Database, given: Sequence[str]) -> Sequence[str]:
-    """Forget documents by their identifiers, or all of a name; returns the identifiers.
+async def remove_documents(database: Database, references: Sequence[str]) -> Sequence[str]:
+    """Delete documents by their identifiers, or all of a name. Return the identifiers.
 
-    Raises RefusedDocumentsError, with nothing removed, when one of them names none.
+    Raise RefusedDocumentsError, with nothing deleted, if a reference matches no document.
     """
     async with _changing(database) as session:
-        found: dict[str, TrustedDocument] = {}
+        documents: dict[str, TrustedDocument] = {}
         faults: list[str] = []
-        for each in given:
+        for reference in references:
             try:
-                found |= {document.id: document for document in await _named(session, each)}
+                documents |= {document.id: document for document in await _matching(session, reference)}
             except RefusedDocumentsError as refused:
                 faults += refused.sentences
         if faults:
             raise RefusedDocumentsError(faults)
-        for document in found.values():
+        for document in documents.values():
             await session.delete(document)
-        return sorted(found)
+        return sorted(documents)
 
 
 async def list_documents(database: Database) -> Sequence[TrustedDocument]:
-    """All of them, by their names."""
+    by_name = select(TrustedDocument).order_by(TrustedDocument.name, TrustedDocument.created_at, TrustedDocument.id)
     async with database.reading() as session:
-        found = select(TrustedDocument).order_by(TrustedDocument.name, TrustedDocument.created_at, TrustedDocument.id)
-        return (await session.scalars(found)).all()
+        return (await session.scalars(by_name)).all()
 
 
 @asynccontextmanager
 async def _changing(database: Database) -> AsyncIterator[AsyncSession]:
-    """A transaction during which nobody else changes documents, committed at the end; workers see the new number."""
+    """Open a transaction that excludes other changes of documents, increments their version, and commits at the end."""
     async with database.unit_of_work() as session:
         first = insert(DocumentsVersion).values(id=1, number=1)
-        number = {"number": DocumentsVersion.number + 1}
-        await session.execute(first.on_conflict_do_update(index_elements=["id"], set_=number))
+        incremented = {"number": DocumentsVersion.number + 1}
+        await session.execute(first.on_conflict_do_update(index_elements=["id"], set_=incremented))
         yield session
         await session.commit()
 
 
 async def _publish(session: AsyncSession, identifiers: Collection[str]) -> list[str]:
-    """Publish these documents; returns the names of those that were not."""
-    found = select(TrustedDocument).where(TrustedDocument.id.in_(identifiers))
-    wanted = [each for each in (await session.scalars(found)).all() if not each.published]
-    names = [each.name for each in wanted if each.name]
-    former = select(TrustedDocument).where(TrustedDocument.published, TrustedDocument.name.in_(names))
-    for each in (await session.scalars(former)).all():
-        each.published = False
-    await session.flush()  # before: one version of a name has the address
-    for each in wanted:
-        each.published = True
+    """Publish these documents. Return the names of those that were not published before."""
+    selected = select(TrustedDocument).where(TrustedDocument.id.in_(identifiers))
+    unpublished = [document for document in (await session.scalars(selected)).all() if not document.published]
+    names = [document.name for document in unpublished if document.name]
+    superseded = select(TrustedDocument).where(TrustedDocument.published, TrustedDocument.name.in_(names))
+    for document in (await session.scalars(superseded)).all():
+        document.published = False
+    await session.flush()  # first, since the names of published documents are unique
+    for document in unpublished:
+        document.published = True
     return names
 
 
-async def _named(session: AsyncSession, given: str) -> Sequence[TrustedDocument]:
-    found = await session.get(TrustedDocument, given)
-    if found is not None:
-        return [found]
-    named = (await session.scalars(select(TrustedDocument).where(TrustedDocument.name == given))).all()
+async def _matching(session: AsyncSession, reference: str) -> Sequence[TrustedDocument]:
+    document = await session.get(TrustedDocument, reference)
+    if document is not None:
+        return [document]
+    named = (await session.scalars(select(TrustedDocument).where(TrustedDocument.name == reference))).all()
     if not named:
-        raise RefusedDocumentsError([f"There is no document {given}."])
+        raise RefusedDocumentsError([f"There is no document {reference}."])
     return named
 
 
-def _faults(documents: Sequence[NewDocument], known: Iterable[TrustedDocument], *, beside: bool) -> Iterable[str]:
-    texts = {each.id: each.text for each in known}
+def _conflicts(documents: Sequence[NewDocument], known: Iterable[TrustedDocument], *, beside: bool) -> Iterable[str]:
+    texts = {document.id: document.text for document in known}
     names: dict[str, set[str]] = {}
-    for each in known:
-        if each.name and not beside:
-            names.setdefault(each.name, set()).add(each.text)
+    for document in known:
+        if document.name and not beside:
+            names.setdefault(document.name, set()).add(document.text)
     for new in documents:
         if texts.setdefault(new.id, new.text) != new.text:
             yield f"{new.shown}: the identifier is that of another text already."
@@ -176,9 +175,9 @@ def _faults(documents: Sequence[NewDocument], known: Iterable[TrustedDocument], 
             yield f"{new.shown}: the name is that of another text already; --beside keeps both."
 
 
-def _unknown(documents: Sequence[NewDocument], publish: Collection[str]) -> Iterable[str]:
+def _unpublishable(documents: Sequence[NewDocument], publish: Collection[str]) -> Iterable[str]:
     for name in publish:
-        texts = {each.text for each in documents if each.name == name}
+        texts = {document.text for document in documents if document.name == name}
         if not texts:
             yield f"{name}: there is no document of this name to publish."
         elif len(texts) > 1:

@@ -1,7 +1,7 @@
-"""Trusted documents as a worker knows them: all of them in memory, not older than a second.
+"""A worker's copy of all trusted documents, in memory and less than a second old.
 
-Nothing is asked as long as nobody needs to know. Who does asks PostgreSQL for one number, and for the documents when
-it has changed; under load that happens beside the requests, so that none of them waits for it. Redis takes no part.
+The copy is refreshed on demand: a request that needs it reads the version from PostgreSQL, and the documents if that
+has changed. Under load the refresh runs in the background, so that no request waits for it. Redis is not involved.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from sqlalchemy import select  # noqa: TID251 - the operator's, whom no policy is about
+from sqlalchemy import select  # noqa: TID251 - documents are the operator's, and have no policy
 
 from services.catalogue import Problem
 from services.catalogue.problems import UNAVAILABLE
@@ -25,19 +25,19 @@ from services.storage.database import Database
 log = structlog.get_logger(__name__)
 
 FRESH_SECONDS: Final = 0.4
-"""For so long what is known is taken as it is."""
+"""Age up to which the copy is used without a refresh."""
 TRUSTED_SECONDS: Final = 0.9
-"""For so long it is used while it is asked again."""
+"""Age up to which the copy is used during a refresh."""
 WITHOUT_DATABASE_SECONDS: Final = 30.0
-"""For so long it is used while PostgreSQL does not answer: as long as what is remembered of sessions."""
-_PATIENCE: Final = 1.0
+"""Age up to which the copy is used while PostgreSQL does not answer; equal to that of sessions."""
+_WAIT_SECONDS: Final = 1.0
 NEVER_CHANGED: Final = 0
-"""The version as long as nothing was ever registered."""
+"""The version before the first registration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """A document that the operator has registered. `kind` is query or mutation; `name` is its operation's."""
+    """A document that the operator has registered. `kind` is query or mutation; `name` is that of its operation."""
 
     id: str
     digest: str
@@ -49,7 +49,7 @@ class Trusted:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All trusted documents at a moment. `texts` are theirs, `published` those with an address, by their names."""
+    """All trusted documents of a version. `published` maps names to the published ones."""
 
     version: int = -1
     by_id: Mapping[str, Trusted] = field(default_factory=dict)
@@ -59,71 +59,69 @@ class Snapshot:
 
     @classmethod
     def of(cls, version: int, documents: Iterable[Trusted]) -> Snapshot:
-        """These documents, found by whatever names them."""
-        by_id = {each.id: each for each in documents}
+        """Index documents by their identifiers, digests and names."""
+        by_id = {document.id: document for document in documents}
         return cls(
-            version, by_id, {each.digest: each for each in by_id.values()},
-            frozenset(each.text for each in by_id.values()),
-            {each.name: each for each in by_id.values() if each.published and each.name},
+            version, by_id, {document.digest: document for document in by_id.values()},
+            frozenset(document.text for document in by_id.values()),
+            {document.name: document for document in by_id.values() if document.published and document.name},
         )  # fmt: skip
 
 
 @dataclass(slots=True)
 class TrustedDocuments:
-    """What a worker knows of the trusted documents."""
-
     database: Database
-    _known: Snapshot = field(init=False, default_factory=Snapshot)
-    _asked: float = field(init=False, default=float("-inf"))
+    _snapshot: Snapshot = field(init=False, default_factory=Snapshot)
+    _refreshed_at: float = field(init=False, default=float("-inf"))
     _pause_until: float = field(init=False, default=0.0)
-    _asking: asyncio.Task[None] | None = field(init=False, default=None)
+    _refreshing: asyncio.Task[None] | None = field(init=False, default=None)
 
     async def current(self) -> Snapshot:
-        """The documents as they were less than a second ago.
+        """Return the documents as they were less than a second ago.
 
-        Raises `unavailable` when PostgreSQL has not answered for too long.
+        Raise `unavailable` if PostgreSQL has not answered for `WITHOUT_DATABASE_SECONDS`.
         """
-        age = monotonic() - self._asked
+        age = monotonic() - self._refreshed_at
         if age < FRESH_SECONDS:
-            return self._known
-        if self._asking is None and monotonic() >= self._pause_until:
-            # In a context of its own: the statement is nobody's who happens to be served.
-            self._asking = asyncio.create_task(self._ask(), name="trusted documents", context=Context())
+            return self._snapshot
+        if self._refreshing is None and monotonic() >= self._pause_until:
+            # In an empty context: the statement does not count for the request that happens to start it.
+            self._refreshing = asyncio.create_task(self._try_refresh(), name="trusted documents", context=Context())
         if age < TRUSTED_SECONDS:
-            return self._known
-        if self._asking is not None:
+            return self._snapshot
+        if self._refreshing is not None:
             hopeless = age >= WITHOUT_DATABASE_SECONDS
-            await asyncio.wait({self._asking}, timeout=None if hopeless else _PATIENCE)
-        if monotonic() - self._asked >= WITHOUT_DATABASE_SECONDS:
+            await asyncio.wait({self._refreshing}, timeout=None if hopeless else _WAIT_SECONDS)
+        if monotonic() - self._refreshed_at >= WITHOUT_DATABASE_SECONDS:
             raise Problem(UNAVAILABLE)
-        return self._known
+        return self._snapshot
 
     async def close(self) -> None:
-        """Stop asking."""
-        if self._asking is not None:
-            await stop([self._asking])
+        """Cancel a refresh in progress."""
+        if self._refreshing is not None:
+            await stop([self._refreshing])
 
-    async def _ask(self) -> None:
+    async def _try_refresh(self) -> None:
         now = monotonic()
         try:
             await self._refresh()
-            self._asked = now
-        except Exception as error:  # noqa: BLE001 - whatever it is, what is known is used a little longer
-            self._pause_until = monotonic() + _PATIENCE
+            self._refreshed_at = now
+        except Exception as error:  # noqa: BLE001 - whatever the error, the copy is used a little longer
+            self._pause_until = monotonic() + _WAIT_SECONDS
             log.warning("trusted_documents_unknown", error=type(error).__name__)
         finally:
-            self._asking = None
+            self._refreshing = None
 
     async def _refresh(self) -> None:
         async with self.database.reading() as session:
             number = await session.scalar(select(DocumentsVersion.number))
-            if (NEVER_CHANGED if number is None else number) == self._known.version:
+            if (NEVER_CHANGED if number is None else number) == self._snapshot.version:
                 return
-            # In one statement: the number is that of these documents, and of no others.
+            # One statement, so that the version is that of the documents.
             columns = [getattr(TrustedDocument, name) for name in Trusted.__slots__]
-            found = select(DocumentsVersion.number, *columns).join_from(
+            statement = select(DocumentsVersion.number, *columns).join_from(
                 DocumentsVersion, TrustedDocument, DocumentsVersion.id.is_not(None), isouter=True
             )
-            rows = (await session.execute(found)).all()
-        documents = [Trusted(*each[1:]) for each in rows if each[1] is not None]
-        self._known = Snapshot.of(rows[0][0] if rows else NEVER_CHANGED, documents)
+            rows = (await session.execute(statement)).all()
+        documents = [Trusted(*row[1:]) for row in rows if row[1] is not None]
+        self._snapshot = Snapshot.of(rows[0][0] if rows else NEVER_CHANGED, documents)

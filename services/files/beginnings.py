@@ -1,4 +1,4 @@
-"""How files of some types begin: those with one beginning that all of them have, each looked up in its format."""
+"""Signatures: the leading bytes of media types all of whose files begin alike, according to their specifications."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BOX: Final = rb".{4}(?:ftyp|styp|moov|moof|mdat|sidx|emsg|free|skip|wide|pnot|u
 
 
 def _branded(brands: bytes) -> bytes:
-    """The box of a file by its major brand, or one of those it is compatible with (ISO/IEC 14496-12, 4.3)."""
+    """Return the pattern of a file type box with one of these brands, major or compatible (ISO/IEC 14496-12, 4.3)."""
     return rb".{4}ftyp(?:.{8}(?:.{4}){0,31}?)??(?:" + brands + rb")"
 
 
@@ -35,12 +35,11 @@ _PATTERNS: Final = {
     "font/woff2": rb"wOF2",
     "application/x-executable": rb"\x7fELF",
 }
-BEGINNINGS: Final = {name: re.compile(each, re.DOTALL) for name, each in _PATTERNS.items()}
-"""By the type that has it."""
+BEGINNINGS: Final = {media_type: re.compile(pattern, re.DOTALL) for media_type, pattern in _PATTERNS.items()}
 WEAK: Final = {"image/bmp", "video/mp4", "font/woff", "font/woff2"}
-"""Beginnings that something else may have by chance: `The free` is no film."""
-_OFFICE: Final = re.compile(_ZIP + rb"|" + _COMPOUND)  # with a password, it is a compound file
-_SAME: Final = {
+"""Types whose signature other files may have by chance: the text `The free` begins like a film."""
+_OFFICE: Final = re.compile(_ZIP + rb"|" + _COMPOUND)  # with a password, a compound file
+_ALIASES: Final = {
     "image/heic": "image/heif", "image/x-ms-bmp": "image/bmp", "image/x-bmp": "image/bmp",
     "audio/mp4": "video/mp4", "audio/x-m4a": "video/mp4",
     "audio/m4a": "video/mp4", "video/x-m4v": "video/mp4", "video/quicktime": "video/mp4", "video/3gpp": "video/mp4",
@@ -50,16 +49,16 @@ _SAME: Final = {
     "application/x-gzip": "application/gzip", "application/x-compressed-tar": "application/gzip",
     "application/x-rar-compressed": "application/vnd.rar", "application/x-rar": "application/vnd.rar",
 }  # fmt: skip
-_DOCUMENT: Final = "application/vnd.oasis.opendocument."
+_OPEN_DOCUMENT: Final = "application/vnd.oasis.opendocument."
 _OFFICE_DOCUMENT: Final = "application/vnd.openxmlformats-officedocument."
 
 
 def beginning_of(media_type: str) -> re.Pattern[bytes] | None:
-    """How files of this type begin; None where not all of them begin alike, or nobody has looked."""
+    """Return the signature of a media type; None if it has none, or it is not listed."""
     if media_type.startswith(_OFFICE_DOCUMENT) and not media_type.endswith("+xml"):
         return _OFFICE
-    is_zip = media_type.endswith("+zip") or media_type.startswith(_DOCUMENT)
+    is_zip = media_type.endswith("+zip") or media_type.startswith(_OPEN_DOCUMENT)
     if is_zip and not media_type.endswith("-flat-xml"):
         return BEGINNINGS["application/zip"]
-    name = _SAME.get(media_type, media_type)
+    name = _ALIASES.get(media_type, media_type)
     return BEGINNINGS.get(name) if name != "application/x-executable" else None

@@ -1,5 +1,3 @@
-"""What the settings say about files."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class FilesConfig:
-    """Bounds of files. `idle_seconds` is how long an upload may send nothing, and a download not be read."""
+    """Limits of files. `idle_seconds` is how long an upload may send nothing, or a download may not be read."""
 
     max_bytes: int
     quota_bytes: int

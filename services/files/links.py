@@ -1,4 +1,4 @@
-"""Signed links to the bytes of files: whoever has one may use it until it expires, without other credentials."""
+"""Signed links to the bytes of files, usable without other credentials until they expire."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from services.catalogue import Problem
 from services.catalogue.problems import INVALID_LINK
 
 Use = Literal["PUT", "GET"]
-"""What a link is for: to send the bytes, or to fetch them."""
+"""The method of a link: PUT to send the bytes, GET to fetch them."""
 LONGEST_NUMBER: Final = 12
-"""Digits of a time in seconds."""
+"""Maximum number of digits of a time in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileLinks:
-    """Makes and checks links. `base` is the address above `/files`."""
+    """Makes and checks links. `base` is the URL above `/files`."""
 
     key: bytes
     base: str
 
     def make(self, file: str, key: UUID, use: Use, expires_at: datetime) -> str:
-        """A link to the file of this identifier and key."""
+        """Return a link to a file, given its public identifier and its key."""
         expires = int(expires_at.timestamp())
         query = urlencode({"expires": expires, "signature": self._sign(key, use, str(expires))})
         return f"{self.base}/files/{file}/content?{query}"
 
     def check(self, key: UUID, use: Use, expires: str, signature: str, now: datetime) -> None:
-        """Raises `invalid_link` unless the signature is that of this file, use and time, and the time has not come."""
-        known = expires.isascii() and expires.isdigit() and len(expires) <= LONGEST_NUMBER
+        """Raise `invalid_link` if the signature is not that of this file, use and time, or the link has expired."""
+        is_number = expires.isascii() and expires.isdigit() and len(expires) <= LONGEST_NUMBER
         # compare_digest takes only ASCII as text.
-        good = known and hmac.compare_digest(self._sign(key, use, expires).encode(), signature.encode())
-        if not good or datetime.fromtimestamp(int(expires), UTC) <= now:
+        is_signed = is_number and hmac.compare_digest(self._sign(key, use, expires).encode(), signature.encode())
+        if not is_signed or datetime.fromtimestamp(int(expires), UTC) <= now:
             raise Problem(INVALID_LINK)
 
     def _sign(self, key: UUID, use: Use, expires: str) -> str:

@@ -1,4 +1,4 @@
-"""Files as rows. Their bytes are in the store, under keys made of the row's key alone."""
+"""Files. Their bytes are in the store, under names derived from the row's key alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FileState(StrEnum):
 
 
 class File(Base):
-    """A file of a workspace: announced first, readable once all its bytes are there and are what was announced."""
+    """A file of a workspace. It is announced first, and readable once all its bytes have been received and checked."""
 
     __tablename__ = "files"
 
@@ -34,15 +34,15 @@ class File(Base):
     media_type: Mapped[str] = mapped_column(String(127))
     state: Mapped[FileState] = enum_column(FileState, default=FileState.PENDING)
     received: Mapped[int] = mapped_column(default=0, server_default="0")
-    """Bytes that are in the store."""
+    """Number of bytes in the store."""
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
-    """Which one they are of: whoever begins anew puts theirs elsewhere."""
+    """Number of the attempt at an upload. Each stores its bytes under names of its own."""
     checked_at: Mapped[datetime | None]
-    """When the last byte had come, and all were what was announced."""
+    """When all bytes had been received and checked."""
     lease: Mapped[UUID | None]
-    """Of the upload under way."""
+    """The lease of the upload in progress."""
     leased_until: Mapped[datetime | None]
-    """When it counts as dead, if it has not said otherwise by then."""
+    """When the lease expires unless it is renewed."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     completed_at: Mapped[datetime | None]
 
@@ -59,7 +59,7 @@ class File(Base):
     )
 
 
-# Users know nothing of files. `use_alter`: each of the two tables refers to the other.
+# The user model does not import this one. `use_alter`: the two tables refer to each other.
 User.__table__.append_constraint(  # type: ignore[attr-defined] # it is a Table
     ForeignKeyConstraint(
         ["avatar_id"], ["files.id"], ondelete="SET NULL", name="fk_users_avatar_id_files", use_alter=True

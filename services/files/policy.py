@@ -1,6 +1,6 @@
-"""Who may do what with files: viewers of the workspace read them, its editors add and delete them.
+"""Policy of files: viewers of the workspace read them, editors add and delete them.
 
-Whoever sees a user may read the file that is their avatar, too; it is in no list of theirs.
+Actors who can read a user can also read the user's avatar; it is not included in lists of files.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from services.identity.workspaces.policy import has_role, member
 
 
 @needs(
-    "Only whoever has announced a file may send and complete it, while they are an editor or owner of the workspace."
+    "Only the user who announced a file may send and complete it, while they are an editor or owner of the workspace."
 )
 def own(file: Any) -> ColumnElement[bool]:
-    """Files that the actor has announced, as long as they may write in the workspace."""
+    """Select files that the actor has announced, while they may write in the workspace."""
     return and_(file.user_id == ACTOR_ID, has_role(file.workspace_id, Role.EDITOR))
 
 
 def of_members_or_avatar(file: Any) -> ColumnElement[bool]:
-    """Files of the actor's workspaces, and the avatars of the users whom they see."""
+    """Select files of the actor's workspaces, and avatars of users whom they can read."""
     user = aliased(User)
     avatar = select(user.id).where(user.avatar_id == file.id, visible(user)).correlate(file).exists()
     return or_(has_role(file.workspace_id, Role.VIEWER), avatar)

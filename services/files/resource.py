@@ -1,5 +1,3 @@
-"""Files as a resource."""
-
 from services.catalogue import Resource, one
 from services.files.models import File
 from services.files.policy import policy

@@ -1,5 +1,3 @@
-"""Files as they go in and out."""
-
 from __future__ import annotations
 
 import re
@@ -21,45 +19,44 @@ FileID = Annotated[UUID, Identifier("fil")]
 MAX_NAME_BYTES: Final = 255
 _UNSAFE: Final = re.compile(r"[/\\]")
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Categories of Unicode: characters that control, that format, surrogates, separators of lines and paragraphs.
+"""Unicode categories: control and format characters, surrogates, line and paragraph separators.
 
-Those that format have no width, or turn the order of what is shown around, so that `gpj.exe` looks like a picture.
+Format characters have no width, or reverse the order of the following text, so that `gpj.exe` looks like a picture.
 """
 _JOINERS: Final = {"\u200c", "\u200d"}
-"""They format, too, but Persian, the languages of India and emoji are not written without them."""
+"""Format characters that Persian, the languages of India and emoji require."""
 _BLANKS: Final = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
     "\u115f\u1160\u2800\u3164\uffa0"
 )
-"""Spaces, and letters and signs that look like them."""
+"""Spaces, and characters that look like spaces."""
 
 
 def _safe(name: str) -> str:
-    """The name without blanks around it and dots behind it, which Windows would drop."""
+    """Return the name without surrounding blanks and trailing dots, which Windows would drop."""
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
         raise PydanticCustomError("name", "This name has more than 255 bytes.")
     if _UNSAFE.search(name):
         raise PydanticCustomError("name", "A name has no slashes and no backslashes.")
-    if any(_is_hidden(name, place) for place in range(len(name))):
+    if any(_is_hidden(name, index) for index in range(len(name))):
         raise PydanticCustomError("name", "This name has characters that cannot be seen.")
     name = name.lstrip(_BLANKS).rstrip(_BLANKS + ".")
-    if not any(unicodedata.category(each)[0] in "LNPSC" and each not in _BLANKS for each in name):
+    if not any(unicodedata.category(char)[0] in "LNPSC" and char not in _BLANKS for char in name):
         raise PydanticCustomError("name", "A name is more than dots and blanks.")
     return name
 
 
-def _is_hidden(name: str, place: int) -> bool:
-    """Whether the character at this place is one that has no business in a name."""
-    if unicodedata.category(name[place]) not in _HIDDEN:
+def _is_hidden(name: str, index: int) -> bool:
+    if unicodedata.category(name[index]) not in _HIDDEN:
         return False
-    joins = name[place] in _JOINERS and 0 < place < len(name) - 1
-    return not (joins and _is_joined(name[place - 1]) and _is_joined(name[place + 1]))
+    is_inner_joiner = name[index] in _JOINERS and 0 < index < len(name) - 1
+    return not (is_inner_joiner and _is_joinable(name[index - 1]) and _is_joinable(name[index + 1]))
 
 
-def _is_joined(character: str) -> bool:
-    """Whether it may be joined to another: a letter, a mark, or a pictograph, none of which is ASCII."""
-    kind = unicodedata.category(character)[0]
-    return kind in "LM" or (kind == "S" and not character.isascii())
+def _is_joinable(character: str) -> bool:
+    """Return whether a character may stand beside a joiner: letters, marks, and symbols that are not ASCII."""
+    category = unicodedata.category(character)[0]
+    return category in "LM" or (category == "S" and not character.isascii())
 
 
 FileName = Annotated[
@@ -67,12 +64,12 @@ FileName = Annotated[
     StringConstraints(min_length=1, max_length=255),
     AfterValidator(_safe),
     Field(
-        description="What it is called: no path, at most 255 bytes, and nothing that cannot be seen. Blanks around it "
-        "and dots behind it are cut off. What only Windows does not take in a name is left to who saves it there.",
+        description="The file's name: no path, at most 255 bytes, no invisible characters. Surrounding blanks and "
+        "trailing dots are removed. Characters that only Windows forbids in a name are accepted.",
         examples=["engine.png"],
     ),
 ]
-Size = Annotated[int, Field(ge=0, le=INT32[1], description="How many bytes it has.", examples=[70])]
+Size = Annotated[int, Field(ge=0, le=INT32[1], description="Its size in bytes.", examples=[70])]
 Sha256 = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
@@ -85,7 +82,7 @@ MediaType = Annotated[
     str,
     StringConstraints(max_length=127, pattern=r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$"),
     AfterValidator(str.lower),
-    Field(description="What its bytes are, without parameters (RFC 6838); kept in lower case.", examples=["image/png"]),
+    Field(description="Its media type, without parameters (RFC 6838); stored in lower case.", examples=["image/png"]),
 ]
 
 
@@ -94,21 +91,21 @@ class FileRead(ReadModel):
 
     id: FileID
     workspace_id: WorkspaceID = Field(description="The workspace it belongs to.")
-    user_id: UserID = Field(description="Who has announced it.")
-    name: str = Field(description="What it is called.")
-    size: Int32 = Field(description="How many bytes it has.")
+    user_id: UserID = Field(description="The user who announced it.")
+    name: str = Field(description="The file's name.")
+    size: Int32 = Field(description="Its size in bytes.")
     sha256: str | None = Field(description="The SHA-256 of its bytes; null until it is known.")
-    media_type: str = Field(description="What its bytes are.")
+    media_type: str = Field(description="Its media type.")
     state: FileState = Field(description="Whether it can be read yet.")
     created_at: Instant = Field(description="When it was announced.")
     completed_at: Instant | None = Field(description="When it became readable.")
 
 
 class FileCreate(InputModel):
-    """A file that is going to be sent."""
+    """A file that is to be uploaded."""
 
     workspace_id: WorkspaceID | None = Field(
-        default=None, description="Where it belongs; the personal workspace if left out."
+        default=None, description="The workspace it belongs to; the personal one if left out."
     )
     name: FileName
     size: Size
@@ -117,13 +114,13 @@ class FileCreate(InputModel):
 
 
 class FileUpload(ResultModel):
-    """A file that has been announced, and where its bytes are to be sent."""
+    """A file that has been announced, and the URL for its bytes."""
 
     id: FileID = Field(description="The file's identifier.")
     upload_url: str = Field(
         description="PUT the bytes here; needs no other credentials. Relative to the gateway unless PUBLIC_URL is set."
     )
-    expires_at: Instant = Field(description="When the file is forgotten unless it is complete by then.")
+    expires_at: Instant = Field(description="When the file is deleted unless it is complete by then.")
 
 
 class AvatarInput(InputModel):
@@ -141,4 +138,4 @@ class FileLink(ResultModel):
     url: str = Field(
         description="GET the bytes here; needs no other credentials. Relative to the gateway unless PUBLIC_URL is set."
     )
-    expires_at: Instant = Field(description="Until when it is good.")
+    expires_at: Instant = Field(description="When the link expires.")

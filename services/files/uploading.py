@@ -1,4 +1,4 @@
-"""A file in one request, on either face: announced, sent and completed, or nothing of it."""
+"""Upload of a file in one request, on either face: announced, sent and completed, or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.queries.selections import Input, Query
 from services.queries.versions import Expected
 
 UPLOAD: Final = "upload_file"
-"""What GraphQL calls it; REST has no name for it, but the form of `create_file`."""
+"""The name of the GraphQL field. REST has no name for it, but the form of `create_file`."""
 CREATE: Final = "create_file"
 COMPLETE: Final = "complete_file"
 DELETE: Final = "delete_file"
@@ -33,7 +33,7 @@ NO_KEY: Final = "A form takes no idempotency key: announce the file by JSON with
 
 @dataclass(frozen=True, slots=True)
 class FormFile:
-    """The file of a form, whose bytes are still to come: `length` is what the request says of its own."""
+    """The file of a form, with its bytes still to be read. `length` is the request's Content-Length."""
 
     part: Part
     length: str
@@ -42,7 +42,7 @@ class FormFile:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends a file, being admitted to announce it, and where they pay for it."""
+    """The caller of an upload, admitted to announce the file; `till` charges for it."""
 
     gateway: Gateway
     admitted: Admitted
@@ -53,49 +53,50 @@ async def upload_file(
     sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None = None,
     shown: Query | None = None, inputs: Sequence[Input] = (),
 ) -> Record | Shown:  # fmt: skip
-    """Take in a file: all of it, checked and complete, or nothing.
+    """Receive a file as a whole: checked and complete, or not at all.
 
-    `fields` is the input of `create_file`; what it leaves out, the file's own part says, and without a size the
-    request's length bounds it. `expected`: what has to hold before it is announced. `shown`, `inputs`: what to show of
-    the file (see Write); without it, it comes back as a record. Raises as `create_file`, `received` and
-    `complete_file`.
+    `fields` is the input of `create_file`; name and media type default to those of the file's part, and without a size
+    the request's length is the limit. `expected` is the precondition of announcing it. `shown` and `inputs` select what
+    to return of the file (see Write); without them it is returned as a record. Raise the Problems of `create_file`,
+    `received` and `complete_file`.
     """
-    key = await _sent(sender, file, fields, expected)
+    key = await _announce_and_receive(sender, file, fields, expected)
     gateway, sending, result = sender.gateway, sender.admitted, None
     try:
         admitted = await gateway.admit(gateway.catalogue.operations[COMPLETE], sending.actor, sending.client)
         result = await gateway.write(admitted, Write(key, None, shown, inputs))
     finally:
         if result is None:
-            await _forget(sender, key)
+            await _delete(sender, key)
     assert isinstance(result, (Mapping, Shown))
     return result
 
 
-async def _sent(sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None) -> UUID:
-    """The key of a file that has been announced and has come."""
+async def _announce_and_receive(
+    sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None
+) -> UUID:
     gateway = sender.gateway
     fields = _with_part(fields, file.part)
     exact = "size" in fields
     if not exact:
-        fields["size"] = _most(file.length, gateway)
+        fields["size"] = _max_size(file.length, gateway)
     write = Write(data=fields, expected=expected)
     announced = await gateway.write(sender.admitted, write, sender.till)
     assert isinstance(announced, FileUpload)
-    is_there = False
+    is_received = False
     try:
         await received(
             gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, Sent(), file.body, exact=exact
         )  # fmt: skip
-        is_there = True
+        is_received = True
     finally:
-        if not is_there:
-            await _forget(sender, announced.id)
+        if not is_received:
+            await _delete(sender, announced.id)
     return announced.id
 
 
-async def _forget(sender: Sender, key: UUID) -> None:
-    """Delete a file, unless it has been completed; the audit has that as what its sender did."""
+async def _delete(sender: Sender, key: UUID) -> None:
+    """Delete a file that is not complete, and record that in the audit."""
     async with sender.gateway.unit_of_work(sender.admitted.actor, sender.admitted.client) as call:
         call.trace.row = await forget_file(call, key)
         if call.trace.row is not None:
@@ -104,14 +105,14 @@ async def _forget(sender: Sender, key: UUID) -> None:
 
 
 def _with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
-    """What is said of a file, with what the header of its own part says where nothing else does."""
-    told = {"name": part.filename, "media_type": part.media_type}
-    return {**{name: value for name, value in told.items() if value}, **fields}
+    """Return the fields, with name and media type of the file's part as defaults."""
+    defaults = {"name": part.filename, "media_type": part.media_type}
+    return {**{name: value for name, value in defaults.items() if value}, **fields}
 
 
-def _most(length: str, gateway: Gateway) -> int:
-    """How many bytes the file can have at most: so many are set aside until it is known."""
+def _max_size(length: str, gateway: Gateway) -> int:
+    """Return the maximum size of the file in bytes, which counts against the quota until the size is known."""
     if not length.isdigit() or len(length) > 18:
         raise Problem.field("size", "required", "Send Content-Length, or the size of the file before it.")
-    most = gateway.part(FilesConfig).max_bytes
-    return min(int(length), most) if int(length) <= most + MAX_FIELD_BYTES else most + 1
+    limit = gateway.part(FilesConfig).max_bytes
+    return min(int(length), limit) if int(length) <= limit + MAX_FIELD_BYTES else limit + 1

@@ -1,10 +1,10 @@
-"""The bytes of a file on their way in: chunk by chunk into the store, counted, hashed, and checked at the end.
+"""Uploads: bytes of a file are stored chunk by chunk, counted, hashed, and checked at the end.
 
-There is one upload of a file at a time: it holds a lease in the row, which it renews while it goes on, so that a lease
-whose process has died ends by itself. No transaction is open while bytes are awaited.
+There is one upload of a file at a time. It holds a lease in the row and renews it as it proceeds, so that the lease of
+a process that has died expires. No transaction is open while bytes are awaited.
 
-A writer that has lost its lease without knowing it spoils nothing: whoever begins anew puts what they send where nobody
-else does, and no object is written over.
+A writer that has lost its lease unknowingly does no damage: each new attempt stores its bytes under names of its own,
+and no object is overwritten.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from math import ceil
 from typing import Any, Final, NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update  # noqa: TID251 - whoever holds a link may send, whatever they may read
+from sqlalchemy import select, update  # noqa: TID251 - holders of a link need not be able to read the row
 
 from services.catalogue import Call, Problem
 from services.catalogue.problems import (
@@ -41,23 +41,23 @@ from services.storage.base import utc_now
 RENEWED_AFTER: Final = 15.0
 """Seconds after which a lease is renewed."""
 SLOWEST: Final = 512
-"""Bytes a second: what comes slower counts as nothing."""
+"""Minimum rate in bytes per second; a slower upload counts as stalled."""
 
 Opener = Callable[[], AbstractAsyncContextManager[Call]]
 Body = AsyncIterator[bytes]
 
 
 class InterruptedUploadError(Exception):
-    """Nothing more comes, as whoever was sending is gone, say: raised by the body. What has come is kept."""
+    """Raised by the body if no more bytes arrive, as when the client disconnects. Received bytes are kept."""
 
 
 class StoppedUploadError(InterruptedUploadError):
-    """Nothing more is taken, as the process is about to end."""
+    """The process is shutting down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What of the file a request says it sends: from `start` to before `end`. `size` is that of the file."""
+    """The range of a request, from `start` to before `end`. `size` is that of the file."""
 
     start: int = 0
     end: int | None = None
@@ -66,7 +66,7 @@ class Sent:
 
 @dataclass
 class Upload:
-    """One upload under way. `exact`: the row's size is that of the file, not the most it may have."""
+    """An upload in progress. `exact`: the row's size is that of the file, not its maximum."""
 
     store: FileStore
     unit_of_work: Opener
@@ -80,16 +80,16 @@ class Upload:
     offset: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
     _tail: str | None = None
-    """Where the beginning of the next chunk is, if it is in the store."""
+    """Name of the stored beginning of the next chunk, if any."""
     _renewed: float = field(default_factory=time.monotonic)
 
     async def take(self, body: Body, sent: Sent) -> int:
-        """Take a body in; returns how far the file has come. Raises Problems; what it can go on with is kept."""
+        """Receive a body. Return the number of bytes stored. Raise Problems; bytes to resume from are kept."""
         await self._begin(sent)
         digest = sha256() if self.offset == 0 else None
         end = self.size if sent.end is None else sent.end
         try:
-            async for part in self._awaited(body):
+            async for part in self._timed(body):
                 if self.offset + len(part) > end:
                     raise Problem.field("size", "range", f"There are more than the {end - sent.start} bytes announced.")
                 if digest is not None:
@@ -102,7 +102,7 @@ class Upload:
             if problem.type is UPLOAD_STALLED:
                 await self._keep()
             elif problem.type not in (UNAVAILABLE, CONFLICT) and sent.start == 0:
-                await self._forget()
+                await self._discard()
             raise
         if self.offset < end and (sent.end is not None or self.exact):
             await self._keep()
@@ -114,7 +114,7 @@ class Upload:
         return self.offset
 
     async def _begin(self, sent: Sent) -> None:
-        """Find what is there of the next chunk, or throw away what came before one that begins anew."""
+        """Load the stored beginning of the next chunk; for a new attempt, delete the bytes of earlier ones."""
         if sent.start == 0:
             if self.place.attempt > 1:
                 await self.store.delete(self.place.key, before=self.place.attempt)
@@ -124,11 +124,11 @@ class Upload:
             try:
                 self._buffer += await self.store.get(self._tail)
             except MissingBytesError:
-                await self._lost()
+                await self._fail_with_conflict()
 
-    async def _awaited(self, body: Body) -> Body:
-        """The parts of the body. Raises `upload_stalled` for one that comes too slowly, too."""
-        waited, come = 0.0, 0
+    async def _timed(self, body: Body) -> Body:
+        """Yield the parts of the body. Raise `upload_stalled` for one that stops or is too slow."""
+        waited, received_bytes = 0.0, 0
         while True:
             since = time.monotonic()
             try:
@@ -138,17 +138,17 @@ class Upload:
                 return
             except TimeoutError:
                 raise Problem(UPLOAD_STALLED) from None
-            except asyncio.CancelledError:  # the process ends
+            except asyncio.CancelledError:  # by a shutdown
                 await asyncio.shield(self._keep())
                 raise
             now = time.monotonic()
-            waited, come = waited + now - since, come + len(part)
+            waited, received_bytes = waited + now - since, received_bytes + len(part)
             if waited > self.idle_seconds:
-                if come < SLOWEST * self.idle_seconds:
+                if received_bytes < SLOWEST * self.idle_seconds:
                     raise Problem(UPLOAD_STALLED)
-                waited, come = 0.0, 0
+                waited, received_bytes = 0.0, 0
             if now - self._renewed > RENEWED_AFTER:
-                await self._changed()
+                await self._update()
             yield part
 
     async def _add(self, part: bytes) -> None:
@@ -159,94 +159,86 @@ class Upload:
             self._buffer += rest[:room]
             rest = rest[room:]
             if len(self._buffer) == CHUNK:
-                kept = self.offset - len(rest)
-                await self._put(self.place.chunk((kept - 1) // CHUNK))
-                if kept < self.size:  # the row says that all is there once all is checked
-                    await self._kept(kept)
+                stored = self.offset - len(rest)
+                await self._put(self.place.chunk((stored - 1) // CHUNK))
+                if stored < self.size:  # the last one is recorded once all is checked
+                    await self._update(received=stored)
+                    await self._replace_tail()
 
     async def _put(self, name: str) -> None:
         try:
-            is_ours = await self.store.put(name, bytes(self._buffer))
+            is_stored = await self.store.put(name, bytes(self._buffer))
         finally:
             self._buffer.clear()
-        if not is_ours:
-            await self._lost()
+        if not is_stored:
+            await self._fail_with_conflict()
 
-    async def _kept(self, offset: int, tail: str | None = None) -> None:
-        """Write how far the file has come; what there was of a chunk that is whole by now is not needed any more."""
-        await self._changed(received=offset)
-        await self._drop(tail)
-
-    async def _drop(self, tail: str | None = None) -> None:
-        before, self._tail = self._tail, tail
-        if before is not None and before != tail:
-            with suppress(Problem):  # it is swept
-                await self.store.remove([before])
+    async def _replace_tail(self, tail: str | None = None) -> None:
+        former, self._tail = self._tail, tail
+        if former is not None and former != tail:
+            with suppress(Problem):  # the sweep deletes it
+                await self.store.remove([former])
 
     async def _keep(self) -> None:
-        """Keep what is not a whole chunk yet, to go on from it later."""
+        """Store the incomplete chunk, to resume from it later."""
         if self.offset >= self.size:  # not checked, so not to be taken for complete
             return
         tail = self.place.tail(self.offset) if self._buffer else None
         if tail is not None and tail != self._tail:
             await self._put(tail)
-        await self._kept(self.offset, tail)
+        await self._update(received=self.offset)
+        await self._replace_tail(tail)
 
-    async def _lost(self) -> NoReturn:
-        """Raises `conflict`: what is in the store is not what it should be, as somebody who is late has written it."""
-        await self._forget()
-        raise Problem(CONFLICT, "Other bytes have come meanwhile: begin anew.", offset=0)
+    async def _fail_with_conflict(self) -> NoReturn:
+        """Raise `conflict`: the stored bytes are not as expected, since a late writer has written some."""
+        await self._discard()
+        raise Problem(CONFLICT, "Other bytes have been sent meanwhile: start again.", offset=0)
 
-    async def _forget(self) -> None:
-        """Begin anew next time."""
-        await self._changed(received=0)
-        with suppress(Problem):  # it is swept
+    async def _discard(self) -> None:
+        await self._update(received=0)
+        with suppress(Problem):  # the sweep deletes them
             await self.store.delete(self.place.key, before=self.place.attempt + 1)
 
     async def _finish(self, digest: str | None) -> None:
-        """Check all that has come. Raises `validation_failed`, and forgets it then."""
+        """Check the whole file. Discard it and raise `validation_failed` if it is not as announced."""
         if self._buffer:
             await self._put(self.place.chunk(self.offset // CHUNK))
         try:
-            found = digest or await self._hashed()
-            check_type(self.media_type, await self._beginning())
-            if self.sha256 is not None and found != self.sha256:
+            actual = digest or await self._hashed()
+            head = b"".join([part async for part in self.store.read(self.place, 0, min(HEAD, self.offset))])
+            check_type(self.media_type, head)
+            if self.sha256 is not None and actual != self.sha256:
                 raise Problem.field("sha256", "conflict", "The bytes have another SHA-256.")
         except MissingBytesError:
-            await self._lost()
+            await self._fail_with_conflict()
         except Problem as problem:
             if problem.type is VALIDATION_FAILED:
-                await self._forget()
+                await self._discard()
             raise
-        await self._changed(received=self.offset, size=self.offset, sha256=found, checked_at=utc_now())
-        await self._drop()
+        await self._update(received=self.offset, size=self.offset, sha256=actual, checked_at=utc_now())
+        await self._replace_tail()
 
     async def _hashed(self) -> str:
         digest = sha256()
         async for part in self.store.read(self.place, 0, self.offset):
             digest.update(part)
             if time.monotonic() - self._renewed > RENEWED_AFTER:
-                await self._changed()
+                await self._update()
         return digest.hexdigest()
 
-    async def _beginning(self) -> bytes:
-        return b"".join([part async for part in self.store.read(self.place, 0, min(HEAD, self.offset))])
-
-    async def _changed(self, **values: Any) -> None:
-        """Write the row, and renew the lease. Raises `conflict` when it is lost, or the file has been deleted."""
-        mine = update(File).where(File.id == self.place.key, File.lease == self.lease)
+    async def _update(self, **values: Any) -> None:
+        """Update the row and renew the lease. Raise `conflict` if the lease is lost or the file has been deleted."""
+        statement = update(File).where(File.id == self.place.key, File.lease == self.lease)
+        statement = statement.values(leased_until=utc_now() + lease_of(self.idle_seconds), **values)
         async with self.unit_of_work() as call:
-            changed = await call.session.execute(
-                mine.values(leased_until=utc_now() + lease_of(self.idle_seconds), **values).returning(File.id)
-            )
-            found = changed.first()
-        if found is None:
-            raise Problem(CONFLICT, "The file has been deleted, or somebody else sends it.")
+            row = (await call.session.execute(statement.returning(File.id))).first()
+        if row is None:
+            raise Problem(CONFLICT, "The file has been deleted, or is being sent by another request.")
         self._renewed = time.monotonic()
 
 
 def lease_of(idle_seconds: float) -> timedelta:
-    """How long a lease is good: longer than its holder may wait for the caller and then for the store."""
+    """Return the duration of a lease: longer than its holder may wait for the caller and then for the store."""
     return timedelta(seconds=idle_seconds + STORE_SECONDS + RENEWED_AFTER)
 
 
@@ -254,19 +246,19 @@ def lease_of(idle_seconds: float) -> timedelta:
 async def uploading(
     parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: Sent, *, exact: bool = True
 ) -> AsyncIterator[Upload]:
-    """An upload of a file, which nobody else can send meanwhile.
+    """Open an upload of a file, which excludes other uploads of it.
 
-    Raises `not_found`, `conflict` when it is complete or being sent, `range_not_satisfiable` when it does not go on
-    where it has ended, `validation_failed` when the sizes differ, and as `UploadSlots.slot`.
+    Raise `not_found`, `conflict` if it is complete or being sent, `range_not_satisfiable` if the range does not start
+    at the end of the stored bytes, `validation_failed` if the sizes differ, and the Problems of `UploadSlots.slot`.
     """
     store, lease, idle_seconds = parts[FileStore], uuid4(), parts[FilesConfig].idle_seconds
     with ExitStack() as held:
         async with unit_of_work() as call:
-            of_key = select(File).where(File.id == key).with_for_update()
-            row = (await call.session.execute(of_key)).scalar_one_or_none()
+            locked = select(File).where(File.id == key).with_for_update()
+            row = (await call.session.execute(locked)).scalar_one_or_none()
             if row is None:
                 raise Problem(NOT_FOUND)
-            _check(row, sent)
+            _check_acceptable(row, sent)
             held.enter_context(parts[UploadSlots].slot(row.user_id))
             row.lease, row.leased_until = lease, utc_now() + lease_of(idle_seconds)
             if sent.start == 0:
@@ -278,11 +270,11 @@ async def uploading(
         try:
             yield upload
         finally:
-            # Be the caller gone or not: what they have sent can be gone on with at once.
+            # Also if the caller has disconnected: the upload can be resumed at once.
             await asyncio.shield(_release(unit_of_work, key, lease))
 
 
-def _check(row: File, sent: Sent) -> None:
+def _check_acceptable(row: File, sent: Sent) -> None:
     if row.state is FileState.COMPLETE or row.checked_at is not None:
         raise Problem(CONFLICT, "The file has been sent already.")
     left = row.leased_until - utc_now() if row.lease is not None and row.leased_until is not None else timedelta()
@@ -296,16 +288,13 @@ def _check(row: File, sent: Sent) -> None:
 
 async def _release(unit_of_work: Opener, key: UUID, lease: UUID) -> None:
     async with unit_of_work() as call:
-        mine = update(File).where(File.id == key, File.lease == lease)
-        await call.session.execute(mine.values(lease=None, leased_until=None))
+        held = update(File).where(File.id == key, File.lease == lease)
+        await call.session.execute(held.values(lease=None, leased_until=None))
 
 
 async def received(
     parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: Sent, body: Body, *, exact: bool = True
 ) -> int:  # fmt: skip
-    """Take in bytes of a file; returns how far it has come. Raises as `uploading` and `Upload.take`.
-
-    `exact`: the size that was announced is that of the file, not the most it may have.
-    """
+    """Receive bytes of a file. Return the number of bytes stored. Raise as `uploading` and `Upload.take`."""
     async with uploading(parts, unit_of_work, key, sent, exact=exact) as upload:
         return await upload.take(body, sent)

@@ -1,1 +1,1 @@
-"""Who calls: users, sessions, accounts, API keys, workspaces, invitations, and the mail that goes with them."""
+"""Identity of callers: users, sessions, accounts, API keys, workspaces, invitations, and mail about them."""

@@ -1,1 +1,1 @@
-"""Jobs: kept beside what asked for them, run by workers."""
+"""Background jobs: enqueued in the transaction of their caller, run by workers."""

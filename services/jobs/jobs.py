@@ -1,5 +1,3 @@
-"""What is done by the clock, for jobs themselves."""
-
 from __future__ import annotations
 
 from services.catalogue.jobs import Work, job
@@ -10,8 +8,8 @@ from services.storage.sweeping import sweep_all
 
 @job("sweep_jobs", cron="7 * * * *", timeout=3600)
 async def sweep_jobs(work: Work) -> None:
-    """Forget jobs that were done long ago, and what PgQueuer has noted of any."""
-    before = work.part(Upkeep).before(work.now)
+    """Delete jobs that succeeded long ago, and old rows of PgQueuer's log tables."""
+    before = work.now - work.part(Upkeep).kept
     await sweep_all(work, Job.finished_at, before, Job.state == JobState.SUCCEEDED)
     more = True
     while more:

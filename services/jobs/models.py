@@ -1,5 +1,3 @@
-"""Jobs as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -17,7 +15,7 @@ NOT_DONE: Final = text("state in ('queued', 'running')")
 
 
 class JobState(StrEnum):
-    """How far a job has come."""
+    """State of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,9 +24,10 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """A job: what is known of it, and what PgQueuer's row of it (`ticket`) stands for.
+    """A job. `ticket` is the id of its row in PgQueuer's queue.
 
-    This row is the truth. PgQueuer says who may run it when; a row of it whose number is not this ticket is nothing.
+    This row is authoritative. PgQueuer schedules which worker runs it when; a PgQueuer row that is not the `ticket` of
+    its job is ignored.
     """
 
     __tablename__ = "jobs"
@@ -51,6 +50,6 @@ class Job(Base):
         Index("ix_jobs_state", "state", "finished_at"),
         Index(
             "uq_jobs_once", "once", unique=True, postgresql_where=NOT_DONE,
-            info={"fields": [], "public": "Nobody but the gateway itself gives a job this name."},
+            info={"fields": [], "public": "Only the gateway itself chooses this name."},
         ),
     )  # fmt: skip

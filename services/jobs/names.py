@@ -1,6 +1,6 @@
-"""What PgQueuer's tables are called.
+"""Names of PgQueuer's tables.
 
-It would look into the environment, of which the gateway's settings are the only reader.
+PgQueuer would read them from the environment, which only the gateway's settings do.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ TABLES: Final = frozenset(
 )  # fmt: skip
 
 INSTALL: Final = QueryBuilderEnvironment(NAMES).build_install_query()
-"""What makes its tables."""
+"""SQL that creates PgQueuer's tables."""
 UNINSTALL: Final = QueryBuilderEnvironment(NAMES).build_uninstall_query()
 
 
 def queries(driver: Driver) -> Queries:
-    """PgQueuer's statements over a connection or a pool."""
     return Queries(
         driver, qbe=QueryBuilderEnvironment(NAMES), qbq=QueryQueueBuilder(NAMES), qbs=QuerySchedulerBuilder(NAMES)
     )

@@ -1,18 +1,20 @@
-"""What admins can do with jobs. They are made by `enqueue` alone."""
+"""Operations of admins on jobs. Only `enqueue` creates jobs."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from services.catalogue import Call, Problem
 from services.catalogue.problems import CONFLICT
 from services.jobs.models import Job, JobState
-from services.jobs.queue import again
+from services.jobs.queue import ticket
 from services.jobs.resource import jobs
 
 list_jobs, get_job = jobs.list(), jobs.get()
 
 
 async def check_idle(_call: Call, row: Job) -> None:
-    """Raises `conflict` for a job that a worker has in hand."""
+    """Raise `conflict` for a job that is running."""
     if row.state is JobState.RUNNING:
         raise Problem(CONFLICT, "The job is running.")
 
@@ -26,5 +28,5 @@ async def retry_job(call: Call, row: Job) -> Job:
     if row.state is not JobState.FAILED:
         raise Problem(CONFLICT, "Only a job that has failed can be tried again.")
     row.state, row.attempts, row.error, row.finished_at = JobState.QUEUED, 0, None, None
-    row.run_at, row.ticket = call.now, await again(call.session, row)
+    row.run_at, row.ticket = call.now, await ticket(call.session, row.name, row.id, timedelta())
     return row

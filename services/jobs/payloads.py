@@ -1,4 +1,4 @@
-"""What a job is told, as it is kept: JSON, in which secrets are encrypted (Fernet)."""
+"""Payloads of jobs: stored as JSON, in which secrets are encrypted (Fernet)."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from services.catalogue.jobs import HopelessError
 
 @dataclass(frozen=True, slots=True)
 class Payloads:
-    """Writes and reads payloads. `secret` has 32 bytes."""
+    """Serialises and parses payloads. `secret` has 32 bytes."""
 
     secret: bytes = field(repr=False)
 
     def written(self, data: InputModel) -> dict[str, Any]:
-        """A payload as JSON. Its members of the type SecretStr are sealed."""
-        found: dict[str, Any] = data.model_dump(mode="json")
+        """Return a payload as JSON, with its SecretStr members encrypted."""
+        stored: dict[str, Any] = data.model_dump(mode="json")
         for name, value in data:
             if isinstance(value, SecretStr):
-                found[name] = self._fernet.encrypt(value.get_secret_value().encode()).decode()
-        return found
+                stored[name] = self._fernet.encrypt(value.get_secret_value().encode()).decode()
+        return stored
 
     def read(self, model: type[InputModel], stored: dict[str, Any]) -> InputModel:
-        """The payload again. Raises HopelessError if it does not fit any more, or the process's secret has changed."""
-        opened = dict(stored)
+        """Parse a stored payload. Raise HopelessError if it is invalid by now, or the process's secret has changed."""
+        values = dict(stored)
         try:
             for name, info in model.model_fields.items():
-                if info.annotation is SecretStr and name in opened:
-                    opened[name] = self._fernet.decrypt(opened[name]).decode()
-            return model.model_validate_json(orjson.dumps(opened))
+                if info.annotation is SecretStr and name in values:
+                    values[name] = self._fernet.decrypt(values[name]).decode()
+            return model.model_validate_json(orjson.dumps(values))
         except InvalidToken:
             raise HopelessError("The secret that its payload was sealed with is gone.") from None
         except ValidationError as error:
-            names = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+            names = ", ".join(".".join(map(str, details["loc"])) for details in error.errors())
             raise HopelessError(f"Its payload does not fit {model.__name__} any more: {names}.") from None
 
     @property

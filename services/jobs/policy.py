@@ -1,4 +1,4 @@
-"""Who may do what with jobs: admins everything, nobody else anything."""
+"""Policy of jobs: admins only."""
 
 from services.catalogue import Policy, nobody
 

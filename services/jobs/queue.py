@@ -1,4 +1,4 @@
-"""Asking for jobs, within the transaction of what asks: a job exists exactly when that is committed."""
+"""Enqueueing of jobs within the caller's transaction: a job exists exactly when that is committed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from sqlalchemy import exists, select  # noqa: TID251 - whether the gateway has asked for it already
+from sqlalchemy import exists, select  # noqa: TID251 - jobs of the gateway, not of the caller
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +21,7 @@ from services.storage.database import count_statement
 from services.storage.prepared import begun
 
 STATEMENTS: Final = 2
-"""What asking for a job adds to those of an operation."""
+"""SQL statements that enqueueing a job adds to an operation."""
 LIVE: Final = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -33,13 +33,15 @@ async def enqueue(
     delay: timedelta = timedelta(),
     once: str | None = None,
 ) -> UUID | None:  # fmt: skip
-    """Have a job done, not before `delay` is over, if the call's transaction is committed; returns its key.
+    """Enqueue a job to run after `delay`, once the call's transaction is committed. Return its key.
 
-    With `once` there is only one job of this name at a time: None if there is one that is not done yet.
+    With `once` there is at most one unfinished job of that name: return None if there is one already.
     """
     session, key, due = call.session, new_key(), call.now + delay
-    if once is not None and await _is_waiting(session, once):
-        return None
+    if once is not None:
+        unfinished = select(exists().where(Job.once == once, Job.state.in_(LIVE)))
+        if (await session.execute(unfinished)).scalar_one():
+            return None
     values = {
         "id": key, "name": kind.name, "state": JobState.QUEUED, "attempts": 0, "once": once, "created_at": call.now,
         "payload": call.part(Payloads).written(data or NoInput()), "user_id": call.actor.user_id, "run_at": due,
@@ -50,19 +52,9 @@ async def enqueue(
     return (await session.execute(adding.returning(Job.id))).scalar_one_or_none()
 
 
-async def again(session: AsyncSession, job: Job, delay: timedelta = timedelta()) -> int:
-    """Have a job done that is there already; returns its new ticket."""
-    return await ticket(session, job.name, job.id, delay)
-
-
 async def ticket(session: AsyncSession, name: str, key: UUID, delay: timedelta) -> int:
-    """Put a job into PgQueuer's queue; returns the number it has there, which makes it valid."""
+    """Add a job to PgQueuer's queue. Return the id of its row there, to be stored as `Job.ticket`."""
     count_statement()
     driver = AsyncpgDriver(await begun(session))
     (number,) = await queries(driver).enqueue(name, key.bytes, execute_after=delay)
     return int(number)
-
-
-async def _is_waiting(session: AsyncSession, once: str) -> bool:
-    waiting = select(exists().where(Job.once == once, Job.state.in_(LIVE)))
-    return bool((await session.execute(waiting)).scalar_one())

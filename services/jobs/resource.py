@@ -1,5 +1,3 @@
-"""Jobs as a resource."""
-
 from services.catalogue import Resource
 from services.jobs.models import Job
 from services.jobs.policy import policy

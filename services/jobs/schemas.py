@@ -1,5 +1,3 @@
-"""Jobs as they go out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -14,17 +12,17 @@ JobID = Annotated[UUID, Identifier("job")]
 
 
 class JobRead(ReadModel):
-    """Something that is done in the background, as admins see it."""
+    """A background job, as admins see it."""
 
     id: JobID
-    name: str = Field(description="What kind of job it is.", examples=["deliver_mail"])
-    state: JobState = Field(description="How far it has come.")
+    name: str = Field(description="The kind of job.", examples=["deliver_mail"])
+    state: JobState = Field(description="The state of the job.")
     user_id: Annotated[UUID, Identifier("usr")] | None = Field(
-        description="Whose call has asked for it; null for the gateway itself."
+        description="The user whose call enqueued it; null for the gateway itself."
     )
-    attempts: int = Field(description="How many tries have been begun.")
-    error: str | None = Field(description="What went wrong in the last try.")
-    created_at: Instant = Field(description="When it was asked for.")
+    attempts: int = Field(description="How many attempts have been started.")
+    error: str | None = Field(description="The error of the last attempt.")
+    created_at: Instant = Field(description="When it was enqueued.")
     run_at: Instant = Field(description="When it is due.")
-    started_at: Instant | None = Field(description="When its last try was begun.")
-    finished_at: Instant | None = Field(description="When it was done, or given up.")
+    started_at: Instant | None = Field(description="When its last attempt was started.")
+    finished_at: Instant | None = Field(description="When it succeeded or finally failed.")

@@ -1,1 +1,1 @@
-"""What a request lives in: its deadline, its observation, and the bounds on what one caller may have going on."""
+"""Facilities of a request in progress: deadline, observation, and limits on rate, concurrency and cost."""

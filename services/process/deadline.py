@@ -1,14 +1,17 @@
-"""When a request has to be done.
+"""Deadlines of requests.
 
-Past its deadline, what it waits for is cancelled, down to the statement in PostgreSQL, and the caller is told. There is
-one point of no return: just before a commit the request is *held*. A commit on its way can't be called back, so that
-what follows it, up to the answer, is no longer cut short; nobody is told that something failed that was done. What the
-same request does next (the second field of a mutation) has what is left of its time.
+When a deadline expires, the request's task is cancelled, including the statement that runs in PostgreSQL, and the
+caller receives `deadline_exceeded`. There is one point of no return: just before a commit the deadline is *held*. A
+commit that has been sent can't be withdrawn, so what follows it, up to the response, is not cancelled, and no caller
+is told that a completed write has failed. What the same request does next (the second field of a mutation) has the
+remaining time.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self
@@ -19,16 +22,14 @@ _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 class DeadlineError(Problem):
-    """`deadline_exceeded`."""
-
     def __init__(self, seconds: float) -> None:
         super().__init__(DEADLINE_EXCEEDED, f"This was not done within {seconds:g} seconds, and has been given up.")
 
 
 class Timers:
-    """The timers of deadlines that are all of one length, so that those entered first are up first.
+    """Deadlines of equal length, which expire in the order in which they were entered.
 
-    One timer of the loop for all is cheaper than one for each.
+    One event loop timer for all is cheaper than one for each.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -37,32 +38,30 @@ class Timers:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, deadline: Deadline) -> None:
-        """A deadline begins to run."""
         self._running[deadline] = None
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(deadline.when, self._strike)
+            self._timer = asyncio.get_running_loop().call_at(deadline.when, self._expire_due)
 
     def remove(self, deadline: Deadline) -> None:
-        """It runs no longer."""
         self._running.pop(deadline, None)
 
-    def _strike(self) -> None:
+    def _expire_due(self) -> None:
         loop, self._timer = asyncio.get_running_loop(), None
         now = loop.time()
         while self._running:
             first = next(iter(self._running))
             if first.when > now:
-                self._timer = loop.call_at(first.when, self._strike)
+                self._timer = loop.call_at(first.when, self._expire_due)
                 return
             del self._running[first]
             first.expire()
 
 
 class Deadline:
-    """A context that may last so long. Raises DeadlineError at its end if it did not.
+    """A context manager that cancels its block after `seconds` and then raises DeadlineError.
 
-    For one request, or for one operation of a connection that lives on (a WebSocket's). It is asyncio.timeout but for
-    `hold` and the shared `timers`, which must be of the same length.
+    Use one for each request, or for each operation of a WebSocket. It differs from asyncio.timeout by `hold` and by the
+    shared `timers`, which must have the same length.
     """
 
     __slots__ = ("_before", "_outer", "_task", "_timer", "_timers", "_token", "expired", "held", "seconds", "when")
@@ -73,9 +72,9 @@ class Deadline:
         self.seconds = seconds
         self.when = asyncio.get_running_loop().time() + seconds if when is None else when
         self.expired = False
-        """Whether time is up, and the task has been cancelled."""
+        """Whether the time has run out and the task has been cancelled."""
         self.held = False
-        """Whether time no longer matters."""
+        """Whether the deadline no longer applies."""
         self._timers = timers
         self._timer: asyncio.TimerHandle | None = None
 
@@ -95,22 +94,21 @@ class Deadline:
     ) -> None:
         _current.reset(self._token)
         self._stop()
-        # As asyncio.timeout: a cancellation that came from elsewhere as well is not ours to swallow.
+        # As in asyncio.timeout: a cancellation from elsewhere is not swallowed.
         if self.expired and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise DeadlineError(self.seconds) from None
 
     @property
     def covers(self) -> bool:
-        """Whether it is this one that cuts short what the current task does next."""
+        """Whether the current task is cancelled when this deadline expires."""
         return not self.held and self._task is asyncio.current_task()
 
     def expire(self) -> None:
-        """Time is up."""
         self.expired = True
         self._task.cancel()
 
     def hold(self) -> bool:
-        """From here on time does not matter. False if it is up already, and a cancellation on its way."""
+        """Suspend this deadline and the outer ones. Return False if one has expired and its cancellation is pending."""
         if not self.held:
             if self.expired:
                 return False
@@ -125,43 +123,26 @@ class Deadline:
             self._timer.cancel()
 
 
-class _Remaining:
-    """What `remaining` returns."""
+@contextmanager
+def remaining() -> Iterator[None]:
+    """Apply the current deadline, if any, to the block. Raise DeadlineError when it expires.
 
-    __slots__ = ("_deadline",)
-
-    def __init__(self) -> None:
-        self._deadline: Deadline | None = None
-
-    def __enter__(self) -> None:
-        outer = _current.get()
-        if outer is None or outer.covers:
-            return
-        if outer.when <= asyncio.get_running_loop().time():
-            raise DeadlineError(outer.seconds)
-        self._deadline = Deadline(outer.seconds, when=outer.when)
-        self._deadline.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._deadline is not None:
-            self._deadline.__exit__(kind, error, traceback)
-
-
-def remaining() -> _Remaining:
-    """A context that may last until the deadline in force, if there is one.
-
-    For what the deadline does not reach by itself: tasks of their own, and what follows a point of no return. Raises
-    DeadlineError.
+    For what the deadline does not cancel by itself: other tasks, and what follows a point of no return.
     """
-    return _Remaining()
+    outer = _current.get()
+    if outer is None or outer.covers:
+        yield
+        return
+    if outer.when <= asyncio.get_running_loop().time():
+        raise DeadlineError(outer.seconds)
+    with Deadline(outer.seconds, when=outer.when):
+        yield
 
 
 async def hold() -> None:
-    """Call this just before a commit: from here on, nothing is cut short. Raises DeadlineError past its time."""
+    """Hold the current deadline; call this just before a commit. Raise DeadlineError if it has expired."""
     deadline = _current.get()
     if deadline is not None and not deadline.hold():
-        # The cancellation that is on its way must arrive here, and not where the commit has been sent.
+        # The pending cancellation must arrive here, and not after the commit has been sent.
         await asyncio.sleep(0)
         raise DeadlineError(deadline.seconds)

@@ -1,4 +1,4 @@
-"""What is noted about the request in progress, for the access line and the answer's headers.
+"""Facts about the request in progress, for the access log and the response headers.
 
 The object is mutable and shared on purpose: a task started while a request is served copies the context, and with it
 the reference, so that what the task counts is counted for the request.
@@ -13,28 +13,28 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 ReadPath: TypeAlias = Literal["compiled", "general"]
-"""The two ways of a read: a compiled plan, or the resolvers."""
+"""How a read is executed: by a compiled plan, or by the resolvers."""
 
 MAX_NOTED: Final = 200
-"""Characters of operations' names, beyond which no more are listed."""
+"""Length of the list of operations' names in characters, beyond which no more are added."""
 
 
 class Charged(Protocol):
-    """What a request was charged (services/process/budget/budget.py)."""
+    """The charge of a request (services/process/budget/accounts.py)."""
 
     earlier: Any
-    """What it was charged before, as the entries of a batch are one by one: told of together."""
+    """The previous charge of the same request; the entries of a batch are charged one by one and reported together."""
 
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """The header fields that tell of it, names in lower case."""
+        """Return the response header fields that report it, names in lower case."""
         ...
 
 
 @dataclass(slots=True)
 class Observation:
-    """One request (or one operation of a WebSocket): its id, what was called, by whom, with how many SQL statements.
+    """One request, or one operation of a WebSocket.
 
-    `path` is None as long as no read engine was asked.
+    `statements` counts its SQL statements; `path` is None until it reads.
     """
 
     request_id: str
@@ -43,7 +43,7 @@ class Observation:
     statements: int = 0
     path: ReadPath | None = None
     deprecated: tuple[tuple[str, str], ...] = ()
-    """What was used though it is deprecated: the face and the member, each once."""
+    """Deprecated members that were used, each once: the face and the member."""
     charged: Charged | None = None
 
 
@@ -51,7 +51,7 @@ _current: ContextVar[Observation | None] = ContextVar("observation", default=Non
 
 
 class _Observing:
-    """What `observe` returns: a class, since `contextlib.contextmanager` costs a request a microsecond more."""
+    """The context manager of `observe`: a class, since `contextlib.contextmanager` takes a microsecond longer."""
 
     __slots__ = ("_observation", "_token")
     _token: Token[Observation | None]
@@ -68,30 +68,29 @@ class _Observing:
 
 
 def current() -> Observation | None:
-    """The observation of the request in progress; None outside of one (start-up, jobs, the command line)."""
+    """Return the observation of the request in progress; None outside a request (start-up, jobs, the command line)."""
     return _current.get()
 
 
 def observe(request_id: str) -> AbstractContextManager[Observation]:
-    """Open an observation for the block, hiding an outer one until the block ends."""
+    """Open an observation for the block; it replaces an outer one until the block ends."""
     return _Observing(Observation(request_id))
 
 
 def statements() -> int:
-    """How many SQL statements the request in progress has sent; outside of one, none is counted."""
+    """Return how many SQL statements the request in progress has sent; 0 outside a request."""
     observation = current()
     return 0 if observation is None else observation.statements
 
 
 def note_actor(actor: str) -> None:
-    """Say who the caller has turned out to be."""
     observation = current()
     if observation is not None:
         observation.actor = actor
 
 
 def note(operation: str, actor: str) -> None:
-    """Say what is being called, and by whom. Several operations of one request are listed, each once."""
+    """Note an operation that is called, and by whom. Several operations of one request are listed, each once."""
     observation = current()
     if observation is None:
         return
@@ -103,22 +102,21 @@ def note(operation: str, actor: str) -> None:
 
 
 def note_path(path: ReadPath) -> None:
-    """Say which way a read goes. Of a request with several, `general` is what is worth knowing: it stays."""
+    """Note how a read is executed. If the reads of a request differ, `general` is kept."""
     observation = current()
     if observation is not None and observation.path != "general":
         observation.path = path
 
 
 def note_deprecated(face: str, members: Iterable[str]) -> None:
-    """Say which deprecated members the request uses, and through which face."""
     observation = current()
     if observation is not None:
-        used = (*observation.deprecated, *((face, each) for each in members))
+        used = (*observation.deprecated, *((face, member) for member in members))
         observation.deprecated = tuple(dict.fromkeys(used))
 
 
 def note_charge(charged: Charged) -> None:
-    """Say what the request was charged, or refused for, besides what it was charged before."""
+    """Note a charge of the request, paid or refused, in addition to earlier ones."""
     observation = current()
     if observation is not None:
         if observation.charged is not None:

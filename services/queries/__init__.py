@@ -1,1 +1,1 @@
-"""What is asked: queries, lists, filters, cursors, versions and batches, and what they cost."""
+"""Queries, lists, filters, cursors, versions and batches, with their costs and limits."""

@@ -1,4 +1,4 @@
-"""Batches as they are sent: taken apart, and validated entry by entry."""
+"""Parsing of batches: validation of each entry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.queries.versions import Expected
 
 
 class _Outer(InputModel):
-    """A batch whose entries are not looked at yet."""
+    """A batch whose entries are not validated yet."""
 
     atomic: bool = True
     operations: list[Any] = Field(min_length=1, max_length=MAX_ENTRIES)
@@ -27,19 +27,19 @@ class _Outer(InputModel):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call of a batch: the operation, the row's key where it is on a row, and the input."""
+    """One call of a batch: the operation, the row's key if it acts on a row, and the input."""
 
     verb: str
     operation: Operation
     key: UUID | None
     data: InputModel
     expected: Expected | None = None
-    """The version that its row must have."""
+    """The precondition on the version of its row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as asked for. Of entries that are not valid, where others go on without them, there is the Problem."""
+    """A validated batch. An invalid entry of a batch that is not atomic is represented by its Problem."""
 
     atomic: bool
     entries: Sequence[Entry | Problem]
@@ -47,9 +47,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class EntryOutcome:
-    """What has become of an entry: the key of its row, or a Problem; `row` as it was asked to be shown, if it is left.
+    """The outcome of an entry: the key of its row or a Problem, and the row's selection unless it is deleted.
 
-    `status` is what the operation alone would have answered with.
+    `status` is the HTTP status that the operation alone would have.
     """
 
     status: int
@@ -59,13 +59,13 @@ class EntryOutcome:
 
 
 def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int = MAX_ENTRIES) -> Batch:
-    """Validate a batch of at most so many entries.
+    """Validate a batch of at most `most` entries.
 
-    Raises as `parse_input`; the paths of field errors begin with the entry's (`operations[3].create.title`). An entry
-    that is not valid is a Problem, and refuses the batch if that is atomic.
+    Raises as `parse_input`, with the entry's path before those of field errors (`operations[3].create.title`). An
+    invalid entry becomes a Problem, which is raised if the batch is atomic.
     """
     try:
-        # As it is: what is in the entries is looked at one by one.
+        # Entries are validated one by one below.
         outer = _Outer.model_validate(read_json(data) if isinstance(data, bytes) else data)
     except ValidationError as error:
         raise problem_of(error) from None
@@ -74,8 +74,8 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
     model = operation.input.model_fields[OPERATIONS].annotation.__args__[0]  # type: ignore[union-attr]
     entries: list[Entry | Problem] = []
     faults: list[FieldError] = []
-    for index, each in enumerate(outer.operations):
-        entry = _entry(operation, model, each, MAX_LISTED - len(faults))
+    for index, entry_data in enumerate(outer.operations):
+        entry = _entry(operation, model, entry_data, MAX_LISTED - len(faults))
         entries.append(entry)
         if not isinstance(entry, Problem):
             continue
@@ -84,7 +84,7 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
             entry = entries[-1] = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
         if is_listed or not faults:
             faults += located(entry, OPERATIONS, index).errors
-        if outer.atomic and not is_listed:  # what is wrong with the others will do
+        if outer.atomic and not is_listed:
             raise Problem(VALIDATION_FAILED, errors=faults)
     if outer.atomic and faults:
         raise Problem(VALIDATION_FAILED, errors=faults)
@@ -92,28 +92,28 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
 
 
 def check_number(entries: Any, most: int) -> None:
-    """Raises `validation_failed` for more entries than so many."""
+    """Raise `validation_failed` for more than `most` entries."""
     if isinstance(entries, Sequence) and len(entries) > most:
         raise Problem.field(OPERATIONS, "length", f"This should have at most {most} entries.")
 
 
-def _entry(batch: Operation, model: type[InputModel], given: Any, most: int) -> Entry | Problem:
-    """The call that is given, or what is wrong with it: as many fields as are listed at most."""
-    if not isinstance(given, Mapping):
-        return Problem.field((), "type", "This must be an object.") if most else too_much()
+def _entry(batch: Operation, model: type[InputModel], entry_data: Any, max_errors: int) -> Entry | Problem:
+    """Return the call of an entry, or its Problem with at most `max_errors` fields."""
+    if not isinstance(entry_data, Mapping):
+        return Problem.field((), "type", "This must be an object.") if max_errors else too_much()
     try:
-        for verb, member in given.items():
+        for verb, member in entry_data.items():
             if verb in batch.entries and isinstance(member, Mapping):
                 refuse_crowd(model.model_fields[verb].annotation, member)  # type: ignore[arg-type]
-        parsed = parse_input(model, given, most=most)
+        parsed = parse_input(model, entry_data, most=max_errors)
     except Problem as problem:
         return problem
     (verb,) = parsed.model_fields_set
     data, operation = getattr(parsed, verb), batch.entries[verb]
     if not operation.on_a_row:
         return Entry(verb, operation, None, data)
-    sent = {name: getattr(data, name) for name in data.model_fields_set if name not in ("id", EXPECTED)}
-    plain = (operation.input or InputModel).model_construct(_fields_set=set(sent), **{**_absent(operation), **sent})
+    values = {name: getattr(data, name) for name in data.model_fields_set if name not in ("id", EXPECTED)}
+    plain = (operation.input or InputModel).model_construct(_fields_set=set(values), **{**_absent(operation), **values})
     return Entry(verb, operation, data.id, plain, Expected.version(getattr(data, EXPECTED)))
 
 
@@ -123,13 +123,13 @@ def _absent(operation: Operation) -> dict[str, Any]:
 
 
 def of_entry(problem: Problem, index: int, *place: str) -> Problem:
-    """The problem of an entry as the batch's, whose member `operation` says which entry it is."""
-    found = located(problem, OPERATIONS, index, *place)
-    found.extra = {**found.extra, "operation": index}
-    return found
+    """Return the problem of an entry as the batch's. Its member `operation` is the entry's index."""
+    batch_problem = located(problem, OPERATIONS, index, *place)
+    batch_problem.extra = {**batch_problem.extra, "operation": index}
+    return batch_problem
 
 
 def located(problem: Problem, *place: str | int) -> Problem:
-    """The problem with the paths of its field errors below this place; undone with what it is about."""
-    errors = tuple(replace(each, path=(*place, *each.path)) for each in problem.errors)
+    """Return the problem with this prefix on the paths of its field errors."""
+    errors = tuple(replace(error, path=(*place, *error.path)) for error in problem.errors)
     return Problem(problem.type, problem.detail, errors=errors, retry_after=problem.retry_after, **problem.extra)

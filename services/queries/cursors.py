@@ -1,7 +1,8 @@
-"""Opaque cursors: where a page of a list begins or ends, signed, and bound to the list's resource and order.
+"""Opaque cursors: signed positions in a list, bound to its resource and order.
 
-A cursor is base64url (RFC 4648, unpadded) of a JSON list of the order's values in the last row, behind a MAC over these
-values, the resource and the order. A cursor that was tampered with, or belongs to another order, is a Problem.
+A cursor is the base64url form (RFC 4648, unpadded) of a MAC followed by the JSON list of the order's values in a row.
+The MAC covers these values, the resource and the order. A cursor that was modified, or belongs to another order, is a
+Problem.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from services.catalogue.resources import Resource
 
 _MAC_BYTES: Final = 12
 MAX_CURSOR: Final = 2_000
-"""Characters; order values are short texts, so an honest cursor is far below."""
+"""Characters of a cursor. The values of an order are short, so genuine cursors are much shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One field of a list's order. Nulls count as greater than any value, as in PostgreSQL."""
+    """One term of a list's order. Nulls are greater than any value, as in PostgreSQL."""
 
     field: str
     descending: bool = False
@@ -36,30 +37,29 @@ class Order:
 
     @property
     def reversed(self) -> Order:
-        """The same field the other way round."""
         return Order(self.field, not self.descending)
 
 
 @dataclass(frozen=True, slots=True)
 class CursorCodec:
-    """Signs and verifies cursors with a key of the process's secret."""
+    """Signs and verifies cursors with a key derived from the process's secret."""
 
     key: bytes
 
     def encode(self, resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> str:
-        """The cursor of a row with these values of the order's fields."""
-        plain = [_plain(resource, each.field, value) for each, value in zip(order, values, strict=True)]
+        """Return the cursor of a row with these values of the order's fields."""
+        plain = [_plain(resource, term.field, value) for term, value in zip(order, values, strict=True)]
         return self.sign(resource, order, plain)
 
     def sign(self, resource: Resource[Any], order: Sequence[Order], plain: Sequence[Any]) -> str:
-        """The same of values in their JSON form."""
+        """Return the cursor of values in their JSON form."""
         body = orjson.dumps(plain)
         return urlsafe_b64encode(self._mac(resource, order, body) + body).rstrip(b"=").decode()
 
     def decode(
         self, resource: Resource[Any], order: Sequence[Order], text: str, path: tuple[str | int, ...] = ("after",)
     ) -> tuple[Any, ...]:
-        """The typed order values in a cursor. Raises `validation_failed` naming the path."""
+        """Return the typed order values of a cursor. Raises `validation_failed` with the path."""
         try:
             if len(text) > MAX_CURSOR or "=" in text:
                 raise ValueError("form")
@@ -71,27 +71,27 @@ class CursorCodec:
             raise Problem.field(path, "cursor", "This cursor does not belong to this list and order.") from None
         plain = orjson.loads(body)
         return tuple(
-            # A row may have a value that its enum does not know.
-            value if value is None or _is_enum(resource, each.field)
-            else parse_value(resource.adapter(each.field), value, path)
-            for each, value in zip(order, plain, strict=True)
+            # A row may have a value that the enum does not have.
+            value if value is None or _is_enum(resource, term.field)
+            else parse_value(resource.adapter(term.field), value, path)
+            for term, value in zip(order, plain, strict=True)
         )  # fmt: skip
 
     def _mac(self, resource: Resource[Any], order: Sequence[Order], body: bytes) -> bytes:
         fields = resource.fields
-        # An order by an enum is marked: under the same name it was that of the alphabet once.
-        names = [f"{each}#" if fields[each.field].enum is not None else str(each) for each in order]
+        # An order by an enum is marked, because earlier versions sorted enums alphabetically under the same name.
+        names = [f"{term}#" if fields[term.field].enum is not None else str(term) for term in order]
         bound = f"{resource.name}?{','.join(names)}:".encode()
         return blake2b(bound + body, digest_size=_MAC_BYTES, key=self.key, person=b"cursor").digest()
 
 
 def _is_enum(resource: Resource[Any], field: str) -> bool:
-    """Whether a field's values are texts that another version may know more of: they are kept as they are."""
+    """Return whether a field is an enum, whose values stay text because another version may know more of them."""
     return resource.fields[field].enum is not None
 
 
 def _plain(resource: Resource[Any], field: str, value: Any) -> Any:
-    """The JSON form of an order's value."""
+    """Return the JSON form of an order's value."""
     if value is None or _is_enum(resource, field):
         return value if value is None else str(value)
     return resource.serialise(field, value)

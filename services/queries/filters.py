@@ -1,13 +1,13 @@
-"""Filters: what a caller may ask of a list, as a small tree.
+"""Parsing of filters into a small tree of conditions.
 
-Both faces hand over the same plain form, in the services' own names: `{"status": {"in": ["open"]}, "or": [{…}, {…}],
-"not": {…}}`; entries of one mapping are all required. `parse_filter` checks it against a resource and types its values.
+Both faces pass the same plain form, with the services' field names: `{"status": {"in": ["open"]}, "or": [{…}, {…}],
+"not": {…}}`; all entries of one mapping must hold. `parse_filter` validates it for a resource and converts its values.
 
-What is asked for by accident must not come to more rows than were meant: by a variable that is left out in GraphQL, by
-a member that a client has nothing to put into in JSON. So a field's object without operators is refused, and so is a
-filter without a condition below `or` and `not`, where it would hold for everything, or for nothing. A filter that is
-left out, null or `{}` as a whole is no filter, and neither is `{"and": []}`; of no alternatives (`{"or": []}`,
-`{"in": []}`) none holds. No operand may be null: that is what `is_null` is for.
+A filter must not match more rows than intended because a client left out a variable (GraphQL) or a member (JSON). So a
+field's object without operators is refused, and so is a filter without a condition below `or` and `not`, where it would
+match everything or nothing. A filter that is omitted, null or `{}` as a whole matches everything, as does `{"and":
+[]}`; an empty list of alternatives (`{"or": []}`, `{"in": []}`) matches nothing. No operand may be null: `is_null`
+serves that purpose.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`field operator value`; the value is typed, a tuple for `in` and `not_in`."""
+    """`field operator value`. The value has the field's type; it is a tuple for `in` and `not_in`."""
 
     field: str
     operator: Operator
@@ -41,21 +41,21 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every part holds; true when there is none."""
+    """Every part holds; true without parts."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one part holds; false when there is none."""
+    """At least one part holds; false without parts."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The part does not hold (a comparison with null does not hold, so its negation does)."""
+    """The part does not hold. A comparison with null does not hold, so its negation does."""
 
     part: Filter
 
@@ -64,12 +64,12 @@ Filter = Condition | AllOf | AnyOf | Not
 
 
 def parse_filter(resource: Resource[Any], data: Any, path: Path = ("filter",), *, limits: Limits = DEFAULTS) -> Filter:
-    """Check and type a filter. Raises `validation_failed` naming the entry at fault."""
-    return _Parser(resource, limits).parse(data, path)
+    """Validate a filter and convert its values. Raises `validation_failed` with the path of the invalid entry."""
+    return _Parser(resource, limits).parse(data, path, depth=1)
 
 
 def conditions(tree: Filter) -> Iterator[Condition]:
-    """Every condition of a filter, from left to right."""
+    """Yield every condition of a filter, from left to right."""
     match tree:
         case Condition():
             yield tree
@@ -81,17 +81,13 @@ def conditions(tree: Filter) -> Iterator[Condition]:
 
 
 class _Parser:
-    """One filter being parsed: no condition beyond the last one allowed is looked at."""
+    """Parser of one filter, which stops at the first condition beyond the limit."""
 
     def __init__(self, resource: Resource[Any], limits: Limits) -> None:
         self.resource, self.limits = resource, limits
-        self._left = limits.filter_conditions
+        self._conditions_left = limits.filter_conditions
 
-    def parse(self, data: Any, path: Path) -> Filter:
-        """The whole. Raises `validation_failed`."""
-        return self._parse(data, path, 1)
-
-    def _parse(self, data: Any, path: Path, depth: int) -> Filter:
+    def parse(self, data: Any, path: Path, depth: int) -> Filter:
         if not isinstance(data, Mapping):
             raise Problem.field(path, "type", "This must be an object.")
         if depth > self.limits.filter_depth:
@@ -101,37 +97,37 @@ class _Parser:
             here = (*path, name)
             if name in ("and", "or"):
                 _check_list(value, self.limits.filter_conditions, here)
-                parse = self._parse if name == "and" else self._asked
-                inner = tuple(parse(each, (*here, index), depth + 1) for index, each in enumerate(value))
+                parse = self.parse if name == "and" else self._non_empty
+                inner = tuple(parse(part, (*here, index), depth + 1) for index, part in enumerate(value))
                 parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
             elif name == "not":
-                parts.append(Not(self._asked(value, here, depth + 1)))
+                parts.append(Not(self._non_empty(value, here, depth + 1)))
             elif name in self.resource.filters:
                 parts.extend(self._conditions(name, value, here))
             else:
                 raise Problem.field(here, "unknown", "There is no such filter.")
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-    def _asked(self, data: Any, path: Path, depth: int) -> Filter:
-        """As `_parse`, of a filter that must have a condition."""
-        found = self._parse(data, path, depth)
-        if next(conditions(found), None) is None:
+    def _non_empty(self, data: Any, path: Path, depth: int) -> Filter:
+        """Parse a filter that must have a condition."""
+        parsed = self.parse(data, path, depth)
+        if next(conditions(parsed), None) is None:
             raise Problem.field(path, "required", "This must have a condition.")
-        return found
+        return parsed
 
     def _conditions(self, name: str, value: Any, path: Path) -> Iterator[Condition]:
-        asked = value if isinstance(value, Mapping) else {"eq": value}
-        if not asked:
+        operands = value if isinstance(value, Mapping) else {"eq": value}
+        if not operands:
             raise Problem.field(path, "required", "This must have an operator.")
         allowed = self.resource.fields[name].operators
-        for operator, operand in asked.items():
-            here = (*path, operator) if asked is value else path
+        for operator, operand in operands.items():
+            here = (*path, operator) if operands is value else path
             if operator not in allowed:
                 raise Problem.field(here, "unknown", "This field has no such operator.")
-            self._left -= 1
-            if self._left < 0:
-                most = self.limits.filter_conditions
-                raise Problem.field(path[:1], "length", f"A filter has at most {most} conditions.")
+            self._conditions_left -= 1
+            if self._conditions_left < 0:
+                limit = self.limits.filter_conditions
+                raise Problem.field(path[:1], "length", f"A filter has at most {limit} conditions.")
             kind = Operator(operator)
             yield Condition(name, kind, self._operand(name, kind, operand, here))
 
@@ -142,7 +138,7 @@ class _Parser:
             return value
         if operator in (Operator.IN, Operator.NOT_IN):
             _check_list(value, self.limits.filter_values, path)
-            return tuple(self._entry(name, each, (*path, index)) for index, each in enumerate(value))
+            return tuple(self._entry(name, entry, (*path, index)) for index, entry in enumerate(value))
         return _value(self.resource, name, value, path)
 
     def _entry(self, name: str, value: Any, path: Path) -> Any:
@@ -151,11 +147,11 @@ class _Parser:
         return _value(self.resource, name, value, path)
 
 
-def _check_list(value: Any, most: int, path: Path) -> None:
+def _check_list(value: Any, limit: int, path: Path) -> None:
     if not isinstance(value, list):
         raise Problem.field(path, "type", "This must be a list.")
-    if len(value) > most:
-        raise Problem.field(path, "length", f"This should have at most {most} entries.")
+    if len(value) > limit:
+        raise Problem.field(path, "length", f"This should have at most {limit} entries.")
 
 
 def _value(resource: Resource[Any], name: str, value: Any, path: Path) -> Any:

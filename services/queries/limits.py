@@ -1,8 +1,7 @@
-"""How much one request may ask for: every bound that an operator can set, in one place.
+"""Limits on one request, as far as an operator can set them.
 
-The composition root makes one `Limits` of the settings and hands it to both faces and the Gateway; docs/limits.md has
-them all, with the Problem that each ends in. What bounds the memory of the process itself (what is remembered, how many
-connections) stays a constant where it is used.
+The gateway creates one `Limits` from its settings for both faces; docs/limits.md lists them with their Problems. Limits
+on the memory of the process itself (caches, connections) are constants where they are used.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from services.catalogue.batches import MAX_ENTRIES
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX, URI_TOO_LONG, Problem
 
 MAX_ROWS: Final = 20_000
-"""Rows of one answer that nobody can allow more than: they are held in memory, and written as one body."""
+"""The highest number of rows that a setting can allow in one answer, which is held in memory."""
 USUAL_PAGE: Final = 20
 
 
@@ -25,7 +24,7 @@ class Limits:
     # Of lists, on both faces.
     page_size: int = 100
     rows: int = MAX_ROWS
-    """Rows that one answer may have to hold, were every list in it full."""
+    """Rows that one answer could contain if every list in it were full."""
     skip: int = 10_000
     filter_conditions: int = 50
     filter_depth: int = 5
@@ -34,11 +33,11 @@ class Limits:
 
     # Of bodies, on both faces.
     batch_entries: int = MAX_ENTRIES
-    """Entries of one batch; nobody can allow more, since all are written in one transaction."""
+    """Entries of one batch, which cannot be raised, since all are written in one transaction."""
     body_values: int = 30_000
-    """Values in a JSON body. An empty list is two bytes there, and 64 in memory."""
+    """Values in a JSON body. An empty list takes two bytes there and 64 in memory."""
 
-    # Of addresses, and of what REST includes.
+    # Of addresses, and of REST's `include`.
     query_string_bytes: int = 65_536
     parameters: int = 1_000
     includes: int = 20
@@ -46,23 +45,23 @@ class Limits:
 
     # Of documents.
     document_characters: int = 120_000
-    """Comments aside."""
+    """Without comments."""
     tokens: int = 2_000
     depth: int = 30
-    """Fields within fields, through fragments. (Values nest as deep as graphql-core parses: 200.)"""
+    """Fields within fields, through fragments. (graphql-core limits the nesting of values to 200.)"""
     aliases: int = 200
     directives: int = 100
     directives_per_place: int = 8
     fragments: int = 100
     operations: int = 50
     field_comparisons: int = 25_000
-    """What the rule that fields of one name must agree may take, in graphql-core's units."""
+    """The cost of the rule OverlappingFieldsCanBeMerged, in graphql-core's units."""
     query_fields: int = 50
-    """Fields at the top of a query, through fragments; `mutation_fields` of a mutation."""
+    """Top-level fields of a query, through fragments; `mutation_fields` those of a mutation."""
     mutation_fields: int = 20
     introspection: bool = True
     introspections: int = 2
-    """How often over a document may ask for as much as a full introspection tells."""
+    """The number of full introspections that a document may amount to."""
 
     # Of the values that come with a document.
     nodes: int = 100
@@ -72,7 +71,7 @@ class Limits:
 
     @property
     def usual_page(self) -> int:
-        """The size of a page where none is asked for."""
+        """The default size of a page."""
         return min(USUAL_PAGE, self.page_size)
 
 
@@ -80,18 +79,18 @@ DEFAULTS: Final = Limits()
 
 
 def check_values(text: bytes, limits: Limits, what: str = "The body") -> None:
-    """Raises `bad_request` for JSON of too many values, before it is parsed; `what` begins the sentence that says so.
+    """Raise `bad_request` for JSON of too many values, before it is parsed; `what` is the subject of the message.
 
-    Commas and opening brackets are counted, wherever they stand: in texts too, of which no honest one has that many.
+    Counts commas and opening brackets, including those in strings, of which genuine texts do not contain that many.
     """
-    most = limits.body_values
-    # Two bytes are the least that a value takes.
-    if len(text) > most and text.count(b",") + text.count(b"[") + text.count(b"{") > most:
-        raise Problem(BAD_REQUEST, f"{what} may hold at most {most:,} values (commas and opening brackets).")
+    limit = limits.body_values
+    # A value takes at least two bytes.
+    if len(text) > limit and text.count(b",") + text.count(b"[") + text.count(b"{") > limit:
+        raise Problem(BAD_REQUEST, f"{what} may hold at most {limit:,} values (commas and opening brackets).")
 
 
 def check_query_string(text: bytes, limits: Limits) -> None:
-    """Raises `uri_too_long` and `too_complex` for a query string that is not even taken apart."""
+    """Raise `uri_too_long` or `too_complex` for a query string that is too large to be parsed."""
     if len(text) > limits.query_string_bytes:
         raise Problem(URI_TOO_LONG, f"A query string has at most {limits.query_string_bytes:,} bytes.")
     if text.count(b"&") >= limits.parameters:

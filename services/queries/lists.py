@@ -1,4 +1,4 @@
-"""How lists are asked for: page, filter, order and search, checked once for both faces."""
+"""Arguments of lists: page, filter, order and search, validated once for both faces."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ MAX_SORTS: Final = 5
 MAX_SEARCH: Final = 200
 
 Record = dict[str, Any]
-"""One row of a resource as it leaves the services: Python values by field name, relations by relation name."""
+"""One row of a resource: Python values by field name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListArguments:
-    """How a list is asked for. `order` always ends with the key, so it is total.
+    """The arguments of a list. `order` always ends with the key, so it is total.
 
-    The page is of the rows between `after` and `before`, which are undecoded cursors: the first `limit` of them, or if
-    `backward` the last. Either way it is in the list's order. `search` is as of searching.py.
+    The page consists of the rows between the undecoded cursors `after` and `before`: the first `limit` of them or, if
+    `backward`, the last. Either way it is in the list's order. For the syntax of `search` see searching.py.
     """
 
     order: tuple[Order, ...]
@@ -48,25 +48,25 @@ class ListArguments:
 
     @property
     def reading(self) -> tuple[Order, ...]:
-        """The order in which the rows are read, so that the page's come first: backwards, the list's turned round."""
-        return tuple(each.reversed for each in self.order) if self.backward else self.order
+        """The order in which rows are read, the page's first: the reversed order for a backward page."""
+        return tuple(term.reversed for term in self.order) if self.backward else self.order
 
     @property
     def is_inside(self) -> bool:
-        """Whether reading begins within the list, behind a row that a cursor names or that is skipped.
+        """Whether reading begins inside the list, at a cursor or after skipped rows.
 
-        Then there are rows on that side of the page. Nobody looks: the row of a cursor may have gone since.
+        Then there are rows on that side of the page. This is assumed: the row of a cursor may have been deleted since.
         """
         return self.before is not None if self.backward else self.after is not None or self.skip > 0
 
     def whole(self) -> ListArguments:
-        """The same list, unpaged: what is to be counted."""
+        """Return the arguments of the same list without paging, for counting it."""
         return ListArguments(self.order, filter=self.filter, search=self.search)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of records. `cursors` has one per record;"""
+    """A page of records, with a cursor for each."""
 
     records: Sequence[Record]
     cursors: Sequence[str]
@@ -75,11 +75,11 @@ class Page:
 
 
 def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Limits = DEFAULTS) -> ListArguments:
-    """Check the arguments of a list, which both faces hand over in the same plain form.
+    """Validate the arguments of a list, which both faces pass in the same plain form.
 
-    `data` may hold `after`, `before`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`), `q`,
-    and the size of the page, as `first`, `last` or `limit`: the first or the last of the rows between the cursors;
-    `limit` means the first unless there is only `before`. Raises `validation_failed` naming the argument at fault.
+    `data` may contain `after`, `before`, `skip`, `filter` (see filters.py), `sort` (a list of `field` or `-field`),
+    `q`, and the size of the page as `first`, `last` or `limit`: the first or last rows between the cursors; `limit`
+    means the first unless there is only `before`. Raises `validation_failed` with the invalid argument.
     """
     order = _order(resource, data.get("sort") or [])
     after, before = data.get("after"), data.get("before")
@@ -106,22 +106,22 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Lim
 
 
 def _size_name(data: Mapping[str, Any]) -> str:
-    """Which argument has the size of the page, `limit` if none has."""
-    given = [name for name in ("limit", "first", "last") if data.get(name) is not None]
-    if len(given) > 1:
-        words = f"A page is taken from one end: by `{given[0]}` or by `{given[1]}`, not by both."
-        raise Problem.field(given[-1], "conflict", words)
-    return given[0] if given else "limit"
+    """Return the argument that holds the size of the page, by default `limit`."""
+    names = [name for name in ("limit", "first", "last") if data.get(name) is not None]
+    if len(names) > 1:
+        message = f"A page is taken from one end: by `{names[0]}` or by `{names[1]}`, not by both."
+        raise Problem.field(names[-1], "conflict", message)
+    return names[0] if names else "limit"
 
 
-def _integer(data: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+def _integer(data: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     value = integral(data.get(name))
     if value is None:
         return default
     if type(value) is not int:
         raise Problem.field(name, "type", "This must be an integer.")
-    if not least <= value <= most:
-        raise Problem.field(name, "range", f"This must be an integer from {least} to {most}.")
+    if not minimum <= value <= maximum:
+        raise Problem.field(name, "range", f"This must be an integer from {minimum} to {maximum}.")
     return value
 
 
@@ -130,20 +130,20 @@ def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
         raise Problem.field("sort", "length", f"A list is sorted by at most {MAX_SORTS} fields.")
     order: list[Order] = []
     for index, text in enumerate(sort):
-        found = Order(text.removeprefix("-"), text.startswith("-"))
-        if found.field not in (*resource.sorts, "id"):
+        term = Order(text.removeprefix("-"), text.startswith("-"))
+        if term.field not in (*resource.sorts, "id"):
             raise Problem.field(("sort", index), "choice", "The list cannot be sorted by this.")
-        if any(found.field == each.field for each in order):
+        if any(term.field == earlier.field for earlier in order):
             raise Problem.field(("sort", index), "conflict", "The list is sorted by this field already.")
-        order.append(found)
-    if any(each.field == "id" for each in order):
+        order.append(term)
+    if any(term.field == "id" for term in order):
         return tuple(order)
     # Newest first by default; a given order is made total in the direction of its last field.
     return (*order, Order("id", order[-1].descending if order else True))
 
 
 def _searched(resource: Resource[Any], text: Any) -> str | None:
-    """What is searched for, in NFC; None for nothing, as from a field that is left empty."""
+    """Return the text to search for in NFC, or None if it is absent or blank."""
     if text is None:
         return None
     if not resource.search:
@@ -158,7 +158,7 @@ def _searched(resource: Resource[Any], text: Any) -> str | None:
 
 
 def _containing(resource: Resource[Any], text: str, tree: Filter | None) -> Filter:
-    """Where a search has no words to look for, what is searched contains it as it is, the quotes around it left out."""
+    """Return the filter for a search without searchable words: the searched fields contain its text without quotes."""
     plain = text.strip('"').strip() or text
-    found = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
-    return found if tree is None else AllOf((tree, found))
+    contains = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
+    return contains if tree is None else AllOf((tree, contains))

@@ -1,10 +1,10 @@
-"""Searches: from what somebody types to the syntax of PostgreSQL's `websearch_to_tsquery`.
+"""Converts search texts to the syntax of PostgreSQL's `websearch_to_tsquery`.
 
-A search is words, phrases in quotes, `or`, and what is excluded by a hyphen before it. PostgreSQL's parser takes
-`client/server`, `pool.py` and `foo.png` for one word each. So what is searched (the SQL function `gateway_words`) and
-what is searched for (`words_of`) are split alike, at everything that is no letter, mark or digit; what was joined is
-looked for as a phrase. Case, width and accents don't count. Scripts that put no blanks between words are split into
-characters.
+A search consists of words, phrases in quotes, `or`, and terms excluded by a leading hyphen. PostgreSQL's parser would
+treat `client/server`, `pool.py` and `foo.png` as one word each. So the searched texts (by the SQL function
+`gateway_words`) and the search (by `words_of`) are split alike, at every character other than letters, marks and
+digits; joined words are searched for as a phrase. Case, width and accents are ignored. Scripts without spaces between
+words are split into characters.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from services.catalogue.text import fold
 
 
 def _class(ranges: str) -> str:
-    """A class of a regular expression, as Python and PostgreSQL both read it, of ranges in hexadecimal digits."""
-    found = (each.partition("-") for each in ranges.split())
-    return "[" + "".join(f"\\U{first:0>8}" + (last and f"-\\U{last:0>8}") for first, _, last in found) + "]"
+    """Return a character class of hexadecimal ranges, in the common syntax of Python's and PostgreSQL's expressions."""
+    bounds = (bound.partition("-") for bound in ranges.split())
+    return "[" + "".join(f"\\U{first:0>8}" + (last and f"-\\U{last:0>8}") for first, _, last in bounds) + "]"
 
 
 SEPARATORS: Final = _class(
@@ -37,7 +37,7 @@ SEPARATORS: Final = _class(
     # music, emoji, tags
     "1d000-1d1ff 1f000-1fbff e0000-e007f"
 )
-"""Characters that are in no word."""
+"""Characters that are not part of words."""
 ALONE: Final = _class(
     # Thai, Lao, Burmese, Khmer
     "e01-e3a e40-e4e e81-ecd 1000-1049 1050-109d 1780-17d3 "
@@ -61,20 +61,18 @@ STOP_WORDS: Final = frozenset(
     only own same so than too very s t can will just don should now
     """.split()  # noqa: SIM905 - a list of 127 strings is longer
 )
-"""The words that PostgreSQL's configuration `english` leaves out of searches and of what is searched."""
+"""The stop words of PostgreSQL's configuration `english`."""
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, as `gateway_words` has them."""
+    """Return the words of a text, as `gateway_words` does."""
     plain = normalize("NFD", fold(normalize("NFKC", text)))
     plain = normalize("NFC", _ACCENTS.sub("", plain))
     return _ALONE.sub(r" \g<0> ", _SEPARATORS.sub(" ", plain)).split()
 
 
 def search_query(text: str) -> str | None:
-    """What is typed, for `websearch_to_tsquery`; None if nothing of it can be searched for: it has stop words alone, or
-    no words.
-    """
+    """Return a search for `websearch_to_tsquery`; None if it contains no words except stop words."""
     operands, is_empty = [], True
     for hyphens, phrase, word in _OPERAND.findall(text):
         if fold(word) == "or" and not hyphens:

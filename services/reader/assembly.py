@@ -1,21 +1,21 @@
-"""From the one row of a read to its answer, by a function that is written for the plan.
+"""Generates the function of a plan that converts the one row of a read to its answer.
 
-The function unpacks the arrays, makes the objects of each level in one comprehension, the deepest first, gathers them
-by their parents, and so on upwards. Of the statement in statement.py's example it would be:
+The function unpacks the arrays, builds the objects of each level in one comprehension, the deepest level first, groups
+them by their parents, and so on upwards. For the statement in statement.py's example it is:
 
     def assemble(row, slots):
         (p0, p1, p2, p3, p4) = row
         o0 = [{'body': x4} for x4 in p4] if p4 else []
         g0 = {}
-        for k, each in zip(p3 or (), o0):
+        for k, entry in zip(p3 or (), o0):
             if k in g0:
-                g0[k].append(each)
+                g0[k].append(entry)
             else:
-                g0[k] = [each]
+                g0[k] = [entry]
         o1 = [{'title': x1, 'comments': {'nodes': g0.get(x0, ())}} for x1, x0 in zip(p1, p0)] if p0 else []
         return {'items': {'nodes': o1}}
 
-Nothing that a caller sent gets into the text but response names, as Python literals.
+Of a caller's input the text contains only response names, as Python literals.
 """
 
 from __future__ import annotations
@@ -24,20 +24,18 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from services.queries.cursors import CursorCodec
-from services.queries.selections import About, Constant
+from services.queries.selections import Constant
 from services.queries.versions import tag_of_fields
 from services.reader.layout import (
     Column,
-    EdgesLayout,
-    FactsLayout,
     NodesLayout,
     ObjectLayout,
     PageLayout,
     RootLayout,
     RowLayout,
-    RowsLayout,
     TagLayout,
 )
+from services.reader.page_source import PageSource, depends_on_rows
 from services.reader.shapes import Bound
 from services.reader.values import cursor_writer, enum_shown, list_reader
 
@@ -45,24 +43,27 @@ Assembly = Callable[[Sequence[Any] | None, Sequence[Bound]], dict[str, Any]]
 
 
 def assembly(roots: Sequence[tuple[str, RootLayout]], places: int, cursors: CursorCodec) -> tuple[Assembly, str]:
-    """The function for a layout whose row has so many places, and its source."""
+    """Return the function for a layout whose row has this number of places, and its source."""
     is_row = len(roots) == 1 and isinstance(roots[0][1], RowLayout) and roots[0][1].rows is None
     writer = _Writer(cursors, places, is_row=is_row)
     letter = "x" if is_row else "p"
-    shown = ", ".join(f"{key!r}: {writer.root(root)}" for key, root in roots)
+    members = ", ".join(f"{key!r}: {writer.root(root)}" for key, root in roots)
     guard = [f"if row is None: return {{{roots[0][0]!r}: None}}"] if is_row else []
     unpack = [f"({', '.join(f'{letter}{place}' for place in range(places))},) = row"] if places else []
-    body = [*guard, *unpack, *writer.lines, f"return {{{shown}}}"]
+    body = [*guard, *unpack, *writer.lines, f"return {{{members}}}"]
     source = "def assemble(row, slots):\n" + "\n".join(f"    {line}" for line in body) + "\n"
-    exec(compile(source, "<plan>", "exec"), writer.namespace)  # noqa: S102 - the text is all ours, see above
-    made: Assembly = writer.namespace["assemble"]
-    return made, source
+    exec(compile(source, "<plan>", "exec"), writer.namespace)  # noqa: S102 - generated above, see the module's docstring
+    function: Assembly = writer.namespace["assemble"]
+    return function, source
 
 
 class _Writer:
-    """Writes the function's lines; what they call by name is put in the namespace.
+    """Writes the lines of the function; `namespace` holds the values that they refer to by name.
 
-    `is_row`: the row's places are values instead of arrays. Places from `places` on are made here.
+    With `is_row` the row's places are values instead of arrays. The function computes the places from `places` on.
+
+    Methods return the source of an expression, after adding the lines that it depends on. A parameter `used` collects
+    the places of the arrays that an expression iterates over, in order.
     """
 
     def __init__(self, cursors: CursorCodec, places: int, *, is_row: bool) -> None:
@@ -74,19 +75,17 @@ class _Writer:
         self._numbers = 0
 
     def root(self, root: RootLayout) -> str:
-        """The expression of a root's answer."""
         if isinstance(root, Constant):
             return repr(root.value)
-        if isinstance(root, RowLayout) and root.rows is None:
-            return self._object(root.row, {})
-        if isinstance(root, RowLayout):
-            assert root.rows is not None
-            rows = self._rows(root.row, root.rows)
-            return f"({rows}[0] if {rows} else None)"
         if isinstance(root, NodesLayout):
             return self._nodes(root)
-        page = self._page(root, f"p{root.size}" if root.size is not None else "None")
-        return page(self._components(root))
+        if isinstance(root, PageLayout):
+            page = self._page(root, f"p{root.size}" if root.size is not None else "None")
+            return page(self._entries(root))
+        if root.rows is None:
+            return self._object(root.row, {})
+        rows = self._rows(root.row, root.rows)
+        return f"({rows}[0] if {rows} else None)"
 
     def _nodes(self, layout: NodesLayout) -> str:
         maps = []
@@ -96,37 +95,34 @@ class _Writer:
             maps.append(name)
         if not maps:
             return "[]"
-        found = f"[({', '.join(maps)},)[r].get(k) for r, k in slots[{layout.slot}].nodes]"
-        return found if layout.many else f"{found}[0]"
+        nodes = f"[({', '.join(maps)},)[r].get(k) for r, k in slots[{layout.slot}].nodes]"
+        return nodes if layout.many else f"{nodes}[0]"
 
     def _rows(self, row: ObjectLayout, rows: int) -> str:
-        """The name of the list of a level's objects; `rows` is any of its arrays."""
+        """Return the name of the list of a level's objects; `rows` is the place of any of its arrays."""
         used: dict[int, None] = {}
-        shown, name = self._object(row, used), self._name("o")
-        each = _each(used) if used else f"for _ in p{rows}"
-        self.lines.append(f"{name} = [{shown} {each}] if p{rows} else []")
+        expression, name = self._object(row, used), self._name("o")
+        loop = _loop(used) if used else f"for _ in p{rows}"
+        self.lines.append(f"{name} = [{expression} {loop}] if p{rows} else []")
         return name
 
     def _tag(self, layout: TagLayout) -> int:
-        """The place of the tags, which are made when they are first asked for."""
+        """Return the place of the tags, which the function computes once."""
         if layout not in self._tags:
             used: dict[int, None] = {}
-            shown = f"{self._put(tag_of_fields)}({self._object(ObjectLayout([*layout.fields]), used)})"
+            expression = f"{self._put(tag_of_fields)}({self._object(ObjectLayout([*layout.fields]), used)})"
             if layout.present is not None:
-                shown = f"(None if x{layout.present} is None else {shown})"
+                expression = f"(None if x{layout.present} is None else {expression})"
             place = self._tags[layout] = self._next_place
             self._next_place += 1
-            made = f"x{place} = {shown}"
-            if not self.is_row:
-                made = f"p{place} = [{shown} {_each(used)}] if p{next(iter(used))} else []"
-            self.lines.append(made)
+            if self.is_row:
+                self.lines.append(f"x{place} = {expression}")
+            else:
+                self.lines.append(f"p{place} = [{expression} {_loop(used)}] if p{next(iter(used))} else []")
         return self._tags[layout]
 
     def _object(self, row: ObjectLayout, used: dict[int, None]) -> str:
-        """The expression of one object; notes the arrays it is made of."""
-        members = []
-        for key, member in row.members:
-            members.append(f"{key!r}: {self._member(member, used)}")
+        members = [f"{key!r}: {self._member(member, used)}" for key, member in row.members]
         return f"{{{', '.join(members)}}}"
 
     def _member(self, member: Constant | Column | TagLayout | ObjectLayout | PageLayout, used: dict[int, None]) -> str:
@@ -148,174 +144,90 @@ class _Writer:
         return self._page_below(member, f"x{member.parent}")
 
     def _value(self, column: Column) -> str:
-        """The expression of a value, in an `x` of its own."""
         name, kind = f"x{column.place}", column.kind
         if kind.many:
-            shown = f"{self._put(list_reader(column))}({name})"
+            expression = f"{self._put(list_reader(column))}({name})"
         elif kind.identifier is not None:
-            shown = f"f'{kind.identifier.prefix}_{{{name}.hex()}}'"
+            expression = f"f'{kind.identifier.prefix}_{{{name}.hex()}}'"
         elif kind.enum is not None:
             return f"{self._put(enum_shown(column))}[{name}]"
         else:
             return name
-        return f"(None if {name} is None else {shown})" if kind.nullable else shown
+        return f"(None if {name} is None else {expression})" if kind.nullable else expression
 
     def _page_below(self, layout: PageLayout, key: str) -> str:
-        """The expression of the page of the parent with this key."""
-        components = self._components(layout)
+        """Return the page of the parent with this key."""
+        entries = self._entries(layout)
         groups = self._name("g")
-        self.lines += [f"{groups} = {{}}"]
+        self.lines.append(f"{groups} = {{}}")
         if layout.rows is not None:
             self.lines += [
-                f"for k, each in zip(p{layout.parents} or (), {components}):",
+                f"for k, entry in zip(p{layout.parents} or (), {entries}):",
                 f"    if k in {groups}:",
-                f"        {groups}[k].append(each)",
+                f"        {groups}[k].append(entry)",
                 "    else:",
-                f"        {groups}[k] = [each]",
+                f"        {groups}[k] = [entry]",
             ]
         page = self._page(layout, "size")
-        made, none = self._name("d"), self._name("e")
+        pages, empty = self._name("d"), self._name("e")
         if layout.size is not None:
             sizes = f"zip(p{layout.sized} or (), p{layout.size} or ())"
-            self.lines.append(f"{made} = {{k: {page(f'{groups}.get(k) or []')} for k, size in {sizes}}}")
-            return f"{made}[{key}]"
-        if not _looks_at_rows(layout):
+            self.lines.append(f"{pages} = {{k: {page(f'{groups}.get(k) or []')} for k, size in {sizes}}}")
+            return f"{pages}[{key}]"
+        if not depends_on_rows(layout):
             return page(f"{groups}.get({key}, ())")
-        self.lines.append(f"{made} = {{k: {page('each')} for k, each in {groups}.items()}}")
-        self.lines.append(f"{none} = {page('[]')}")
-        return f"{made}.get({key}, {none})"
+        self.lines.append(f"{pages} = {{k: {page('entries')} for k, entries in {groups}.items()}}")
+        self.lines.append(f"{empty} = {page('[]')}")
+        return f"{pages}.get({key}, {empty})"
 
-    def _components(self, layout: PageLayout) -> str:
-        """The expression of what is known of each row: its object, or several objects and the cursor's values."""
+    def _entries(self, layout: PageLayout) -> str:
+        """Return a list of a page's rows: each its object, or a tuple of several objects and the cursor's values."""
         if layout.rows is None:
             return "[]"
-        found = [self._rows(row, layout.rows) for row in _objects(layout)]
-        if layout.cursor and not _is_aligned(layout):
+        lists = [self._rows(row, layout.rows) for row in layout.objects]
+        if layout.cursor and not layout.is_aligned:
             arrays = ", ".join(f"p{column.place}" for column in layout.cursor)
-            found.append(f"zip({arrays})")
-        elif len(found) == 1:
-            return found[0]
-        if not found:
+            lists.append(f"zip({arrays})")
+        elif len(lists) == 1:
+            return lists[0]
+        if not lists:
             return f"(p{layout.rows} or [])"
-        return f"(list(zip({', '.join(found)})) if p{layout.rows} else [])"
+        return f"(list(zip({', '.join(lists)})) if p{layout.rows} else [])"
 
     def _page(self, layout: PageLayout, size: str) -> Callable[[str], str]:
-        """From the expression of rows to that of their page."""
+        """Return a function from the expression of a page's rows to that of the page."""
+        if not depends_on_rows(layout):
+            return lambda rows: self._page_source(layout, rows, "None", size)
         limit = f"slots[{layout.slot}].values[0]"
-        if not _looks_at_rows(layout):
-            return lambda rows: self._parts(layout, rows, "None", size)
         name = self._name("c")
-        ahead = bool(_facts(layout) & layout.ahead)
+        looks_ahead = bool(layout.facts & layout.ahead)
         self.lines.append(f"def {name}(rows, size):")
-        if ahead:
-            kept = f"rows[-{limit}:]" if layout.backward else f"rows[:{limit}]"
-            self.lines += [f"    more = len(rows) > {limit}", f"    rows = {kept} if more else rows"]
-        self.lines.append(f"    return {self._parts(layout, 'rows', 'more' if ahead else 'False', 'size')}")
+        if looks_ahead:
+            shown = f"rows[-{limit}:]" if layout.backward else f"rows[:{limit}]"
+            self.lines += [f"    more = len(rows) > {limit}", f"    rows = {shown} if more else rows"]
+        page = self._page_source(layout, "rows", "more" if looks_ahead else "False", "size")
+        self.lines.append(f"    return {page}")
         return lambda rows: f"{name}({rows}, {size if layout.size is not None else None})"
 
-    def _parts(self, layout: PageLayout, rows: str, more: str, size: str) -> str:
-        objects, last = iter(range(len(_objects(layout)))), len(_objects(layout))
-        single = last == 1 and (not layout.cursor or _is_aligned(layout))
+    def _page_source(self, layout: PageLayout, rows: str, more: str, size: str) -> str:
         cursor = self._put(cursor_writer(layout, self.cursors)) if layout.cursor else ""
-        shown = []
-        for part in layout.parts:
-            if isinstance(part, RowsLayout):
-                place = next(objects)
-                shown.append(f"{part.key!r}: {rows if single else f'[t[{place}] for t in {rows}]'}")
-            elif isinstance(part, EdgesLayout):
-                members = []
-                for key, member in part.members:
-                    if isinstance(member, Constant):
-                        members.append(f"{key!r}: {member.value!r}")
-                    elif member is None:
-                        members.append(f"{key!r}: {cursor}(t[{last}])")
-                    else:
-                        place = next(objects)
-                        members.append(f"{key!r}: {'t' if single else f't[{place}]'}")
-                shown.append(f"{part.key!r}: [{{{', '.join(members)}}} for t in {rows}]")
-            else:
-                facts = [f"{key!r}: {_fact(fact, layout, rows, more, size, cursor)}" for key, fact in part.members]
-                shown.append(f"{part.key!r}: {{{', '.join(facts)}}}" if part.key is not None else facts[0])
-        return f"{{{', '.join(shown)}}}"
+        return PageSource(layout, rows, more, size, cursor).source()
 
     def _name(self, letter: str) -> str:
+        """Return a new name."""
         self._numbers += 1
         return f"{letter}{self._numbers}"
 
     def _put(self, value: Any) -> str:
+        """Add a value to the namespace and return its name."""
         name = self._name("n")
         self.namespace[name] = value
         return name
 
 
-def _each(used: Iterable[int]) -> str:
-    """The loop over the arrays at these places, at least one."""
+def _loop(used: Iterable[int]) -> str:
+    """Return the loop over the arrays at these places, at least one."""
     names, arrays = [f"x{place}" for place in used], [f"p{place}" for place in used]
     if len(names) == 1:
         return f"for {names[0]} in {arrays[0]}"
     return f"for {', '.join(names)} in zip({', '.join(arrays)})"
-
-
-def _fact(fact: Constant | About, layout: PageLayout, rows: str, more: str, size: str, cursor: str) -> str:
-    if isinstance(fact, Constant):
-        return repr(fact.value)
-    first, last = f"{cursor}({_first(layout, rows)})", f"{cursor}({_last(layout, rows)})"
-    start, end = f"({first} if {rows} else None)", f"({last} if {rows} else None)"
-    inside = repr(layout.inside)
-    known_start, known_end = (start, end) if layout.inside else ("None", "None")
-    return {
-        About.HAS_NEXT: inside if layout.backward else more,
-        About.HAS_PREVIOUS: more if layout.backward else inside,
-        About.START: start,
-        About.END: end,
-        About.NEXT: known_end if layout.backward else f"({last} if {more} else None)",
-        About.PREVIOUS: f"({first} if {more} else None)" if layout.backward else known_start,
-        About.TOTAL: size,
-    }[fact]
-
-
-def _first(layout: PageLayout, rows: str) -> str:
-    """The values of the order of a page's first row; read backwards, the arrays may have one before it."""
-    if layout.backward and _is_aligned(layout):
-        return _place_of(layout, rows, f"len(p{layout.rows}) - len({rows})")
-    return _place_of(layout, rows, "0")
-
-
-def _last(layout: PageLayout, rows: str) -> str:
-    """The values of the order of a page's last row; read forwards, the arrays may have one behind it."""
-    return _place_of(layout, rows, "-1" if layout.backward else f"len({rows}) - 1")
-
-
-def _place_of(layout: PageLayout, rows: str, index: str) -> str:
-    """The expression of the values of the order of a page's row."""
-    if not _is_aligned(layout):
-        return f"{rows}[{index}][{len(_objects(layout))}]"
-    return f"({', '.join(f'p{column.place}[{index}]' for column in layout.cursor)},)"
-
-
-def _is_aligned(layout: PageLayout) -> bool:
-    """Whether the page's rows are those of the arrays, so that what the cursors need can stay in these."""
-    edges = (part for part in layout.parts if isinstance(part, EdgesLayout))
-    return layout.parent is None and not any(member is None for part in edges for _, member in part.members)
-
-
-def _facts(layout: PageLayout) -> set[About]:
-    parts = (part for part in layout.parts if isinstance(part, FactsLayout))
-    return {fact for part in parts for _, fact in part.members if isinstance(fact, About)}
-
-
-def _objects(layout: PageLayout) -> list[ObjectLayout]:
-    """The objects shown of each row, in order."""
-    found = []
-    for part in layout.parts:
-        if isinstance(part, RowsLayout):
-            found.append(part.row)
-        elif isinstance(part, EdgesLayout):
-            found += [member for _, member in part.members if isinstance(member, ObjectLayout)]
-    return found
-
-
-def _looks_at_rows(layout: PageLayout) -> bool:
-    """Whether a page is more than a wrapping of its rows."""
-    known = {About.TOTAL, About.HAS_NEXT if layout.backward else About.HAS_PREVIOUS}
-    return len(_objects(layout)) != 1 or bool(layout.cursor) or bool(_facts(layout) - known)

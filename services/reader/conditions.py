@@ -1,13 +1,13 @@
-"""Filters, searches, orders, cursors and relations, as SQL over an entity.
+"""SQL conditions of filters, searches, orders, cursors and relations.
 
-What the caller gave is no part of the text: every value becomes a bind parameter through an `Operand`, which either
-carries the value (the general path) or names the place where it will be found (the Reader's plans).
+No value of a caller becomes part of the text: each is a bind parameter made by an `Operand`, which either holds the
+value (the general path) or names the parameter to be bound later (the Reader's plans).
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
 from itertools import count
 from typing import Any, Final
 
@@ -40,44 +40,35 @@ from services.queries.filters import AllOf, AnyOf, Condition, Filter, Not
 from services.storage.base import SEARCH_LANGUAGE, folded
 
 Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
-"""From a name, a value and its type to the parameter that stands for it. Conditions are named `f0`, `f1`… from left to
-right, the values of the cursor `after` `a0`, `a1`…, those of `before` `b0`, `b1`…, the text to search for `search`."""
+"""Returns the parameter for a name, a value and its type.
+
+Conditions are named `f0`, `f1`… from left to right, the values of the cursor `after` `a0`, `a1`…, those of `before`
+`b0`, `b1`…, and the search `search`.
+"""
 
 
 def given(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
-    """The operand that carries its value."""
+    """Return a parameter that holds its value."""
     return bindparam(None, value, type_=kind)
 
 
-def _is(column: ColumnElement[Any]) -> TypeEngine[Any]:
-    return column.type
-
-
-def _array(column: ColumnElement[Any]) -> TypeEngine[Any]:
-    return ARRAY(column.type)
-
-
-def _text(column: ColumnElement[Any]) -> TypeEngine[Any]:
-    return String()
-
-
 def _like(column: ColumnElement[Any], pattern: Any) -> ColumnElement[bool]:
-    # Selected, the pattern is folded once instead of once for each row.
+    # As a scalar subquery the pattern is folded once instead of once for each row.
     return folded(column).like(select(folded(pattern)).scalar_subquery(), escape="/")
 
 
-_OPERATORS: Final[dict[Operator, tuple[Callable[..., ColumnElement[bool]], Callable[..., TypeEngine[Any]]]]] = {
-    Operator.EQ: (lambda column, value: column == value, _is),
-    Operator.NE: (lambda column, value: column.is_distinct_from(value), _is),
+_OPERATORS: Final[dict[Operator, Callable[..., ColumnElement[bool]]]] = {
+    Operator.EQ: operator.eq,
+    Operator.NE: lambda column, value: column.is_distinct_from(value),
     # `= any(array)`: the text of the statement doesn't depend on the number of values.
-    Operator.IN: (lambda column, values: column == any_(values), _array),
-    Operator.NOT_IN: (lambda column, values: or_(column.is_(None), not_(column == any_(values))), _array),
-    Operator.GT: (lambda column, value: column > value, _is),
-    Operator.GTE: (lambda column, value: column >= value, _is),
-    Operator.LT: (lambda column, value: column < value, _is),
-    Operator.LTE: (lambda column, value: column <= value, _is),
-    Operator.CONTAINS: (_like, _text),
-    Operator.STARTS_WITH: (_like, _text),
+    Operator.IN: lambda column, values: column == any_(values),
+    Operator.NOT_IN: lambda column, values: or_(column.is_(None), not_(column == any_(values))),
+    Operator.GT: operator.gt,
+    Operator.GTE: operator.ge,
+    Operator.LT: operator.lt,
+    Operator.LTE: operator.le,
+    Operator.CONTAINS: _like,
+    Operator.STARTS_WITH: _like,
 }
 
 
@@ -94,7 +85,7 @@ _VALUES: Final[dict[Operator, Callable[[Any], Any]]] = {
 
 
 def operand_value(condition: Condition) -> Any:
-    """What a condition's parameter is bound to."""
+    """Return the value that a condition's parameter is bound to."""
     transform = _VALUES.get(condition.operator)
     return condition.value if transform is None else transform(condition.value)
 
@@ -102,7 +93,7 @@ def operand_value(condition: Condition) -> Any:
 def filter_condition(
     tree: Filter, resource: Resource[Any], entity: Any, actor: Actor, operand: Operand = given
 ) -> ColumnElement[bool]:
-    """A filter, over the fields as the actor may see them."""
+    """Return the condition of a filter on the fields as the actor may see them."""
     return _Filters(resource, entity, actor, operand).condition(tree)
 
 
@@ -126,14 +117,17 @@ class _Filters:
         name, column = next(self.names), self.resource.policy.column(condition.field, self.entity, self.actor)
         if condition.operator is Operator.IS_NULL:
             return column.is_(None) if condition.value else column.is_not(None)
-        compare, kind = _OPERATORS[condition.operator]
-        return compare(column, self.operand(name, operand_value(condition), kind(column)))
+        kind: TypeEngine[Any] = column.type
+        if condition.operator in (Operator.IN, Operator.NOT_IN):
+            kind = ARRAY(column.type)
+        elif condition.operator in (Operator.CONTAINS, Operator.STARTS_WITH):
+            kind = String()
+        return _OPERATORS[condition.operator](column, self.operand(name, operand_value(condition), kind))
 
 
 def search_condition(text: str, entity: Any, operand: Operand = given) -> ColumnElement[bool]:
-    """A search, as of services/queries/searching.py, in the syntax of PostgreSQL's websearch_to_tsquery."""
-    words = operand("search", text, String())
-    query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), words)
+    """Return the condition of a search, which is in the syntax of websearch_to_tsquery."""
+    query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), operand("search", text, String()))
     matches: ColumnElement[bool] = entity.search_vector.bool_op("@@")(query)
     return matches
 
@@ -149,14 +143,14 @@ def linked(relation: Relation, entity: Any, parent: ColumnElement[Any], rows: Se
 def order_columns(
     order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
 ) -> list[ColumnElement[Any]]:
-    """ORDER BY. Nulls sort as PostgreSQL's default has them, so that plain indexes serve."""
+    """Return the ORDER BY expressions. Nulls sort by PostgreSQL's default, so that plain indexes apply."""
     columns = _sorted_by(order, resource, entity, actor)
-    return [column.desc() if each.descending else column.asc() for each, column in zip(order, columns, strict=True)]
+    return [column.desc() if term.descending else column.asc() for term, column in zip(order, columns, strict=True)]
 
 
 def _sorted_by(order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor) -> list[ColumnElement[Any]]:
     fields, policy = resource.fields, resource.policy
-    return [fields[each.field].sort_key(policy.column(each.field, entity, actor)) for each in order]
+    return [fields[term.field].sort_key(policy.column(term.field, entity, actor)) for term in order]
 
 
 def after_condition(
@@ -169,23 +163,23 @@ def after_condition(
     *,
     prefix: str = "a",
 ) -> ColumnElement[bool]:
-    """Rows behind the one with these values in this order (keyset pagination), nulls included."""
+    """Return the condition for rows after the one with these values in this order: keyset pagination with nulls."""
     columns = _sorted_by(order, resource, entity, actor)
     bounds = [
-        None if value is None else resource.fields[each.field].sort_key(operand(f"{prefix}{index}", value, column.type))
-        for index, (each, column, value) in enumerate(zip(order, columns, values, strict=True))
+        None if value is None else resource.fields[term.field].sort_key(operand(f"{prefix}{index}", value, column.type))
+        for index, (term, column, value) in enumerate(zip(order, columns, values, strict=True))
     ]
-    nullable = any(resource.fields[each.field].nullable for each in order)
-    if not nullable and len({each.descending for each in order}) == 1:
+    nullable = any(resource.fields[term.field].nullable for term in order)
+    if not nullable and len({term.descending for term in order}) == 1:
         row, bound = tuple_(*columns), tuple_(*bounds)
         return row < bound if order[0].descending else row > bound
 
-    def behind(rest: ColumnElement[bool], key: tuple[Order, ColumnElement[Any], Any]) -> ColumnElement[bool]:
-        each, column, value = key
+    condition: ColumnElement[bool] = false()
+    for term, column, value in reversed(list(zip(order, columns, bounds, strict=True))):
         equal = column.is_(None) if value is None else column == value
-        return or_(_beyond(each, column, value, nullable=resource.fields[each.field].nullable), and_(equal, rest))
-
-    return reduce(behind, reversed(list(zip(order, columns, bounds, strict=True))), false())
+        beyond = _beyond(term, column, value, nullable=resource.fields[term.field].nullable)
+        condition = or_(beyond, and_(equal, condition))
+    return condition
 
 
 def before_condition(
@@ -196,13 +190,13 @@ def before_condition(
     actor: Actor,
     operand: Operand = given,
 ) -> ColumnElement[bool]:
-    """Rows before the one with these values: those behind it in the order turned round, the place of nulls included."""
-    turned = [each.reversed for each in order]
-    return after_condition(turned, values, resource, entity, actor, operand, prefix="b")
+    """Return the condition for rows before the one with these values in this order, nulls included."""
+    reversed_order = [term.reversed for term in order]
+    return after_condition(reversed_order, values, resource, entity, actor, operand, prefix="b")
 
 
 def _beyond(order: Order, column: ColumnElement[Any], value: Any, *, nullable: bool) -> ColumnElement[bool]:
-    """Strictly behind the value in one field; null counts as greater than any value."""
+    """Return whether the column is strictly after the value; null counts as greater than any value."""
     if order.descending:
         return column.is_not(None) if value is None else column < value
     if value is None:

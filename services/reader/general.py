@@ -1,9 +1,10 @@
-"""Queries by the general path: the same answers as the Reader's, a statement for every list, row and relation."""
+"""Answers queries by the general path: as the Reader does, but with a statement for every list, row and relation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import islice, repeat
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from services.queries.selections import (
     About,
     Constant,
     Cursor,
+    Edges,
     Fact,
     Facts,
     Input,
@@ -33,11 +35,11 @@ from services.queries.selections import (
 from services.queries.versions import tag_of_record
 from services.reader.records import Records
 
-Shown = dict[str, Any]
+Object = dict[str, Any]
 
 
-async def answer(records: Records, query: Query, inputs: Sequence[Input]) -> Shown:
-    """By each root's key what was found, in JSON's types. Raises `validation_failed` for a cursor of another list."""
+async def answer(records: Records, query: Query, inputs: Sequence[Input]) -> Object:
+    """Return the answer by the roots' keys, in JSON types. Raises `validation_failed` for a cursor of another list."""
     general = _General(records, inputs)
     return {root.key: await general.root(root) for root in query.roots}
 
@@ -58,47 +60,49 @@ class _General:
         total = None
         if About.TOTAL in facts_of(root.listing):
             total = await self.records.count(root.resource, arguments.whole(), root.where)
-        (shown,) = await self._pages(root.resource, [page], [total], root.listing)
-        return shown
+        (result,) = await self._pages(root.resource, [page], [total], root.listing)
+        return result
 
-    async def _row(self, root: RowRoot) -> Shown | None:
+    async def _row(self, root: RowRoot) -> Object | None:
         if root.where is not None:
-            found = await self.records.find(root.resource, root.where)
+            record = await self.records.find(root.resource, root.where)
         else:
             assert root.slot is not None
             key = self.inputs[root.slot]
             assert isinstance(key, UUID)
-            found = await self.records.get(root.resource, key)
-        return None if found is None else (await self._rows(root.resource, [found], root.selection))[0]
+            record = await self.records.get(root.resource, key)
+        return None if record is None else (await self._rows(root.resource, [record], root.selection))[0]
 
     async def _nodes(self, root: NodesRoot) -> Any:
-        asked: Any = self.inputs[root.slot]
+        identifiers: Any = self.inputs[root.slot]
         selections = dict(root.selections)
-        found: dict[tuple[Resource[Any], UUID], Shown] = {}
-        for resource in dict.fromkeys(resource for resource, _ in asked):
-            rows = await self.records.many(resource, [key for of, key in asked if of is resource])
-            shown = await self._rows(resource, list(rows.values()), selections[resource])
-            found |= {(resource, key): each for key, each in zip(rows, shown, strict=True)}
-        nodes = [found.get(each) for each in asked]
-        return nodes if root.many else nodes[0]
+        keys: dict[Resource[Any], list[UUID]] = {}
+        for resource, key in identifiers:
+            keys.setdefault(resource, []).append(key)
+        nodes: dict[tuple[Resource[Any], UUID], Object] = {}
+        for resource, keys_of_resource in keys.items():
+            records = await self.records.many(resource, keys_of_resource)
+            rows = await self._rows(resource, list(records.values()), selections[resource])
+            nodes |= {(resource, key): row for key, row in zip(records, rows, strict=True)}
+        ordered = [nodes.get(identifier) for identifier in identifiers]
+        return ordered if root.many else ordered[0]
 
     async def _pages(
         self, resource: Resource[Any], pages: Sequence[Page], totals: Sequence[int | None], listing: Listing
-    ) -> list[Shown]:
-        """Several pages of one listing, whose rows are read together."""
-        records = [each for page in pages for each in page.records]
-        by_selection = {id(each): await self._rows(resource, records, each) for each in selections_of(listing)}
-        shown, start = [], 0
-        for page, total in zip(pages, totals, strict=True):
-            end = start + len(page.records)
-            rows = {selection: each[start:end] for selection, each in by_selection.items()}
-            shown.append(_page(page, total, listing, rows))
-            start = end
-        return shown
+    ) -> list[Object]:
+        """Return several pages of one listing, whose rows are read together."""
+        records = [record for page in pages for record in page.records]
+        rows = {
+            id(selection): iter(await self._rows(resource, records, selection)) for selection in selections_of(listing)
+        }
+        return [
+            _page(page, total, listing, {key: list(islice(rows[key], len(page.records))) for key in rows})
+            for page, total in zip(pages, totals, strict=True)
+        ]
 
-    async def _rows(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> list[Shown]:
-        """What is wanted of each record."""
-        shown: list[Shown] = [{} for _ in records]
+    async def _rows(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> list[Object]:
+        """Return the selection of each record."""
+        rows: list[Object] = [{} for _ in records]
         values: Sequence[Any] = ()
         tags: Sequence[str] = ()
         for member in selection.members:
@@ -110,72 +114,79 @@ class _General:
                 values = await self._one(member, records)
             else:
                 values = await self._many(member, records)
-            for each, value in zip(shown, values, strict=True):
-                each[member.key] = value
-        return shown
+            for row, value in zip(rows, values, strict=True):
+                row[member.key] = value
+        return rows
 
-    async def _one(self, member: One, records: Sequence[Record]) -> list[Shown | None]:
+    async def _one(self, member: One, records: Sequence[Record]) -> list[Object | None]:
         relation = member.relation
         keys = [record[relation.local] for record in records]
-        rows = await self.records.many(relation.target, list({key for key in keys if key is not None}))
-        shown = await self._rows(relation.target, list(rows.values()), member.selection)
-        found = dict(zip(rows, shown, strict=True))
-        return [found.get(key) for key in keys]
+        related = await self.records.many(relation.target, list({key for key in keys if key is not None}))
+        rows = await self._rows(relation.target, list(related.values()), member.selection)
+        by_key = dict(zip(related, rows, strict=True))
+        return [by_key.get(key) for key in keys]
 
-    async def _many(self, member: Many, records: Sequence[Record]) -> list[Shown]:
+    async def _many(self, member: Many, records: Sequence[Record]) -> list[Object]:
         relation, arguments = member.relation, self._arguments(member.slot)
         keys = list({record["id"] for record in records})
         pages = await self.records.related(relation, keys, arguments)
         totals = {}
         if About.TOTAL in facts_of(member.listing):
             totals = await self.records.related_counts(relation, keys, arguments.whole())
-        of_keys = [pages[key] for key in keys]
-        shown = await self._pages(relation.target, of_keys, [totals.get(key) for key in keys], member.listing)
-        found = dict(zip(keys, shown, strict=True))
-        return [found[record["id"]] for record in records]
+        results = await self._pages(
+            relation.target, [pages[key] for key in keys], [totals.get(key) for key in keys], member.listing
+        )
+        by_key = dict(zip(keys, results, strict=True))
+        return [by_key[record["id"]] for record in records]
 
     def _arguments(self, slot: int) -> ListArguments:
-        found = self.inputs[slot]
-        assert isinstance(found, ListArguments)
-        return found
+        arguments = self.inputs[slot]
+        assert isinstance(arguments, ListArguments)
+        return arguments
 
 
 def _value(resource: Resource[Any], record: Record, member: Constant | Value) -> Any:
     if isinstance(member, Constant):
         return member.value
-    value = record[member.field]
-    shown = resource.serialise(member.field, value)
+    value = resource.serialise(member.field, record[member.field])
     kind = resource.fields[member.field]
-    if not member.by_name or kind.enum is None or shown is None:
-        return shown
-    return [_name(kind.enum, each) for each in shown] if kind.many else _name(kind.enum, shown)
+    if not member.by_name or kind.enum is None or value is None:
+        return value
+    return [_name(kind.enum, entry) for entry in value] if kind.many else _name(kind.enum, value)
 
 
 def _name(kind: type[StrEnum], value: str | None) -> str | None:
-    """The name of an enum's member that has a value that is shown."""
+    """Return the name of the enum's member with this value."""
     return None if value is None else kind(value).name
 
 
-def _page(page: Page, total: int | None, listing: Listing, rows: dict[int, list[Shown]]) -> Shown:
-    shown: Shown = {}
+def _page(page: Page, total: int | None, listing: Listing, rows: dict[int, list[Object]]) -> Object:
+    """Return a page as it was requested; `rows` has its rows by the id of their selection."""
+    result: Object = {}
     for part in listing:
         if isinstance(part, (Constant, Fact)):
-            shown[part.key] = _fact(page, total, part)
+            result[part.key] = _fact(page, total, part)
         elif isinstance(part, Facts):
-            shown[part.key] = {each.key: _fact(page, total, each) for each in part.members}
+            result[part.key] = {member.key: _fact(page, total, member) for member in part.members}
         elif isinstance(part, Rows):
-            shown[part.key] = rows[id(part.selection)]
+            result[part.key] = rows[id(part.selection)]
         else:
-            edges: list[Shown] = [{} for _ in page.records]
-            for member in part.members:
-                if isinstance(member, Constant):
-                    values: Sequence[Any] = [member.value] * len(edges)
-                else:
-                    values = page.cursors if isinstance(member, Cursor) else rows[id(member.selection)]
-                for edge, value in zip(edges, values, strict=True):
-                    edge[member.key] = value
-            shown[part.key] = edges
-    return shown
+            result[part.key] = _edges(page, part, rows)
+    return result
+
+
+def _edges(page: Page, part: Edges, rows: dict[int, list[Object]]) -> list[Object]:
+    edges: list[Object] = [{} for _ in page.records]
+    for member in part.members:
+        if isinstance(member, Constant):
+            values: Iterable[Any] = repeat(member.value, len(edges))
+        elif isinstance(member, Cursor):
+            values = page.cursors
+        else:
+            values = rows[id(member.selection)]
+        for edge, value in zip(edges, values, strict=True):
+            edge[member.key] = value
+    return edges
 
 
 def _fact(page: Page, total: int | None, part: Constant | Fact) -> Any:

@@ -1,6 +1,6 @@
-"""Where the parts of an answer are found in the one row of a read: what the statement's builder tells the assembler.
+"""Layout of an answer: the places of its parts in the one row of a read, as the statement's builder lays them out.
 
-The row is a sequence of arrays. A level's arrays have an entry per row of the level; the arrays of counts one per
+The row is a sequence of arrays. A level's arrays have an entry per row of the level; the arrays of counts have one per
 parent.
 """
 
@@ -21,7 +21,7 @@ _BEFORE: Final = frozenset({About.HAS_PREVIOUS, About.PREVIOUS})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A level's array, by its place in the row, and what it holds."""
+    """An array of a level, by its place in the row, and the type of its values."""
 
     place: int
     kind: FieldType
@@ -30,9 +30,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TagLayout:
-    """The version of each row of a level: a digest of all its fields; null where the array at `present` is.
+    """The entity tag of each row of a level, a digest of all its fields; null where the array at `present` is.
 
-    The same object wherever it is shown of the same rows, so that it is made once.
+    The same object is used wherever the tag of the same rows is shown, so that it is computed once.
     """
 
     fields: Sequence[tuple[str, Column]]
@@ -41,7 +41,7 @@ class TagLayout:
 
 @dataclass(slots=True)
 class ObjectLayout:
-    """An object for each row of a level, null where the array at `present` is."""
+    """An object for each row of a level; null where the array at `present` is."""
 
     members: list[tuple[str, Constant | Column | TagLayout | ObjectLayout | PageLayout]]
     present: int | None = None
@@ -57,7 +57,7 @@ class RowsLayout:
 
 @dataclass(frozen=True, slots=True)
 class EdgesLayout:
-    """The page's rows, each with its cursor (None in its place) and constants."""
+    """The page's rows, each with constants and its cursor (represented by None)."""
 
     key: str
     members: Sequence[tuple[str, Constant | ObjectLayout | None]]
@@ -65,7 +65,7 @@ class EdgesLayout:
 
 @dataclass(frozen=True, slots=True)
 class FactsLayout:
-    """What is told of the page, in an object of its own or (without a key) beside its rows."""
+    """Facts about the page, in an object of their own or (without a key) beside its rows."""
 
     key: str | None
     members: Sequence[tuple[str, Constant | About]]
@@ -73,14 +73,15 @@ class FactsLayout:
 
 @dataclass(slots=True)
 class PageLayout:
-    """A page for each parent, or the only one of a list at the top (`parent` None).
+    """A page for each parent, or the only page of a top-level list (`parent` is None).
 
-    `rows` is any array of the level. `parents` is the array of the parents' keys in it, `parent` the array of the same
-    keys in the level above. `cursor` holds the columns of the order. `size` is the list's size or, below another level,
-    the array of the sizes, `sized` the array of the keys of the parents that they belong to.
+    `rows` is the place of any array of the level. `parents` is the place of the array of the parents' keys in it,
+    `parent` that of the same keys in the level above. `cursor` holds the columns of the order. `size` is the place of
+    the list's size or, below another level, of the array of sizes, and `sized` that of the array of the parents' keys
+    of these sizes.
 
-    `backward` tells at which end the arrays may have a row more than the page, `inside` whether there are rows beyond
-    its other end (both as of ListArguments).
+    `backward` determines at which end the arrays may have one row more than the page, `inside` whether there are rows
+    beyond its other end (both as in ListArguments).
     """
 
     resource: Resource[Any]
@@ -98,13 +99,36 @@ class PageLayout:
 
     @property
     def ahead(self) -> frozenset[About]:
-        """The facts that depend on whether there is another page where reading goes on."""
+        """The facts that depend on whether the list continues in the direction of reading."""
         return _BEFORE if self.backward else _BEHIND
+
+    @property
+    def facts(self) -> set[About]:
+        """The facts that the page shows."""
+        parts = (part for part in self.parts if isinstance(part, FactsLayout))
+        return {fact for part in parts for _, fact in part.members if isinstance(fact, About)}
+
+    @property
+    def objects(self) -> list[ObjectLayout]:
+        """The objects shown of each row, in order."""
+        objects = []
+        for part in self.parts:
+            if isinstance(part, RowsLayout):
+                objects.append(part.row)
+            elif isinstance(part, EdgesLayout):
+                objects += [member for _, member in part.members if isinstance(member, ObjectLayout)]
+        return objects
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether the page's rows are those of the arrays, so that cursors can be made from the arrays."""
+        edges = (part for part in self.parts if isinstance(part, EdgesLayout))
+        return self.parent is None and not any(member is None for part in edges for _, member in part.members)
 
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """One row or null; `rows` is one of its level's arrays, None where the last row has its values themselves."""
+    """One row or null. `rows` is the place of one of its level's arrays, or None if the row of the read is this row."""
 
     row: ObjectLayout
     rows: int | None

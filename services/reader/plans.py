@@ -1,4 +1,4 @@
-"""Plans: a query's statement and the function that assembles its answer, remembered by the shape of the inputs."""
+"""Plans: a query's statement and the function that assembles its answer, cached by the shape of the inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _ACTOR, _FIXED = -1, -2
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a query is read. `parameters` has for each parameter its slot and place, or (-1, name) or (-2, value)."""
+    """A compiled query.
+
+    `parameters` has for each parameter its slot and place, or (-1, attribute of the actor), or (-2, fixed value).
+    """
 
     text: str
     parameters: Sequence[tuple[int, Any]]
@@ -30,7 +33,7 @@ class Plan:
     source: str
 
     def values(self, slots: Sequence[Bound], actor: Actor) -> list[Any]:
-        """The values of the statement's parameters."""
+        """Return the values of the statement's parameters."""
         return [
             slots[slot].values[place] if slot >= 0 else getattr(actor, place) if slot == _ACTOR else place
             for slot, place in self.parameters
@@ -38,10 +41,12 @@ class Plan:
 
 
 USUAL: Final = 4_000
-"""Characters of a statement that counts as one of those remembered; longer ones count as several."""
+"""Characters of a statement that counts as one in the cache; longer ones count as several."""
 LONGEST: Final = 20_000
-"""Characters of a statement that is still worth it. PostgreSQL keeps some 100 bytes a character of each prepared one,
-in every backend; what is longer goes down the general path."""
+"""Characters of the longest statement that is compiled; longer ones take the general path.
+
+PostgreSQL keeps about 100 bytes a character of each prepared statement, in every backend.
+"""
 
 
 def _weight(plan: Plan | None) -> int:
@@ -49,10 +54,11 @@ def _weight(plan: Plan | None) -> int:
 
 
 class Plans:
-    """Makes plans and remembers the last `size` of them that were used.
+    """Compiles plans and caches the `size` most recently used ones.
 
-    One is made when it is asked for the `sight`th time: a query whose filters come in ever other shapes would fill the
-    memory, and take the time of others, with plans that nobody uses again. No page has more rows than `page_size`.
+    A plan is compiled when it is requested for the `sight`th time: a query with ever different filters would otherwise
+    fill the cache, and take processing time, with plans that are not used again. No page has more rows than
+    `page_size`.
     """
 
     def __init__(self, cursors: CursorCodec, size: int, *, sight: int = 1, page_size: int = MAX_LIMIT) -> None:
@@ -61,23 +67,23 @@ class Plans:
         self._seen: LRUCache[int, int] = LRUCache(8 * size)
 
     def find(self, query: Query, slots: Sequence[Bound], actor: Actor, *, at_once: bool = False) -> Plan:
-        """The plan for these inputs and this kind of actor; `at_once`: made, if need be, on first sight.
+        """Return the plan for these inputs and this kind of actor; with `at_once` it is compiled on first use.
 
         Raises NotCompiledError.
         """
         if query.passing:
             raise NotCompiledError("the query will not come again")
         key = (query, actor.is_admin, *[slot.shape for slot in slots])
-        found = self._remembered.get(key)
-        if found is None:
+        plan = self._remembered.get(key)
+        if plan is None:
             if key in self._remembered:
                 raise NotCompiledError("it was tried before")
             if not at_once:
                 self._wait(hash(key))
-            found = self._remembered[key] = self._made(query, slots, actor)
-            if found is None:
+            plan = self._remembered[key] = self._made(query, slots, actor)
+            if plan is None:
                 raise NotCompiledError("too large")
-        return found
+        return plan
 
     def _wait(self, key: int) -> None:
         times = self._seen.get(key, 0) + 1
@@ -86,21 +92,20 @@ class Plans:
             raise NotCompiledError("not seen often enough")
 
     def _made(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan | None:
-        """A plan; None where the query is too large for one, which is remembered too."""
+        """Compile a plan; return None if the query is too large for one, which is cached too."""
         try:
-            made = self.make(query, slots, actor)
+            plan = self.make(query, slots, actor)
         except NotCompiledError:
             return None
         finally:
-            # Building a statement leaves tens of thousands of objects in cycles, and the collector seldom looks.
+            # Building a statement leaves tens of thousands of objects in cycles, which are otherwise collected late.
             gc.collect(1)
-        return made if len(made.text) <= LONGEST and _weight(made) <= self._remembered.maxsize else None
+        return plan if len(plan.text) <= LONGEST and _weight(plan) <= self._remembered.maxsize else None
 
     def make(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
-        """A plan. The actor matters only in whether it is an admin. Raises NotCompiledError."""
-        # Nobody's values get into the text, were it by mistake.
-        kind = Actor(is_admin=actor.is_admin)
-        statement = build(query, slots, kind, self._page_size)
+        """Compile a plan, for admins or for others like the actor. Raises NotCompiledError."""
+        # An actor without values, so that none can get into the text.
+        statement = build(query, slots, Actor(is_admin=actor.is_admin), self._page_size)
         assemble, source = assembly(statement.roots, statement.places, self._cursors)
         prepared = statement.prepared
         if prepared is None:

@@ -1,8 +1,11 @@
 """Connections for reading: a fixed number, each with nothing to reset.
 
-asyncpg's own pool resets a connection when it comes back (a round trip) and wraps it when it goes out; both cost more
-than a short read. What is read here leaves nothing behind: the connections are read-only, no transaction stays open,
-and nobody changes a setting. Statements are prepared by asyncpg, which remembers them by their text.
+What is read here leaves nothing behind: the connections are read-only, no transaction stays open, and nobody changes a
+setting. Statements are prepared by asyncpg, which remembers them by their text.
+
+asyncpg's own pool, told to reset nothing (`reset=`), still wraps each connection, and gives it back in a task of its
+own: a warm read took 65 µs of CPU with it, 19 with this one, and 18 on a connection alone (uvloop, measured in turns).
+Nor does it repeat a read on a connection that turns out to be closed.
 """
 
 from __future__ import annotations
@@ -42,10 +45,9 @@ class ReadPool:
         self._address, self._statements = address, statements
         self._settings = {**database.SERVER_SETTINGS, **READ_SETTINGS}
         self._wait_seconds, self._answer_seconds = database.WAIT_SECONDS, database.ANSWER_SECONDS
-        self._idle: list[asyncpg.Connection] = []
-        self._unopened = size
-        self._waiting: deque[tuple[float, asyncio.Future[asyncpg.Connection | None]]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._idle: list[asyncpg.Connection | None] = [None] * size
+        """Places: connections, the last given back at the end, before them one None for each that may be opened."""
+        self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
         self._opened: WeakSet[asyncpg.Connection] = WeakSet()
@@ -122,58 +124,46 @@ class ReadPool:
     async def close(self) -> None:
         """Close every connection."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
         while self._idle:
-            await self._idle.pop().close(timeout=CLOSE_SECONDS)
+            connection = self._idle.pop()
+            if connection is not None:
+                await connection.close(timeout=CLOSE_SECONDS)
 
     async def _acquire(self) -> tuple[asyncpg.Connection, bool]:
         """A connection, and whether it has just been opened."""
-        while self._idle:
-            found = self._idle.pop()
-            if not found.is_closed():
-                return found, False
-            self._give_way()
-        if not self._unopened:
-            given = await self._wait()
-            if given is not None:
-                return given, False
-        else:
-            self._unopened -= 1
+        found = self._idle.pop() if self._idle else await self._wait()
+        if found is not None and not found.is_closed():
+            return found, False
         try:
             return await self._open(), True
         except BaseException:
-            self._give_way()
+            self._give(None)
             raise
 
     async def _wait(self) -> asyncpg.Connection | None:
-        """A connection that somebody gives back, or None for the right to open one. Raises TimeoutError."""
+        """The place that somebody gives back. Raises TimeoutError."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[asyncpg.Connection | None] = loop.create_future()
-        self._waiting.append((loop.time() + self._wait_seconds, future))
-        if self._timer is None:
-            self._timer = loop.call_later(self._wait_seconds, self._give_up)
+        timer = loop.call_later(self._wait_seconds, _expire, future)
+        self._waiting.append(future)
         try:
             return await future
         except BaseException:
             if future.done() and not future.cancelled() and future.exception() is None:
-                found = future.result()
-                self._give_way() if found is None else self._release(found)
+                self._give(future.result())
             raise
+        finally:
+            timer.cancel()
 
-    def _give_up(self) -> None:
-        """Who has waited too long learns it. One timer is cheaper than one for each."""
-        loop = asyncio.get_running_loop()
-        self._timer = None
+    def _give(self, place: asyncpg.Connection | None) -> None:
+        """Give a place back: to who has waited longest, or to those that are idle."""
         while self._waiting:
-            until, future = self._waiting[0]
-            if until > loop.time():
-                self._timer = loop.call_at(until, self._give_up)
-                return
-            self._waiting.popleft()
+            future = self._waiting.popleft()
             if not future.done():
-                future.set_exception(TimeoutError())
+                future.set_result(place)
+                return
+        self._idle.insert(0 if place is None else len(self._idle), place)
 
     async def _open(self) -> asyncpg.Connection:
         connection = await connect(
@@ -186,16 +176,9 @@ class ReadPool:
         if self._left and connection in self._left:
             self._left.discard(connection)
             connection.terminate()
-        if connection.is_closed():
-            self._give_way()
-        elif self._closed:
+        if self._closed:
             connection.terminate()
-        else:
-            waiting = self._next()
-            if waiting is not None:
-                waiting.set_result(connection)
-            else:
-                self._idle.append(connection)
+        self._give(None if connection.is_closed() else connection)
 
     def _settle(self, connection: asyncpg.Connection) -> None:
         """Give a connection back whose statement was cancelled, once PostgreSQL has let go of it."""
@@ -214,21 +197,11 @@ class ReadPool:
             self._release(connection)
 
     def _drop_idle(self) -> None:
-        while self._idle:
-            self._idle.pop().terminate()
-            self._give_way()
+        for each in self._idle:
+            if each is not None:
+                each.terminate()
 
-    def _give_way(self) -> None:
-        """A connection is no more: another may be opened."""
-        waiting = self._next()
-        if waiting is not None:
-            waiting.set_result(None)
-        else:
-            self._unopened += 1
 
-    def _next(self) -> asyncio.Future[asyncpg.Connection | None] | None:
-        while self._waiting:
-            _, future = self._waiting.popleft()
-            if not future.done():
-                return future
-        return None
+def _expire(future: asyncio.Future[asyncpg.Connection | None]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())

@@ -1,24 +1,24 @@
-"""The Reader: every read is one SQL statement.
+"""The Reader: executes every read as one SQL statement.
 
     Query + inputs + actor → plan → one row of arrays → answer
 
-A **Query** (services/queries/selections.py) is the tree of what a caller asked for, under the names that the answer
-gives it. Both faces make one: GraphQL of a document, REST of `fields` and `include`. What differs from call to call is
-in the **inputs**, one for each numbered slot of the tree: a list's arguments, a row's key. Inputs are **bound**
-(shapes.py): split into their shape, on which the statement's text depends (which filters, what order, is there a
-cursor), and their values, which become parameters.
+A **Query** (services/queries/selections.py) is the tree of the requested fields under their response names. GraphQL
+creates it from a document, REST from `fields` and `include`. The values that differ between calls are its **inputs**,
+one for each numbered slot of the tree: a list's arguments, a row's key. Inputs are **bound** (shapes.py): split into
+their shape, on which the statement's text depends (which filters, which order, whether there is a cursor), and their
+values, which become parameters.
 
-A **Plan** (plans.py) belongs to a query, the shapes of its inputs, and the kind of actor (admin or not). It is
+A **Plan** (plans.py) belongs to a query, the shapes of its inputs, and the kind of actor (admin or not). It consists of
 
-- a statement (statement.py and pages.py), written with SQLAlchemy Core and compiled once to text: a level for every
-  list, policies at every hop, and one last row with an array for each column of each level;
-- a function (assembly.py), generated for it, that makes the answer of that row.
+- a statement (statement.py and pages.py), built with SQLAlchemy Core and compiled once: a level for every list, with
+  policies at every hop, and one last row with an array for each column of each level;
+- a function (assembly.py), generated for it, that converts that row to the answer.
 
-Plans are remembered, as are the statements that asyncpg prepares of them on each connection (pool.py). A warm read
-parses nothing, compiles nothing, builds no object of the ORM, and goes to the database once.
+Plans are cached, as are the statements that asyncpg prepares for them on each connection (pool.py). A warm read parses
+and compiles nothing, creates no ORM object, and makes one round trip to the database.
 
-docs/reader.md goes through one example. What the Reader does not compile is read by the general path, a statement a
-level (records.py); a test holds the two together.
+docs/reader.md explains an example. Queries that the Reader does not compile take the general path, with a statement a
+level (general.py); a test compares the results of both.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from services.storage.prepared import fetch_row
 __all__ = ["Answer", "NotCompiledError", "Reader"]
 
 Answer = dict[str, Any]
-"""By each root's key what was found, in JSON's types: ready to be written."""
+"""The answer by the roots' keys, in JSON types."""
 
 
 class Reader:
-    """Answers queries, through connections of its own. `plans`, `sight` and `page_size`: see Plans."""
+    """Answers queries through its own connection pool. `plans`, `sight` and `page_size` are those of Plans."""
 
     def __init__(
         self, pool: ReadPool, cursors: CursorCodec, *, plans: int, sight: int = 1, page_size: int = MAX_LIMIT
@@ -57,9 +57,9 @@ class Reader:
         self, query: Query, slots: Sequence[Bound], actor: Actor, session: AsyncSession | None = None, *,
         at_once: bool = False,
     ) -> Answer:  # fmt: skip
-        """The answer, in one statement: through a connection of the pool, or as a session's transaction sees it.
+        """Read the answer in one statement, through the pool or in the transaction of the session.
 
-        `at_once` as of Plans. Raises `unavailable` and NotCompiledError.
+        For `at_once` see Plans. Raises `unavailable` and NotCompiledError.
         """
         plan = self.plans.find(query, slots, actor, at_once=at_once)
         if not plan.text:

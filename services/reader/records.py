@@ -1,8 +1,8 @@
-"""The general path: a statement for each list, row and relation, and its rows as records.
+"""The general path: a statement for each list, row and relation, whose rows are records.
 
-GraphQL's resolvers and loaders read through it, and whatever the Reader (reader.py) does not compile. Each statement
-selects a resource's public fields through its masks, where its policy lets the actor read the row; there is no way to
-ask for rows without an actor. A relation of any number of parents is one statement.
+GraphQL's resolvers and loaders use it, and queries that the Reader (reader.py) does not compile. Each statement selects
+a resource's public fields through its masks, of the rows that its policy lets the actor read; rows cannot be read
+without an actor. A relation of any number of parents takes one statement.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from services.storage.prepared import raw_connection
 
 @dataclass(slots=True)
 class Records:
-    """Reads for one actor, through one session, which it must not share with another task."""
+    """Reads for one actor through one session, which must not be shared with another task."""
 
     session: AsyncSession
     actor: Actor
     cursors: CursorCodec
 
     async def page(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> Page:
-        """A page of a list. Raises `validation_failed` for a cursor of another list."""
+        """Return a page of a list. Raises `validation_failed` for a cursor of another list."""
         entity = aliased(resource.model)
         columns, where = select(*self._columns(resource, entity)), self._listed(resource, where)
         statement = self._list(resource, entity, arguments, where, columns)
@@ -51,18 +51,18 @@ class Records:
         return self._paged(resource, arguments, records)
 
     async def count(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> int:
-        """The number of rows in the whole list."""
+        """Return the number of rows in the whole list."""
         entity = aliased(resource.model)
-        found = self._restrictions(resource, entity, arguments, self._listed(resource, where))
-        statement = select(func.count()).select_from(entity).where(*found)
+        conditions = self._restrictions(resource, entity, arguments, self._listed(resource, where))
+        statement = select(func.count()).select_from(entity).where(*conditions)
         return int((await self._execute(statement)).scalar_one())
 
     async def get(self, resource: Resource[Any], key: UUID) -> Record | None:
-        """The row with this key, if the actor may read it."""
+        """Return the row with this key, if the actor may read it."""
         return (await self.many(resource, [key])).get(key)
 
     async def find(self, resource: Resource[Any], where: Rule) -> Record | None:
-        """The one row that a rule holds for, if the actor may read it."""
+        """Return the one row that satisfies a rule, if the actor may read it."""
         entity = aliased(resource.model)
         visible = resource.policy.predicate("read", entity, self.actor)
         statement = select(*self._columns(resource, entity)).where(visible, where(entity)).limit(1)
@@ -70,76 +70,74 @@ class Records:
         return dict(row) if row else None
 
     async def many(self, resource: Resource[Any], keys: Sequence[UUID]) -> dict[UUID, Record]:
-        """Rows by their keys, as far as the actor may read them."""
+        """Return the rows with these keys that the actor may read."""
         entity = aliased(resource.model)
         visible = resource.policy.predicate("read", entity, self.actor)
         statement = select(*self._columns(resource, entity)).where(entity.id == any_(_array(keys)), visible)
         return {row["id"]: dict(row) for row in (await self._execute(statement)).mappings()}
 
     async def related(self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments) -> dict[UUID, Page]:
-        """A page of a to-many relation for each parent, in one statement."""
+        """Return a page of a to-many relation for each parent, in one statement."""
         resource, entity = relation.target, aliased(relation.target.model)
         order = order_columns(arguments.reading, resource, entity, self.actor)
         position = func.row_number().over(order_by=order).label("_position")
-        given = _rows(parents)
-        parent = given.c.key
+        parent_rows = _rows(parents)
+        parent = parent_rows.c.key
         inner = linked(relation, entity, parent, select(*self._columns(resource, entity), position))
         rows = self._list(resource, entity, arguments, None, inner).lateral()
-        statement = (
-            select(parent.label("_parent"), rows).join_from(given, rows, true()).order_by(parent, rows.c["_position"])
-        )
-        found: dict[UUID, list[Record]] = {key: [] for key in parents}
+        statement = select(parent.label("_parent"), rows).join_from(parent_rows, rows, true())
+        statement = statement.order_by(parent, rows.c["_position"])
+        records_by_parent: dict[UUID, list[Record]] = {key: [] for key in parents}
         for row in (await self._execute(statement)).mappings():
             record = dict(row)
             del record["_position"]
-            found[record.pop("_parent")].append(record)
-        return {key: self._paged(resource, arguments, records) for key, records in found.items()}
+            records_by_parent[record.pop("_parent")].append(record)
+        return {key: self._paged(resource, arguments, records) for key, records in records_by_parent.items()}
 
     async def related_counts(
         self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
     ) -> dict[UUID, int]:
-        """The number of rows in the whole of a to-many relation, for each parent."""
+        """Return the number of rows in the whole of a to-many relation, for each parent."""
         entity = aliased(relation.target.model)
-        given = _rows(parents)
-        counted = linked(relation, entity, given.c.key, select(func.count().label("size")).select_from(entity))
+        parent_rows = _rows(parents)
+        counted = linked(relation, entity, parent_rows.c.key, select(func.count().label("size")).select_from(entity))
         counted = counted.where(*self._restrictions(relation.target, entity, arguments, None))
         sizes = counted.lateral()
-        statement = select(given.c.key, sizes.c.size).join_from(given, sizes, true())
+        statement = select(parent_rows.c.key, sizes.c.size).join_from(parent_rows, sizes, true())
         return {row.key: row.size for row in await self._execute(statement)}
 
     def _columns(self, resource: Resource[Any], entity: Any) -> list[ColumnElement[Any]]:
-        hidden = {each.local for each in resource.relations.values()} - set(resource.fields)
+        hidden = {relation.local for relation in resource.relations.values()} - set(resource.fields)
         return [
             resource.policy.column(name, entity, self.actor).label(name) for name in (*resource.fields, *sorted(hidden))
         ]
 
     def _listed(self, resource: Resource[Any], where: Rule | None) -> Rule:
-        """What holds for the rows of a list at the top, besides that the actor may read them."""
+        """Return the rule for the rows of a top-level list beyond that the actor may read them."""
         _, *narrower = resource.policy.listing
 
         def holds(entity: Any) -> ColumnElement[bool]:
-            rules = [resource.policy.predicate(each, entity, self.actor) for each in narrower]
-            found: ColumnElement[bool] = and_(true(), *rules, *([where(entity)] if where is not None else []))
-            return found
+            rules = [resource.policy.predicate(action, entity, self.actor) for action in narrower]
+            return and_(true(), *rules, *([where(entity)] if where is not None else []))
 
         return holds
 
     def _restrictions(
         self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None
     ) -> list[ColumnElement[bool]]:
-        found = [resource.policy.predicate("read", entity, self.actor)]
+        conditions = [resource.policy.predicate("read", entity, self.actor)]
         if where is not None:
-            found.append(where(entity))
+            conditions.append(where(entity))
         if arguments.filter is not None:
-            found.append(filter_condition(arguments.filter, resource, entity, self.actor))
+            conditions.append(filter_condition(arguments.filter, resource, entity, self.actor))
         if arguments.search is not None:
-            found.append(search_condition(arguments.search, entity))
-        return found
+            conditions.append(search_condition(arguments.search, entity))
+        return conditions
 
     def _list(
         self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None, base: Select[Any]
     ) -> Select[Any]:
-        """Restrict, order and cut a list; one row more than asked for tells whether there is another page."""
+        """Restrict, order and limit a list, with one more row to detect another page."""
         order = arguments.order
         statement = base.where(*self._restrictions(resource, entity, arguments, where))
         if arguments.after is not None:
@@ -153,19 +151,19 @@ class Records:
         return statement.offset(arguments.skip) if arguments.skip else statement
 
     def _paged(self, resource: Resource[Any], arguments: ListArguments, records: list[Record]) -> Page:
-        kept, fields = records[: arguments.limit], [each.field for each in arguments.order]
+        shown, fields = records[: arguments.limit], [term.field for term in arguments.order]
         if arguments.backward:
-            kept.reverse()
-        cursors = [self.cursors.encode(resource, arguments.order, [r[name] for name in fields]) for r in kept]
+            shown.reverse()
+        cursors = [self.cursors.encode(resource, arguments.order, [r[name] for name in fields]) for r in shown]
         ahead, inside = len(records) > arguments.limit, arguments.is_inside
         has_next, has_previous = (inside, ahead) if arguments.backward else (ahead, inside)
-        return Page(kept, cursors, has_next=has_next, has_previous=has_previous)
+        return Page(shown, cursors, has_next=has_next, has_previous=has_previous)
 
     async def _execute(self, statement: Select[Any]) -> Any:
         try:
             return await self.session.execute(statement, self.actor.parameters())
         except DBAPIError as error:
-            # Within a transaction PostgreSQL refuses everything from now on.
+            # In a transaction PostgreSQL refuses all further statements after an error.
             if not is_outdated(error.orig and error.orig.__cause__) or raw_connection(self.session).is_in_transaction():
                 raise
         return await self.session.execute(statement, self.actor.parameters())
@@ -176,5 +174,5 @@ def _array(keys: Sequence[UUID]) -> ColumnElement[Any]:
 
 
 def _rows(keys: Sequence[UUID]) -> Subquery:
-    """The keys as a table of one column, `key`."""
+    """Return the keys as a table of one column, `key`."""
     return select(func.unnest(_array(keys)).label("key")).subquery("parents")

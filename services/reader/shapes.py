@@ -1,6 +1,6 @@
-"""What a query's slots are given for one call, split into what the statement's text depends on, and what it doesn't.
+"""The inputs of a query's slots for one call, split into their shape, on which the statement depends, and their values.
 
-Two calls whose inputs have equal shapes share one plan; their values are bound to its parameters by place.
+Calls whose inputs have equal shapes share one plan; their values are bound to its parameters by place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from services.queries.selections import Input, Query
 from services.reader.conditions import operand_value
 
 _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_next": 4, "search": 5}
-"""`limit` rows, or one more that tells whether there is a next page; `reach` counts the rows skipped too."""
+"""`limit` rows, or one more to detect a next page; `reach` includes the skipped rows."""
 
 
 @dataclass(slots=True)
 class Bound:
-    """One slot's input: its shape and its values. `after` and `before` are the values of cursors, decoded."""
+    """One slot's input: its shape and its values. `after` and `before` are the decoded values of cursors."""
 
     shape: Hashable
     values: Sequence[Any]
@@ -32,11 +32,11 @@ class Bound:
     after: tuple[Any, ...] | None = None
     before: tuple[Any, ...] | None = None
     nodes: Sequence[tuple[int, bytes]] = ()
-    """Of identifiers: for each, which resource of the shape it is of, and the bytes of its key."""
+    """For identifiers: the index of each one's resource in the shape, and the bytes of its key."""
 
     @property
     def resources(self) -> Sequence[Resource[Any]]:
-        """Of identifiers: the resources in the shape."""
+        """For identifiers: the resources in the shape."""
         assert isinstance(self.shape, tuple)
         return self.shape
 
@@ -51,7 +51,7 @@ class Bound:
         return [(self.resources[place], UUID(bytes=key)) for place, key in self.nodes]
 
     def place(self, name: str) -> int:
-        """Where the value of an operand is found."""
+        """Return the index of an operand's value."""
         if name in _PLACES:
             return _PLACES[name]
         if self.arguments is None:
@@ -65,7 +65,7 @@ class Bound:
 
 
 def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: CursorCodec) -> Bound:
-    """The arguments of a list. Raises `validation_failed` for a cursor of another list or order."""
+    """Bind the arguments of a list. Raises `validation_failed` for a cursor of another list or order."""
     limit, skip, tree = arguments.limit, arguments.skip, arguments.filter
     after = before = None
     if arguments.after is not None:
@@ -78,17 +78,16 @@ def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: Cursor
     )  # fmt: skip
     values = [limit, limit + 1, skip, limit + skip, limit + skip + 1, arguments.search, *(after or ()), *(before or ())]
     if tree is not None:
-        values += [operand_value(each) for each in conditions(tree)]
+        values += [operand_value(condition) for condition in conditions(tree)]
     return Bound(shape, values, arguments, after, before)
 
 
 def bind_key(key: UUID) -> Bound:
-    """The key of one row."""
     return Bound(None, (key,))
 
 
 def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> Bound:
-    """Rows of any resources."""
+    """Bind identifiers of rows of any resources."""
     keys: dict[Resource[Any], list[UUID]] = {}
     for resource, key in located:
         keys.setdefault(resource, []).append(key)
@@ -98,19 +97,19 @@ def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> Bound:
 
 
 def bind(query: Query, inputs: Sequence[Input | Bound], cursors: CursorCodec) -> list[Bound]:
-    """Every slot's input; what is bound already stays as it is. Raises as `bind_list`."""
+    """Bind every slot's input that is not bound yet. Raises as `bind_list`."""
     return [
-        each if type(each) is Bound else bind_input(each, query.lists.get(slot), cursors)  # type: ignore[arg-type]
-        for slot, each in enumerate(inputs)
+        slot_input if type(slot_input) is Bound else bind_input(slot_input, query.lists.get(slot), cursors)  # type: ignore[arg-type]
+        for slot, slot_input in enumerate(inputs)
     ]
 
 
-def bind_input(given: Input, resource: Resource[Any] | None, cursors: CursorCodec) -> Bound:
-    """One slot's input; `resource` is what a list is of. Raises as `bind_list`."""
-    if isinstance(given, ListArguments):
+def bind_input(slot_input: Input, resource: Resource[Any] | None, cursors: CursorCodec) -> Bound:
+    """Bind one slot's input; `resource` is that of a list. Raises as `bind_list`."""
+    if isinstance(slot_input, ListArguments):
         assert resource is not None
-        return bind_list(resource, given, cursors)
-    return bind_key(given) if isinstance(given, UUID) else bind_nodes(given)
+        return bind_list(resource, slot_input, cursors)
+    return bind_key(slot_input) if isinstance(slot_input, UUID) else bind_nodes(slot_input)
 
 
 def _nulls(values: tuple[Any, ...] | None) -> Hashable:

@@ -1,4 +1,4 @@
-"""Values on their way out, where an expression in the assembly is not enough: lists, names of enums, cursors."""
+"""Conversions of values that are more than an expression in the assembly: lists, names of enums, cursors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from services.reader.layout import Column, PageLayout
 
 
 def enum_shown(column: Column) -> Known:
-    """How an enum's values are shown in a column."""
+    """Return the output values of a column's enum."""
     assert column.kind.enum is not None
     return Known(column.kind.enum, attrgetter("name" if column.by_name else "value"))
 
 
 def list_reader(column: Column) -> Callable[[str], list[Any]]:
-    """From the JSON that PostgreSQL writes of a list to its JSON here."""
+    """Return the conversion of a list from PostgreSQL's JSON to that of the answer."""
     convert = _json_converter(column)
-    return lambda text: [None if each is None else convert(each) for each in orjson.loads(text)]
+    return lambda text: [None if entry is None else convert(entry) for entry in orjson.loads(text)]
 
 
 def _json_converter(column: Column) -> Callable[[Any], Any]:
@@ -40,8 +40,8 @@ def _json_converter(column: Column) -> Callable[[Any], Any]:
 
 
 def cursor_writer(layout: PageLayout, cursors: CursorCodec) -> Callable[[Iterable[Any]], str]:
-    """From the values of a row's order to its cursor."""
-    prefixes = [each.kind.identifier.prefix if each.kind.identifier else None for each in layout.cursor]
+    """Return the function that writes the cursor of a row from the values of its order."""
+    prefixes = [column.kind.identifier.prefix if column.kind.identifier else None for column in layout.cursor]
 
     def write(values: Iterable[Any]) -> str:
         pairs = zip(prefixes, values, strict=True)

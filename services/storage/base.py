@@ -1,4 +1,4 @@
-"""What every model shares: constraints' names, UUIDv7 keys, UTC instants, enums as checked text, text for comparing."""
+"""Base of all models: constraint names, UUIDv7 keys, UTC instants, enums as checked text, and text comparison."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ SEARCH_LANGUAGE = "english"
 
 
 def utc_now() -> datetime:
-    """The present instant."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
-    """Base of all models. Constraints have predictable names, from which violations are traced back to fields."""
+    """Base class of all models. Constraints have predictable names, by which violations are mapped to fields."""
 
     metadata = MetaData(
         naming_convention={
@@ -35,13 +34,13 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    # What PostgreSQL computes (search vectors, above all) is not wanted back from every INSERT and UPDATE.
+    # Computed columns (such as search vectors) are not returned from every INSERT and UPDATE.
     __mapper_args__ = {"eager_defaults": False}
     type_annotation_map = {datetime: DateTime(timezone=True), UUID: Uuid()}
 
 
 Key = Annotated[UUID, mapped_column(Uuid(), primary_key=True, default=new_key)]
-"""A primary key made in Python, so that it works alike on PostgreSQL 15 to 18."""
+"""A primary key generated in Python, because PostgreSQL before 18 cannot generate UUIDv7."""
 
 
 def _created(context: Any) -> datetime:
@@ -50,29 +49,29 @@ def _created(context: Any) -> datetime:
 
 
 class Timestamps:
-    """When a row was made and last changed."""
+    """Instants of a row's creation and last change."""
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=_created, onupdate=utc_now)
 
 
 class CheckedText(TypeDecorator[Any]):
-    """An enum's values as text. A value that the enum doesn't have comes out as the text that it is.
+    """An enum's values as text. A value that the enum does not have is returned as the stored text.
 
-    Another version may have written it: while versions are exchanged, or where one was rolled back.
+    A newer version may have written it during a rolling upgrade or before a rollback.
     """
 
     impl = Enum
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
-        """From a text to the member, or to the text where there is none; null stays null."""
-        members: dict[Any, Any] = {each.value: each for each in self.impl_instance.enum_class}  # type: ignore[attr-defined]
+        """Convert a text to the enum's member, if there is one; null stays null."""
+        members: dict[Any, Any] = {member.value: member for member in self.impl_instance.enum_class}  # type: ignore[attr-defined]
         return lambda value: members.get(value, value)
 
 
 def enum_column(kind: type[StrEnum], **options: Any) -> MappedColumn[Any]:
-    """A column for an enum: text with a check constraint, so that a new member needs no type change."""
+    """Return a column for an enum: text with a check constraint, so that a new member does not change its type."""
     name = kind.__name__.lower()
     values = CheckedText(
         kind, native_enum=False, create_constraint=True, name=name, length=32,
@@ -82,16 +81,17 @@ def enum_column(kind: type[StrEnum], **options: Any) -> MappedColumn[Any]:
 
 
 def folded(text: Any) -> ColumnElement[str]:
-    """A text, column or value, without regard to case, as `fold` of services/catalogue/text.py. Whatever ignores case
-    in SQL compares these; a unique index of one makes names unique so. A migration has made the function.
+    """Return the expression of a text, column or value, with case folded as by `fold` of services/catalogue/text.py.
+
+    Comparisons that ignore case, and unique indexes of names, use it. A migration creates the SQL function.
     """
     return func.gateway_fold(text)
 
 
 def search_vector(*fields: str) -> MappedColumn[Any]:
-    """A generated tsvector over text columns, the first ones weighing more (A to D). Give it a GIN index.
+    """Return a generated tsvector of text columns, in decreasing weight (A to D). It needs a GIN index.
 
-    `gateway_words` splits them as searches are split (services/queries/searching.py).
+    `gateway_words` splits texts as searches are split (services/queries/searching.py).
     """
     parts = [
         f"setweight(to_tsvector('{SEARCH_LANGUAGE}', gateway_words(coalesce({field}, ''))), '{weight}')"

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses, as Problems: constraints are traced back to the fields they are about."""
+"""Converts PostgreSQL's errors to Problems, and constraints to the fields that they concern."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _FIELD_FAULTS: Final = {
     _CHECK: ("range", "This is not allowed."),
 }
 _ADAPTED: Final = AsyncAdapt_asyncpg_dbapi.Error
-"""What SQLAlchemy's layer over asyncpg makes of its errors, before SQLAlchemy itself has seen them."""
+"""The error class of SQLAlchemy's adapter of asyncpg."""
 DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, _ADAPTED)
-"""What is raised below SQLAlchemy: the Reader, and some checks of writes, go past it."""
+"""Errors raised below SQLAlchemy, which the Reader and some checks of writes bypass."""
 
 
 class ConnectionLostError(Problem):
-    """`unavailable`: the transaction is gone, with its connection or without, and all that was not committed."""
+    """`unavailable`: the transaction is lost, with or without its connection."""
 
     def __init__(self) -> None:
         super().__init__(UNAVAILABLE, retry_after=1)
 
 
 class DemotedError(ConnectionLostError):
-    """The server cannot be written to: it has become a standby, or was never anything else."""
+    """The server is read-only: it has become a standby, or always was one."""
 
 
 class OutdatedStatementError(ConnectionLostError):
-    """A statement was prepared for a table that has been changed since; the driver will prepare it anew."""
+    """A statement was prepared for a table that has changed since; the driver will prepare it again."""
 
 
 @contextmanager
 def database_problems(metadata: MetaData) -> Iterator[None]:
-    """Errors of the database, and of reaching it, as Problems, as far as they are not faults of ours."""
+    """Convert errors of the database and of its connections to Problems, unless they are faults of the gateway."""
     try:
         yield
     except (SQLAlchemyError, *DRIVER_ERRORS) as error:
@@ -59,10 +59,10 @@ def database_problems(metadata: MetaData) -> Iterator[None]:
 
 
 def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
-    """The Problem behind an error, or None when it is a fault of ours.
+    """Return the Problem of an error, or None if it is a fault of the gateway.
 
     A uniqueness violation is a `conflict`, a violated check or foreign key a `validation_failed`, both naming the
-    fields; a row still referred to, and a deadlock, are conflicts. What outages.py lists is `unavailable`.
+    fields. A row still referred to and a deadlock are conflicts. The errors in outages.py are `unavailable`.
     """
     cause, state = cause_of(error), state_of(error)
     outage = outage_of(state)
@@ -80,34 +80,34 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """What asyncpg has raised, below what SQLAlchemy has made of it."""
+    """Return asyncpg's error below that of SQLAlchemy."""
     adapted = getattr(error, "orig", None) or error
     return adapted.__cause__ or adapted if isinstance(adapted, _ADAPTED) else adapted
 
 
 def state_of(error: BaseException) -> str:
-    """The SQLSTATE of an error; nothing if it has none."""
+    """Return the SQLSTATE of an error, or an empty string."""
     return str(getattr(cause_of(error), "sqlstate", None) or "")
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error says that its connection is gone, or about to go."""
+    """Return whether an error means that its connection is closed or about to be."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     cause = cause_of(error)
-    # InternalClientError is what asyncpg says to a connection on which PostgreSQL has said goodbye.
+    # asyncpg raises InternalClientError on a connection that PostgreSQL has terminated.
     gone = isinstance(cause, (asyncpg.InternalClientError, ConnectionError))
     closed = isinstance(cause, asyncpg.InterfaceError) and "closed" in str(cause)
     return gone or closed or outage_of(state_of(cause)) is Outage.LOST
 
 
 def is_outdated(error: BaseException | None) -> bool:
-    """Whether a statement was prepared for a table as it was. Its transaction is over."""
+    """Return whether a prepared statement has become invalid by a change of its table. Its transaction has ended."""
     return isinstance(error, (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError))
 
 
 def _violation(cause: Any, state: str, metadata: MetaData) -> Problem | None:
-    """The Problem of a violated constraint."""
+    """Return the Problem of a violated constraint."""
     fields = _fields(metadata.tables.get(str(getattr(cause, "table_name", ""))), cause)
     if state in (_UNIQUE, _EXCLUSION):
         errors = [FieldError((name,), "unique", "This is taken already.") for name in fields]
@@ -121,14 +121,14 @@ def _violation(cause: Any, state: str, metadata: MetaData) -> Problem | None:
 
 
 def _fields(table: Table | None, cause: Any) -> tuple[str, ...]:
-    """The fields that a constraint or a unique index is about, the tenant's own left aside where others remain."""
+    """Return the fields of a constraint or a unique index, without the tenant's unless it is the only one."""
     column = getattr(cause, "column_name", None)
     if column:
         return (str(column),)
     constraint = getattr(cause, "constraint_name", None)
-    known: tuple[Any, ...] = (*table.constraints, *table.indexes) if table is not None else ()
-    found = [each for each in known if each.name == constraint]
-    if not found:
+    candidates: tuple[Any, ...] = (*table.constraints, *table.indexes) if table is not None else ()
+    matching = [candidate for candidate in candidates if candidate.name == constraint]
+    if not matching:
         return ()
-    names = tuple(found[0].info.get("fields") or [column.name for column in found[0].columns])
+    names = tuple(matching[0].info.get("fields") or [column.name for column in matching[0].columns])
     return tuple(name for name in names if name != "workspace_id") or names

@@ -1,4 +1,4 @@
-"""The connection pool, sessions for reading and units of work for writing, whose errors are Problems."""
+"""The connection pool, sessions for reading and units of work for writing. Their errors are Problems."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ from services.storage.outages import tell
 WAIT_SECONDS: Final = 5
 """How long a request waits for a free connection."""
 ANSWER_SECONDS: Final = 35
-"""After how long without an answer a connection is given up. PostgreSQL says so itself when a statement takes too long;
-a network that swallows packets says nothing."""
+"""How long a connection may be silent, since a network that drops packets reports no error."""
 LEAVE_SECONDS: Final = 1.0
-"""How often connections are replaced at most because the server cannot be written to."""
+"""The minimum time between two replacements of all connections because the server is read-only."""
 NOTE_SECONDS: Final = 1.0
-"""How long a request waits for what it notes on the side: for a row that is locked, or for a standby that is to confirm
-a commit and is gone, it would wait until its time is over."""
+"""How long a request waits for a write that its answer does not depend on.
+
+It might otherwise wait for a lock, or for a standby that no longer confirms commits, until its own timeout.
+"""
 IDLE_SECONDS: Final = 30
-"""After how long a connection is asked whether it lives."""
+"""How long a connection may be idle before it is tested."""
 SERVER_SETTINGS: Final = {
     "application_name": "hybrid-gateway",
     "jit": "off",  # compiling costs more than it saves on statements this small
-    # Plans are made once: planning takes longer than most of these statements do.
+    # Statements are planned once: planning takes longer than executing most of them.
     "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "30s",
     "lock_timeout": "5s",
@@ -51,7 +52,7 @@ SERVER_SETTINGS: Final = {
 
 
 def count_statement(*_: Any) -> None:
-    """Count a statement for the request in progress."""
+    """Count a statement for the current request."""
     current = observation.current()
     if current is not None:
         current.statements += 1
@@ -67,14 +68,14 @@ def _note_use(connection: Any, record: Any) -> None:
 
 @asynccontextmanager
 async def _ended(session: AsyncSession) -> AsyncIterator[None]:
-    """At the end of the block the session is rolled back and closed, whoever cancels."""
+    """Roll back and close the session at the end of the block, also on cancellation."""
     try:
         yield
     except asyncio.CancelledError:
-        # What becomes of a connection whose statement was cancelled must not hide that somebody has given up.
+        # An error in closing the session must not replace the cancellation.
         try:
             await _end(session)
-        except Exception:  # noqa: BLE001 - whatever it is, the connection is not used again
+        except Exception:  # noqa: BLE001 - after any error the connection is not used again
             with suppress(Exception):
                 await session.invalidate()
         raise
@@ -89,11 +90,11 @@ async def _end(session: AsyncSession) -> None:
         async with session:
             pass
     else:
-        session.sync_session.close()  # nothing is left that would have to be waited for
+        session.sync_session.close()  # without a transaction there is nothing to await
 
 
 class Database:
-    """One PostgreSQL database. `pool_size` is the most connections kept.
+    """A PostgreSQL database. `pool_size` is the highest number of connections.
 
     Every statement is counted in the current observation.
     """
@@ -109,23 +110,23 @@ class Database:
             hide_parameters=True,
         )
         self.probe: AsyncEngine = engine(address, partial(connect, address, {}), poolclass=NullPool)
-        """For asking whether the database answers, however busy the pool is."""
+        """An engine for health checks, independent of the pool's load."""
         event.listen(self.engine.sync_engine, "before_cursor_execute", count_statement)
         event.listen(self.engine.sync_engine, "connect", _note_opening)
         event.listen(self.engine.sync_engine, "checkout", self._check_connection)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
         self._lost = self._demoted = 0.0
         self.when_demoted: list[Callable[[], None]] = []
-        """Called where the server turns out not to be written to any more."""
+        """Callbacks for when the server turns out to be read-only."""
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
         # Reading needs no transaction: one statement is one snapshot, and BEGIN and ROLLBACK are two round trips.
-        # Behind a pooler that gives connections to transactions, nothing is safe but in one.
+        # Behind a pooler in transaction mode, statements outside of a transaction could change connections.
         alone = {} if address.pooler is Pooler.TRANSACTION else {"isolation_level": "AUTOCOMMIT"}
         self._read = async_sessionmaker(self.engine.execution_options(**alone), expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session of its own for one sequence of reads; never shared between tasks."""
+        """Return a session for one sequence of reads, which must not be shared between tasks."""
         with self._problems(), deadline.remaining():
             session = self._read()
             async with _ended(session):
@@ -134,24 +135,24 @@ class Database:
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
-        """A session in a transaction that is rolled back unless the holder commits."""
+        """Return a session in a transaction, which is rolled back unless the caller commits it."""
         with self._problems():
             session = self._write()
             async with _ended(session):
-                await session.connection()  # whoever goes past SQLAlchemy finds it there
+                await session.connection()  # statements that bypass SQLAlchemy need it
                 yield session
 
     async def note(self, statement: UpdateBase) -> None:
-        """Write down what no answer depends on, such as when a session was used. Failing, it is logged, and no more."""
+        """Execute a write that no answer depends on (the time a session was last used); errors are only logged."""
         try:
             async with asyncio.timeout(NOTE_SECONDS), self.unit_of_work() as session:
                 await session.execute(statement)
                 await session.commit()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the request is answered
+        except Exception as error:  # noqa: BLE001 - no error prevents the answer
             tell(error, None)
 
     async def _live(self, session: AsyncSession) -> None:
-        """See to it that the session's connection lives: what reads is not made to begin again halfway."""
+        """Test the session's connection, so that a sequence of reads does not fail halfway."""
         connection = await session.connection()
         raw = await connection.get_raw_connection()
         assert raw.driver_connection is not None
@@ -165,12 +166,11 @@ class Database:
             await session.close()
 
     def _check_connection(self, connection: Any, record: Any, proxy: Any) -> None:
-        """Before a connection is used: one that PostgreSQL has closed (a restart, a failover) is replaced.
+        """Replace a connection that PostgreSQL has closed (a restart, a failover) before it is used.
 
-        Where one is found lost, all that were last used before are taken to be, and where one leads to a server that
-        cannot be written to, all that were opened before. The socket knows, a little later.
-        Only where it may have been cut off without a word, after a while, is PostgreSQL asked: asking each time is a
-        round trip that a write has better use for.
+        If a connection was found lost, all that were last used before are replaced; if one leads to a read-only server,
+        all that were opened before. Otherwise the socket tells whether it is closed. Only after a long idle time is
+        PostgreSQL asked, because it costs a round trip.
         """
         used = record.info["used"]
         if connection.driver_connection.is_closed() or used <= self._lost or record.info["opened"] <= self._demoted:
@@ -195,7 +195,7 @@ class Database:
             raise
 
     def _leave(self) -> None:
-        """Have every connection opened anew, which may lead to another server; not for each write that fails."""
+        """Reopen every connection, which may lead to another server, but not for each failed write."""
         now = monotonic()
         if now - self._demoted >= LEAVE_SECONDS:
             self._demoted = now
@@ -203,6 +203,5 @@ class Database:
                 action()
 
     async def close(self) -> None:
-        """Close every connection."""
         await self.engine.dispose()
         await self.probe.dispose()

@@ -1,4 +1,4 @@
-"""Which rows the deletion of others affects: read off the models' foreign keys and the catalogue's relations."""
+"""Derives which rows a deletion affects from the models' foreign keys and the catalogue's relations."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from services.storage.base import Base
 from services.storage.prepared import given
 
 _ACTION: Final = re.compile(r"(CASCADE|SET NULL|SET DEFAULT)\s*(?:\((.*)\))?", re.IGNORECASE)
-"""What `ondelete` says of the rows that refer to a deleted one; PostgreSQL 15 takes the columns to be set."""
+"""The action of `ondelete` on referring rows, with the columns to be set since PostgreSQL 15."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edge:
-    """Rows of `child` for which `hangs` holds are affected by the deletion of the rows of `parent` among `keys`.
+    """Rows of `child` that satisfy `hangs` are affected by the deletion of the rows of `parent` among `keys`.
 
-    They are deleted, or else changed: the columns of `values` are set, and `changed` names what becomes different.
+    They are deleted, or changed: the columns of `values` are set, and `changed` names the changed fields.
     """
 
     parent: Table
@@ -51,52 +51,52 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What a column becomes when its row changes: an expression, and, if it is a parameter, how to make its value."""
+    """The new value of a column when its row changes: an expression and, for a parameter, the function of its value."""
 
     expression: Any
     value: Callable[[], Any] | None = None
 
 
 def touched_columns(mapper: Mapper[Any]) -> dict[str, Touch]:
-    """The columns that follow from any change of a row, as the unit of work has them: `onupdate`, and the version."""
-    found: dict[str, Touch] = {}
+    """Return the columns that change with any change of a row, as in the unit of work: `onupdate` and the version."""
+    touches: dict[str, Touch] = {}
     for column in cast("Table", mapper.local_table).columns:
-        made: Any = column.onupdate
-        if made is not None and made.is_callable:
-            found[column.name] = Touch(given(f"touch_{column.name}", column.type), partial(made.arg, None))
-        elif made is not None:
-            found[column.name] = Touch(made.arg)
+        default: Any = column.onupdate
+        if default is not None and default.is_callable:
+            touches[column.name] = Touch(given(f"touch_{column.name}", column.type), partial(default.arg, None))
+        elif default is not None:
+            touches[column.name] = Touch(default.arg)
     version, generator = mapper.version_id_col, mapper.version_id_generator
     if version is not None and isinstance(version.type, Integer):
-        found[version.name] = Touch(version + 1)
+        touches[version.name] = Touch(version + 1)
     elif version is not None and generator:
-        found[version.name] = Touch(given(f"touch_{version.name}", version.type), partial(generator, None))
-    return found
+        touches[version.name] = Touch(given(f"touch_{version.name}", version.type), partial(generator, None))
+    return touches
 
 
 def table_of(model: type[DeclarativeBase]) -> Table:
-    """The table that a model is mapped to."""
+    """Return the table of a model."""
     return cast("Table", model.__table__)
 
 
 def key_of(table: Table) -> Column[Any]:
-    """The one column of a table's primary key."""
+    """Return the only column of a table's primary key."""
     (column,) = table.primary_key.columns
     return column
 
 
 def keys_among(table: Table) -> BindParameter[Any]:
-    """The parameter `keys`: those of rows of a table."""
+    """Return the parameter `keys`, the keys of rows of a table."""
     return given("keys", ARRAY(key_of(table).type))
 
 
 def mappers_of(catalogue: Catalogue) -> dict[Table, Mapper[Any]]:
-    """The mapped tables of the packages that the catalogue's resources come from, keys of one column provided.
+    """Return the mapped tables, with a single-column key, of the packages of the catalogue's resources.
 
-    A process may have imported models of packages that this catalogue, and its database, know nothing of.
+    The process may have imported models of packages that are not part of this catalogue and its database.
     """
-    packages = {_package(each.model) for each in catalogue.resources.values()}
-    mapped = {cast("Table", each.local_table): each for each in Base.registry.mappers}
+    packages = {_package(resource.model) for resource in catalogue.resources.values()}
+    mapped = {cast("Table", mapper.local_table): mapper for mapper in Base.registry.mappers}
     return {
         table: mapper
         for table, mapper in mapped.items()
@@ -109,49 +109,51 @@ def _package(model: type) -> str:
 
 
 def edges_of(catalogue: Catalogue, tables: Iterable[Table]) -> dict[Table, Sequence[Edge]]:
-    """The edges that lead from each table, as far as they lead to a change of a row, or to a row of a resource.
+    """Return the edges from each table that lead to a change of a row, or to a row of a resource.
 
-    Those of a table are in the order of `_ranked`.
+    The edges of a table are in the order of `_ranked`.
     """
-    known = sorted(tables, key=lambda each: each.name)
-    edges = [edge for table in known for edge in _by_foreign_keys(table, set(known))]
+    sorted_tables = sorted(tables, key=lambda table: table.name)
+    edges = [edge for table in sorted_tables for edge in _by_foreign_keys(table, set(sorted_tables))]
     edges += [edge for resource in catalogue.resources.values() for edge in _by_links(resource)]
-    shown = {each.table for each in catalogue.resources.values()}
-    edges = _noteworthy(edges, shown)
+    resource_tables = {resource.table for resource in catalogue.resources.values()}
+    edges = _noteworthy(edges, resource_tables)
     rank = _ranked(edges)
-    found: dict[Table, Sequence[Edge]] = {}
-    for table in sorted({each.parent for each in edges}, key=rank.index):
-        found[table] = sorted((each for each in edges if each.parent is table), key=lambda each: rank.index(each.child))
-    return found
+    edges_by_table: dict[Table, Sequence[Edge]] = {}
+    for table in sorted({edge.parent for edge in edges}, key=rank.index):
+        edges_by_table[table] = sorted(
+            (edge for edge in edges if edge.parent is table), key=lambda edge: rank.index(edge.child)
+        )
+    return edges_by_table
 
 
-def _by_foreign_keys(child: Table, known: set[Table]) -> Iterator[Edge]:
-    for key in sorted(child.foreign_key_constraints, key=lambda each: str(each.name)):
+def _by_foreign_keys(child: Table, mapped_tables: set[Table]) -> Iterator[Edge]:
+    for key in sorted(child.foreign_key_constraints, key=lambda constraint: str(constraint.name)):
         action = _ACTION.match(key.ondelete or "")
-        if action is None or key.referred_table not in known:
+        if action is None or key.referred_table not in mapped_tables:
             continue
         deletes, default = action[1].upper() == "CASCADE", action[1].upper() == "SET DEFAULT"
-        named = [each.strip() for each in (action[2] or "").split(",") if each.strip()]
-        columns = () if deletes else tuple(named or key.column_keys)
+        named_columns = [column.strip() for column in (action[2] or "").split(",") if column.strip()]
+        columns = () if deletes else tuple(named_columns or key.column_keys)
         values = {name: text("default") if default else null() for name in columns}
         yield Edge(key.referred_table, child, _refers(child, key), deletes, values, columns)
 
 
 def _refers(child: Table, key: ForeignKeyConstraint) -> ColumnElement[bool]:
-    """Whether a row refers to one of the parents by this foreign key."""
+    """Return whether a row refers to one of the parents by this foreign key."""
     parent, keys = key.referred_table, keys_among(key.referred_table)
-    pairs = [(each.parent, each.column) for each in key.elements]
+    pairs = [(element.parent, element.column) for element in key.elements]
     by_key = [near for near, far in pairs if far is key_of(parent)]
-    if by_key:  # whatever else refers to the same row says nothing more
-        others = [near.is_not(None) for near, _ in pairs if near is not by_key[0] and near.nullable]
-        return and_(by_key[0] == any_(keys), *others)
+    if by_key:  # the other columns refer to the same row
+        not_null = [near.is_not(None) for near, _ in pairs if near is not by_key[0] and near.nullable]
+        return and_(by_key[0] == any_(keys), *not_null)
     referred = select(*[far for _, far in pairs]).where(key_of(parent) == any_(keys))
     return tuple_(*[near for near, _ in pairs]).in_(referred)
 
 
 def _by_links(resource: Resource[Any]) -> Iterator[Edge]:
-    """The edges by which a row changes that loses its link to a deleted one."""
-    declared = {each.name for each in resource.declared_relations if each.through is not None}
+    """Return the edges of rows that change because they lose their link to a deleted row."""
+    declared = {declaration.name for declaration in resource.declared_relations if declaration.through is not None}
     for relation in resource.relations.values():
         if relation.name in declared and _goes_with(relation):
             link = cast("Table", relation.through).columns
@@ -161,37 +163,38 @@ def _by_links(resource: Resource[Any]) -> Iterator[Edge]:
 
 
 def _goes_with(relation: Relation) -> bool:
-    """Whether the link goes with the row at its far end."""
+    """Return whether the link is deleted along with the row at its far end."""
     keys = cast("Table", relation.through).columns[relation.far].foreign_keys
     return any(
-        each.column.table is relation.target.table and (each.ondelete or "").upper() == "CASCADE" for each in keys
+        foreign_key.column.table is relation.target.table and (foreign_key.ondelete or "").upper() == "CASCADE"
+        for foreign_key in keys
     )
 
 
-def _noteworthy(edges: Sequence[Edge], shown: set[Table]) -> list[Edge]:
-    """Those that lead to a change, or to a row of a resource, were it over others."""
-    leading, grown = set(shown), -1
-    while grown != len(leading):
-        grown = len(leading)
-        leading |= {each.parent for each in edges if not each.deletes or each.child in leading}
-    return [each for each in edges if not each.deletes or each.child in leading]
+def _noteworthy(edges: Sequence[Edge], resource_tables: set[Table]) -> list[Edge]:
+    """Return the edges that lead to a change, or to a row of a resource, directly or through others."""
+    leading, size = set(resource_tables), -1
+    while size != len(leading):
+        size = len(leading)
+        leading |= {edge.parent for edge in edges if not edge.deletes or edge.child in leading}
+    return [edge for edge in edges if not edge.deletes or edge.child in leading]
 
 
 def _ranked(edges: Sequence[Edge]) -> list[Table]:
-    """The tables, each before those that it affects, as far as there are no circles.
+    """Return the tables, each before those that it affects, except in cycles.
 
-    Two deletions that lock rows in this order do not wait for each other.
+    Deletions that lock rows in this order do not deadlock.
     """
-    found: list[Table] = []
-    under_way: set[Table] = set()
+    ranking: list[Table] = []
+    visited: set[Table] = set()
 
     def visit(table: Table) -> None:
-        if table not in under_way:
-            under_way.add(table)
-            for each in sorted({edge.child for edge in edges if edge.parent is table}, key=lambda one: one.name):
-                visit(each)
-            found.insert(0, table)
+        if table not in visited:
+            visited.add(table)
+            for child in sorted({edge.child for edge in edges if edge.parent is table}, key=lambda child: child.name):
+                visit(child)
+            ranking.insert(0, table)
 
-    for table in sorted({table for edge in edges for table in (edge.parent, edge.child)}, key=lambda one: one.name):
+    for table in sorted({table for edge in edges for table in (edge.parent, edge.child)}, key=lambda table: table.name):
         visit(table)
-    return found
+    return ranking

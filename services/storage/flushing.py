@@ -1,9 +1,9 @@
-"""Sends what a unit of work has changed.
+"""Flushes the changes of a unit of work.
 
-Most creates add one row and nothing else. SQLAlchemy's unit of work sorts, compares and compiles for that what it would
-for a hundred rows in a dozen tables; the INSERT takes a fifth of the time when it is a prepared statement. So one new
-row of a plain model goes past it, and is handed back as what it is then: persistent, its changes tracked. Everything
-else (several rows, changes, deletions, models with relationships, inheritance or listeners) is flushed as usual.
+Most creations add a single row. SQLAlchemy's unit of work sorts, compares and compiles for it as much as for many rows;
+with a prepared statement the INSERT takes a fifth of the time. So one new row of a plain model bypasses it, and is
+persistent with tracked changes afterwards. Everything else (several rows, changes, deletions, models with
+relationships, inheritance or listeners) is flushed by SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REMEMBERED: Final = 1_000
 
 
 async def flush(session: AsyncSession) -> None:
-    """Send what has changed, if anything has. Raises what PostgreSQL refuses."""
+    """Flush the session if anything has changed. Raises the errors of PostgreSQL."""
     sync = session.sync_session
     new = list(sync.new)
     if not new and not sync.dirty and not sync.deleted:
@@ -36,12 +36,12 @@ async def flush(session: AsyncSession) -> None:
 
 async def _insert(session: AsyncSession, row: Any) -> None:
     mapper: Mapper[Any] = inspect(type(row))
-    known = vars(row)
-    values = {name: known[name] for name in _columns(mapper) if name in known}
+    attributes = vars(row)
+    values = {name: attributes[name] for name in _columns(mapper) if name in attributes}
     values |= _defaults(mapper, values)
     await _inserting(mapper, tuple(values)).row(session, values)
     for name, value in values.items():
-        known[name] = value
+        attributes[name] = value
     session.expunge(row)
     make_transient_to_detached(row)
     session.add(row)
@@ -49,34 +49,34 @@ async def _insert(session: AsyncSession, row: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What SQLAlchemy gives to a default that depends on the row's other values."""
+    """The context of a default function that depends on the row's other values."""
 
     values: Mapping[str, Any]
 
     def get_current_parameters(self) -> Mapping[str, Any]:
-        """The values so far, in the order of the columns."""
+        """Return the values so far, in the order of the columns."""
         return self.values
 
 
-def _defaults(mapper: Mapper[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of columns that were not given one, as far as Python makes them."""
-    found: dict[str, Any] = {}
+def _defaults(mapper: Mapper[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Python-side default values of columns without a value."""
+    defaults: dict[str, Any] = {}
     for name, column in _columns(mapper).items():
         default: Any = column.default
-        if name in given:
+        if name in values:
             continue
         if default is not None:
-            found[name] = default.arg(_Context({**given, **found})) if default.is_callable else default.arg
+            defaults[name] = default.arg(_Context({**values, **defaults})) if default.is_callable else default.arg
         elif column.server_default is None:
-            found[name] = None
-    return found
+            defaults[name] = None
+    return defaults
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _columns(mapper: Mapper[Any]) -> dict[str, Column[Any]]:
-    """The columns that an INSERT may name, by the attributes' names."""
+    """Return the columns that an INSERT may name, by attribute name."""
     columns: Any = mapper.local_table.columns
-    return {mapper.get_property_by_column(each).key: each for each in columns if each.computed is None}
+    return {mapper.get_property_by_column(column).key: column for column in columns if column.computed is None}
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -88,9 +88,9 @@ def _inserting(mapper: Mapper[Any], names: tuple[str, ...]) -> Prepared:
 
 @lru_cache(maxsize=REMEMBERED)
 def _is_plain(mapper: Mapper[Any]) -> bool:
-    """Whether an INSERT is all there is to a new row."""
-    defaults = [each.default for each in _columns(mapper).values() if each.default is not None]
-    simple = all(each.is_scalar or each.is_callable for each in defaults)
+    """Return whether a new row of the model takes nothing but an INSERT."""
+    defaults = [column.default for column in _columns(mapper).values() if column.default is not None]
+    simple = all(default.is_scalar or default.is_callable for default in defaults)
     related = mapper.relationships or mapper.inherits or mapper.polymorphic_on is not None
-    heard = [*mapper.dispatch.before_insert, *mapper.dispatch.after_insert]
-    return simple and not related and not heard
+    listeners = [*mapper.dispatch.before_insert, *mapper.dispatch.after_insert]
+    return simple and not related and not listeners

@@ -85,8 +85,10 @@ async def begun(session: AsyncSession) -> Any:
     """asyncpg's own connection behind a session, in the session's transaction, which has begun."""
     raw, adapter = _connections(session)
     if not raw.is_in_transaction():
-        # SQLAlchemy begins when it first sends something itself.
-        await adapter._start_transaction()  # noqa: SLF001 - there is no other way to it than a statement that does nothing
+        # SQLAlchemy begins with the first statement that it sends itself, and has no public way to begin without one:
+        # its dialect's `do_begin` does nothing. What is begun on asyncpg's connection it does not know, nor commit,
+        # and a statement that does nothing costs each write a round trip. Without this name every write fails.
+        await adapter._start_transaction()  # noqa: SLF001
     return raw
 
 

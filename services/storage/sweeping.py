@@ -1,4 +1,4 @@
-"""Deleting what is over: a bounded number of rows by each statement, so that no table is locked for long."""
+"""Deletion of expired rows in bounded batches, so that no table is locked for long."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.catalogue.jobs import Work
 from services.storage.cascades import Cascades
 
 SWEPT: Final = 1_000
-"""Rows of one sweep."""
+"""Rows of one batch."""
 
 
 async def sweep(
@@ -23,34 +23,32 @@ async def sweep(
     *conditions: ColumnElement[bool],
     most: int = SWEPT,
 ) -> int:
-    """Delete some rows whose instant in the column `when` is not after `before`, the oldest first; returns how many.
+    """Delete up to `most` of the oldest rows whose instant in `when` is not after `before`; return their number.
 
-    For tables on whose rows nothing hangs. It waits for nobody, so that nobody who waits for it is waited for: rows
-    that somebody else is about to change, or sweeps, are left to them.
+    For tables that no other rows depend on. Rows that others have locked are skipped, so that it never waits for a
+    lock.
     """
     model = when.class_
     locked = _oldest(when, before, *conditions, most=most).cte("oldest")
-    gone = delete(model).where(model.id.in_(select(locked.c.id))).returning(model.id)
-    return len((await session.execute(gone, execution_options={"synchronize_session": False})).all())
+    deletion = delete(model).where(model.id.in_(select(locked.c.id))).returning(model.id)
+    return len((await session.execute(deletion, execution_options={"synchronize_session": False})).all())
 
 
 async def sweep_all(
     work: Work, when: InstrumentedAttribute[Any], before: datetime, *conditions: ColumnElement[bool]
 ) -> None:
-    """Delete all such rows and follow what that does to others, each thousand in a transaction of its own: what is done
-    is done if the job is cut short.
-    """
-    found = SWEPT
-    while found == SWEPT:
+    """Delete all such rows with their cascades, each batch in its own transaction to survive interruptions."""
+    deleted = SWEPT
+    while deleted == SWEPT:
         async with work.unit_of_work() as call:
             keys = (await call.session.execute(_oldest(when, before, *conditions, most=SWEPT))).scalars().all()
             await work.part(Cascades).delete(call.session, when.parent.class_, keys)
-            found = len(keys)
+            deleted = len(keys)
 
 
 def _oldest(
     when: InstrumentedAttribute[Any], before: datetime, *conditions: ColumnElement[bool], most: int
 ) -> Select[Any]:
-    """The keys of the oldest rows, locked, of those that nobody else has locked."""
+    """Lock the oldest rows that are not locked by others, and return their keys."""
     oldest = select(when.class_.id).where(when <= before, *conditions).order_by(when).limit(most)
     return oldest.with_for_update(skip_locked=True)

@@ -19,14 +19,13 @@ from prometheus_client.mmap_dict import MmapedDict
 from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
-from gateway.app import create_app
 from gateway.asgi import frame
 from gateway.errors import SettingsError
 from gateway.settings import Settings
 from services.process import observation
 from tests.support import server
 from tests.support.accounts import Account
-from tests.support.apps import running
+from tests.support.apps import make_app, running
 from tests.support.programs import run
 from tests.support.server import START_SECONDS, live_gateway
 
@@ -160,7 +159,7 @@ def test_a_folder_that_is_missing_is_told_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "missing"))
     with pytest.raises(SettingsError, match=r"^PROMETHEUS_MULTIPROC_DIR must name a folder\.$"):
-        create_app(settings.model_copy(update={"METRICS": True}))
+        make_app(settings.model_copy(update={"METRICS": True}))
 
 
 def told(url: str) -> Counter[str]:
@@ -189,6 +188,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.proof
 def test_workers_are_added_up_also_after_one_has_died(
     settings: Settings, ada: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -32,7 +32,7 @@ from tests.support.two_paths import cloned_database
 
 TABLES = "select table_name::text from information_schema.tables where table_schema = 'public' order by 1"
 USER = {"username": "ada", "email": "ada@example.com", "password": "correct horse"}
-CORE = "services.identity.users,services.auth,services.workspaces"
+CORE = "services.identity.users,services.identity.auth,services.identity.workspaces"
 
 # Alembic's own entry point, several times in one process: what is imported into it must not disturb the suite.
 ALEMBIC = """

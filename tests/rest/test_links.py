@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.engine.gateway import Gateway
-from tests.parity.test_pages import Shelf, fill
+from tests.services.queries.test_pages import Shelf, fill
 from tests.support.accounts import Account
 from tests.support.backward import connection, rows
 from tests.support.faces import GraphQLFace, RestFace

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import httpx
@@ -13,6 +16,8 @@ from sqlalchemy import update
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from graphql_schema.schema.schema import GatewaySchema, build_schema
+from services.catalogue import Catalogue
 from services.engine.gateway import Gateway
 from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in
@@ -41,10 +46,29 @@ def client_from(app: FastAPI, address: str | None = None, agent: str = "tests") 
     return httpx.AsyncClient(transport=transport, base_url="http://gateway.test", headers={"User-Agent": agent})
 
 
+@cache
+def _catalogue(modules: tuple[str, ...]) -> Catalogue:
+    return Catalogue.load(modules)
+
+
+@cache
+def _schema(catalogue: Catalogue, **chosen: Any) -> GatewaySchema:
+    return build_schema(catalogue, **chosen)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """An application of these settings; those of one process share the catalogue and the schema of equal settings.
+
+    Whoever has changed a declaration calls `create_app`, which builds both anew.
+    """
+    with patch("gateway.app.build_schema", _schema):
+        return create_app(settings, _catalogue(tuple(settings.MODULES)))
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """An application of these settings, started."""
-    app = create_app(settings)
+    app = make_app(settings)
     async with app.router.lifespan_context(app), client_from(app) as client:
         yield Running(app, app.state.gateway, client)
 

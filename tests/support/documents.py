@@ -59,6 +59,6 @@ async def forget_all(worker: Running) -> None:
 async def ask_again(worker: Running) -> None:
     """What the worker knows of trusted documents counts no longer, nor what it is being told at the moment."""
     known = worker.gateway.part(TrustedDocuments)
-    if known._asking is not None:
-        await asyncio.wait({known._asking})
-    known._asked = float("-inf")
+    if known._refreshing is not None:
+        await asyncio.wait({known._refreshing})
+    known._refreshed_at = float("-inf")

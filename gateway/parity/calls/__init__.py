@@ -1,1 +1,1 @@
-"""One call on each of its ways, and what comes of it."""
+"""Calls of operations through the services, REST and GraphQL, and their normalised outcomes."""

@@ -1,4 +1,4 @@
-"""What came back of a call, the same whichever way it took."""
+"""The answer to a call, in one form for all faces."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: data, or a Problem's code, status and errors (as `{field: code}`), in `size` bytes.
+    """Data, or the code, status and field errors (`{field: code}`) of a Problem; `size` is that of the body in bytes.
 
-    Data is in REST's habit: snake_case, lower-case enums, lists as `{"data": […], "page": {…}}`.
+    Data has REST's form: snake_case, lower-case enums, lists as `{"data": […], "page": {…}}`.
     """
 
     data: Any = None
@@ -24,11 +24,10 @@ class Answer:
 
     @classmethod
     def of_problem(cls, members: Mapping[str, Any], size: int) -> Answer:
-        """The answer of a problem's members, in whichever face's habit."""
-        errors = {snake_path(each["field"]): each["code"] for each in members.get("errors", ())}
+        """Return the answer for a Problem's members as either face shows them."""
+        errors = {snake_path(error["field"]): error["code"] for error in members.get("errors", ())}
         return cls(None, members["code"], members["status"], errors, members, size)
 
 
 def snake_path(path: str) -> str:
-    """A field path of either face, in REST's habit."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", path).lower()

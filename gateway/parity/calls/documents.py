@@ -1,4 +1,4 @@
-"""An operation's call as a GraphQL document with variables, and its data in REST's habit."""
+"""Translate calls to GraphQL documents with variables, and GraphQL responses to answers in REST's form."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import orjson
 from pydantic import BaseModel
 
 from gateway.parity.calls.answers import Answer, snake_path
+from gateway.parity.world.world import resource_of
 from graphql_schema.schema.naming import field_name
 from services.catalogue import Kind, Operation, Relation
 from services.catalogue.models import fields_of
 from services.catalogue.naming import EXPECTED, camel, pascal, snake
 from services.catalogue.resources import Resource
+from services.catalogue.scalars import FieldType
 
 ARGUMENTS: Final = {"first": "limit", "last": "limit", "order_by": "sort", "search": "q"}
-"""What lists call their arguments here, and on REST."""
+"""REST's names of the list arguments that GraphQL names differently."""
 _PROBLEM: Final = "type title status code detail errors { field code message }"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
@@ -26,202 +28,207 @@ def graphql_request(
     operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
     expected: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The body of a request that calls an operation; arguments as of REST, `include` names one relation at most.
+    """Return the body of a GraphQL request that calls an operation.
 
-    `expected` is the version that the row must have, or `*`.
+    `arguments` have REST's names; `include` names at most one relation. `expected` is the version that the row must
+    have, or `*`.
     """
     if operation.kind is Kind.LIST:
-        return _list(operation, arguments)
+        return _list_request(operation, arguments)
     if operation.kind is Kind.GET:
-        head, given = ("query($id: ID!)", "(id: $id)") if operation.on_a_row else ("query", "")
-        shown = _selected(operation, arguments)
-        return {"query": f"{head} {{ {field_name(operation)}{given} {{ {shown} }} }}", "variables": {"id": id}}
-    return _mutation(operation, id, data or {}, expected)
+        types = {"id": "ID!"} if operation.on_a_row else {}
+        return _request("query", operation, types, {"id": id}, _selection(operation, arguments))
+    return _mutation_request(operation, id, data or {}, expected)
 
 
 def graphql_answer(
     operation: Operation, body: Mapping[str, Any], size: int = 0, include: Relation | None = None
 ) -> Answer:
-    """What a response says: its first problem, if it has one."""
+    """Return the answer in a response's body: its first Problem, or else its data."""
     errors = body.get("errors")
     if errors:
         return Answer.of_problem(errors[0]["extensions"], size)
-    return Answer(_read(operation, body["data"][field_name(operation)], include), size=size)
+    return Answer(_data(operation, body["data"][field_name(operation)], include), size=size)
 
 
 def list_argument(path: str) -> str:
-    """A field path below a list's arguments, in REST's words: `order_by[0].field` as `sort[0]`."""
+    """Return a field path below a list's arguments under REST's names: `order_by[0].field` as `sort[0]`."""
     name = re.match(r"\w*", path)
-    shown = ARGUMENTS.get(name[0], name[0]) + path[name.end() :] if name else path
-    return shown.removesuffix(".field") if shown.startswith("sort[") else shown
+    renamed = ARGUMENTS.get(name[0], name[0]) + path[name.end() :] if name else path
+    return renamed.removesuffix(".field") if renamed.startswith("sort[") else renamed
 
 
-def _list(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    resource = operation.resource
-    assert resource is not None
+def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
+    """Return a filter of the services as GraphQL's input."""
+    if not isinstance(plain, Mapping):
+        return plain
+    converted: dict[str, Any] = {}
+    for key, value in plain.items():
+        if key in ("and", "or"):
+            converted[key] = [graphql_filter(resource, part) for part in value] if isinstance(value, list) else value
+        elif key == "not":
+            converted[key] = graphql_filter(resource, value)
+        else:
+            kind = resource.fields.get(key)
+            is_enum = kind is not None and kind.enum is not None
+            conditions = value if isinstance(value, Mapping) else {"eq": value}
+            converted[camel(key)] = {
+                camel(operator): _upper(operand) if is_enum else operand for operator, operand in conditions.items()
+            }
+    return converted
+
+
+def _request(
+    kind: str, operation: Operation, types: Mapping[str, str], variables: Mapping[str, Any], selection: str
+) -> dict[str, Any]:
+    """Return the body for an operation whose arguments are variables of these types."""
+    declared = f"({', '.join(f'${name}: {graphql_type}' for name, graphql_type in types.items())})" if types else ""
+    passed = f"({', '.join(f'{name}: ${name}' for name in types)})" if types else ""
+    query = f"{kind}{declared} {{ {field_name(operation)}{passed} {{ {selection} }} }}"
+    return {"query": query, "variables": variables}
+
+
+def _list_request(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    resource = resource_of(operation)
     name = pascal(resource.name)
     types = {
         "first": "Int", "after": "String", "last": "Int", "before": "String", "filter": f"{name}Filter",
         "orderBy": f"[{name}Order!]", "search": "String",
     }  # fmt: skip
-    after, before = arguments.get("after"), arguments.get("before")
-    values = {
+    after, before, sort = arguments.get("after"), arguments.get("before"), arguments.get("sort")
+    variables = {
         "last" if before is not None and after is None else "first": arguments.get("limit"),
         "after": after,
         "before": before,
-        "filter": graphql_filter(resource, arguments["filter"]) if arguments.get("filter") is not None else None,
-        "orderBy": [_order(each) for each in arguments["sort"]] if arguments.get("sort") is not None else None,
+        "filter": graphql_filter(resource, arguments.get("filter")),
+        "orderBy": [_order(field) for field in sort] if sort is not None else None,
         "search": arguments.get("q"),
     }
-    values = {key: value for key, value in values.items() if value is not None}
-    head = f"({', '.join(f'${key}: {types[key]}' for key in values)})" if values else ""
-    given = f"({', '.join(f'{key}: ${key}' for key in values)})" if values else ""
+    variables = {name: value for name, value in variables.items() if value is not None}
     count = "totalCount" if arguments.get("count") else ""
-    page = f"edges {{ cursor node {{ {_selected(operation, arguments)} }} }} {_PAGE} {count}"
-    return {"query": f"query{head} {{ {field_name(operation)}{given} {{ {page} }} }}", "variables": values}
+    selection = f"edges {{ cursor node {{ {_selection(operation, arguments)} }} }} {_PAGE} {count}"
+    return _request("query", operation, {name: types[name] for name in variables}, variables, selection)
 
 
-def _selected(operation: Operation, arguments: Mapping[str, Any]) -> str:
-    resource = operation.resource
-    assert resource is not None
-    shown = _fields(resource)
+def _order(field: str) -> dict[str, str]:
+    return {"field": field.removeprefix("-").upper(), "direction": "DESC" if field.startswith("-") else "ASC"}
+
+
+def _selection(operation: Operation, arguments: Mapping[str, Any]) -> str:
+    resource = resource_of(operation)
+    selected = _fields(resource.fields)
     if not arguments.get("include"):
-        return shown
+        return selected
     relation = resource.relations[arguments["include"]]
-    below = _fields(relation.target)
-    return f"{shown} {camel(relation.name)} {{ {f'nodes {{ {below} }} {_PAGE}' if relation.many else below} }}"
+    related = _fields(relation.target.fields)
+    return f"{selected} {camel(relation.name)} {{ {f'nodes {{ {related} }} {_PAGE}' if relation.many else related} }}"
 
 
-def _fields(resource: Resource[Any]) -> str:
-    return " ".join(camel(name) for name in resource.fields)
+def _fields(names: Mapping[str, Any]) -> str:
+    return " ".join(map(camel, names))
 
 
-def _mutation(operation: Operation, id: str | None, data: Mapping[str, Any], expected: str | None) -> dict[str, Any]:
+def _mutation_request(
+    operation: Operation, id: str | None, data: Mapping[str, Any], expected: str | None
+) -> dict[str, Any]:
     value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
     if expected is not None:
         value[camel(EXPECTED)] = expected
-    value |= _input(operation.input, data) if operation.input else {camel(key): each for key, each in data.items()}
-    taken = operation.input is not None or operation.on_a_row
-    head, given = (f"($input: {pascal(operation.name)}Input!)", "(input: $input)") if taken else ("", "")
-    text = f"mutation{head} {{ {field_name(operation)}{given} {{ {_payload(operation)} }} }}"
-    return {"query": text, "variables": {"input": value}}
-
-
-def _input(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
-    """An input in GraphQL's habit."""
-    kinds, found = fields_of(model), {}
-    for key, value in data.items():
-        kind = kinds.get(key)
-        if kind is not None and issubclass(kind.python, BaseModel):
-            found[camel(key)] = _nested(kind.python, value)
-        else:
-            found[camel(key)] = _upper(value) if kind is not None and kind.enum is not None else value
-    return found
-
-
-def _nested(model: type[BaseModel], value: Any) -> Any:
-    if isinstance(value, list):
-        return [_nested(model, each) for each in value]
-    return _input(model, value) if isinstance(value, Mapping) else value
-
-
-def _read(operation: Operation, value: Any, include: Relation | None) -> Any:
-    result = operation.result
-    if operation.kind is Kind.LIST and isinstance(result, Resource):
-        rows = [_row(result, edge["node"], include) for edge in value["edges"]]
-        page = _page(value["pageInfo"])
-        return {"data": rows, "page": {**page, **({"total": value["totalCount"]} if "totalCount" in value else {})}}
-    if isinstance(result, Resource):
-        return _row(result, value if operation.is_read else value[camel(result.name)], include)
-    if operation.kind is Kind.BATCH:
-        return {"results": [_outcome(operation, each) for each in value["results"]]}
-    if result is not None:
-        return {snake(key): each for key, each in value[camel(snake(result.__name__))].items() if each is not None}
-    return None
-
-
-def _outcome(operation: Operation, value: Mapping[str, Any]) -> dict[str, Any]:
-    """An outcome of a batch as REST shows it."""
-    resource = operation.resource
-    assert resource is not None
-    problem, row = value["problem"], value[camel(resource.name)]
-    found = {"status": value["status"], "id": value["id"]}
-    if row:
-        found |= {"etag": row["etag"], "data": _row(resource, row)}
-    if problem is not None:
-        errors = [{**each, "field": snake_path(each["field"])} for each in problem["errors"]]
-        found["problem"] = {**problem, **({"errors": errors} if errors else {})}
-        if not errors:
-            del found["problem"]["errors"]
-    return {name: each for name, each in found.items() if each is not None}
-
-
-def _page(about: Mapping[str, Any]) -> dict[str, Any]:
-    return {"has_next": about["hasNextPage"], "next": about["endCursor"] if about["hasNextPage"] else None}
-
-
-def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
-    """A filter in the services' habit, as GraphQL's input."""
-    if not isinstance(plain, Mapping):
-        return plain
-    found: dict[str, Any] = {}
-    for key, value in plain.items():
-        if key in ("and", "or"):
-            found[key] = [graphql_filter(resource, each) for each in value] if isinstance(value, list) else value
-        elif key == "not":
-            found[key] = graphql_filter(resource, value)
-        else:
-            kind = resource.fields.get(key)
-            upper = kind is not None and kind.enum is not None
-            conditions = value if isinstance(value, Mapping) else {"eq": value}
-            found[camel(key)] = {camel(o): _upper(v) if upper else v for o, v in conditions.items()}
-    return found
-
-
-def _upper(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_upper(each) for each in value]
-    if isinstance(value, orjson.Fragment):
-        return _upper_fragment(orjson.dumps(value))
-    return value.upper() if isinstance(value, str) else value
-
-
-def _upper_fragment(text: bytes) -> orjson.Fragment:
-    """JSON that is written in some way; what is escaped in it stays so."""
-    value = orjson.loads(text)
-    if not isinstance(value, str) or b"\\" not in text:
-        return orjson.Fragment(orjson.dumps(_upper(value)))
-    escaped = "".join(f"\\u{ord(each):04x}" for each in value.upper())
-    return orjson.Fragment(f'"{escaped}"')
-
-
-def _order(text: str) -> dict[str, str]:
-    return {"field": text.removeprefix("-").upper(), "direction": "DESC" if text.startswith("-") else "ASC"}
+    value |= _input(operation.input, data)
+    takes_input = operation.input is not None or operation.on_a_row
+    types = {"input": f"{pascal(operation.name)}Input!"} if takes_input else {}
+    return _request("mutation", operation, types, {"input": value}, _payload(operation))
 
 
 def _payload(operation: Operation) -> str:
     result = operation.result
     if isinstance(result, Resource):
-        return f"{camel(result.name)} {{ {' '.join(camel(name) for name in result.fields)} }}"
+        return f"{camel(result.name)} {{ {_fields(result.fields)} }}"
     if operation.kind is Kind.BATCH and operation.resource is not None:
-        row = f"{camel(operation.resource.name)} {{ {_fields(operation.resource)} etag }}"
+        row = f"{camel(operation.resource.name)} {{ {_fields(operation.resource.fields)} etag }}"
         return f"results {{ status id {row} problem {{ {_PROBLEM} }} }}"
     if result is not None:
-        return f"{camel(snake(result.__name__))} {{ {' '.join(camel(name) for name in fields_of(result))} }}"
+        return f"{camel(snake(result.__name__))} {{ {_fields(fields_of(result))} }}"
     return "id" if operation.kind is Kind.DELETE else "ok"
 
 
+def _input(model: type[BaseModel] | None, data: Mapping[str, Any]) -> dict[str, Any]:
+    types = fields_of(model) if model is not None else {}
+    return {camel(name): _input_value(types.get(name), value) for name, value in data.items()}
+
+
+def _input_value(kind: FieldType | None, value: Any) -> Any:
+    if kind is None:
+        return value
+    if not issubclass(kind.python, BaseModel):
+        return _upper(value) if kind.enum is not None else value
+    if isinstance(value, list):
+        return [_input_value(kind, entry) for entry in value]
+    return _input(kind.python, value) if isinstance(value, Mapping) else value
+
+
+def _upper(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_upper(entry) for entry in value]
+    if isinstance(value, orjson.Fragment):
+        return _upper_fragment(orjson.dumps(value))
+    return value.upper() if isinstance(value, str) else value
+
+
+def _upper_fragment(encoded: bytes) -> orjson.Fragment:
+    """Return encoded JSON in upper case; a string with escapes is escaped again."""
+    value = orjson.loads(encoded)
+    if not isinstance(value, str) or b"\\" not in encoded:
+        return orjson.Fragment(orjson.dumps(_upper(value)))
+    escaped = "".join(f"\\u{ord(character):04x}" for character in value.upper())
+    return orjson.Fragment(f'"{escaped}"')
+
+
+def _data(operation: Operation, value: Any, include: Relation | None) -> Any:
+    result = operation.result
+    if operation.kind is Kind.LIST and isinstance(result, Resource):
+        total = {"total": value["totalCount"]} if "totalCount" in value else {}
+        rows = [_row(result, edge["node"], include) for edge in value["edges"]]
+        return {"data": rows, "page": _page(value["pageInfo"]) | total}
+    if isinstance(result, Resource):
+        return _row(result, value if operation.is_read else value[camel(result.name)], include)
+    if operation.kind is Kind.BATCH:
+        return {"results": [_outcome(resource_of(operation), outcome) for outcome in value["results"]]}
+    if result is not None:
+        members = value[camel(snake(result.__name__))]
+        return {snake(name): member for name, member in members.items() if member is not None}
+    return None
+
+
+def _outcome(resource: Resource[Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the outcome of a batch's entry in REST's form."""
+    row, problem = value[camel(resource.name)], value["problem"]
+    outcome = {"status": value["status"], "id": value["id"]}
+    if row:
+        outcome |= {"etag": row["etag"], "data": _row(resource, row)}
+    if problem is not None:
+        errors = [{**error, "field": snake_path(error["field"])} for error in problem["errors"]]
+        outcome["problem"] = {**problem, "errors": errors}
+        if not errors:
+            del outcome["problem"]["errors"]
+    return {name: member for name, member in outcome.items() if member is not None}
+
+
 def _row(resource: Resource[Any], value: Mapping[str, Any], include: Relation | None = None) -> dict[str, Any]:
-    found = {}
+    row = {}
     for name, kind in resource.fields.items():
-        each = value[camel(name)]
-        found[name] = each.lower() if kind.enum is not None and isinstance(each, str) else each
+        member = value[camel(name)]
+        row[name] = member.lower() if kind.enum is not None and isinstance(member, str) else member
     if include is not None:
-        found[include.name] = _related(include, value[camel(include.name)])
-    return found
+        row[include.name] = _related(include, value[camel(include.name)])
+    return row
 
 
 def _related(relation: Relation, value: Any) -> Any:
     if not relation.many:
         return None if value is None else _row(relation.target, value)
-    return {"data": [_row(relation.target, each) for each in value["nodes"]], "page": _page(value["pageInfo"])}
+    return {"data": [_row(relation.target, node) for node in value["nodes"]], "page": _page(value["pageInfo"])}
+
+
+def _page(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {"has_next": info["hasNextPage"], "next": info["endCursor"] if info["hasNextPage"] else None}

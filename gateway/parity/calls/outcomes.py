@@ -1,7 +1,7 @@
-"""Outcomes of calls, in a form in which equal ones are equal.
+"""Normalise the answers to calls, so that equal outcomes compare equal.
 
-What is made anew in each call differs from one to the next: keys become `<new 1>`, `<new 2>`… in the order in which
-they come, instants of the present `<now>`, tokens and hashes `<secret>`; identifiers of requests are left out.
+Values that are new in each call differ between calls: new keys become `<new 1>`, `<new 2>`… in the order in which they
+occur, current instants `<now>`, tokens and hashes `<secret>`; request identifiers are left out.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _KEY: Final = re.compile(
 )
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _SECRETS: Final = ("_token", "_hash", "secret")
-_ABSENT: Final = ("request_id",)
-"""Columns of the request, which the services have none of."""
+_REQUEST_ID: Final = "request_id"
+"""A column, and a Problem's member, that only HTTP requests fill."""
+_COMPARED_ELSEWHERE: Final = frozenset({"errors", "code", "type", "title", _REQUEST_ID})
 _PRESENT: Final = timedelta(days=1)
-VARIES: Final = "<varies>"
 
 
 def known_keys(state: State) -> frozenset[str]:
-    """The keys that occur in a world, in hexadecimal digits."""
-    return frozenset(each.replace("-", "") for each in _KEY.findall(orjson.dumps(state).decode()))
+    """Return the keys that occur in these rows, as hexadecimal digits."""
+    return frozenset(key.replace("-", "") for key in _KEY.findall(orjson.dumps(state).decode()))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call has come to, normalised: data, problem (with what it tells beside its words), field errors, rows."""
+    """The normalised outcome of a call: data, or a Problem with its members and field errors, and changed rows."""
 
     data: Any
     problem: str | None
@@ -45,73 +45,62 @@ class Outcome:
     errors: Mapping[str, str]
     rows: Mapping[str, Any]
 
-    @property
-    def label(self) -> str:
-        """`ok`, or the problem's code."""
-        return self.problem or "ok"
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "data": self.data, "problem": self.problem, "members": dict(self.members), "errors": dict(self.errors),
-            "rows": dict(self.rows),
-        }  # fmt: skip
-
 
 @dataclass(slots=True)
 class Normaliser:
-    """Knows what was there before."""
+    """Normalises outcomes against the keys that were `known` before, and the instant when the calls `started`."""
 
     known: frozenset[str]
     started: datetime
     _new: dict[str, str] = field(default_factory=dict)
 
     def outcome(self, answer: Answer, rows: Mapping[str, Any]) -> Outcome:
-        """The outcome of a call."""
+        """Return the outcome of a call from its answer and the rows that it changed."""
         self._new = {}
-        members = {name: value for name, value in (answer.members or {}).items() if name not in _ELSEWHERE}
-        # The rows come in the order in which their keys were made, which is the same on all ways.
+        members = {
+            name: value for name, value in (answer.members or {}).items() if name not in _COMPARED_ELSEWHERE
+        }  # fmt: skip
+        # The rows are in the order in which their keys were generated, which is the same on all paths.
         return Outcome(self._value(answer.data), answer.problem, members, answer.errors or {}, self._value(dict(rows)))
 
     def _value(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {self._text(key): self._value(each, key) for key, each in value.items() if key not in _ABSENT}
+            return {
+                self._string(key): self._value(member, key) for key, member in value.items() if key != _REQUEST_ID
+            }  # fmt: skip
         if isinstance(value, list):
-            return [self._value(each, name) for each in value]
+            return [self._value(entry, name) for entry in value]
         if isinstance(value, str):
-            return "<secret>" if name.endswith(_SECRETS) else self._text(value)
+            return "<secret>" if name.endswith(_SECRETS) else self._string(value)
         return value
 
-    def _text(self, text: str) -> str:
-        if _INSTANT.fullmatch(text):
-            instant = datetime.fromisoformat(text)
-            return "<now>" if self.started < instant < self.started + _PRESENT else text
-        return _KEY.sub(self._key, text)
+    def _string(self, value: str) -> str:
+        if _INSTANT.fullmatch(value):
+            instant = datetime.fromisoformat(value)
+            return "<now>" if self.started < instant < self.started + _PRESENT else value
+        return _KEY.sub(self._key, value)
 
-    def _key(self, found: re.Match[str]) -> str:
-        key = found[0].replace("-", "")
+    def _key(self, match: re.Match[str]) -> str:
+        key = match[0].replace("-", "")
         if key in self.known:
-            return found[0]
+            return match[0]
         return self._new.setdefault(key, f"<new {len(self._new) + 1}>")
 
 
-_ELSEWHERE: Final = frozenset({"errors", "code", "type", "title", *_ABSENT})
-
-
-def differing(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths of the leaves in which two JSON values differ."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        for name in one:
-            yield from differing(one[name], other[name], (*path, name))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for index, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from differing(left, right, (*path, index))
-    elif one != other:
+def differing(left: Any, right: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of the leaves in which two JSON values differ."""
+    if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
+        for name in left:
+            yield from differing(left[name], right[name], (*path, name))
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for index, entries in enumerate(zip(left, right, strict=True)):
+            yield from differing(*entries, (*path, index))
+    elif left != right:
         yield path
 
 
 def without(value: Any, paths: Iterable[Path]) -> Any:
-    """A JSON value in which what is at these paths, where it is there, does not matter."""
+    """Return a JSON value with `<varies>` at each of these paths that it has."""
     for path in paths:
         value = _replaced(value, path)
     return value
@@ -119,10 +108,10 @@ def without(value: Any, paths: Iterable[Path]) -> Any:
 
 def _replaced(value: Any, path: Path) -> Any:
     if not path:
-        return VARIES
+        return "<varies>"
     step, rest = path[0], path[1:]
     if isinstance(value, dict) and step in value:
         return {**value, step: _replaced(value[step], rest)}
     if isinstance(value, list) and isinstance(step, int) and step < len(value):
-        return [_replaced(each, rest) if index == step else each for index, each in enumerate(value)]
+        return [*value[:step], _replaced(value[step], rest), *value[step + 1 :]]
     return value

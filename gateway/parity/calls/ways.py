@@ -1,9 +1,10 @@
-"""The ways of a call: through the services, REST, a search on REST, GraphQL by plans, and GraphQL by resolvers."""
+"""Call operations by every path: the services, REST, REST's search, GraphQL by plans, and GraphQL by resolvers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,12 +19,12 @@ from gateway.parity.cases.case import CURRENT, Case
 from gateway.parity.world import asgi
 from gateway.parity.world.callers import Caller
 from gateway.parity.world.sandbox import Sandbox
-from gateway.parity.world.world import CLIENT
+from gateway.parity.world.world import CLIENT, resource_of
 from rest.batches import outcome_members
 from rest.http.problems import problem_members
 from rest.reading import Queries, shown_of
 from rest.representation import Representation
-from rest.routes import RestRoute, rest_routes
+from rest.routes import rest_routes
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Relation, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.resources import Resource
@@ -37,12 +38,14 @@ from services.queries.lists import Page, Record, list_arguments
 from services.queries.versions import Expected, tag_of_record
 
 SERVICES: Final = "services"
-"""The way that the others are compared with."""
+"""The name of the path that the others are compared with."""
+
+Path = Callable[["Made"], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call: who makes it, of what, with which input; `id` is that of the row it is about."""
+    """A call of an operation by a caller with a case's input; `id` is the identifier of the row it concerns."""
 
     operation: Operation
     caller: Caller
@@ -51,9 +54,7 @@ class Made:
 
     @property
     def include(self) -> Relation | None:
-        """The relation that is read along."""
-        resource = self.operation.resource
-        return resource.relations[self.case.include] if self.case.include and resource is not None else None
+        return resource_of(self.operation).relations[self.case.include] if self.case.include else None
 
     def __str__(self) -> str:
         return f"{self.operation.name}, {self.case.name}, by {self.caller.name}"
@@ -61,57 +62,46 @@ class Made:
 
 @dataclass(slots=True)
 class Ways:
-    """Makes calls in a sandbox, one at a time."""
+    """Makes calls in a sandbox, one at a time; `prefix` is the REST API's."""
 
     sandbox: Sandbox
     prefix: str
-    _routes: dict[str, RestRoute] = field(init=False)
 
-    def __post_init__(self) -> None:
-        routes = rest_routes(self.sandbox.gateway.catalogue)
-        self._routes = {each.operation.name: each for each in routes if each.operation and not each.is_search}
-
-    def of(self, operation: Operation) -> Mapping[str, Callable[[Made], Awaitable[Answer]]]:
-        """The ways of an operation, by name; the reference comes first."""
-        found = {SERVICES: self.services, "rest": self.rest, "graphql": self.graphql}
+    def of(self, operation: Operation) -> Mapping[str, Path]:
+        """Return the paths by which an operation can be called, by name; the reference comes first."""
+        paths: dict[str, Path] = {
+            SERVICES: self._services, "rest": self._rest, "graphql": partial(self._graphql, self.sandbox.gateway)
+        }  # fmt: skip
         if operation.kind is Kind.LIST:
-            found["rest, searched"] = self.searched
-        return {**found, "graphql, resolved": self.resolved} if operation.is_read else found
+            paths["rest, searched"] = self._search
+        if operation.is_read:
+            paths["graphql, resolved"] = partial(self._graphql, self.sandbox.reference)
+        return paths
 
-    async def services(self, made: Made) -> Answer:
-        """Through services/engine/gateway.py alone; what is read goes down the general path."""
+    async def _services(self, made: Made) -> Answer:
         try:
             return Answer(await self._served(made))
         except Problem as problem:
             return Answer.of_problem(problem_members(problem), 0)
 
-    async def rest(self, made: Made) -> Answer:
-        """Through the REST face."""
+    async def _rest(self, made: Made) -> Answer:
         expected = await self._expected(made)
-        asked = rest_request(made.operation, made.id, made.case.data, made.case.arguments, expected)
-        return await self._requested(made, asked)
+        return await self._send(
+            made, rest_request(made.operation, made.id, made.case.data, made.case.arguments, expected)
+        )
 
-    async def searched(self, made: Made) -> Answer:
-        """Through the REST face, by the search of a list."""
-        return await self._requested(made, search_request(made.operation, made.case.arguments))
+    async def _search(self, made: Made) -> Answer:
+        return await self._send(made, search_request(made.operation, made.case.arguments))
 
-    async def _requested(self, made: Made, asked: RestRequest) -> Answer:
+    async def _send(self, made: Made, request: RestRequest) -> Answer:
         self.sandbox.serve(self.sandbox.gateway)
         status, content = await asgi.request(
-            self.sandbox.app, asked.method, self.prefix + asked.path,
-            headers={**made.caller.headers, **asked.headers}, query=asked.query, content=asked.content,
+            self.sandbox.app, request.method, self.prefix + request.path,
+            headers={**made.caller.headers, **request.headers}, query=request.query, content=request.content,
         )  # fmt: skip
         return rest_answer(status, content)
 
-    async def graphql(self, made: Made) -> Answer:
-        """Through the GraphQL face, by a compiled plan where there is one."""
-        return await self._document(made, self.sandbox.gateway)
-
-    async def resolved(self, made: Made) -> Answer:
-        """Through the GraphQL face, by resolvers."""
-        return await self._document(made, self.sandbox.reference)
-
-    async def _document(self, made: Made, gateway: Gateway) -> Answer:
+    async def _graphql(self, gateway: Gateway, made: Made) -> Answer:
         self.sandbox.serve(gateway)
         expected = await self._expected(made)
         body = orjson.dumps(graphql_request(made.operation, made.id, made.case.data, made.case.arguments, expected))
@@ -124,7 +114,7 @@ class Ways:
         return answer
 
     async def _served(self, made: Made) -> Any:
-        """What the services return, as JSON. Raises Problems."""
+        """Return the result of the services on the general path, as JSON. Raises Problems."""
         operation, gateway = made.operation, self.sandbox.reference
         actor = await self._actor(made, gateway)
         if operation.is_read:
@@ -142,24 +132,22 @@ class Ways:
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)
         if isinstance(result, list):
-            shown = [_outcome(operation, each) for each in result]
-            return {"results": shown}
+            return {"results": [_outcome(operation, outcome) for outcome in result]}
         assert not isinstance(result, (Shown, Answered, Sequence))
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
 
     async def _expected(self, made: Made) -> str | None:
-        """The version that the caller expects: if it is the row's, as they see it, then it is read first."""
+        """Return the version that the caller expects; the current one is read as the caller."""
         if made.case.expected != CURRENT or made.caller.actor is None:
             return made.case.expected
-        resource, key = made.operation.resource, _key(made.operation, made.id)
-        assert resource is not None
+        resource, key = resource_of(made.operation), _key(made.operation, made.id)
         assert key is not None
         async with self.sandbox.reference.records(made.caller.actor) as records:
             record = await records.get(resource, key)
         return made.case.expected if record is None else tag_of_record(resource, record)
 
     async def _actor(self, made: Made, gateway: Gateway) -> Actor:
-        """As the faces: what is open to everybody does not look at credentials. Raises `invalid_token`."""
+        """Return the actor that the faces find; public operations ignore credentials. Raises `invalid_token`."""
         if made.operation.scope is None:
             return ANONYMOUS
         if made.caller.actor is not None:
@@ -168,10 +156,11 @@ class Ways:
         return await gateway.part(Authenticator).actor(Presented.of(headers, CLIENT.address))
 
     async def _including(self, made: Made, actor: Actor) -> Any:
-        """A row or a list with a relation: a query, for which the services have no words but REST's."""
-        route = self._routes[made.operation.name]
-        asked = rest_request(made.operation, made.id, None, made.case.arguments)
-        parsed = Queries(route).parse(urlencode(asked.query).encode())
+        """Read a row or a list with a relation, by REST's query language: the services have none of their own."""
+        routes = rest_routes(self.sandbox.gateway.catalogue)
+        route = next(route for route in routes if route.operation is made.operation and not route.is_search)
+        request = rest_request(made.operation, made.id, None, made.case.arguments)
+        parsed = Queries(route).parse(urlencode(request.query).encode())
         inputs = parsed.inputs(_key(made.operation, made.id))
         return shown_of(route, await self.sandbox.reference.read(parsed.query, inputs, actor)).body
 
@@ -179,17 +168,16 @@ class Ways:
 def _key(operation: Operation, identifier: str | None) -> UUID | None:
     if not operation.on_a_row:
         return None
-    assert operation.resource is not None
-    key: UUID = parse_value(operation.resource.adapter("id"), identifier, ("id",))
+    key: UUID = parse_value(resource_of(operation).adapter("id"), identifier, ("id",))
     return key
 
 
 def _outcome(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
-    assert operation.resource is not None
+    resource = resource_of(operation)
     if outcome.row is None:
         return outcome_members(operation, outcome, None)
-    tag = tag_of_record(operation.resource, outcome.row)
-    return outcome_members(operation, outcome, Representation(_row(operation.resource, outcome.row), tag))
+    tag = tag_of_record(resource, outcome.row)
+    return outcome_members(operation, outcome, Representation(_row(resource, outcome.row), tag))
 
 
 def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:
@@ -198,10 +186,10 @@ def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:
 
 async def _listed(gateway: Gateway, readable: Readable, arguments: Mapping[str, Any]) -> Any:
     resource = readable.resource
-    asked = list_arguments(resource, arguments)
-    page: Page = await gateway.page(readable, asked)
+    parsed = list_arguments(resource, arguments)
+    page: Page = await gateway.page(readable, parsed)
     following = page.cursors[-1] if page.has_next and page.cursors else None
-    about: dict[str, Any] = {"has_next": page.has_next, "next": following}
+    info: dict[str, Any] = {"has_next": page.has_next, "next": following}
     if arguments.get("count"):
-        about["total"] = await gateway.count(readable, asked.whole())
-    return {"data": [_row(resource, each) for each in page.records], "page": about}
+        info["total"] = await gateway.count(readable, parsed.whole())
+    return {"data": [_row(resource, record) for record in page.records], "page": info}

@@ -1,1 +1,1 @@
-"""What operations are called with."""
+"""The inputs that operations are called with."""

@@ -10,15 +10,16 @@ NO_ROW: Final = "—"
 CURRENT: Final = "current"
 """The version that the row has for the caller."""
 STALE: Final = "stale"
-"""One that it never had."""
+"""A version that the row never had."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One input of an operation.
 
-    `target` says which row it is about, `id` names one that is none of the world's; `needs` are the scopes without
-    which it is tried, too. What is `recorded` has a line in the matrix; of others only the agreement counts.
+    `target` names the row that the call concerns, or `id` an identifier that no row of the world has. The call is
+    repeated without each of the scopes in `needs`. Outcomes of `recorded` cases have a line in the matrix; other cases
+    are only compared.
     """
 
     name: str
@@ -31,11 +32,11 @@ class Case:
     expected: str | None = None
     """The version of the row that the caller expects: `CURRENT` or `STALE`."""
     is_written: bool = False
-    """Whether it is about how a value is written, whoever the caller is: one who may do everything makes the call."""
+    """Whether the case varies only the notation of a value; an admin alone makes such a call."""
     scope: str = ""
-    """What the matrix says of scopes."""
+    """The scopes that the matrix shows."""
 
     @property
     def include(self) -> str:
-        """The relation that is read along."""
+        """The name of the included relation, or the empty string."""
         return str(self.arguments.get("include", ""))

@@ -1,7 +1,6 @@
-"""One value written in many ways, and values that are rare: valid or not, every way of a call must take them alike.
+"""Values in many JSON notations, valid or not: every path of a call must treat them alike.
 
-Each is a piece of JSON, as a client's library, or an attacker, might write it. What comes of it is not said here: it is
-compared.
+The expected outcome is not stated here; outcomes are compared.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from gateway.parity.world.values import Field, Refer, right
 from services.catalogue.scalars import FieldType
 
 Written = Mapping[str, str]
-"""Texts of JSON, by what is particular about them."""
+"""JSON texts by what distinguishes them."""
 
 _NUMBERS: Final[Written] = {
     "a point": "2.0", "an exponent": "2e0", "a negative exponent": "20E-1", "a positive exponent": "0.2e+1",
@@ -49,8 +48,8 @@ _TEXTS: Final[Written] = {
     "a number": "2.0",
 }
 _INSTANTS: Final[Written] = {
-    each: f'"{each}"'
-    for each in (
+    instant: f'"{instant}"'
+    for instant in (
         "2030-01-31T12:00:00.1234567Z", "2030-01-31T12:00:00.123456789Z", "2030-01-31T12:00:00.9999999999999999+02:00",
         "2030-01-31T12:00:00,5Z", "2030-01-31t12:00:00z", "2030-01-31 12:00:00Z", "2030-01-31T12:00Z",
         "2030-12-31T23:59:60Z", "2030-12-31T23:59:60.5+00:00", "2030-01-31T12:00:60Z", "2030-01-31T24:00:00Z",
@@ -62,13 +61,13 @@ _INSTANTS: Final[Written] = {
 }  # fmt: skip
 _BOOLEANS: Final[Written] = {"a number": "1", "zero": "0", "a point": "1.0", "a text": '"true"', "capitals": "True"}
 _SMALL: Final = ("\U0001d54f", "e\u0301", "\u0130")
-"""One character of each: astral, of two code points, longer in lower case."""
-_MOST: Final = 2_000
-"""Of a text as long as it may be, which is sent by every way."""
+"""An astral character, one of two code points, and one that is longer in lower case."""
+_MOST_CHARACTERS: Final = 2_000
+"""The greatest `maxLength` for which texts of that length are sent."""
 
 
 def written(field: Field, salt: str, refer: Refer) -> Iterator[tuple[str, Any]]:
-    """Values of a field, by what is particular about them."""
+    """Yield values of a field as JSON fragments, by what distinguishes them."""
     for name, text in _texts(field, salt, refer):
         yield name, orjson.Fragment(f"[{text}]" if field.kind.many else text)
 
@@ -90,15 +89,17 @@ def _texts(field: Field, salt: str, refer: Refer) -> Iterator[tuple[str, str]]:
             yield from _forms(reference)
     elif field.is_text:
         yield from _TEXTS.items()
-        for each in _lengths(field):
-            yield f"as long as it may be, of {each[:2]!a}", orjson.dumps(each).decode()
+        longest = field.schema.get("maxLength", _MOST_CHARACTERS + 1)
+        for character in _SMALL if longest <= _MOST_CHARACTERS else ():
+            text = character * (longest // len(character))
+            yield f"as long as it may be, of {text[:2]!a}", orjson.dumps(text).decode()
         valid = right(field, salt, refer)
         if isinstance(valid, str):
             yield from _forms(valid)
 
 
 def written_operands(kind: FieldType) -> Iterator[tuple[str, Any]]:
-    """The same of what a filter compares with, as far as it is JSON at all, and not a list or an object."""
+    """Yield operands of a filter likewise, those that are valid JSON and neither a list nor an object."""
     texts = {int: _NUMBERS, bool: _BOOLEANS, datetime: _INSTANTS, str: _TEXTS}.get(kind.python, {})
     for name, text in texts.items():
         with suppress(orjson.JSONDecodeError):
@@ -106,14 +107,8 @@ def written_operands(kind: FieldType) -> Iterator[tuple[str, Any]]:
 
 
 def _forms(text: str) -> Iterator[tuple[str, str]]:
-    """A text that is valid, in other forms."""
-    yield "escaped", '"' + "".join(f"\\u{ord(each):04x}" for each in text[:1]) + orjson.dumps(text[1:]).decode()[1:]
+    """Yield other notations of a valid text: an escape, and blanks around it."""
+    yield "escaped", f'"\\u{ord(text[0]):04x}{orjson.dumps(text[1:]).decode()[1:]}'
     for name, blank in (("a blank", " "), ("a blank that does not break", "\u00a0"), ("a mark of the order", "\ufeff")):
         yield f"{name} before it", orjson.dumps(blank + text).decode()
         yield f"{name} behind it", orjson.dumps(text + blank).decode()
-
-
-def _lengths(field: Field) -> Iterator[str]:
-    most = field.schema.get("maxLength", _MOST + 1)
-    if most <= _MOST:
-        yield from (each * (most // len(each)) for each in _SMALL)

@@ -1,1 +1,1 @@
-"""The proof: outcomes compared, differences judged."""
+"""Compare the outcomes of all calls, and judge their differences."""

@@ -1,4 +1,4 @@
-"""Differences between the ways, and those that are meant, each with its reason."""
+"""Differences between the paths of a call, and those that are declared as intended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A way that has come to something else than the services; `paths` lead to where in the outcomes."""
+    """A path whose outcome differs from the services'; `paths` are the places in the outcomes that differ."""
 
     made: Made
     way: str
@@ -25,40 +25,42 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A difference: what it is called, why it is right, and whether one that was found is it."""
+    """An intended difference: its name, its reason, and a predicate for the differences that it covers."""
 
     name: str
     reason: str
     applies: Callable[[Difference], bool]
 
 
-def _number_as_identifier(found: Difference) -> bool:
-    only_errors = all(path[0] == "errors" for path in found.paths)
-    return found.way.startswith("graphql") and found.made.case.name.endswith(f": {NUMBER}") and only_errors
+def _number_as_identifier(difference: Difference) -> bool:
+    is_number = difference.made.case.name.endswith(f": {NUMBER}")
+    is_graphql = difference.way.startswith("graphql")
+    return is_graphql and is_number and all(path[0] == "errors" for path in difference.paths)
 
 
-def _below_nothing(found: Difference) -> bool:
-    of_relation = found.made.include is not None and found.made.caller.lacks != found.made.operation.scope
-    problems = (found.expected.problem, found.found.problem)
-    return found.way.startswith("graphql") and of_relation and problems == (INSUFFICIENT_SCOPE.code, NOT_FOUND.code)
+def _relation_of_missing_row(difference: Difference) -> bool:
+    made = difference.made
+    is_graphql = difference.way.startswith("graphql")
+    of_relation = made.include is not None and made.caller.lacks != made.operation.scope
+    problems = (difference.expected.problem, difference.found.problem)
+    return is_graphql and of_relation and problems == (INSUFFICIENT_SCOPE.code, NOT_FOUND.code)
 
 
 DECLARED: Final = (
     Declared(
-        "An integer where an identifier should be is `format` in GraphQL, `type` elsewhere.",
-        "GraphQL's scalar ID takes integers as their text (specification, 3.5.5), so that the text is what is wrong.",
+        "An integer in place of an identifier is a `format` error in GraphQL, a `type` error elsewhere.",
+        "GraphQL's scalar ID accepts integers as strings (specification, 3.5.5); the string is then malformed.",
         _number_as_identifier,
     ),
     Declared(
-        "A relation whose scope is missing, of a row that is not there, is `not_found` in GraphQL.",
-        "GraphQL answers field by field: below a row that is not there no relation is asked for, so nothing is told "
-        "of it. REST and the services look at a request as a whole, scopes first.",
-        _below_nothing,
+        "A relation of a missing row, requested without the relation's scope, is `not_found` in GraphQL.",
+        "GraphQL resolves field by field, and resolves no relation of a missing row. REST and the services check the "
+        "scopes of the whole request first.",
+        _relation_of_missing_row,
     ),
 )
-"""As few as there can be."""
 
 
 def declared(difference: Difference) -> Declared | None:
-    """The declaration that a difference falls under."""
-    return next((each for each in DECLARED if each.applies(difference)), None)
+    """Return the declaration that covers a difference, if there is one."""
+    return next((declaration for declaration in DECLARED if declaration.applies(difference)), None)

@@ -1,9 +1,9 @@
-"""The proof: every call on all its ways, compared."""
+"""Make every call on all its paths, and compare the outcomes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.parity.judging.declared import Declared, Difference, declared
 from gateway.parity.judging.measured import Measured
 from gateway.parity.world.callers import Caller, callers
 from gateway.parity.world.sandbox import Sandbox
-from gateway.parity.world.world import ROLES, World
+from gateway.parity.world.world import ROLES, World, resource_of
 from services.catalogue import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
 
@@ -25,7 +25,7 @@ Raw = tuple[Answer, Mapping[str, Any]]
 
 @dataclass(slots=True)
 class Findings:
-    """What the proof has found. `faults` are sentences about calls that must be refused and were not, or not so."""
+    """The findings of the proof; `faults` are sentences about calls that were not refused as they must be."""
 
     measured: Measured
     calls: int = 0
@@ -35,11 +35,11 @@ class Findings:
     faults: list[str] = field(default_factory=list)
     deliberate: dict[Declared, int] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    """By operation and case, the outcome for each caller: of the first inputs."""
+    """The outcome for each caller, by operation and recorded case."""
 
     @property
     def agree(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no undeclared differences and no faults."""
         return not self.differences and not self.faults
 
 
@@ -47,7 +47,7 @@ class Findings:
 class Proof:
     """Makes calls in a sandbox over a world.
 
-    The cases are chosen when the proof is made, so that they stay the same whatever is done to the catalogue then.
+    The cases are derived at construction, so that later changes to the catalogue do not affect them.
     """
 
     sandbox: Sandbox
@@ -64,7 +64,7 @@ class Proof:
         self._ways = Ways(self.sandbox, self.prefix)
 
     async def run(self, planned: Iterable[tuple[Operation, Case]] | None = None, by: Collection[str] = ()) -> Findings:
-        """Make the planned calls, or only some of them; `by`: further inputs by these roles only, to be quicker."""
+        """Make the planned calls, or some of them; only callers of the roles `by`, if given, make unrecorded ones."""
         started = perf_counter()
         findings = Findings(Measured(self.world))
         for operation, case in self.planned if planned is None else planned:
@@ -73,7 +73,7 @@ class Proof:
         return findings
 
     async def call(self, operation: Operation, case: Case, findings: Findings, by: Collection[str] = ()) -> None:
-        """Make a call as everybody."""
+        """Call an operation with a case's input as every caller, and enter the results in `findings`."""
         for made in self._calls(operation, case):
             if case.recorded or case.is_written or not by or made.caller.role in by:
                 await self._compare(made, findings)
@@ -82,54 +82,51 @@ class Proof:
         for caller in callers(self.world, case.needs):
             if case.is_written and caller.name != ROLES[-1]:
                 continue
-            # Who may not call at all does so with one input, who can do what somebody else can with the first ones.
+            # Callers without rights make only calls with `needs`, callers without a column those and recorded ones.
             if case.needs or (caller.is_full and (caller.column or case.recorded)):
                 yield Made(operation, caller, case, self._identifier(operation, case, caller))
 
     def _identifier(self, operation: Operation, case: Case, caller: Caller) -> str | None:
         if not operation.on_a_row or case.id is not None:
             return case.id
-        assert operation.resource is not None
-        # Who has none of their own asks for somebody's.
-        row = self.world.row(operation.resource, case.target, caller.role)
-        row = row or next(found for (name, _), found in self.world.own.items() if name == operation.resource.name)
-        return row.id
+        resource = resource_of(operation)
+        row = self.world.row(resource, case.target, caller.role)
+        # A caller without an own row calls about another caller's.
+        return (row or next(row for (name, _), row in self.world.own.items() if name == resource.name)).id
 
     async def _compare(self, made: Made, findings: Findings) -> None:
-        """Make a call on all ways."""
-        found: dict[str, Raw] = {}
-        for name in self._ways.of(made.operation):
-            found[name] = await self._call(made, name)
+        results: dict[str, Raw] = {}
+        for way in self._ways.of(made.operation):
+            results[way] = await self._call(made, way)
             findings.calls += 1
         findings.compared += 1
-        self._note(made, found[SERVICES][0], findings)
-        reference = found[SERVICES]
-        for name, raw in found.items():
-            if not _equal(reference, raw):
-                await self._judge(made, name, reference, raw, findings)
+        reference = results[SERVICES]
+        self._note(made, reference[0], findings)
+        expected = _comparable(reference)
+        for way, result in results.items():
+            if _comparable(result) != expected:
+                await self._judge(made, way, reference, result, findings)
 
     async def _call(self, made: Made, way: str) -> Raw:
-        """One call on one way, and the rows that it has changed, after which all is as before."""
-        wrote = not made.operation.is_read
+        """Call on one path and undo the call; return the answer and the rows that it changed."""
         answer = await self._ways.of(made.operation)[way](made)
-        return answer, await self.sandbox.undo(wrote=wrote)
+        return answer, await self.sandbox.undo(wrote=not made.operation.is_read)
 
-    async def _judge(self, made: Made, way: str, reference: Raw, raw: Raw, findings: Findings) -> None:
-        """Whether two outcomes that are not the same to the letter are equal all the same."""
-        expected, found = self._normaliser.outcome(*reference), self._normaliser.outcome(*raw)
-        one, other = expected.plain(), found.plain()
-        if one == other:
+    async def _judge(self, made: Made, way: str, reference: Raw, result: Raw, findings: Findings) -> None:
+        """Enter a difference if the results still differ once they are normalised."""
+        expected, found = self._normaliser.outcome(*reference), self._normaliser.outcome(*result)
+        if expected == found:
             return
-        # What is another at each call of the same way is no difference between ways.
-        again = self._normaliser.outcome(*await self._call(made, SERVICES)).plain()
-        varying = list(differing(one, again))
-        one, other = without(one, varying), without(other, varying)
-        if one == other:
+        # A value that varies between two calls on the same path is no difference between paths.
+        again = self._normaliser.outcome(*await self._call(made, SERVICES))
+        varying = list(differing(asdict(expected), asdict(again)))
+        left, right = without(asdict(expected), varying), without(asdict(found), varying)
+        if left == right:
             return
-        difference = Difference(made, way, expected, found, tuple(differing(one, other)))
-        reason = declared(difference)
-        if reason is not None:
-            findings.deliberate[reason] = findings.deliberate.get(reason, 0) + 1
+        difference = Difference(made, way, expected, found, tuple(differing(left, right)))
+        declaration = declared(difference)
+        if declaration is not None:
+            findings.deliberate[declaration] = findings.deliberate.get(declaration, 0) + 1
         else:
             findings.differences.append(difference)
 
@@ -139,21 +136,17 @@ class Proof:
         if caller.lacks and (label != INSUFFICIENT_SCOPE.code or (answer.members or {}).get("scope") != caller.lacks):
             findings.faults.append(f"{made}: {label}, though the scope is missing.")
         if caller.actor is None and made.operation.scope is not None and label != INVALID_TOKEN.code:
-            findings.faults.append(f"{made}: {label}, though the credential is worth nothing.")
+            findings.faults.append(f"{made}: {label}, though the credential is invalid.")
         if case.recorded:
             findings.outcomes.setdefault((made.operation.name, case.name), {})[caller.name] = label
             if caller.column:
                 findings.measured.note(made, answer)
 
 
-def _equal(one: Raw, other: Raw) -> bool:
-    left, right = one[0], other[0]
-    return (
-        (left.data, left.problem, left.errors, one[1]) == (right.data, right.problem, right.errors, other[1])
-        and _told(left) == _told(right)
-    )  # fmt: skip
-
-
-def _told(answer: Answer) -> dict[str, Any]:
-    members = answer.members or {}
-    return {name: value for name, value in members.items() if name not in ("errors", "request_id")}
+def _comparable(result: Raw) -> tuple[Any, ...]:
+    """Return the parts of a result that are equal on all paths unless they hold new keys or instants."""
+    answer, rows = result
+    members = {
+        name: value for name, value in (answer.members or {}).items() if name not in ("errors", "request_id")
+    }  # fmt: skip
+    return answer.data, answer.problem, answer.errors, rows, members

@@ -1,1 +1,1 @@
-"""What the proof found, as text, as a page and as the authorization matrix."""
+"""The findings of the proof as text, as an HTML page and as the authorization matrix."""

@@ -1,4 +1,4 @@
-"""Rules taken out of a catalogue, one at a time and in memory, to see whether the proof notices."""
+"""Remove the rules of a catalogue in memory, one at a time, to see whether the proof notices."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from services.catalogue import Catalogue, Kind, Operation, everyone
 from services.catalogue.resources import Resource
 
 Change = Callable[[], Callable[[], None]]
-"""Takes a rule out; what it returns puts it back."""
+"""Removes a rule, and returns a function that restores it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A rule: what it is called, how it is taken out, and which calls it could concern."""
+    """A rule: its name, the function that removes it, and a predicate for the calls that it could concern."""
 
     name: str
     change: Change
@@ -28,31 +28,33 @@ class Removal:
 
 
 def removals(catalogue: Catalogue) -> Iterator[Removal]:
-    """Every rule, mask, `where` and scope of a catalogue."""
+    """Yield every rule, mask, `where` and scope of a catalogue."""
+    relations = [relation for resource in catalogue.resources.values() for relation in resource.relations.values()]
     for resource in catalogue.resources.values():
         yield from _of_policy(resource)
-        # What no relation leads to is read by operations alone, which have scopes of their own.
-        above = (relation for each in catalogue.resources.values() for relation in each.relations.values())
-        if any(relation.target is resource and relation.source is not resource for relation in above):
-            yield Removal(f"read scope {resource.name}", _without_read_scope(resource), _reads_along(resource))
+        # Without a relation to it, a resource is read by operations alone, which have scopes of their own.
+        if any(relation.target is resource and relation.source is not resource for relation in relations):
+            yield Removal(f"read scope {resource.name}", _without_read_scope(resource), _includes(resource))
     for operation in catalogue.operations.values():
         yield from _of_operation(operation)
 
 
 def _of_policy(resource: Resource[Any]) -> Iterator[Removal]:
     policy = resource.policy
-    for rule in {id(each): each for each in policy.rules.values()}.values():
+    actions: dict[int, list[str]] = {}
+    for action, rule in policy.rules.items():
         if rule is not everyone:
-            # One rule may stand for several actions, and is taken out wherever it stands.
-            actions = [action for action, each in policy.rules.items() if each is rule]
-            yield Removal(
-                f"rule {resource.name}.{'/'.join(actions)}", _entries(policy.rules, actions, everyone),
-                _by_actions(resource, actions), of_policy=True,
-            )  # fmt: skip
+            actions.setdefault(id(rule), []).append(action)
+    # A rule that stands for several actions is removed from all of them at once.
+    for names in actions.values():
+        change = _entries(policy.rules, names)
+        yield Removal(
+            f"rule {resource.name}.{'/'.join(names)}", change, _by_actions(resource, names), of_policy=True
+        )  # fmt: skip
     for field in policy.masks:
         yield Removal(
-            f"mask {resource.name}.{field}", _entries(policy.masks, [field], everyone), _gets(resource), of_policy=True
-        )
+            f"mask {resource.name}.{field}", _entries(policy.masks, [field]), _gets(resource), of_policy=True
+        )  # fmt: skip
 
 
 def _of_operation(operation: Operation) -> Iterator[Removal]:
@@ -69,9 +71,9 @@ def _of_operation(operation: Operation) -> Iterator[Removal]:
 
 def _by_actions(resource: Resource[Any], actions: Collection[str]) -> Callable[[Operation, Case], bool]:
     def concerns(called: Operation, case: Case) -> bool:
-        listed = called.kind is Kind.LIST and "list" in actions
-        own = called.action in actions or (called.action not in resource.policy.rules and "update" in actions)
-        return called.resource is resource and not case.include and (own or listed or "read" in actions)
+        lists = called.kind is Kind.LIST and "list" in actions
+        acts = called.action in actions or (called.action not in resource.policy.rules and "update" in actions)
+        return called.resource is resource and not case.include and (acts or lists or "read" in actions)
 
     return concerns
 
@@ -80,18 +82,18 @@ def _gets(resource: Resource[Any]) -> Callable[[Operation, Case], bool]:
     return lambda called, case: called.resource is resource and called.kind is Kind.GET and not case.include
 
 
-def _reads_along(resource: Resource[Any]) -> Callable[[Operation, Case], bool]:
+def _includes(resource: Resource[Any]) -> Callable[[Operation, Case], bool]:
     def concerns(called: Operation, case: Case) -> bool:
-        above = called.resource if case.include else None
-        return above is not None and above is not resource and above.relations[case.include].target is resource
+        source = called.resource if case.include else None
+        return source is not None and source is not resource and source.relations[case.include].target is resource
 
     return concerns
 
 
-def _entries(rules: dict[str, Any], names: Iterable[str], value: Any) -> Change:
+def _entries(rules: dict[str, Any], names: Iterable[str]) -> Change:
     def change() -> Callable[[], None]:
         before = {name: rules[name] for name in names}
-        rules.update(dict.fromkeys(before, value))
+        rules.update(dict.fromkeys(before, everyone))
         return lambda: rules.update(before)
 
     return change
@@ -100,7 +102,7 @@ def _entries(rules: dict[str, Any], names: Iterable[str], value: Any) -> Change:
 def _attribute(operation: Operation, name: str, value: Any) -> Change:
     def change() -> Callable[[], None]:
         before = getattr(operation, name)
-        # Declarations are frozen, against everything but this.
+        # Operations are frozen.
         object.__setattr__(operation, name, value)
         return lambda: object.__setattr__(operation, name, before)
 
@@ -117,24 +119,23 @@ def _without_read_scope(resource: Resource[Any]) -> Change:
 
 
 async def is_caught(removal: Removal, proof: Proof, recorded: Cells) -> bool:
-    """Whether the proof goes red without a rule, by what it calls with first inputs.
+    """Return whether the recorded calls of the proof fail without a rule.
 
-    What was compiled without the rule stays: whoever goes on with the sandbox renews it.
+    The sandbox keeps what was compiled without the rule until it is renewed.
     """
-    concerned = [(o, c) for o, c in proof.planned if c.recorded and removal.concerns(o, c)]
+    concerned = [
+        (operation, case) for operation, case in proof.planned if case.recorded and removal.concerns(operation, case)
+    ]
+    # Lists first: they show several rows, so they are the likeliest to fail.
+    concerned.sort(key=lambda planned: planned[0].kind is not Kind.LIST)
     restore = removal.change()
     try:
         proof.sandbox.renew(policies_only=removal.of_policy)
         findings = Findings(Measured(proof.world))
-        for operation, case in _tellingly(concerned):
+        for operation, case in concerned:
             await proof.call(operation, case, findings)
             if not findings.agree or any(deviations(recorded, findings.measured, whole=False)):
                 return True
     finally:
         restore()
     return False
-
-
-def _tellingly(planned: Iterable[tuple[Operation, Case]]) -> list[tuple[Operation, Case]]:
-    """Lists first, which show more than one row."""
-    return sorted(planned, key=lambda each: each[0].kind is not Kind.LIST)

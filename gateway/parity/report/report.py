@@ -1,29 +1,28 @@
-"""What the proof has found, for a terminal."""
+"""Print the findings of the proof to a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
+from gateway.parity.judging import measured
 from gateway.parity.judging.declared import Difference
 from gateway.parity.judging.proof import Findings
-from gateway.parity.world.callers import ANONYMOUS_ROLE, BOUND_KEY
-from gateway.parity.world.world import ROLES
 from services.catalogue.problems import PROBLEM_TYPES
 
 MOST_SHOWN: Final = 20
 WIDTH: Final = 200
-"""Characters that the matrix takes, which is more than a narrow terminal has."""
+"""The width of the matrix in characters; narrow terminals have fewer."""
 
 
 @dataclass(slots=True)
 class Report:
-    """The findings, and what is not as it was recorded, and of which resources there were no rows."""
+    """The findings, deviations from the recorded matrix, and the resources of which no row could be made."""
 
     findings: Findings
     deviations: list[str] = field(default_factory=list)
@@ -31,31 +30,30 @@ class Report:
 
     @property
     def is_green(self) -> bool:
-        """Whether all is as it should be."""
+        """Whether there are no findings and no deviations."""
         return self.findings.agree and not self.deviations
 
 
-COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES, BOUND_KEY, "too few scopes", "worthless")
-"""Everybody with all scopes, those with too few as one, and credentials that are worth nothing."""
+COLUMNS: Final = (*measured.COLUMNS, "too few scopes", "worthless")
+"""The callers with all scopes; those that lack one, together; and invalid credentials."""
 
 
 def lines(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
-    """Operation, input and outcome for each of the columns, for every first input."""
+    """Yield operation, input and the outcome for each column, for every recorded input."""
     for (operation, case), outcomes in findings.outcomes.items():
         narrow = {label for name, label in outcomes.items() if " without " in name}
-        full = [outcomes.get(role, "") for role in (ANONYMOUS_ROLE, *ROLES, BOUND_KEY)]
+        full = [outcomes.get(role, "") for role in measured.COLUMNS]
         worthless = {outcomes[name] for name in ("garbage", "expired token") if name in outcomes}
         yield operation, case, [*full, " ".join(sorted(narrow)), " ".join(sorted(worthless))]
 
 
 def print_report(console: Console, report: Report) -> None:
-    """The matrix, what differs, and the counts."""
     findings = report.findings
     table = Table(box=None, pad_edge=False)
     for name in ("operation", "input", *COLUMNS):
         table.add_column(name, no_wrap=True)
     for operation, case, outcomes in lines(findings):
-        table.add_row(operation, case, *(_short(each) for each in outcomes))
+        table.add_row(operation, case, *map(_short, outcomes))
     console.print(table)
     for difference in findings.differences[:MOST_SHOWN]:
         console.print(f"\nDIFFERENT: {difference.made}: {difference.way} is not as the services", style="red")
@@ -71,24 +69,25 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def summary(report: Report) -> str:
-    """One sentence with the counts."""
-    found = report.findings
+    """Return one sentence with the counts."""
+    findings = report.findings
     return (
-        f"{found.compared:,} calls on {found.calls / max(found.compared, 1):.1f} ways each ({found.calls:,}) "
-        f"of {len({name for name, _ in found.outcomes})} operations in {found.seconds:.1f} s: "
-        f"{len(found.differences)} differences, {sum(found.deliberate.values())} deliberate, "
-        f"{len(found.faults)} not refused, {len(report.deviations)} not as recorded."
+        f"{findings.compared:,} calls on {findings.calls / max(findings.compared, 1):.1f} ways each "
+        f"({findings.calls:,}) "
+        f"of {len({name for name, _ in findings.outcomes})} operations in {findings.seconds:.1f} s: "
+        f"{len(findings.differences)} differences, {sum(findings.deliberate.values())} deliberate, "
+        f"{len(findings.faults)} not refused, {len(report.deviations)} not as recorded."
     )
 
 
 def sides(difference: Difference) -> list[tuple[str, str]]:
-    """Where two outcomes differ, and what is there."""
-    found = []
+    """Return the first five places where two outcomes differ, labelled, with the values there."""
+    values = []
     for path in difference.paths[:5]:
         where = ".".join(map(str, path)) or "all"
         for label, outcome in (("services", difference.expected), (difference.way, difference.found)):
-            found.append((f"{where}, {label}", _at(outcome.plain(), path)))
-    return found
+            values.append((f"{where}, {label}", _at(asdict(outcome), path)))
+    return values
 
 
 def _at(value: object, path: tuple[str | int, ...]) -> str:
@@ -101,4 +100,4 @@ def _at(value: object, path: tuple[str | int, ...]) -> str:
 
 
 def _short(outcomes: str) -> str:
-    return " ".join(str(PROBLEM_TYPES[each].status) if each in PROBLEM_TYPES else each for each in outcomes.split())
+    return " ".join(str(PROBLEM_TYPES[word].status) if word in PROBLEM_TYPES else word for word in outcomes.split())

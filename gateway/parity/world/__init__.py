@@ -1,1 +1,1 @@
-"""What every call of the proof finds: a database, accounts, rows, and values for inputs."""
+"""The data for the calls of the proof: a database, accounts, rows, and values for inputs."""

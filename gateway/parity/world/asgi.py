@@ -1,4 +1,4 @@
-"""Requests to an application in process, without a client in between."""
+"""Send requests to an ASGI application in this process, without a client library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def request(
     app: Any, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str] | None = None,
     content: bytes | None = None,
 ) -> tuple[int, bytes]:  # fmt: skip
-    """One request with a JSON body; returns the status and the body of the response."""
+    """Send a request with a JSON body, and return the status and the body of the response."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -26,12 +26,12 @@ async def request(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
         "path": path, "raw_path": path.encode(), "query_string": urlencode(query or {}).encode(), "root_path": "",
-        "headers": [*_HEADERS, *given], "client": (ADDRESS, 50_000), "server": ("gateway.test", 80),
+        "headers": [*_HEADERS, *fields], "client": (ADDRESS, 50_000), "server": ("gateway.test", 80),
     }  # fmt: skip
     await app(scope, receive, send)
-    status = next(each["status"] for each in sent if each["type"] == "http.response.start")
-    return status, b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")
+    status = next(message["status"] for message in sent if message["type"] == "http.response.start")
+    return status, b"".join(message.get("body", b"") for message in sent)

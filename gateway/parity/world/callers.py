@@ -1,4 +1,4 @@
-"""Who calls: every role, with each kind of credential."""
+"""The callers: every role with each kind of credential."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from services.catalogue import ANONYMOUS, Actor
 
 ANONYMOUS_ROLE: Final = "anonymous"
 BOUND_KEY: Final = "bound key"
-"""The owner's, bound to the shared workspace."""
+"""The owner's key that is bound to the shared workspace."""
 _LONG_AGO: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with a credential: its header fields, and the actor that the services shall see behind it.
+    """A caller: the header fields of a credential, and the actor that it authenticates.
 
-    `actor` is None for a credential that is worth nothing; `lacks` is a scope that is needed and missing; `column` is
-    that of the matrix, none for whoever can do what somebody else there can.
+    `actor` is None for an invalid credential; `lacks` is a required scope that is missing. `column` is the column in
+    the matrix; it is empty for a caller with the same rights as another one there.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Caller:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing is wrong with the credential."""
+        """Whether the credential is valid and has all scopes that the call needs."""
         return self.actor is not None and not self.lacks
 
 
 def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
-    """Everybody who makes a call that needs these scopes. A further kind of credential is a further `yield` here."""
+    """Yield the callers for a call that needs these scopes. A new kind of credential is added here."""
     yield Caller(ANONYMOUS_ROLE, ANONYMOUS_ROLE, {}, ANONYMOUS, column=ANONYMOUS_ROLE)
     everything = frozenset(world.catalogue.scopes)
     for role in ROLES:
@@ -47,7 +47,8 @@ def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
             yield _with_token(world, role, everything - {scope}, scope)
         yield from _with_keys(world, role, needs)
     yield Caller("garbage", ANONYMOUS_ROLE, _bearer("no.token.atall"), None)
-    yield Caller("expired token", ANONYMOUS_ROLE, _bearer(_expired(world)), None)
+    expired = world.issue(world.accounts[ROLES[-1]].actor, world.started - _LONG_AGO)
+    yield Caller("expired token", ANONYMOUS_ROLE, _bearer(expired), None)
 
 
 def _with_token(world: World, role: str, scopes: frozenset[str], lacks: str = "") -> Caller:
@@ -57,29 +58,19 @@ def _with_token(world: World, role: str, scopes: frozenset[str], lacks: str = ""
 
 
 def _with_keys(world: World, role: str, needs: Sequence[str]) -> Iterator[Caller]:
-    """The role's API keys: with all scopes, and with one that is not the one needed."""
+    """Yield the role's API keys: with all scopes, bound, and with one scope that is not the needed one."""
     keys = world.accounts[role].keys
     if FULL in keys:
         yield Caller(f"{role} by key", role, _key(keys[FULL]), keys[FULL].actor)
     if BOUND in keys:
         yield Caller(BOUND_KEY, role, _key(keys[BOUND]), keys[BOUND].actor, column=BOUND_KEY)
-    poor = [each for each in keys.values() if len(needs) == 1 and needs[0] not in each.actor.scopes]
-    for key in poor[:1]:
+    narrow = [key for key in keys.values() if len(needs) == 1 and needs[0] not in key.actor.scopes]
+    for key in narrow[:1]:
         yield Caller(f"{role} by key without {needs[0]}", role, _key(key), key.actor, needs[0])
 
 
 def _key(key: Key) -> dict[str, str]:
     return {"X-API-Key": key.secret}
-
-
-def _expired(world: World) -> str:
-    actor = world.accounts[ROLES[-1]].actor
-    assert actor.user_id is not None
-    assert actor.session_id is not None
-    return world.tokens.issue(
-        "access", user_id=actor.user_id, session_id=actor.session_id, scopes=actor.scopes,
-        now=world.started - _LONG_AGO,
-    )  # fmt: skip
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Inputs of operations, filled in with values that fit the world."""
+"""Fill the inputs of operations with values that are valid in the world."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from gateway.parity.world.values import Field, NoValueError, input_fields, right
 from gateway.parity.world.world import PASSWORD, SHARED, World
 from services.catalogue import Operation
 
-Known = Callable[[World], Any]
-
-KNOWN: Final[dict[tuple[str, str], Known]] = {
+KNOWN: Final[dict[tuple[str, str], Callable[[World], Any]]] = {
     ("login", "username"): lambda world: world.accounts["guest"].username,
     ("login", "password"): lambda world: PASSWORD,
     ("login", "scope"): lambda world: world.catalogue.scopes[0],
@@ -22,26 +20,25 @@ KNOWN: Final[dict[tuple[str, str], Known]] = {
     ("revoke", "token"): lambda world: world.accounts["guest"].access_token,
     ("create_membership", "username"): lambda world: world.accounts["newcomer"].username,
 }
-"""What neither a type nor an example can tell, by operation and field: credentials, and a user who is named."""
-
+"""Values that follow from no type or example, by operation and field: credentials and user names."""
 
 NOT_FOR_ALL: Final = frozenset({("update_user", "email")})
-"""Fields that only admins may send: they are left out of what is valid for everybody."""
+"""Fields that only admins may send, which are left out of valid inputs."""
 
 
 def fields(operation: Operation) -> tuple[Field, ...]:
-    """The fields of an operation's input."""
     return input_fields(operation.input) if operation.input is not None else ()
 
 
 def filled(
     world: World, operation: Operation, salt: str, place: str = SHARED, only: Collection[Field] | None = None
 ) -> dict[str, Any]:
-    """Every field, or only these, with a valid value; references lead to rows of this place, and may be left out.
+    """Return an input with a valid value for every field, or for these only; `place` is that of referenced rows.
 
-    Raises DeclarationError for a field of which no valid value is found.
+    A reference is left out where the place has no row for it. Raises DeclarationError for a field without a known
+    valid value.
     """
-    found = {}
+    data = {}
     for field in only if only is not None else fields(operation):
         if (operation.name, field.name) in NOT_FOR_ALL:
             continue
@@ -50,14 +47,13 @@ def filled(
             value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))
         except NoValueError:
             raise operation.fault(
-                f'nothing that the proof has tried is valid in its field "{field.name}".',
-                "Give the field examples=[…], of which it takes the first.",
+                f'the proof found no valid value for its field "{field.name}".',
+                "Give the field examples=[…], whose first valid entry is used.",
             ) from None
         if value is not None or not field.kind.identifier:
-            found[field.name] = value
-    return found
+            data[field.name] = value
+    return data
 
 
 def required(operation: Operation) -> tuple[Field, ...]:
-    """The fields that cannot be left out."""
-    return tuple(each for each in fields(operation) if each.required)
+    return tuple(field for field in fields(operation) if field.required)

@@ -1,18 +1,19 @@
-"""How the world of the proof is made.
+"""Make the world of the proof by calling the catalogue's own operations with values read off their inputs.
 
-By the catalogue's own operations, with values read off their inputs, so that a new resource is in it without anybody
-remembering. Only signing up, signing in, workspaces and memberships, which are core, are known by name.
+A new resource is included without further code. Only the core's operations for signing up, signing in, workspaces and
+memberships are known by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, update
 
 from gateway.parity.world.filling import fields, filled, required
+from gateway.parity.world.values import Field
 from gateway.parity.world.world import (
     BOUND,
     CLIENT,
@@ -27,6 +28,7 @@ from gateway.parity.world.world import (
     Key,
     Row,
     World,
+    resource_of,
 )
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem
 from services.catalogue.problems import FORBIDDEN
@@ -39,13 +41,12 @@ from services.identity.users.models import User
 from services.storage.base import utc_now
 
 _OTHERS: Final = ("guest", "stranger", "newcomer", "leaver")
-_HARMLESS: Final = ("users:read", "workspaces:read")
-"""Scopes of keys that have hardly any; two, since one may be the one that is needed."""
+_NARROW_SCOPES: Final = ("users:read", "workspaces:read")
+"""The scopes of keys that have a single one; two, since a call may need one of them."""
 _MEMBERS: Final = ("viewer", "editor", "guest")
 
 
 async def make_world(gateway: Gateway) -> World:
-    """Make it, in an empty database."""
     world = World(gateway.catalogue, gateway.cursors, gateway.part(Tokens), utc_now())
     maker = _Maker(gateway, world)
     for role in (*ROLES, *_OTHERS):
@@ -63,150 +64,146 @@ async def make_world(gateway: Gateway) -> World:
 class _Maker:
     gateway: Gateway
     world: World
-    _everything: Actor = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._everything = Actor(UUID(int=1), scopes=frozenset(self.world.catalogue.scopes), is_admin=True)
 
     async def account(self, role: str) -> None:
-        """Sign somebody up and in."""
         data = {"email": f"{role}@example.com", "username": role, "full_name": f"The {role}", "password": PASSWORD}
         user = await self._write("create_user", ANONYMOUS, data)
         if role == "admin":
-            async with self.gateway.database.unit_of_work() as session:
-                await session.execute(update(User).where(User.id == user["id"]).values(is_superuser=True))
-                await session.commit()
+            await self._update_user(user["id"], is_superuser=True)
         pair = await self._write("login", ANONYMOUS, {"username": role, "password": PASSWORD})
         assert isinstance(pair, TokenPair)
         claims = self.world.tokens.verify(pair.access_token, "access")
         actor = Actor(claims.user_id, claims.session_id, claims.scopes, is_admin=role == "admin")
         users = self.world.catalogue.by_model[User]
         self.world.accounts[role] = Account(
-            role, users.encode(user["id"]), role, actor, pair.access_token, pair.refresh_token
+            users.encode(user["id"]), role, actor, pair.access_token, pair.refresh_token
         )
         if role in ROLES:
             await self.key(role, FULL, sorted(actor.scopes))
-            for scope in _HARMLESS:
+            for scope in _NARROW_SCOPES:
                 await self.key(role, scope, [scope])
 
     async def key(self, role: str, name: str, scopes: list[str], **more: Any) -> None:
-        """Make an API key for somebody, where there are API keys."""
+        """Make an API key, if the catalogue has API keys; `more` is further input."""
         if "create_api_key" not in self.world.catalogue.operations:
             return
         account = self.world.accounts[role]
-        made = await self._write("create_api_key", account.actor, {"name": name, "scopes": scopes, **more})
+        created = await self._write("create_api_key", account.actor, {"name": name, "scopes": scopes, **more})
         bound = self.world.rows["workspace"][SHARED].key if more else None
         actor = replace(
-            account.actor, session_id=None, scopes=frozenset(scopes), key_id=made.id, workspace_id=bound,
+            account.actor, session_id=None, scopes=frozenset(scopes), key_id=created.id, workspace_id=bound,
             is_admin=account.actor.is_admin and bound is None,
         )  # fmt: skip
-        account.keys[name] = Key(made.secret, actor)
+        account.keys[name] = Key(created.secret, actor)
 
     async def workspaces(self) -> None:
-        """The shared workspace with its members, and the foreign one; users and memberships are rows, too."""
+        """Make the shared workspace with its members, and the foreign one; users and memberships count as rows."""
         accounts, rows = self.world.accounts, self.world.rows
-        for target, maker in ((SHARED, "owner"), (FOREIGN, "stranger")):
-            made = await self._write(
-                "create_workspace", accounts[maker].actor, {"name": f"Of {maker}", "slug": f"of-{maker}"}
+        for target, owner in ((SHARED, "owner"), (FOREIGN, "stranger")):
+            workspace = await self._write(
+                "create_workspace", accounts[owner].actor, {"name": f"Of {owner}", "slug": f"of-{owner}"}
             )
-            await self._keep("workspace", target, made["id"])
+            await self._keep("workspace", target, workspace["id"])
             for role in _MEMBERS if target == SHARED else ("guest",):
                 data = {"workspace_id": rows["workspace"][target].id, "username": role}
                 data["role"] = role if role != "guest" else "viewer"
-                member = await self._write("create_membership", accounts[maker].actor, data)
-                # The guest, who comes last, is called about.
+                member = await self._write("create_membership", accounts[owner].actor, data)
+                # The last one stays: the guest's membership is the row that calls concern.
                 await self._keep("membership", target, member["id"])
-        users, leaver = self.world.catalogue.by_model[User], accounts["leaver"].actor
-        close = self.world.catalogue.operations["deactivate_user"]
-        await self.gateway.write(await self.gateway.admit(close, leaver, CLIENT), Write(leaver.user_id))
+        leaver = accounts["leaver"].actor
+        deactivate = self.world.catalogue.operations["deactivate_user"]
+        await self.gateway.write(await self.gateway.admit(deactivate, leaver, CLIENT), Write(leaver.user_id))
         for target, role in ((SHARED, "guest"), (FOREIGN, "stranger"), (CLOSED, "leaver")):
-            await self._keep(users.name, target, accounts[role].actor.user_id)
+            await self._keep(self.world.catalogue.by_model[User].name, target, accounts[role].actor.user_id)
 
     def makeable(self) -> list[Operation]:
-        """The operations that make the other resources, those first to whose rows others refer."""
-        catalogue = self.world.catalogue
+        """Return the operations that create the other resources, each after those whose rows its input refers to."""
         waiting = [
-            each
-            for each in catalogue.operations.values()
-            if each.kind is Kind.CREATE and each.resource is not None and each.resource.name not in self.world.rows
+            operation
+            for operation in self.world.catalogue.operations.values()
+            if operation.kind is Kind.CREATE and resource_of(operation).name not in self.world.rows
         ]
-        found: list[Operation] = []
+        ordered: list[Operation] = []
         while waiting:
-            unmade = {each.resource.prefix for each in waiting if each.resource is not None}
-            ready = [each for each in waiting if not _prefixes(each) & unmade] or waiting[:1]
-            found += ready
-            waiting = [each for each in waiting if each not in ready]
-        return found
+            unmade = {resource_of(operation).prefix for operation in waiting}
+            ready = [operation for operation in waiting if not _foreign_prefixes(operation) & unmade] or waiting[:1]
+            ordered += ready
+            waiting = [operation for operation in waiting if operation not in ready]
+        return ordered
 
     async def rows(self, operation: Operation) -> None:
-        """A row by each of the makers, who may not be allowed to make one."""
-        resource = operation.resource
-        assert resource is not None
+        """Make a row as each of the accounts that own rows, those that are not allowed to excepted."""
+        resource = resource_of(operation)
         for target, role in ((SHARED, "owner"), (EDITORS, "editor"), (FOREIGN, "stranger")):
             place = FOREIGN if target == FOREIGN else SHARED
-            # A row that refers to one of its kind would be in the way of calls that turn this round.
-            own = [each for each in fields(operation) if resource.prefix not in _prefix(each)]
+            # A reference to a row of the same resource would get in the way of calls that make one the other way round.
+            without_own = [field for field in fields(operation) if _prefix(field) != resource.prefix]
             fault = ""
-            for some in (own, required(operation)):
+            for chosen in (without_own, required(operation)):
                 try:
-                    data = filled(self.world, operation, role, place, some)
-                    made = await self._write(operation.name, self.world.accounts[role].actor, data)
+                    data = filled(self.world, operation, role, place, chosen)
+                    created = await self._write(operation.name, self.world.accounts[role].actor, data)
                 except Problem as error:
-                    # What only owners make, there is none of the editor's.
-                    allowed = error.type is not FORBIDDEN or target != EDITORS
-                    fault = f"{operation.name} as {role}: {error}" if allowed else ""
+                    # There is no editor's row of a resource that only owners create.
+                    is_fault = error.type is not FORBIDDEN or target != EDITORS
+                    fault = f"{operation.name} as {role}: {error}" if is_fault else ""
                 else:
-                    await self._keep(resource.name, target, made["id"] if isinstance(made, dict) else made.id)
+                    await self._keep(resource.name, target, created["id"] if isinstance(created, dict) else created.id)
                     break
             else:
                 if fault:
                     self.world.unmade.append(fault)
 
     async def refer(self) -> None:
-        """Let the stranger's account refer to foreign rows that were made after it, as to its picture."""
+        """Let the stranger's account refer to foreign rows that were made after it, such as its picture."""
         users = self.world.catalogue.by_model[User]
         stranger = self.world.accounts["stranger"].actor.user_id
+        assert stranger is not None
         for name, kind in users.fields.items():
             if kind.identifier is None or name == "id":
                 continue
             target = self.world.catalogue.by_prefix.get(kind.identifier.prefix)
-            made = self.world.rows.get(target.name, {}).get(FOREIGN) if target is not None else None
-            if made is not None:
-                async with self.gateway.database.unit_of_work() as session:
-                    await session.execute(update(User).where(User.id == stranger).values({name: made.key}))
-                    await session.commit()
+            row = self.world.rows.get(target.name, {}).get(FOREIGN) if target is not None else None
+            if row is not None:
+                await self._update_user(stranger, **{name: row.key})
         await self._keep(users.name, FOREIGN, stranger)
 
     async def find_rows(self) -> None:
-        """Rows that came with accounts, by the account they refer to; accounts themselves are their own."""
+        """Find the rows that accounts came with, by their reference to the account; a user's own row is the account."""
         for resource in self.world.catalogue.resources.values():
-            made = resource.name in self.world.rows
-            if made and resource.model is not User:
+            is_made = resource.name in self.world.rows
+            if is_made and resource.model is not User:
                 continue
             for role in (*ROLES, "guest", "stranger"):
                 key = await self._key_of(resource, role)
                 if key is None:
                     continue
-                row = await self._read(resource, key)
                 if role in ROLES:
-                    self.world.own[resource.name, role] = row
-                elif not made:
-                    target = SHARED if role == "guest" else FOREIGN
-                    self.world.rows.setdefault(resource.name, {})[target] = row
+                    self.world.own[resource.name, role] = await self._read(resource, key)
+                elif not is_made:
+                    await self._keep(resource.name, SHARED if role == "guest" else FOREIGN, key)
 
     async def _key_of(self, resource: Resource[Any], role: str) -> UUID | None:
         user_id = self.world.accounts[role].actor.user_id
         if resource.model is User:
             return user_id
         users = self.world.catalogue.by_model[User].table
-        columns = [each for each in resource.table.columns if any(k.column.table is users for k in each.foreign_keys)]
-        if not columns:
+        references = [
+            column for column in resource.table.columns if any(key.column.table is users for key in column.foreign_keys)
+        ]
+        if not references:
             return None
-        keys = resource.table.c.id
-        statement = select(keys).where(columns[0] == user_id).order_by(keys).limit(1)
+        key = resource.table.c.id
         async with self.gateway.database.reading() as session:
-            found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
-        return found
+            first: UUID | None = await session.scalar(
+                select(key).where(references[0] == user_id).order_by(key).limit(1)
+            )
+        return first
+
+    async def _update_user(self, user_id: UUID, **values: Any) -> None:
+        async with self.gateway.database.unit_of_work() as session:
+            await session.execute(update(User).where(User.id == user_id).values(values))
+            await session.commit()
 
     async def _write(self, name: str, actor: Actor, data: dict[str, Any]) -> Any:
         operation = self.world.catalogue.operations[name]
@@ -218,18 +215,18 @@ class _Maker:
         self.world.rows.setdefault(name, {})[target] = await self._read(resource, key)
 
     async def _read(self, resource: Resource[Any], key: UUID) -> Row:
-        async with self.gateway.records(self._everything) as records:
+        admin = Actor(UUID(int=1), scopes=frozenset(self.world.catalogue.scopes), is_admin=True)
+        async with self.gateway.records(admin) as records:
             record = await records.get(resource, key)
         assert record is not None
         values = {name: resource.serialise(name, record[name]) for name in resource.fields}
         return Row(resource.encode(key), key, values)
 
 
-def _prefix(field: Any) -> set[str]:
-    return {field.kind.identifier.prefix} if field.kind.identifier is not None else set()
+def _prefix(field: Field) -> str | None:
+    return field.kind.identifier.prefix if field.kind.identifier is not None else None
 
 
-def _prefixes(operation: Operation) -> set[str]:
-    """Of the other resources that an input refers to."""
-    own = operation.resource.prefix if operation.resource is not None else ""
-    return {prefix for each in fields(operation) for prefix in _prefix(each)} - {own}
+def _foreign_prefixes(operation: Operation) -> set[str | None]:
+    """Return the prefixes of the other resources that an input refers to."""
+    return {_prefix(field) for field in fields(operation)} - {None, resource_of(operation).prefix}

@@ -1,4 +1,4 @@
-"""Where the proof runs: a database of its own, made and dropped, and a Redis database that it may empty."""
+"""The servers of the proof: a database that it creates and drops, and a Redis database that it may empty."""
 
 from __future__ import annotations
 
@@ -20,61 +20,57 @@ from gateway.errors import SettingsError
 from gateway.migrate import upgrade
 from gateway.settings import Settings
 
-_NEEDED: Final[dict[str, Any]] = {
+_OVERRIDES: Final[dict[str, Any]] = {
     "ENVIRONMENT": "test", "COMPILED_READS": True, "PLAN_ON_SIGHT": 1, "OPENTELEMETRY": False, "METRICS": False,
     "REQUIRE_PRECONDITIONS": False,
-    # Nothing may run out or be held up while it lasts, and hashing is not what is to be proved.
+    # No token or limit may run out during the proof, and password hashing is not part of it.
     "ACCESS_TOKEN_EXPIRE_MINUTES": 100_000, "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000/minute",
     "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000/minute", "PASSWORD_HASH_TIME_COST": 1, "PASSWORD_HASH_MEMORY_KIB": 64,
     "BUDGET_PER_MINUTE": 0, "BUDGET_ANONYMOUS_PER_MINUTE": 0,
-    "LOG_LEVEL": "ERROR", "SECRET_KEY": "signs what lives as long as the proof",
+    "LOG_LEVEL": "ERROR", "SECRET_KEY": "signs tokens that live as long as the proof",
 }  # fmt: skip
 
 
 def proof_settings(settings: Settings, **others: Any) -> Settings:
-    """These settings, with what the proof needs, and `others` instead of their own."""
-    return Settings(_env_file=None, **{**settings.model_dump(), **_NEEDED, **others})
+    """Return these settings with the values that the proof needs, overridden by `others`."""
+    return Settings(_env_file=None, **{**settings.model_dump(), **_OVERRIDES, **others})
 
 
 @contextmanager
 def place(settings: Settings, database_url: str | None, redis_url: str | None) -> Iterator[Settings]:
-    """Settings for the proof with an empty, migrated database; servers of its own for each URL that is not given.
+    """Yield settings for the proof with an empty, migrated database; start a server for each URL that is None.
 
-    Raises SettingsError when a given server cannot be used. Runs event loops of its own: call it outside of one.
+    Raises SettingsError when a server cannot be used. Runs event loops, so it must be called outside of one.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-parity-")))
         folder.chmod(0o711)  # as root, PostgreSQL runs as another user
-        given = {
-            "DATABASE_URL": SecretStr(database_url) if database_url else None,
-            "REDIS_URL": SecretStr(redis_url) if redis_url else None,
-        }
-        wanted = proof_settings(settings, DATA_DIR=folder, DATABASE_READ_URL=None, **given)
-        ready = asyncio.run(check_reachable(stack.enter_context(embedded_servers(wanted))))
+        configured = proof_settings(
+            settings, DATA_DIR=folder, DATABASE_READ_URL=None, DATABASE_URL=database_url or None,
+            REDIS_URL=redis_url or None,
+        )  # fmt: skip
+        ready = asyncio.run(check_reachable(stack.enter_context(embedded_servers(configured))))
         if redis_url:
             _refuse_used(redis_url)
-        url = stack.enter_context(scratch_database(ready.database_url))
-        own = ready.model_copy(update={"DATABASE_URL": SecretStr(url)})
-        upgrade(own)
-        yield own
+        url = stack.enter_context(_scratch_database(ready.database_url))
+        scratch = ready.model_copy(update={"DATABASE_URL": SecretStr(url)})
+        upgrade(scratch)
+        yield scratch
 
 
 def _refuse_used(url: str) -> None:
-    client: Any = redis.Redis.from_url(url)
-    try:
+    with redis.Redis.from_url(url) as client:
         if client.dbsize():
             raise SettingsError(
                 "The Redis database of --redis-url is not empty, and the proof empties it: choose another number."
             )
-    finally:
-        client.close()
 
 
 @contextmanager
-def scratch_database(server: str, template: str | None = None) -> Iterator[str]:
-    """The URL of a new database on the server of this URL, dropped at the end."""
+def _scratch_database(server: str) -> Iterator[str]:
+    """Create a database on the server of this URL, yield its URL, and drop it at the end."""
     name = f"gateway_parity_{uuid4().hex[:12]}"
-    asyncio.run(_execute(server, f"create database {name}" + (f" template {template}" if template else "")))
+    asyncio.run(_execute(server, f"create database {name}"))
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:

@@ -1,8 +1,8 @@
-"""Equal data for every call: one transaction in which everything happens and from which nothing remains.
+"""The same data for every call: one transaction, of which each call's changes are rolled back.
 
-All sessions and all compiled reads go through one connection, one after the other, and after each call the connection
-goes back to a savepoint. What a session commits is released into the outer transaction, so that whoever comes next in
-the same call sees it.
+All sessions and all compiled reads use one connection, one after the other, and after each call the connection goes
+back to a savepoint. A session's commit is released into the outer transaction, so that later sessions of the same call
+see it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PLANS: Final = 1_000
 
 
 def _count_unless_savepoint(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-    """Savepoints stand for transactions here, whose beginnings and ends do not count elsewhere either."""
+    """Count a statement, unless it is a savepoint, which here stands for the begin or the end of a transaction."""
     if not statement.startswith(("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")):
         count_statement()
 
@@ -57,15 +57,15 @@ class SandboxDatabase(Database):
         self._joined: async_sessionmaker[AsyncSession] | None = None
 
     def join(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
-        """From now on sessions are part of this connection's transaction; `driver` is what is below it."""
+        """Open all further sessions in this connection's transaction; `driver` is its asyncpg connection."""
         self._driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
 
     async def note(self, statement: UpdateBase) -> None:
-        """Keep nothing of what no answer depends on."""
+        """Discard the statement: no answer depends on it."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading, of which nothing remains."""
+        """Yield a session whose changes are rolled back."""
         assert self._driver is not None
         assert self._joined is not None
         async with self.lock:
@@ -79,7 +79,7 @@ class SandboxDatabase(Database):
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
-        """A session whose commit others of the same call can see."""
+        """Yield a session whose commit is visible to other sessions of the same call."""
         assert self._joined is not None
         async with self.lock:
             with database_problems(Base.metadata):
@@ -89,7 +89,7 @@ class SandboxDatabase(Database):
 
 
 class SandboxReads(ReadPool):
-    """Compiled reads through the sandbox's connection."""
+    """Runs compiled reads on the sandbox's connection."""
 
     def __init__(self, database: SandboxDatabase) -> None:
         super().__init__(Address(""), size=0, statements=0)
@@ -97,14 +97,13 @@ class SandboxReads(ReadPool):
         self.driver: asyncpg.Connection | None = None
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
-        """The first row of a statement."""
         assert self.driver is not None
         count_statement()
         async with self._lock:
             try:
                 row: Sequence[Any] | None = await self.driver.fetchrow(text, *values)
             except asyncpg.PostgresError:
-                # It is our fault, and told as such; the transaction must go on.
+                # The error is reported as an internal one; the transaction must stay usable.
                 await self.driver.execute(f"rollback to savepoint {_START}")
                 raise
         return row
@@ -112,9 +111,9 @@ class SandboxReads(ReadPool):
 
 @dataclass(slots=True)
 class Sandbox:
-    """An application and what is behind it, over data that `undo` always brings back.
+    """An application and its gateway, over data that `undo` restores.
 
-    `reference` is the same without the Reader: all that it reads goes down the general path.
+    `reference` is the gateway without the Reader, so that all its reads take the general path.
     """
 
     settings: Settings
@@ -127,12 +126,12 @@ class Sandbox:
     before: State
     _written: int = 0
     _changed: bool = False
-    """Whether the application is one of a catalogue that has changed."""
+    """Whether the application was built from a changed catalogue."""
 
     async def undo(self, *, wrote: bool) -> dict[str, Any]:
-        """Forget what the last call has done, in PostgreSQL, and if it has changed rows, in Redis and in the worker.
+        """Undo the last call in PostgreSQL and, if it changed rows, in Redis and in this process's memory.
 
-        Returns these rows, by table.
+        Returns the changed rows by table.
         """
         changed: dict[str, Any] = {}
         written = await self.driver.fetchval(WRITTEN)
@@ -147,7 +146,7 @@ class Sandbox:
         return changed
 
     def renew(self, *, policies_only: bool = False) -> None:
-        """Forget whatever was compiled: the catalogue has changed, or only policies, which faces know nothing of."""
+        """Drop all compiled state after a change of the catalogue, or of policies only, which the faces do not read."""
         forget_statements()
         reader = self.gateway.reader
         assert reader is not None
@@ -157,20 +156,20 @@ class Sandbox:
         self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
 
     def serve(self, gateway: Gateway) -> None:
-        """What is behind the faces from now on."""
+        """Let the faces call this gateway from now on."""
         self.app.state.gateway = gateway
 
 
 @asynccontextmanager
 async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Sandbox]:
-    """A sandbox over the database of `settings`, whose Redis database it may empty."""
+    """Open a sandbox over the database of `settings`, whose Redis database is emptied by `undo`."""
     app = create_app(settings, catalogue)
     database = SandboxDatabase(settings.database)
     reads = SandboxReads(database)
     async with (
         open_gateway(settings, catalogue, database=database, reads=reads) as gateway,
         database.engine.connect() as connection,
-        Redis.from_url(settings.redis_url) as redis,  # as patient as it takes, unlike the gateway's own
+        Redis.from_url(settings.redis_url) as redis,  # without the short timeouts of the gateway's own client
     ):
         await connection.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")
         driver: Any = (await connection.get_raw_connection()).driver_connection

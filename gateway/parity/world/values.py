@@ -1,4 +1,4 @@
-"""Values for the fields of an input model, right ones and wrong ones, read off its types and its JSON Schema."""
+"""Valid and invalid values for the fields of an input model, derived from its types and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,34 +15,31 @@ from services.catalogue.models import fields_of
 from services.catalogue.scalars import INT32, FieldType
 
 NOTHING: Final = "0198c0df" * 4
-"""The key of nothing."""
+"""A key that no row has."""
 NUMBER: Final = "a number"
-"""What is wrong with an identifier that is an integer."""
+"""The name of the fault that an identifier is an integer."""
 INSTANT: Final = "2030-01-31T12:00:00Z"
 _WORDS: Final = ("a1", "word", "word@example.com", "#00ff00", "https://example.com/word", "127.0.0.1", "2030-01-31")
 _LONG: Final = 20_000
 
 Refer = Callable[[str], str | None]
-"""From an identifier's prefix to the identifier that a reference shall hold, or None where there is none."""
+"""Return the identifier that a reference to a row with this prefix holds, or None if there is no such row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an input model."""
-
     name: str
     kind: FieldType
     required: bool
     schema: Mapping[str, Any]
-    """Of one value, null and lists left aside."""
+    """The JSON Schema of one value that is not null."""
     most: int | None
-    """Entries of a list."""
+    """The maximum number of a list's entries."""
     lists: Sequence[Any]
     """Examples of whole lists."""
     adapter: TypeAdapter[Any]
 
     def accepts(self, value: Any) -> bool:
-        """Whether a JSON value is valid."""
         try:
             self.adapter.validate_json(orjson.dumps(value), strict=True)
         except (ValidationError, TypeError):
@@ -51,47 +48,47 @@ class Field:
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are texts of any kind."""
+        """Whether its values are strings that are not identifiers."""
         return self.kind.identifier is None and self.kind.python in (str, SecretStr)
 
 
 @cache
 def input_fields(model: type[BaseModel]) -> tuple[Field, ...]:
-    """The fields of an input model."""
     document = model.model_json_schema()
-    found = []
+    fields = []
     for name, kind in fields_of(model).items():
         info = model.model_fields[name]
         whole = _flat(document["properties"][name], document)
         annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-        one = _flat(whole["items"], document) if kind.many and "items" in whole else whole
+        single = _flat(whole["items"], document) if kind.many and "items" in whole else whole
         lists = whole.get("examples", ()) if kind.many else ()
-        field = Field(name, kind, info.is_required(), one, whole.get("maxItems"), lists, TypeAdapter(annotation))
-        found.append(field)
-    return tuple(found)
+        fields.append(
+            Field(name, kind, info.is_required(), single, whole.get("maxItems"), lists, TypeAdapter(annotation))
+        )
+    return tuple(fields)
 
 
 def _flat(schema: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a value that is not null."""
-    found = dict(schema)
+    """Return a schema with its alternatives (but null) and references merged into it."""
+    merged = dict(schema)
     for part in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
         if part.get("type") != "null":
-            found = {**_flat(part, document), **found}
+            merged = {**_flat(part, document), **merged}
     if "$ref" in schema:
-        found = {**document["$defs"][schema["$ref"].rpartition("/")[2]], **found}
-    return found
+        merged = {**document["$defs"][schema["$ref"].rpartition("/")[2]], **merged}
+    return merged
 
 
 class NoValueError(Exception):
-    """Nothing that was tried is valid in a field."""
+    """No known value is valid for a field."""
 
 
 def right(field: Field, salt: str, refer: Refer) -> Any:
-    """A plausible value. Raises NoValueError. `salt` makes texts differ from those of another salt."""
-    found = next((each for each in _candidates(field, salt, refer) if field.accepts(each)), None)
-    if found is None and not field.kind.nullable:
+    """Return a valid value; texts differ from those of another `salt`. Raises NoValueError."""
+    value = next(filter(field.accepts, _candidates(field, salt, refer)), None)
+    if value is None and not field.kind.nullable:
         raise NoValueError(field.name)
-    return found
+    return value
 
 
 def _candidates(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
@@ -110,9 +107,9 @@ def _singles(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
         if reference is not None:
             yield reference
     elif kind.enum is not None:
-        yield from (each.value for each in kind.enum)
+        yield from (member.value for member in kind.enum)
     elif issubclass(kind.python, BaseModel):
-        yield {each.name: right(each, salt, refer) for each in input_fields(kind.python)}
+        yield {member.name: right(member, salt, refer) for member in input_fields(kind.python)}
     elif field.is_text:
         for example in (*examples, field.name, *_WORDS):
             yield from (f"{salt}{example}", f"{example}{salt}", example)
@@ -125,7 +122,7 @@ def _singles(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
 
 
 def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
-    """Valid values at the bounds of a field, by what they are."""
+    """Yield valid values at the bounds of a field, by name."""
     if field.kind.nullable:
         yield "null", None
     if field.kind.many:
@@ -139,9 +136,8 @@ def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
 def _bounds(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
     kind, schema = field.kind, field.schema
     if field.is_text:
-        most, least = schema.get("maxLength", _LONG), schema.get("minLength", 0)
-        yield "longest", "x" * most
-        yield "shortest", "x" * least
+        yield "longest", "x" * schema.get("maxLength", _LONG)
+        yield "shortest", "x" * schema.get("minLength", 0)
         yield "any letters", f"{salt} äß漢🙂 'quoted' \\ %_"
     elif kind.enum is not None:
         yield "last", list(kind.enum)[-1].value
@@ -154,24 +150,21 @@ def _bounds(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
 
 
 def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
-    """Values that are not valid in a field, by what is wrong with them.
+    """Yield invalid values of a field, by what is wrong with them.
 
-    `other` is an identifier of another resource, `unreadable` one of this field's that most callers may not read.
+    `other` is an identifier of another resource, `unreadable` one of the right resource that most callers may not read.
     """
     if not field.kind.nullable:
         yield "null", None
     for name, value in _wrong(field, other, unreadable):
-        # What is wrong with these two, the field alone does not know: the model does, or the database.
-        if (
-            field.kind.identifier is not None
-            or name == "nul"
-            or not field.accepts([value] if field.kind.many else value)
-        ):
-            yield name, [value] if field.kind.many else value
+        whole = [value] if field.kind.many else value
+        # Identifiers are refused by the database, and NUL by the model, not by the field.
+        if field.kind.identifier is not None or name == "nul" or not field.accepts(whole):
+            yield name, whole
     if field.kind.many:
         yield "no list", {"a": 1}
         if field.most is not None and field.kind.identifier is not None:
-            yield "too many", [field.kind.identifier.prefix + "_" + NOTHING] * (field.most + 1)
+            yield "too many", [f"{field.kind.identifier.prefix}_{NOTHING}"] * (field.most + 1)
 
 
 def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
@@ -192,7 +185,7 @@ def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
     elif kind.python is bool:
         yield "text", "yes"
     elif kind.python is int:
-        least, most = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
-        yield from (("text", "1"), ("fraction", 1.5), ("too small", least - 1), ("too great", most + 1))
+        minimum, maximum = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
+        yield from (("text", "1"), ("fraction", 1.5), ("too small", minimum - 1), ("too great", maximum + 1))
     elif kind.python is datetime:
         yield from (("malformed", "yesterday"), ("naive", "2030-01-31T12:00:00"))

@@ -1,4 +1,4 @@
-"""What every call of the proof finds: accounts of every role, two workspaces, and rows of every resource in both."""
+"""The data that every call of the proof finds: accounts of every role, two workspaces, and rows of every resource."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from gateway.parity.world.asgi import ADDRESS, AGENT
-from services.catalogue import Actor, Catalogue, Client
+from services.catalogue import Actor, Catalogue, Client, Operation
 from services.catalogue.resources import Resource
 from services.identity.auth.tokens import Tokens
 from services.queries.cursors import CursorCodec
 
 ROLES: Final = ("outsider", "viewer", "editor", "owner", "admin")
-"""Those who call. A guest (a viewer, too) is called about, and a stranger owns another workspace."""
+"""The roles of callers. The guest is a viewer whom calls concern; the stranger owns the foreign workspace."""
 OWN, SHARED, EDITORS, FOREIGN, CLOSED = TARGETS = ("own", "shared", "editor's", "foreign", "closed")
-"""Rows to call about: the caller's own; of the shared workspace, made by its owner (or about the guest), or by its
-editor; of a workspace with which only the stranger has to do; and the account that somebody has closed."""
+"""The rows that calls concern: the caller's own; of the shared workspace, made by its owner (or the guest's), or by its
+editor; of the foreign workspace, which only the stranger belongs to; and a closed account."""
 FULL, BOUND = "full", "bound"
 """Keys with all scopes: everywhere, and in the shared workspace."""
 PASSWORD: Final = "correct horse battery"  # noqa: S105 - of accounts that live as long as the proof
@@ -27,7 +27,7 @@ CLIENT: Final = Client(ADDRESS, AGENT)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key, and who calls with it."""
+    """An API key and the actor that it authenticates."""
 
     secret: str
     actor: Actor
@@ -35,21 +35,20 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who has signed up and in."""
+    """An account that is signed in."""
 
-    role: str
     id: str
     username: str
     actor: Actor
     access_token: str
     refresh_token: str
     keys: dict[str, Key] = field(default_factory=dict)
-    """API keys by what is particular about them; none where the catalogue has no API keys."""
+    """API keys by name: `FULL`, `BOUND`, or the one scope that the key has; empty without API keys in the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row, and its public fields as an admin sees them, in JSON's types."""
+    """A row with its public fields as an admin sees them, in JSON's types."""
 
     id: str
     key: UUID
@@ -58,7 +57,7 @@ class Row:
 
 @dataclass(slots=True)
 class World:
-    """The accounts by role, and rows by resource and by what they are called about as; `own` ones by role, too."""
+    """Accounts by role; `rows` by resource and target; callers' `own` rows by resource and role."""
 
     catalogue: Catalogue
     cursors: CursorCodec
@@ -68,30 +67,38 @@ class World:
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     own: dict[tuple[str, str], Row] = field(default_factory=dict)
     unmade: list[str] = field(default_factory=list)
-    """Resources of which there is no row, and why."""
+    """Why there is no row of a resource, in sentences."""
 
     def row(self, resource: Resource[Any], target: str, role: str | None = None) -> Row | None:
-        """A row to call about; `role` says whose `own` is."""
+        """Return the row of a target; `role` is the caller's, for `OWN`."""
         if target == OWN:
             return self.own.get((resource.name, role or ""))
         return self.rows.get(resource.name, {}).get(target)
 
     def reference(self, prefix: str, place: str = SHARED) -> str | None:
-        """The identifier that a reference to a row of the shared or of the foreign workspace holds."""
+        """Return the identifier of a row with this prefix in the shared or the foreign workspace, if there is one."""
         resource = self.catalogue.by_prefix.get(prefix)
         rows = self.rows.get(resource.name, {}) if resource is not None else {}
-        found = rows.get(EDITORS, rows.get(SHARED)) if place == SHARED else rows.get(FOREIGN)
-        return found.id if found is not None else None
+        row = rows.get(EDITORS, rows.get(SHARED)) if place == SHARED else rows.get(FOREIGN)
+        return row.id if row is not None else None
 
     def token(self, role: str, scopes: frozenset[str]) -> tuple[str, Actor]:
-        """An access token of the role's session with these scopes, and who that is."""
+        """Return an access token of the role's session with these scopes, and the actor that it authenticates."""
         account = self.accounts[role]
         if scopes == account.actor.scopes:
             return account.access_token, account.actor
         actor = replace(account.actor, scopes=scopes)
+        return self.issue(actor, self.started), actor
+
+    def issue(self, actor: Actor, now: datetime) -> str:
+        """Return an access token for the session and the scopes of an actor, issued at `now`."""
         assert actor.user_id is not None
         assert actor.session_id is not None
-        issued = self.tokens.issue(
-            "access", user_id=actor.user_id, session_id=actor.session_id, now=self.started, scopes=scopes
+        return self.tokens.issue(
+            "access", user_id=actor.user_id, session_id=actor.session_id, scopes=actor.scopes, now=now
         )
-        return issued, actor
+
+
+def resource_of(operation: Operation) -> Resource[Any]:
+    assert operation.resource is not None
+    return operation.resource

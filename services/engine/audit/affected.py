@@ -1,4 +1,4 @@
-"""Events for the rows that a deletion affects: one statement for all of a resource, whatever their number."""
+"""Audit events for the rows that a deletion cascades to: one INSERT … SELECT per resource."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
     insert,
     literal,
     null,
-    select,  # noqa: TID251 - of rows that are about to go
+    select,  # noqa: TID251 - of rows that are about to be deleted
 )
 
 from services.catalogue.resources import Resource
@@ -30,11 +30,11 @@ from services.storage.prepared import given
 
 
 def affected(resource: Resource[Any], rows: FromClause, changed: Sequence[str]) -> Insert:
-    """The statement that records rows of a resource as changed in these fields, or, without any, as deleted.
+    """Return the statement that records rows of a resource as changed in these fields or, without fields, as deleted.
 
-    Its parameters are the columns of an event that are the same for all, and `first`, a key of which theirs are made.
+    Its parameters are the columns that all events share, and `first`, a UUIDv7 from which the events' keys are derived.
     """
-    own: dict[str, ColumnElement[Any]] = {
+    per_row: dict[str, ColumnElement[Any]] = {
         "id": _numbered_keys(),
         "resource": literal(resource.name, String),
         "resource_id": func.concat(f"{resource.prefix}_", func.replace(cast(rows.c.id, Text), "-", "")),
@@ -42,14 +42,14 @@ def affected(resource: Resource[Any], rows: FromClause, changed: Sequence[str]) 
         "changed": cast(literal(f"{{{','.join(changed)}}}", String), ARRAY(Text)),
     }
     columns = AuditEvent.__table__.columns
-    values = {column.name: own.get(column.name, given(column.name, column.type)) for column in columns}
+    values = {column.name: per_row.get(column.name, given(column.name, column.type)) for column in columns}
     return insert(AuditEvent).from_select(list(values), select(*values.values()).select_from(rows))
 
 
 def _numbered_keys() -> ColumnElement[Any]:
-    """UUIDv7 keys in a row: the last 32 of the random bits of `first` count the rows.
+    """Return UUIDv7 keys in sequence: the last 32 random bits of `first` are replaced by the row number.
 
-    PostgreSQL 15 to 17 have no function for such keys.
+    PostgreSQL 15 to 17 have no `uuidv7()`.
     """
     number = func.int4send(cast(func.row_number().over(), Integer))
     return cast(func.encode(func.overlay(given("first", LargeBinary()), number, 13, 4), "hex"), Uuid)

@@ -1,5 +1,3 @@
-"""The audit as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -13,21 +11,21 @@ from services.storage.base import Base, Key, enum_column, utc_now
 
 
 class Outcome(StrEnum):
-    """What came of it."""
+    """Whether an operation was carried out."""
 
     DONE = "done"
     REFUSED = "refused"
 
 
 class AuditEvent(Base):
-    """Something that was done, or refused: by whom, with what, to what. Events are added, and nothing else."""
+    """An operation that was carried out or refused, with its actor, credential and row. Rows are only ever inserted."""
 
     __tablename__ = "audit_events"
 
     id: Mapped[Key]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
-    # What follows outlives what it names: a session, a key or a workspace may be gone, the event is not.
+    # No foreign keys from here on: an event outlives the session, key or workspace that it names.
     session_id: Mapped[UUID | None]
     key_id: Mapped[UUID | None]
     as_admin: Mapped[bool]
@@ -36,7 +34,7 @@ class AuditEvent(Base):
     resource_id: Mapped[str | None] = mapped_column(String(50))
     workspace_id: Mapped[UUID | None]
     caused_by: Mapped[str | None] = mapped_column(String(50))
-    """Of a row that was changed or deleted because another one was deleted: that one."""
+    """The identifier of the deleted row whose cascade changed or deleted this one."""
     request_id: Mapped[str | None] = mapped_column(String(128))
     address: Mapped[str | None] = mapped_column(String(45))
     outcome: Mapped[Outcome] = enum_column(Outcome)

@@ -1,4 +1,4 @@
-"""What can be done with the audit: it is read. What is written into it comes from `services.engine.gateway`."""
+"""Read operations of the audit. `services.engine.gateway` writes it."""
 
 from services.engine.audit.resource import audit_events
 

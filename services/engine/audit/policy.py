@@ -1,4 +1,4 @@
-"""Who may read the audit: owners that of their workspaces, admins all of it. Nobody may change it."""
+"""Policy of the audit: owners read the events of their workspaces, admins all. Nobody changes events."""
 
 from services.catalogue import Policy
 from services.identity.workspaces.models import Role

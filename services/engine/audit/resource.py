@@ -1,5 +1,3 @@
-"""The audit as a resource."""
-
 from services.catalogue import Resource, one
 from services.engine.audit.models import AuditEvent
 from services.engine.audit.policy import policy

@@ -1,9 +1,9 @@
-"""Whose key it is, what it was sent with, and how its answer is kept from others' eyes.
+"""Idempotency keys scoped to callers, fingerprints of requests, and encryption of stored answers.
 
-Answers hold secrets (tokens, API keys), and requests do (passwords), so nothing of either is in the database as it is.
-An answer is encrypted (AES-256-GCM) with a key derived from the process's secret *and* the idempotency key, which is
-not stored: with the database and the process's secret in hand, one would still have to guess it. A fingerprint is a
-digest keyed in the same way, so that nobody finds a password by trying.
+Answers contain secrets (tokens, API keys), and so do requests (passwords), so neither is stored in the clear. An answer
+is encrypted (AES-256-GCM) with a key derived from the process's secret *and* the idempotency key, which is not stored:
+the database and the process's secret are not enough to decrypt it. A fingerprint is a digest keyed in the same way, so
+that a password cannot be found by trial.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NONCE: Final = 12
 class Entry:
     """One key of one caller, sent with one request.
 
-    `id` does not depend on the process's secret: after that has changed, the entry is found still, and refused.
+    `id` does not depend on the process's secret: after a change of secret the entry is still found, and refused.
     """
 
     id: bytes
@@ -36,9 +36,9 @@ class Entry:
     _seal: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, secret: bytes, who: str, key: str, request: bytes) -> Entry:
-        """The entry; `secret` has 32 bytes, `who` no line feed."""
-        name = f"{who}\n{key}".encode()
+    def of(cls, secret: bytes, caller: str, key: str, request: bytes) -> Entry:
+        """Return the entry. `secret` has 32 bytes; `caller` contains no line feed."""
+        name = f"{caller}\n{key}".encode()
 
         def derived(purpose: bytes) -> bytes:
             return blake2b(name, key=secret, digest_size=32, person=purpose).digest()
@@ -48,21 +48,20 @@ class Entry:
 
     @property
     def lock(self) -> int:
-        """The number of its advisory lock."""
         return int.from_bytes(self.id[:8], signed=True)
 
     def sealed(self, answer: bytes) -> bytes:
-        """An answer as it is stored; it can be opened in no other row."""
+        """Return an answer encrypted for storage; it can be decrypted for this row only."""
         nonce = os.urandom(_NONCE)
         return nonce + AESGCM(self._seal).encrypt(nonce, answer, self.id + self.fingerprint)
 
     def opened(self, sealed: bytes) -> bytes:
-        """The answer again."""
+        """Decrypt a stored answer."""
         return AESGCM(self._seal).decrypt(sealed[:_NONCE], sealed[_NONCE:], self.id + self.fingerprint)
 
 
 def who(actor: Actor, client: Client) -> str:
-    """Within which keys are told apart: the API key, the user, or the network of somebody unknown."""
+    """Return the scope of idempotency keys: the API key, the user, or the network of an anonymous caller."""
     if actor.key_id is not None:
         return f"key {actor.key_id.hex}"
     if actor.user_id is not None:
@@ -70,24 +69,24 @@ def who(actor: Actor, client: Client) -> str:
     return f"network {network_of(client.address)}"
 
 
-def request_of(operation: Operation, actor: Actor, asked: bytes, told: Mapping[str, Any]) -> bytes:
-    """What must be the same when a key is sent again: operation, row, input, and what is to be shown (`asked`).
+def request_of(operation: Operation, actor: Actor, selection: bytes, inputs: Mapping[str, Any]) -> bytes:
+    """Return what must be equal when a key is sent again: operation, `inputs` and the `selection` of the result.
 
-    The rights of the credentials are part of it, so that nobody gets with fewer what was shown to more. Procedures
-    are about the session they are called in, so that signing out of another one is another request.
+    The rights of the credentials are part of it, so that credentials with fewer rights do not receive an answer made
+    for more. For procedures the session is part of it, so that signing out of another session is another request.
     """
     session = actor.session_id if operation.kind is Kind.PROCEDURE else None
     rights = [sorted(actor.scopes), actor.is_admin, actor.workspace_id, session]
-    plain = {name: _canonical(value) for name, value in told.items()}
-    return orjson.dumps([operation.name, rights, asked.hex(), plain], default=_plain, option=orjson.OPT_SORT_KEYS)
+    parts = [operation.name, rights, selection.hex(), {name: _canonical(value) for name, value in inputs.items()}]
+    return orjson.dumps(parts, default=_jsonable, option=orjson.OPT_SORT_KEYS)
 
 
-def _plain(value: Any) -> Any:
+def _jsonable(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
 def _canonical(value: Any) -> Any:
-    """A JSON body as what it says, whatever the order of its members."""
+    """Parse a JSON body, so that the order of its members does not matter; return other bytes in hexadecimal."""
     if not isinstance(value, bytes):
         return value
     try:

@@ -1,5 +1,3 @@
-"""What is done by the clock: answers that have expired are forgotten, also where nobody writes any more."""
-
 from __future__ import annotations
 
 from services.catalogue.jobs import Work, job
@@ -10,5 +8,5 @@ from services.storage.sweeping import sweep_all
 
 @job("sweep_idempotency_keys", cron="27 * * * *", timeout=3600)
 async def sweep_idempotency_keys(work: Work) -> None:
-    """Delete answers that are no longer kept."""
+    """Delete answers that have expired, also those that no later write sweeps."""
     await sweep_all(work, KeptAnswer.created_at, work.now - work.part(KeptAnswers).lifetime)

@@ -1,5 +1,3 @@
-"""The first answers to writes, as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -11,10 +9,10 @@ from services.storage.base import Base
 
 
 class KeptAnswer(Base):
-    """The answer to a write that had an idempotency key. It is no resource: only who sends the key again reads it.
+    """The stored answer to a write with an idempotency key. It is read by sending the key again, not as a resource.
 
-    `id` is a digest of who called and the key, `fingerprint` one of what was asked for; `answer` is encrypted,
-    and empty where the row stands for a request of several writes, whose answers are kept apart.
+    `id` is a digest of the caller and the key, `fingerprint` a digest of the request. `answer` is encrypted; it is
+    empty in the row of a request that makes several writes, each of which has a row of its own.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,4 +1,4 @@
-"""What the idempotency of a write sends to PostgreSQL. A write that is one of several has two rows: see once.py."""
+"""SQL statements of idempotency. A write that is one of several in a request has two rows: see once.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import (
     and_,
     func,
     or_,
-    select,  # noqa: TID251 - answers are no resource's rows
+    select,  # noqa: TID251 - stored answers are no resource
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
@@ -21,50 +21,50 @@ from services.engine.idempotency.models import KeptAnswer
 from services.storage.prepared import Prepared, given
 
 BOTH: Final = 2
-"""Rows of a write that is one of several."""
+"""Rows of a write that is one of several in a request."""
 
 
 @cache
 def locking() -> Prepared:
-    """Whether the lock is ours, until the transaction ends."""
+    """Try to take the advisory lock until the transaction ends; the value is whether it was taken."""
     return Prepared(select(func.pg_try_advisory_xact_lock(given("lock", BigInteger()))))
 
 
 @cache
 def looking() -> Prepared:
-    """The fingerprint and the answer that are kept; no row if none are."""
-    return Prepared(select(KeptAnswer.fingerprint, KeptAnswer.answer).where(*_is("id")))
+    """Select the stored fingerprint and answer; no row if there are none."""
+    return Prepared(select(KeptAnswer.fingerprint, KeptAnswer.answer).where(*_is_live("id")))
 
 
 @cache
 def looking_at_both() -> Prepared:
-    """The fingerprint of the whole request, and that and the answer of the write; null where none are kept."""
+    """Select the fingerprint of the whole request, and fingerprint and answer of the write; null if not stored."""
     members = ((KeptAnswer.fingerprint, "whole_id"), (KeptAnswer.fingerprint, "id"), (KeptAnswer.answer, "id"))
-    return Prepared(select(*(select(member).where(*_is(name)).scalar_subquery() for member, name in members)))
+    return Prepared(select(*(select(member).where(*_is_live(name)).scalar_subquery() for member, name in members)))
 
 
 @cache
 def keeping() -> Prepared:
-    """The row's id, unless another one is there that has not expired."""
+    """Insert the row and return its id; no row if one exists that has not expired."""
     return Prepared(_replacing(insert(KeptAnswer).values(_values("")), _has_expired()).returning(KeptAnswer.id))
 
 
 @cache
 def keeping_both() -> Prepared:
-    """How many of the two rows are there now: fewer than two where another one is that has not expired.
+    """Insert both rows and return how many were written: fewer than two if another exists that has not expired.
 
-    That of the whole request has an empty answer. It is written again with each answer, so that it outlives them all.
+    The row of the whole request has an empty answer. It is rewritten with each answer, so that it outlives them all.
     """
     adding = insert(KeptAnswer).values([_values("whole_"), _values("")])
-    same = adding.excluded.fingerprint == KeptAnswer.fingerprint
-    is_whole = and_(same, func.length(adding.excluded.answer) == 0)
+    is_same = adding.excluded.fingerprint == KeptAnswer.fingerprint
+    is_whole = and_(is_same, func.length(adding.excluded.answer) == 0)
     kept = _replacing(adding, or_(_has_expired(), is_whole)).returning(KeptAnswer.id).cte("kept")
     return Prepared(select(func.count()).select_from(kept))
 
 
-def _is(name: str) -> tuple[ColumnElement[bool], ...]:
-    wanted = KeptAnswer.id == given(name, LargeBinary())
-    return wanted, KeptAnswer.created_at > given("expired", DateTime(timezone=True))
+def _is_live(name: str) -> tuple[ColumnElement[bool], ...]:
+    is_same = KeptAnswer.id == given(name, LargeBinary())
+    return is_same, KeptAnswer.created_at > given("expired", DateTime(timezone=True))
 
 
 def _has_expired() -> ColumnElement[bool]:
@@ -72,9 +72,10 @@ def _has_expired() -> ColumnElement[bool]:
 
 
 def _values(prefix: str) -> dict[str, Any]:
-    shared = ("created_at",)
-    columns = KeptAnswer.__table__.columns
-    return {each.name: given(each.name if each.name in shared else prefix + each.name, each.type) for each in columns}
+    return {
+        column.name: given(column.name if column.name == "created_at" else prefix + column.name, column.type)
+        for column in KeptAnswer.__table__.columns
+    }
 
 
 def _replacing(adding: Insert, where: ColumnElement[bool]) -> Insert:

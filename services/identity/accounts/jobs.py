@@ -1,11 +1,9 @@
-"""Looking for the account of an address that somebody has typed: afterwards, so that the answer tells nothing of it."""
+"""The job that looks for the account of an address, after the response, which therefore reveals nothing of it."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, select  # noqa: TID251 - nobody is told what is found
+from sqlalchemy import select  # noqa: TID251 - the caller does not learn the result
 
 from services.catalogue import InputModel
 from services.catalogue.jobs import Work, job
@@ -16,7 +14,7 @@ from services.storage.base import folded
 
 
 class Asked(InputModel):
-    """What for, and the address, as secret as who has an account is."""
+    """The purpose of a mail and an address, which is secret, as the existence of an account is."""
 
     purpose: Purpose
     email: SecretStr
@@ -24,17 +22,14 @@ class Asked(InputModel):
 
 @job("mail_link", retries=10, timeout=30)
 async def mail_link(work: Work, data: Asked) -> None:
-    """Send a link to the account of an address, if there is one that has a use for it.
+    """Send a link to the account of an address, if there is one that can use it.
 
-    The token bears the job's key: a second try finds that it is made, and with it its mail.
+    The token has the job's key, so that a second attempt at the job makes no second token and mail.
     """
+    statement = select(User).where(folded(User.email) == folded(data.email.get_secret_value()), User.is_active)
+    if data.purpose is Purpose.VERIFY_EMAIL:
+        statement = statement.where(User.email_verified_at.is_(None))
     async with work.unit_of_work() as call:
-        wanted = select(User).where(*_usable(data))
-        user = (await call.session.execute(wanted.with_for_update(key_share=True))).scalar_one_or_none()
+        user = (await call.session.execute(statement.with_for_update(key_share=True))).scalar_one_or_none()
         if user is not None:
             await send_link(call, data.purpose, user, user.email, work.id)
-
-
-def _usable(data: Asked) -> list[ColumnElement[bool]]:
-    found: list[Any] = [folded(User.email) == folded(data.email.get_secret_value()), User.is_active]
-    return [*found, User.email_verified_at.is_(None)] if data.purpose is Purpose.VERIFY_EMAIL else found

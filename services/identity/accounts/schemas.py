@@ -1,5 +1,3 @@
-"""Addresses and forgotten passwords, as they come in."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -15,33 +13,33 @@ MailedToken = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        description="What the link in the mail carries behind `#token=`.",
+        description="The token in the link of the mail, after `#token=`.",
         examples=["Yk3v0eJc5tqKqO0w1mZb7w"],
     ),
 ]
 
 
 class MailedTokenInput(InputModel):
-    """What a mail has brought."""
+    """The token of a mail."""
 
     token: MailedToken
 
 
 class AddressInput(InputModel):
-    """An address, of an account or not."""
+    """An address, which need not have an account."""
 
     email: Email
 
 
 class ChangeEmailInput(InputModel):
-    """The new address, and the password, which a stolen session does not have."""
+    """The new address, and the password, which protects against stolen sessions."""
 
     new_email: Email
     current_password: GivenPassword
 
 
 class ResetPasswordInput(InputModel):
-    """What a mail has brought, and the new password."""
+    """The token of a mail, and the new password."""
 
-    token: MailedToken
+    token: Annotated[MailedToken, Field(examples=["n2Xr8bQdT4mUoL6hJ0sKfg"])]
     new_password: Password

@@ -1,4 +1,4 @@
-"""From credentials to an actor."""
+"""Authentication: from credentials to an actor."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ log = structlog.get_logger(__name__)
 AUTHORIZATION: Final = b"authorization"
 API_KEY: Final = b"x-api-key"
 KEY_PREFIX: Final = "hgw_"
-"""How API keys begin, so that people and scanners recognise them."""
+"""Prefix of API keys, by which people and secret scanners recognise them."""
 _BEARER: Final = "Bearer "
 
 
 class Scheme(Protocol):
-    """A kind of credential beside our own tokens, told from these by how it begins."""
+    """A kind of credential other than the gateway's tokens, distinguished by its prefix."""
 
     async def find(self, credential: str, secret: str) -> Known:
-        """Whom a secret stands for; keeps it in the memory as `credential`. Raises `invalid_token`."""
+        """Find the actor of a secret, and remember it under `credential`. Raise `invalid_token`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What a request says of its caller.
+    """The credentials of a request, each in the form of an `Authorization` header field (RFC 6750).
 
-    `given` are the credentials, each in the form of an `Authorization` header field (RFC 6750); `address` is the
-    network address that it comes from.
+    `address` is the network address of the client.
     """
 
     given: tuple[str, ...] = ()
@@ -45,10 +44,10 @@ class Presented:
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], address: str) -> Presented:
-        """Those among header fields, names in lower case: `Authorization`, and `X-API-Key`.
+        """Collect the credentials in `Authorization` and `X-API-Key` from header fields, names in lower case.
 
-        A key that is a credential of `Authorization` once more is none of its own: generated clients send what they
-        have by each scheme that they know.
+        An `X-API-Key` that repeats the token of `Authorization` is ignored: generated clients send a credential by each
+        scheme that they know.
         """
         given: tuple[str, ...] = ()
         keys: tuple[str, ...] = ()
@@ -58,17 +57,17 @@ class Presented:
             elif name == API_KEY:
                 keys += (value.decode("latin-1").strip(),)
         if keys:
-            tokens = {_token_of(each) for each in given}
-            # A token does not become a key by being sent as one.
+            tokens = {_token_of(authorization) for authorization in given}
+            # Only API keys are accepted here: other tokens become an empty, invalid one.
             given += tuple(
-                _BEARER + each if each.startswith(KEY_PREFIX) else _BEARER for each in keys if each not in tokens
+                _BEARER + key if key.startswith(KEY_PREFIX) else _BEARER for key in keys if key not in tokens
             )
         return cls(given, address)
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Finds the actor behind a request. Both faces use it, and nothing else. `schemes` are by their prefix."""
+    """Authenticates requests, for both faces. `schemes` maps prefixes of credentials to their schemes."""
 
     tokens: Tokens
     states: SessionStates
@@ -76,44 +75,45 @@ class Authenticator:
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
     async def actor_for(self, operations: Collection[Operation], presented: Presented) -> Actor:
-        """The actor who calls these operations. What is open to everybody does not look at credentials, so that an
-        expired token does not keep anybody from getting a new one. Raises as `actor`.
+        """Return the actor who calls these operations. Raise as `actor`.
+
+        If all of them are public, credentials are ignored, so that a caller with an expired token can get a new one.
         """
-        if operations and all(each.scope is None for each in operations):
+        if operations and all(operation.scope is None for operation in operations):
             return ANONYMOUS
         return await self.actor(presented)
 
     async def actor(self, presented: Presented) -> Actor:
-        """The actor behind credentials; anonymous without any.
+        """Return the actor of the credentials; the anonymous one without any.
 
-        Raises `invalid_token` when they are none of ours, or worth nothing any more or from here, `bad_request` when
-        there are several (RFC 6750, section 2).
+        Raise `invalid_token` for unknown, expired or revoked credentials and for those of another network, and
+        `bad_request` for several (RFC 6750, section 2).
         """
         if not presented.given:
             return ANONYMOUS
         if len(presented.given) > 1:
             raise Problem(BAD_REQUEST, "Send one credential: `Authorization` or `X-API-Key`, once.")
-        known = self.memory.known(presented.given[0]) or await self._found(presented.given[0])
+        known = self.memory.known(presented.given[0]) or await self._resolve(presented.given[0])
         if known.networks and not _is_from(known.networks, presented.address):
             log.warning("credential_refused", reason="network", actor=str(known.actor), address=presented.address)
             raise Problem(INVALID_TOKEN)
         return known.actor
 
-    async def _found(self, authorization: str) -> Known:
+    async def _resolve(self, authorization: str) -> Known:
         token = _token_of(authorization)
         if token is None:
             raise Problem(INVALID_TOKEN, "Only Bearer tokens are accepted.")
-        # Remembered under one spelling alone, so that nobody fills the memory with spellings of one token.
+        # Remembered under one spelling, so that the spellings of one token cannot fill the memory.
         credential = _BEARER + token
         known = self.memory.known(credential)
         if known is not None:
             return known
-        for prefix, other in self.schemes.items():
+        for prefix, scheme in self.schemes.items():
             if token.startswith(prefix):
-                return await other.find(credential, token)
-        return await self._asked(credential, token)
+                return await scheme.find(credential, token)
+        return await self._resolve_access_token(credential, token)
 
-    async def _asked(self, credential: str, token: str) -> Known:
+    async def _resolve_access_token(self, credential: str, token: str) -> Known:
         actor, expires_at = self._verified(credential, token)
         assert actor.user_id is not None
         assert actor.session_id is not None
@@ -126,7 +126,7 @@ class Authenticator:
         return known
 
     def _verified(self, credential: str, token: str) -> tuple[Actor, float]:
-        """Whom a genuine token names, and when it expires. Raises `invalid_token`."""
+        """Verify the signature and the claims of a token. Return its actor and expiry. Raise `invalid_token`."""
         known = self.memory.verified(credential)
         if known is not None:
             return known.actor, known.expires_at
@@ -135,15 +135,15 @@ class Authenticator:
 
 
 def _token_of(authorization: str) -> str | None:
-    """The token of an `Authorization` header field; None where its scheme is another."""
+    """Return the token of an `Authorization` header field; None for another scheme than Bearer."""
     scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_from(networks: Iterable[Network], address: str) -> bool:
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return any(mapped in network for network in networks)
+    client = getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(client in network for network in networks)

@@ -1,5 +1,3 @@
-"""What the auth noun needs to know about the process it runs in."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -8,11 +6,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """Keys, lifetimes, limits and costs.
+    """Keys, lifetimes, limits and costs of authentication.
 
-    `scopes` are all that a token can carry; the limits are in the syntax of the library `limits`;
-    `remembered_tokens` is how many each worker remembers. `refresh_grace` is how long the refresh token before the
-    present one is still answered.
+    `scopes` are all that exist. Limits are in the syntax of the library `limits`. `remembered_tokens` is the size of
+    each worker's memory. `refresh_grace` is how long a replaced refresh token is still accepted.
     """
 
     secret: str = field(repr=False)

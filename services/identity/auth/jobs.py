@@ -1,5 +1,3 @@
-"""What is done by the clock: sessions that are over are forgotten."""
-
 from __future__ import annotations
 
 from services.catalogue.jobs import Work, job
@@ -9,5 +7,5 @@ from services.storage.sweeping import sweep_all
 
 @job("sweep_sessions", cron="17 * * * *", timeout=3600)
 async def sweep_sessions(work: Work) -> None:
-    """Delete the sessions that have expired."""
+    """Delete expired sessions."""
     await sweep_all(work, Session.expires_at, work.now)

@@ -1,12 +1,11 @@
-"""Verified credentials, remembered in the worker, so that a warm request knows its caller without a round trip.
+"""A worker's memory of verified credentials, which finds the caller of a request without a round trip.
 
-What is remembered is used only while it cannot be wrong for longer than a second: until the credential expires, for as
-long as the state of its session or key is taken to hold (see auth/sessions.py), and while the channel that
-brings revocations is known to be alive (see auth/revocations.py). When any of these fails, the caller asks
-Redis or PostgreSQL.
+An entry is used only while it cannot be outdated by more than a second: until the credential expires, while the state
+of its session or key is considered fresh (auth/sessions.py), and while the channel of revocations is known to be alive
+(auth/revocations.py). Otherwise Redis or PostgreSQL is asked.
 
-The key is the text of the header field itself. A digest would cost as much again as the whole lookup and hide nothing:
-the process that holds these texts holds the key that signs them, too.
+The key is the text of the header field itself. A digest would double the cost of the look-up and protect nothing: the
+process that holds these texts also holds the key that signs them.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Standing:
-    """Whether what was learned about a subject (a session, an API key, a user) still counts: shared by all credentials
-    that depend on it, and by whoever asks about it.
+    """Whether the known state of a subject (a session, an API key, a user) is valid.
 
-    It is taken before asking, so that a revocation that overtakes the answer spoils the answer.
+    It is shared by all credentials that depend on the subject. Take it before asking for the subject's state, so that a
+    revocation that overtakes the answer invalidates the answer.
     """
 
     valid: bool = True
@@ -38,9 +37,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A credential that was verified: `expires_at` on the wall clock, `until` on the monotonic one, in seconds.
+    """A verified credential. It expires at `expires_at` (Unix time); its state is fresh `until` (monotonic clock).
 
-    `standings` are those of the subjects it depends on. It is good from `networks` only, if there are any.
+    `standings` are those of the subjects it depends on. It may be used from `networks` only, if there are any.
     """
 
     actor: Actor
@@ -52,16 +51,16 @@ class Known:
 
 @dataclass(slots=True)
 class TokenMemory:
-    """The actors behind at most `size` credentials, those used last.
+    """The actors of the `size` credentials used last.
 
-    A credential depends on subjects, whose revocation makes it forgotten: a token on its session, an API key on itself
-    and its user.
+    A credential depends on subjects, whose revocation invalidates it: a token on its session, an API key on itself and
+    its user.
     """
 
     size: int
     revocations: int = field(init=False, default=0)
-    """How many were heard. Who cannot take a standing before asking, since the answer tells the subject, does not keep
-    an answer during which another was heard."""
+    """Number of revocations received. A look-up that learns the subject only from the answer, and so cannot take a
+    standing first, discards the answer if this number has changed meanwhile."""
     _known: LRUCache[str, Known] = field(init=False, repr=False)
     _standings: WeakValueDictionary[UUID, Standing] = field(init=False, repr=False)
     _trusted_until: float = field(init=False, default=0.0)
@@ -73,24 +72,19 @@ class TokenMemory:
     def __len__(self) -> int:
         return len(self._known)
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether every revocation up to less than a second ago is known to have been heard."""
-        return monotonic() < self._trusted_until
-
     def known(self, credential: str) -> Known | None:
-        """What is known of a credential; None when that has to be asked."""
+        """Return a remembered credential if it may be used without asking for its state."""
         known = self._known.get(credential)
         if known is None:
             return None
         now = monotonic()
-        # An event loop that stalled finds the time run out, whatever waits unread in its sockets.
-        if now < self._trusted_until and now < known.until and time() < known.expires_at and _counts(known):
+        # After a stall of the event loop the trust has expired, whatever is still unread in its sockets.
+        if now < self._trusted_until and now < known.until and time() < known.expires_at and _is_valid(known):
             return known
         return None
 
     def verified(self, credential: str) -> Known | None:
-        """A credential that is genuine and has not expired; whether its subjects still live has to be asked."""
+        """Return a remembered credential that has not expired; the state of its subjects must be asked for."""
         known = self._known.get(credential)
         if known is not None and time() >= known.expires_at:
             del self._known[credential]
@@ -98,19 +92,19 @@ class TokenMemory:
         return known
 
     def standing(self, subject: UUID) -> Standing:
-        """To be taken before the subject's state is asked for, and given to `remember` with the answer."""
-        found = self._standings.get(subject)
-        if found is None:
-            found = self._standings[subject] = Standing()
-        return found
+        """Return the standing of a subject, to be taken before asking for its state."""
+        standing = self._standings.get(subject)
+        if standing is None:
+            standing = self._standings[subject] = Standing()
+        return standing
 
     def remember(self, credential: str, known: Known) -> None:
-        """Keep who is behind a credential, unless a subject was revoked since its standing was taken."""
-        if _counts(known):
+        """Remember a credential, unless a subject was revoked since its standing was taken."""
+        if _is_valid(known):
             self._known[credential] = known
 
     def forget(self, subjects: Iterable[UUID]) -> None:
-        """What was learned about these subjects, or is being asked at the moment, does not count any more."""
+        """Invalidate the known state of subjects, including answers that are being asked for."""
         self.revocations += 1
         for subject in subjects:
             standing = self._standings.pop(subject, None)
@@ -118,21 +112,20 @@ class TokenMemory:
                 standing.valid = False
 
     def forget_all(self) -> None:
-        """Nothing that was learned counts any more: revocations may have been missed."""
+        """Invalidate everything, since revocations may have been missed."""
         self.forget(list(self._standings))
 
     def trust(self, until: float) -> None:
-        """Every revocation up to a moment was heard; what is remembered may be used until `until`, monotonic clock."""
+        """Allow the use of the memory `until` an instant of the monotonic clock."""
         self._trusted_until = until
 
     def distrust(self) -> None:
-        """Revocations are not heard at the moment."""
+        """Forbid the use of the memory, since revocations are not received."""
         self._trusted_until = 0.0
 
 
-def _counts(known: Known) -> bool:
-    """Whether nothing that a credential depends on has been revoked."""
-    for each in known.standings:  # noqa: SIM110 - `all` costs a request as much again as the rest of the look-up
-        if not each.valid:
+def _is_valid(known: Known) -> bool:
+    for standing in known.standings:  # noqa: SIM110 - `all` would double the cost of the look-up
+        if not standing.valid:
             return False
     return True

@@ -1,5 +1,3 @@
-"""Sessions as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -12,7 +10,7 @@ from services.storage.base import Base, Key, utc_now
 
 
 class Session(Base):
-    """A sign-in on one device. It exists until it is ended; its tokens are worth nothing without it."""
+    """A sign-in on one device. Its tokens are invalid once the row is deleted."""
 
     __tablename__ = "sessions"
 
@@ -23,7 +21,7 @@ class Session(Base):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     generation: Mapped[int] = mapped_column(default=0)
     refreshed_at: Mapped[datetime | None]
-    """When it got its present generation; null before the first refresh."""
+    """When the present generation began; null before the first refresh."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)

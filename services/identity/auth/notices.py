@@ -1,4 +1,4 @@
-"""What users are told of by mail, and when a sign-in has to wait for one."""
+"""Mails about sign-ins and addresses, and the check that an address is verified."""
 
 from __future__ import annotations
 
@@ -17,45 +17,41 @@ from services.process.networks import network_of
 
 
 def check_address(call: Call, user: User) -> None:
-    """Raises `email_unverified` where the address has to be verified and is not. The password must be known right."""
+    """Raise `email_unverified` if the address must be verified and is not. Call it after the password was verified."""
     required = call.part(MailConfig).verification is Verification.REQUIRED
     if required and user.email_verified_at is None:
         raise Problem(EMAIL_UNVERIFIED)
 
 
 async def tell_of_sign_in(call: Call, user: User) -> None:
-    """Tell a user of a sign-in by a program, or from a network, that they have no session of; not of the first one.
+    """Notify a user of a sign-in with a device or from a network of which they have no session, except the first.
 
-    To be called before the new session is there.
+    Call this before the new session is added.
     """
     device, network = call.client.agent[:300], network_of(call.client.address)
     live = select(Session.device, Session.address).where(Session.user_id == user.id, Session.expires_at > call.now)
-    known = {(each.device, network_of(each.address)) for each in await call.session.execute(live.distinct())}
-    if not known or (device, network) in known:
-        return
-    about = {"device": device or "unknown", "address": call.client.address or "unknown"}
-    await tell(call, MailKind.NEW_SIGN_IN, user, **about)
+    known = {(row.device, network_of(row.address)) for row in await call.session.execute(live.distinct())}
+    if known and (device, network) not in known:
+        facts = {"device": device or "unknown", "address": call.client.address or "unknown"}
+        await tell(call, MailKind.NEW_SIGN_IN, user, **facts)
 
 
 async def tell_of_reuse(call: Call, session: Session) -> None:
-    """Tell the user of a session that it was ended because its refresh token was used twice."""
+    """Notify the user of a session that it was ended because a refresh token was reused."""
     user = (await call.session.execute(select(User).where(User.id == session.user_id))).scalar_one_or_none()
     if user is not None:
-        about = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
-        await tell(call, MailKind.SESSION_REVOKED, user, **about)
+        facts = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
+        await tell(call, MailKind.SESSION_REVOKED, user, **facts)
 
 
 async def tell(call: Call, kind: MailKind, user: User, **facts: str) -> None:
-    """Tell a user of something, if their address is verified, and not more often than it may be written to.
-
-    An address that nobody has verified may be a stranger's.
-    """
+    """Send a user a notice, within the rate limit and only to a verified address, since another may be a stranger's."""
     if user.email_verified_at is not None and await call.part(SignInThrottle).may_tell(kind, user.email):
         await send_notice(call, kind, user.email, user.username, **facts)
 
 
 async def ask_to_verify(call: Call, user: User) -> None:
-    """Send the mail by which an address is verified, unless too many were sent for that."""
+    """Send the mail that verifies an address, within the rate limit."""
     if not call.part(MailConfig).verifies:
         return
     try:

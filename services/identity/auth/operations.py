@@ -1,5 +1,3 @@
-"""Signing up, signing in and out, sessions, passwords, deactivation."""
-
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -10,7 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     or_,
-    select,  # noqa: TID251 - before it is known who calls
+    select,  # noqa: TID251 - of a caller who is not authenticated yet
     update,  # noqa: TID251 - likewise
 )
 
@@ -23,7 +21,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
 )
-from services.identity.auth.addresses import Address, address_changed, check_may_change_address
+from services.identity.auth.addresses import address_changed, check_may_change_address
 from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
 from services.identity.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
@@ -51,7 +49,7 @@ from services.storage.rows import assign
 log = structlog.get_logger(__name__)
 
 HASHING = 50
-"""Points of one password hash: it takes about as long as fifty small requests."""
+"""Points of a password hash, which takes about as long as fifty small requests."""
 
 _CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
@@ -64,17 +62,17 @@ login_form = Seam(
 list_sessions = sessions.list(where=own)
 
 
-def _make_known(call: Call, session_ids: Collection[UUID], others: Collection[UUID] = ()) -> None:
+def _announce_end(call: Call, session_ids: Collection[UUID], others: Collection[UUID] = ()) -> None:
     states = call.part(SessionStates)
     call.after_commit.append(lambda: states.ended(session_ids, others))
 
 
-delete_session = sessions.delete(gone=_make_known)
+delete_session = sessions.delete(gone=_announce_end)
 
 
 @users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
 async def create_user(call: Call, data: UserRegister) -> User:
-    """Sign up: make an account, and a personal workspace for it."""
+    """Sign up: create an account and its personal workspace."""
     await call.part(SignInThrottle).address(call.client.address)
     user = await register(call, data)
     call.actor = Actor(user.id)
@@ -83,7 +81,7 @@ async def create_user(call: Call, data: UserRegister) -> User:
 
 
 async def register(call: Call, data: UserRegister) -> User:
-    """Make an account with its personal workspace."""
+    """Create an account with its personal workspace."""
     password_hash = await call.part(Passwords).hash(data.password.get_secret_value())
     user = User(
         id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
@@ -120,8 +118,8 @@ async def login(call: Call, data: LoginInput) -> TokenPair:
 
 @procedure("auth/refresh", scope=None, problems=[INVALID_TOKEN], emits="session.refreshed", statements=4 + NOTICE)
 async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
-    """Get new tokens for a refresh token. Each is replaced by its use; for some seconds after that (the setting
-    REFRESH_GRACE_SECONDS) it still gets its successor again. Using an older one, be it by accident, ends the session.
+    """Get new tokens for a refresh token. Each use replaces it; for some seconds afterwards (the setting
+    REFRESH_GRACE_SECONDS) the replaced token still yields its successor. Using an older one ends the session.
     """
     tokens = call.part(Tokens)
     claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
@@ -149,11 +147,6 @@ async def logout(call: Call) -> None:
     await end_sessions(call, Session.id == call.actor.session_id)
 
 
-async def end_session(call: Call, session_id: UUID, user_id: UUID) -> None:
-    """End one session of a user, if it is there."""
-    await end_sessions(call, Session.id == session_id, Session.user_id == user_id)
-
-
 @procedure("auth/logout-all", scope="sessions:write", emits="session.ended", statements=2)
 async def logout_all(call: Call) -> None:
     """Sign out everywhere: end all sessions of the user."""
@@ -177,47 +170,46 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
     call.trace.row, call.trace.changed = (await call.session.execute(changed)).scalar_one_or_none(), ("password",)
     if call.trace.row is None:
         raise password_changed()
-    # Whoever asked for these meanwhile may be whom the password is changed for.
+    # The password may be changed because of an intruder, who may have asked for these.
     await forget(call, call.user_id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
     await end_sessions(call, Session.user_id == call.user_id, Session.id != call.actor.session_id)
-    # The caller's own goes on, without a grace for who has a copy of the refresh token before.
+    # The caller's own session continues, without the grace period for a copy of its previous refresh token.
     await call.session.execute(update(Session).where(Session.id == call.actor.session_id).values(refreshed_at=None))
     await tell(call, MailKind.PASSWORD_CHANGED, call.trace.row)
 
 
 async def check_password(call: Call, password: str) -> str:
-    """The hash of the caller's password, if this is it; attempts are counted. Ends the transaction.
+    """Verify the caller's password, and return its stored hash. Attempts are counted. Ends the transaction.
 
-    Raises `validation_failed`, `too_many_requests` and `unavailable`.
+    Raise `validation_failed`, `too_many_requests` and `unavailable`.
     """
     throttle, account = call.part(SignInThrottle), call.user_id.hex
     await throttle.address(call.client.address)
     await throttle.own(account)
     stored = (await call.session.execute(select(User.password_hash).where(User.id == call.user_id))).scalar_one()
-    # Hashing takes its time; the connection is not kept waiting for it.
-    await call.session.rollback()
-    right, _ = await call.part(Passwords).verify(password, stored)
-    if not right:
+    await call.session.rollback()  # releases the connection while the hash is computed
+    is_right, _ = await call.part(Passwords).verify(password, stored)
+    if not is_right:
         raise Problem.field("current_password", "wrong", "This is not the current password.")
     await throttle.succeeded(account)
     return stored
 
 
 def password_changed() -> Problem:
-    """What is said to those whose password was another once it was verified."""
+    """Return the Problem for a password that was changed while it was verified."""
     return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
 
 
-@users.update(statements=2 + LINK + NOTICE)
+@users.update(statements=2 + LINK + NOTICE, example={"full_name": "Grace Brewster Hopper"})
 async def update_user(call: Call, row: User, data: UserUpdate) -> User:
     """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
-    before = Address.of(row)
+    former, was_verified = row.email, row.email_verified_at is not None
     if data.changes().get("email", row.email) != row.email:
         check_may_change_address(call, row)
         row.email_verified_at = None
     assign(row, data)
-    if row.email != before.email:
-        await address_changed(call, row, before)
+    if row.email != former:
+        await address_changed(call, row, former if was_verified else None)
     return row
 
 
@@ -226,9 +218,9 @@ async def deactivate_user(call: Call, row: User) -> User:
     """Close an account: its sessions end, and nobody can sign in to it. Admins can open it again."""
     row.is_active = False
     await flush(call.session)
-    # What was asked for before must not be good again once the account is.
+    # These must not be valid again when the account is activated.
     await forget(call, row.id, Purpose.RESET_PASSWORD, Purpose.CONFIRM_EMAIL)
-    # Their API keys depend on the user, too.
+    # Announce the user too, on whom the API keys depend.
     await end_sessions(call, Session.user_id == row.id, others=[row.id])
     return row
 
@@ -240,33 +232,32 @@ async def activate_user(call: Call, row: User) -> User:
     return row
 
 
-def _granted(call: Call, asked: str | None) -> frozenset[str]:
-    """All scopes, or the ones asked for. Raises `validation_failed` for one that does not exist."""
-    known = frozenset(call.part(AuthConfig).scopes)
-    if asked is None or not asked.strip():
-        return known
-    wanted = frozenset(asked.split())
-    if not wanted <= known:
+def _granted(call: Call, scope: str | None) -> frozenset[str]:
+    """Return the requested scopes, or all. Raise `validation_failed` for one that does not exist."""
+    existing = frozenset(call.part(AuthConfig).scopes)
+    if scope is None or not scope.strip():
+        return existing
+    requested = frozenset(scope.split())
+    if not requested <= existing:
         raise Problem.field("scope", "choice", "There is no such scope.")
-    return wanted
+    return requested
 
 
 async def _verified_user(call: Call, name: str, password: str) -> User:
-    """The account, its row locked against a change of password and deactivation until the session is made.
+    """Return the account, locked against deactivation and a change of password until the session is added.
 
-    Raises `invalid_credentials`, with the same words and work, whatever is wrong, and `too_many_requests`.
+    Raise `invalid_credentials`, with the same message and timing for every reason, and `too_many_requests`.
     """
     throttle, passwords = call.part(SignInThrottle), call.part(Passwords)
     await throttle.address(call.client.address)
-    found = (await call.session.execute(_account_named(name))).one_or_none()
-    # Hashing takes its time; the connection is not kept waiting for it.
-    await call.session.rollback()
-    call.trace.claimed = found.id if found else None
-    await throttle.sign_in(name, found.id.hex if found else None)
-    right, new_hash = await passwords.verify(password, found.password_hash if found else None)
-    if found is None or not right or not found.is_active:
+    account = (await call.session.execute(_account_named(name))).one_or_none()
+    await call.session.rollback()  # releases the connection while the hash is computed
+    call.trace.claimed = account.id if account else None
+    await throttle.sign_in(name, account.id.hex if account else None)
+    is_right, new_hash = await passwords.verify(password, account.password_hash if account else None)
+    if account is None or not is_right or not account.is_active:
         raise Problem(INVALID_CREDENTIALS)
-    unchanged = select(User).where(User.id == found.id, User.password_hash == found.password_hash, User.is_active)
+    unchanged = select(User).where(User.id == account.id, User.password_hash == account.password_hash, User.is_active)
     user = (await call.session.execute(unchanged.with_for_update(key_share=True))).scalar_one_or_none()
     if user is None:
         raise Problem(INVALID_CREDENTIALS)
@@ -277,10 +268,10 @@ async def _verified_user(call: Call, name: str, password: str) -> User:
 
 
 def _account_named(name: str) -> Select[UUID, str, bool]:
-    """Key, hash and state of the account with this user name or e-mail address. Both are compared by PostgreSQL."""
+    """Select key, hash and state of the account with this user name or e-mail address, compared by PostgreSQL."""
     wanted = folded(normalised_email(name.strip()))
-    named = or_(folded(User.username) == wanted, folded(User.email) == wanted)
-    return select(User.id, User.password_hash, User.is_active).where(named)
+    is_named = or_(folded(User.username) == wanted, folded(User.email) == wanted)
+    return select(User.id, User.password_hash, User.is_active).where(is_named)
 
 
 def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], generation: int) -> TokenPair:
@@ -296,5 +287,5 @@ def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], g
 
 
 async def end_sessions(call: Call, *which: ColumnElement[bool], others: Sequence[UUID] = ()) -> None:
-    """End the sessions that these conditions hold for, of which at least one says whose they are."""
-    _make_known(call, await call.part(Cascades).delete_where(call.session, Session, *which), others)
+    """End the sessions that satisfy these conditions, at least one of which must select the user or the session."""
+    _announce_end(call, await call.part(Cascades).delete_where(call.session, Session, *which), others)

@@ -1,7 +1,7 @@
-"""Password hashing: argon2id for new hashes, bcrypt still verified and upgraded.
+"""Password hashing: argon2id for new hashes; bcrypt hashes are verified and upgraded.
 
-What is hashed is the prepared password (users/passwords.py). Hashes from before are of passwords as they were
-typed: these still verify, and are replaced.
+Passwords are prepared before hashing (users/passwords.py). Older hashes, of passwords as they were typed, are verified
+and replaced.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from services.identity.users.passwords import prepared
 T = TypeVar("T")
 
 _AT_ONCE = 2
-"""Hashes computed at the same time: each takes a core and 64 MiB."""
+"""Hashes computed concurrently; each takes a core and 64 MiB."""
 
 _WAITING = 40
-"""Hashes that may wait for their turn: some three seconds' worth."""
+"""Maximum length of the queue, about three seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ class Passwords:
 
     @classmethod
     def of(cls, config: AuthConfig) -> Passwords:
-        """With the configured costs."""
         context = CryptContext(
             ["argon2", "bcrypt"], deprecated="auto",
             argon2__time_cost=config.hash_time_cost, argon2__memory_cost=config.hash_memory_kib,
@@ -46,44 +45,39 @@ class Passwords:
         return cls(context, CapacityLimiter(_AT_ONCE))
 
     async def hash(self, password: str) -> str:
-        """A hash to store. Raises `unavailable` when too many are waiting."""
-        self._refuse_crowd()
+        """Return a hash to store. Raise `unavailable` if too many are waiting."""
         return await self._work(lambda: str(self.context.hash(password)))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        """Whether the password is right, and a new hash if the stored one should be replaced: it is tried prepared, and
-        as it is where that is something else.
+        """Return whether the password matches, prepared or as typed, and a new hash if the stored one is outdated.
 
-        With nothing stored (no such account) it takes as long and is never right. Raises `unavailable` when too many
-        are waiting.
+        Without a stored hash (no such account) it takes as long and never matches. Raise `unavailable` if too many are
+        waiting.
         """
-        self._refuse_crowd()
         return await self._work(lambda: self._verify(password, stored))
 
     async def _work(self, function: Callable[[], T]) -> T:
-        """Run it in a thread. Who gives up waiting leaves its place taken until the thread is done."""
-        place = object()
-        await self.limiter.acquire_on_behalf_of(place)
+        """Call the function in a thread. A cancelled caller's place stays occupied until the thread is done."""
+        if self.limiter.statistics().tasks_waiting >= _WAITING:
+            raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
+        borrower = object()
+        await self.limiter.acquire_on_behalf_of(borrower)
 
         async def work() -> T:
             try:
                 return await anyio.to_thread.run_sync(function)
             finally:
-                self.limiter.release_on_behalf_of(place)
+                self.limiter.release_on_behalf_of(borrower)
 
         return await asyncio.shield(asyncio.create_task(work()))
 
-    def _refuse_crowd(self) -> None:
-        if self.limiter.statistics().tasks_waiting >= _WAITING:
-            raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
-
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        usual = prepared(password)
-        right, new_hash = self._matches(password if usual is None else usual, stored)
-        if right or usual in (None, password):
-            return right, new_hash
-        right, _ = self._matches(password, stored)
-        return right, str(self.context.hash(usual)) if right else None
+        normal = prepared(password)
+        is_right, new_hash = self._matches(password if normal is None else normal, stored)
+        if is_right or normal in (None, password):
+            return is_right, new_hash
+        is_right, _ = self._matches(password, stored)
+        return is_right, str(self.context.hash(normal)) if is_right else None
 
     def _matches(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         if stored is None:

@@ -1,4 +1,4 @@
-"""Who may do what with sessions: everybody with their own."""
+"""Policy of sessions: users read and end their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.catalogue import ACTOR_ID, UNBOUND, Policy
 
 
 def own(session: Any) -> ColumnElement[bool]:
-    """The actor's sessions that have not expired."""
+    """Select the actor's sessions that have not expired."""
     return and_(session.user_id == ACTOR_ID, UNBOUND, session.expires_at > func.now())
 
 

@@ -1,8 +1,8 @@
-"""From one generation of a session's tokens to the next."""
+"""Rotation of refresh tokens, which are numbered by the generation of their session."""
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, func, or_, select, update  # noqa: TID251 - of the token in the caller's hands
+from sqlalchemy import and_, case, func, or_, select, update  # noqa: TID251 - the token is the credential
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from services.catalogue import Call
@@ -13,10 +13,10 @@ from services.identity.users.models import User
 
 
 def next_generation(call: Call, claims: Claims) -> ReturningUpdate[list[str], bool]:
-    """Move a live session from the generation of a refresh token to the one behind it, or, within the grace, leave it
-    there. Of uses at once, each waits for the one before, and finds what that has left.
+    """Return the statement that moves a live session to the generation after that of a refresh token.
 
-    The grace counts from the first use, by the database's clock, which is the same for every process.
+    Within the grace period, counted from the first use by the database's clock, the session may be there already.
+    Concurrent uses are serialised by the row lock.
     """
     config, lifetime = call.part(AuthConfig), call.part(Tokens).lifetime("refresh")
     current, answerable = Session.generation == claims.generation, Session.generation == claims.generation

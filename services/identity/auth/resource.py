@@ -1,5 +1,3 @@
-"""Sessions as a resource."""
-
 from services.catalogue import Resource, one
 from services.identity.auth.models import Session
 from services.identity.auth.policy import policy

@@ -1,12 +1,12 @@
-"""Revocations reach every worker through a Redis channel, and each worker knows how far it has heard everything.
+"""Revocations are sent to every worker through a Redis channel, and each worker knows up to when it has received all.
 
-A subscription that has gone silent looks like one on which nothing happens. So the worker pings Redis through the
-subscription's own connection. Redis serves one command after the other and a connection keeps their order: with the
-answer to a ping, everything that was published before the ping was sent has been heard. Memory is trusted for a time
-that counts from then, from the sending and not from the answer, so that whatever hangs in between (a dead link, a
-stopped Redis, a stalled event loop), a revocation is missed for `TRUSTED_SECONDS` at the most.
+A dead subscription cannot be told from one without messages. So the worker pings Redis through the subscription's own
+connection. Redis executes commands in sequence and a connection preserves their order, so with the reply to a ping,
+everything that was published before the ping was sent has been received. The memory is trusted for a time counted from
+the sending of the ping, so that whatever fails in between (a dead link, a stopped Redis, a stalled event loop), a
+revocation is missed for at most `TRUSTED_SECONDS`.
 
-What is published while nobody listens is lost: a new subscription starts with everything forgotten.
+Messages published while a worker is not subscribed are lost: a new subscription starts with an empty memory.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from services.identity.auth.memory import TokenMemory
 log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "revocations"
-"""Of the whole server: Redis' databases share their channels, which does no harm, the keys being unique."""
+"""Name of the channel, which all databases of a Redis server share. That is harmless, since keys are unique."""
 
 TRUSTED_SECONDS: Final = 0.75
 _BEAT_SECONDS: Final = 0.25
 _SILENCE_SECONDS: Final = 2.0
-"""After this long without a word, the connection is given up for a new one."""
+"""After this time without a message the connection is replaced."""
 _PAUSE_SECONDS: Final = 0.5
 _LOST_SECONDS: Final = 0.05
 _RETRY_SECONDS: Final = 0.2
 REMEMBERED_SECONDS: Final = 30
-"""For how long the state of a session or key counts before it is asked for again, whatever was heard of it."""
+"""How long the state of a session or key is used before it is asked for again, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Keys of Redis, what they are set to, and for how many seconds."""
+    """Redis keys to set, their value, and their lifetime in seconds."""
 
     keys: Sequence[str] = ()
     value: bytes = b""
@@ -55,40 +55,36 @@ NONE: Final = Marks()
 
 
 def announcement(subjects: Iterable[UUID]) -> str:
-    """The message that these (sessions, API keys, users, by their primary keys) are revoked."""
-    return " ".join(each.hex for each in subjects)
+    """Return the message that revokes subjects (primary keys of sessions, API keys, users)."""
+    return " ".join(subject.hex for subject in subjects)
 
 
 @dataclass(slots=True)
 class Revocations:
-    """Makes the end of credentials known to every worker, again and again if Redis cannot be told."""
+    """Announces the end of credentials to every worker, with retries while Redis is unavailable."""
 
     redis: Redis
     memory: TokenMemory
     _retries: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def announce(self, subjects: Sequence[UUID], marks: Marks = NONE) -> None:
-        """Say that these have ended. To be called once that is committed.
-
-        `marks` are left in Redis first, for whoever asks there.
-        """
+        """Announce that subjects are revoked; call this after the commit. `marks` are set in Redis first."""
         if not subjects:
             return
         self.memory.forget(subjects)
-        told = await self._tell(subjects, marks)
-        # Whoever asked Redis before it was told would be remembered here until the channel brings the end back.
+        is_published = await self._publish(subjects, marks)
+        # An answer that Redis gave before would stay in memory until the message arrives through the channel.
         self.memory.forget(subjects)
-        if not told:
-            task = asyncio.create_task(self._tell_later(subjects, marks))
+        if not is_published:
+            task = asyncio.create_task(self._retry(subjects, marks))
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
 
     async def close(self) -> None:
-        """Stop telling Redis."""
+        """Cancel retries."""
         await stop(self._retries)
 
-    async def _tell(self, subjects: Sequence[UUID], marks: Marks) -> bool:
-        """Leave the marks, then announce the end to whoever remembers."""
+    async def _publish(self, subjects: Sequence[UUID], marks: Marks) -> bool:
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
                 for key in marks.keys:
@@ -99,17 +95,17 @@ class Revocations:
             return False
         return True
 
-    async def _tell_later(self, subjects: Sequence[UUID], marks: Marks) -> None:
+    async def _retry(self, subjects: Sequence[UUID], marks: Marks) -> None:
         until = monotonic() + REMEMBERED_SECONDS
         while monotonic() < until:
             await asyncio.sleep(_RETRY_SECONDS)
-            if await self._tell(subjects, marks):
+            if await self._publish(subjects, marks):
                 return
 
 
 @asynccontextmanager
 async def heard_revocations(redis: Redis, memory: TokenMemory) -> AsyncIterator[None]:
-    """Keeps a memory true while the block runs. `redis` must have time-outs: its handshakes wait for no longer."""
+    """Apply revocations to a memory while the block runs. `redis` must have time-outs, for its handshakes."""
     task = asyncio.create_task(_Listener(redis, memory).listen(), name="revocations")
     try:
         yield
@@ -120,13 +116,13 @@ async def heard_revocations(redis: Redis, memory: TokenMemory) -> AsyncIterator[
 async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Cancel tasks and wait for their end.
 
-    Python 3.11's `wait_for`, which the Redis client sends with, loses a cancellation that comes at the moment at which
-    it is done: so they are cancelled until they have ended.
+    Cancellation is repeated, since Python 3.11's `wait_for`, which the Redis client uses, loses a cancellation that
+    arrives just when it completes.
     """
     pending = set(tasks)
     while pending:
-        for each in pending:
-            each.cancel()
+        for task in pending:
+            task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_LOST_SECONDS)
 
 
@@ -137,7 +133,7 @@ class _Listener:
     _lost: bool = False
 
     async def listen(self) -> None:
-        """Subscribe, again and again, until cancelled."""
+        """Subscribe, and resubscribe after errors, until cancelled."""
         while True:
             try:
                 async with self.redis.pubsub() as subscription:
@@ -145,7 +141,7 @@ class _Listener:
             except (RedisError, OSError, TimeoutError) as error:
                 self._note_loss(error)
             except Exception:
-                # Whatever it was: without this task, every request would ask Redis until the process is restarted.
+                # Without this task, every request would ask Redis until the process is restarted.
                 log.exception("revocations_failed")
             finally:
                 self.memory.distrust()
@@ -159,7 +155,7 @@ class _Listener:
             if now >= due:
                 await subscription.ping(repr(now))
                 due = now + _BEAT_SECONDS
-            # Never a blocking read, so that the client's time-outs do not matter to it.
+            # Not a blocking read, so that the client's time-outs do not apply.
             message = await subscription.get_message(timeout=max(due - now, 0.01))
             if message is not None:
                 heard = monotonic()
@@ -180,9 +176,9 @@ class _Listener:
     def _revoke(self, data: bytes | str) -> None:
         text = data.decode("ascii", "replace") if isinstance(data, bytes) else data
         try:
-            self.memory.forget([UUID(hex=each) for each in text.split()])
+            self.memory.forget([UUID(hex=subject) for subject in text.split()])
         except ValueError:
-            # From a later version, perhaps, in the middle of a roll-out: it revokes something.
+            # A message of another version, during a deployment: it revokes something.
             self.memory.forget_all()
 
     def _note_loss(self, error: BaseException) -> None:

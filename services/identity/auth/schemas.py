@@ -1,5 +1,3 @@
-"""Signing in and sessions, as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -17,7 +15,7 @@ GivenPassword = Annotated[
     AfterValidator(check_given),
     Field(
         description="The password.",
-        examples=["correct horse battery"],
+        examples=["demo-password"],
         json_schema_extra={"maxLength": MAX_LENGTH},
     ),
 ]
@@ -27,7 +25,7 @@ class LoginInput(InputModel):
     """Credentials."""
 
     username: Annotated[str, Field(max_length=254, description="User name or e-mail address.", examples=["demo"])]
-    password: Annotated[GivenPassword, Field(examples=["demo-password"])]
+    password: GivenPassword
     scope: Annotated[str, Field(max_length=2_000, examples=["items:read items:write"])] | None = Field(
         default=None, description="The scopes wanted, separated by spaces; all if left out."
     )
@@ -43,11 +41,12 @@ class ChangePasswordInput(InputModel):
     """The old password and the new one."""
 
     current_password: GivenPassword
-    new_password: Password
+    new_password: Annotated[Password, Field(examples=["demo-password"])]
+    """The example is the demo account's password already, so that whoever tries it out can still sign in."""
 
 
 class TokenPair(ResultModel):
-    """What signing in gives (RFC 6749, 5.1)."""
+    """The tokens of a session (RFC 6749, 5.1)."""
 
     access_token: str = Field(description="For `Authorization: Bearer …`.")
     token_type: str = Field(default="bearer", description="Always `bearer`.")
@@ -60,10 +59,10 @@ class SessionRead(ReadModel):
     """A session as its user sees it."""
 
     id: SessionID
-    user_id: UserID = Field(description="Whose session it is.")
-    device: str = Field(description="How the client called itself when signing in.")
+    user_id: UserID = Field(description="The user of the session.")
+    device: str = Field(description="The user agent of the client when signing in.")
     address: str = Field(description="The network address it signed in from.")
-    scopes: list[str] = Field(description="What its tokens may do.")
+    scopes: list[str] = Field(description="The scopes of its tokens.")
     created_at: Instant = Field(description="When the user signed in.")
     last_used_at: Instant = Field(description="When it was last used, to half a minute.")
     expires_at: Instant = Field(description="When it ends by itself unless refreshed.")

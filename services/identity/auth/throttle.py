@@ -1,12 +1,11 @@
-"""Limits on attempts to sign in, and on mails that somebody has sent, per account and per address.
+"""Rate limits of sign-in attempts and of mails, per account and per network.
 
-Counted in Redis; in the worker's memory while Redis is down.
+They are counted in Redis, or in the worker's memory while Redis is unavailable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
@@ -21,63 +20,53 @@ from services.process.breaker import Breaker
 from services.process.networks import network_of
 from services.process.throttling import Throttle
 
-_NAME = "sign-in"
 LOOSER: Final = 3
-"""How many times as many attempts an account has, by all its names, as one of them."""
+"""An account has this many times the attempts that each of its names has."""
 
 
-@dataclass(slots=True)
 class SignInThrottle:
-    """Counts attempts before they are looked at; a success clears the account's count."""
+    """Counts attempts before they are verified. A success resets the account's count."""
 
-    redis: Redis
-    breaker: Breaker
-    config: AuthConfig
-    _throttle: Throttle = field(init=False)
-    _per_account: Sequence[RateLimitItem] = field(init=False)
-    _per_key: Sequence[RateLimitItem] = field(init=False)
-    _per_address: Sequence[RateLimitItem] = field(init=False)
-    _per_sender: Sequence[RateLimitItem] = field(init=False)
-    _per_mailbox: Sequence[RateLimitItem] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._throttle = Throttle(self.redis, self.breaker, _NAME)
-        self._per_account = parse_many(self.config.attempts_per_account)
-        self._per_key = [type(each)(each.amount * LOOSER, each.multiples) for each in self._per_account]
-        self._per_address = parse_many(self.config.attempts_per_address)
-        self._per_sender = parse_many(self.config.mails_per_sender)
-        self._per_mailbox = parse_many(self.config.mails_per_address)
+    def __init__(self, redis: Redis, breaker: Breaker, config: AuthConfig) -> None:
+        self._throttle = Throttle(redis, breaker, "sign-in")
+        self._per_name = parse_many(config.attempts_per_account)
+        self._per_account = [type(rate)(rate.amount * LOOSER, rate.multiples) for rate in self._per_name]
+        self._per_address = parse_many(config.attempts_per_address)
+        self._per_sender = parse_many(config.mails_per_sender)
+        self._per_mailbox = parse_many(config.mails_per_address)
 
     async def address(self, address: str) -> None:
-        """Count an attempt from a network address. Raises `too_many_requests` with the seconds to wait."""
+        """Count an attempt from a network address. Raise `too_many_requests` with the seconds to wait."""
         await self._hit(self._per_address, "address", network_of(address))
 
     async def sign_in(self, name: str, account: str | None) -> None:
-        """Count an attempt to sign in by a name, as it was given, and at its account, if any. Raises as `address`.
+        """Count an attempt to sign in by a name, and for its account, if any. Raise as `address`.
 
-        By the name alone nobody learns which names and addresses belong together; an account has more, for all of its.
+        Names have counts of their own, so that a throttled name does not reveal which address belongs to it; the limit
+        of the account is `LOOSER` times as high.
         """
-        await self._hit(self._per_account, "name", _key(name))
+        await self._hit(self._per_name, "name", _key(name))
         if account is not None:
-            await self._hit(self._per_key, "account", _key(account))
+            await self._hit(self._per_account, "account", _key(account))
 
     async def own(self, account: str) -> None:
-        """Count an attempt of somebody who is signed in to show their password. Raises as `address`.
+        """Count an attempt of a signed-in user to enter their password. Raise as `address`.
 
-        Apart from sign-ins, by which strangers could keep them from it.
+        It is counted apart from sign-ins, with which a stranger could lock the user out.
         """
-        await self._hit(self._per_account, "own", _key(account))
+        await self._hit(self._per_name, "own", _key(account))
 
     async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
-        """Count a mail for a purpose to `email`, be there an account or not, that somebody at a network address has
-        sent, as an account's key if they are signed in. Raises as `address`.
+        """Count a mail to `email`, which need not belong to an account. Raise as `address`.
+
+        Its sender is the client at the network `address` and, if they are signed in, the key of their `account`.
         """
         for sender in filter(None, (network_of(address), account)):
             await self._hit(self._per_sender, f"{purpose} by", sender)
         await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def may_tell(self, purpose: str, email: str) -> bool:
-        """Count a mail that tells somebody of something; whether they have not had too many."""
+        """Count a notice to an address. Return whether it is within the limit."""
         try:
             await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
         except Problem:
@@ -85,11 +74,11 @@ class SignInThrottle:
         return True
 
     async def succeeded(self, account: str, *names: str) -> None:
-        """Forget the attempts at an account, and by these names of it."""
-        await self._throttle.clear(self._per_key, "account", _key(account))
-        await self._throttle.clear(self._per_account, "own", _key(account))
+        """Reset the counts of an account and of these names."""
+        await self._throttle.clear(self._per_account, "account", _key(account))
+        await self._throttle.clear(self._per_name, "own", _key(account))
         for name in names:
-            await self._throttle.clear(self._per_account, "name", _key(name))
+            await self._throttle.clear(self._per_name, "name", _key(name))
 
     async def _hit(self, rates: Sequence[RateLimitItem], kind: str, key: str) -> None:
         wait = await self._throttle.hit(rates, kind, key)

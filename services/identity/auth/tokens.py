@@ -1,8 +1,8 @@
 """JSON Web Tokens (RFC 7519), issued and verified in this module alone.
 
-An access token says who calls, in which session, with which scopes (`scope`, RFC 9068) until `exp`. A refresh token
-names the session and its generation, so that the use of an old one is noticed. The claim `use` tells them apart.
-python-jose leaves holes (see the checks in `_claims`): they are closed here.
+An access token names the user, the session, the scopes (`scope`, RFC 9068) and the expiry. A refresh token names the
+session and its generation, so that the reuse of an old one is detected. The claim `use` distinguishes them. `_claims`
+adds the checks that python-jose omits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HEADER: Final = {"alg", "typ"}
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says."""
+    """The claims of a verified token."""
 
     user_id: UUID
     session_id: UUID
@@ -54,7 +54,6 @@ class Tokens:
     def issue(
         self, use: Use, *, user_id: UUID, session_id: UUID, now: datetime, scopes: frozenset[str], generation: int = 0
     ) -> str:
-        """A signed token."""
         lifetime = self.lifetime(use)
         issued = int(now.timestamp())
         claims = {
@@ -72,18 +71,17 @@ class Tokens:
         return str(jwt.encode(claims, self.config.secret, algorithm=self.config.algorithm))
 
     def lifetime(self, use: Use) -> timedelta:
-        """How long a token of this use is valid."""
         return self.config.access_lifetime if use == "access" else self.config.refresh_lifetime
 
     def claims(self, token: str) -> Claims | None:
-        """The claims of a token of ours, of whichever use, that has not expired; None of anything else."""
+        """Return the claims of a valid access or refresh token, or None."""
         for use in USES:
             with suppress(Problem):
                 return self.verify(token, use)
         return None
 
     def verify(self, token: str, use: Use) -> Claims:
-        """The claims of a token of ours, of this use, that has not expired. Raises `invalid_token`."""
+        """Return the claims of a token of this use. Raise `invalid_token` if it is invalid or has expired."""
         try:
             claims = self._claims(token, use)
             return Claims(
@@ -98,11 +96,11 @@ class Tokens:
             raise Problem(INVALID_TOKEN) from None
 
     def _claims(self, token: str, use: Use) -> dict[str, Any]:
-        # jose's base64 skips what does not belong there.
+        # jose's base64 decoder skips invalid characters.
         if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
             raise ValueError("form")
         header = jwt.get_unverified_header(token)
-        # jose ignores `crit`, and a `kid` or another `typ` is not of our making.
+        # jose ignores `crit`; tokens with a `kid` or another `typ` were not issued here.
         if (
             not set(header) <= _HEADER
             or header.get("typ", "JWT") != "JWT"
@@ -120,5 +118,5 @@ class Tokens:
 
 @lru_cache(maxsize=256)
 def _scopes(text: str) -> frozenset[str]:
-    """One set for all tokens of the same scopes: thousands of tokens are remembered, and most carry all scopes."""
+    """Return a set shared by all tokens of the same scopes: most of the thousands in memory carry all scopes."""
     return frozenset(text.split())

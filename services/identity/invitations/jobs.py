@@ -1,5 +1,3 @@
-"""Sending invitations, and forgetting those that are over, a month later."""
-
 from __future__ import annotations
 
 from datetime import timedelta
@@ -14,15 +12,16 @@ from services.identity.mail.jobs import Mail, send
 from services.storage.sweeping import sweep_all
 
 SHOWN_AFTERWARDS: Final = timedelta(days=30)
+"""How long an expired invitation is kept."""
 
 
 @job("deliver_invitation", retries=26, timeout=120)
 async def deliver_invitation(work: Work, data: Mail) -> None:
-    """Send the mail of an invitation, unless it cannot be accepted any more: it may have been revoked meanwhile."""
+    """Send the mail of an invitation, unless it has become invalid, as by a revocation."""
     await send(work, data, exists().where(*is_valid(data.token.get_secret_value(), work.now)))
 
 
 @job("sweep_invitations", cron="37 4 * * *", timeout=3600)
 async def sweep_invitations(work: Work) -> None:
-    """Delete the invitations that have expired long ago."""
+    """Delete invitations that expired `SHOWN_AFTERWARDS` ago."""
     await sweep_all(work, Invitation.expires_at, work.now - SHOWN_AFTERWARDS)

@@ -1,5 +1,3 @@
-"""Invitations as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -13,7 +11,7 @@ from services.storage.base import Base, Key, enum_column, folded, utc_now
 
 
 class Invitation(Base):
-    """An invitation into a workspace, sent to an address; whoever has the mail may accept it, once."""
+    """An invitation into a workspace, sent to an address. The holder of the mail may accept it, once."""
 
     __tablename__ = "invitations"
 
@@ -26,7 +24,7 @@ class Invitation(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
-    __table_args__ = (UniqueConstraint("digest", info={"public": "It is random: nobody hits another's."}),)
+    __table_args__ = (UniqueConstraint("digest", info={"public": "It is the digest of a random token."}),)
 
 
 Index(

@@ -1,12 +1,10 @@
-"""What can be done with invitations into a workspace."""
-
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import delete, select  # noqa: TID251 - of whom a mail has brought the leave
+from sqlalchemy import delete, select  # noqa: TID251 - the mailed token is the permission
 
 from services.catalogue import Call, Problem, new_key, procedure
 from services.catalogue.problems import CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS
@@ -30,10 +28,10 @@ from services.storage.rows import load_for
 
 LIFETIME: Final = timedelta(days=7)
 ASKING: Final = 5
-"""Points of an invitation."""
+"""Points of creating an invitation."""
 
 list_invitations, get_invitation = invitations.list(), invitations.get()
-delete_invitation = invitations.delete(description="Revoke an invitation: its link is worth nothing any more.")
+delete_invitation = invitations.delete(description="Revoke an invitation: its link becomes invalid.")
 
 
 @invitations.create(problems=[TOO_MANY_REQUESTS], statements=4 + STATEMENTS, cost=ASKING)
@@ -41,16 +39,16 @@ async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
     """Invite somebody into a workspace by mail, for seven days. The answer is the same whether or not the address has
     an account.
     """
-    # First of all: who is no owner must not learn by a conflict whom the owners have invited.
+    # First, since a conflict would tell callers who are not owners whom the owners have invited.
     workspace = await load_for(call, workspaces, data.workspace_id, "update")
     token = new_token()
-    same = (Invitation.workspace_id == data.workspace_id, folded(Invitation.email) == folded(data.email))
+    is_same = (Invitation.workspace_id == data.workspace_id, folded(Invitation.email) == folded(data.email))
     row = Invitation(
         id=new_key(), workspace_id=data.workspace_id, email=data.email, role=data.role, user_id=call.user_id,
         digest=digest_of(token), created_at=call.now, expires_at=call.now + LIFETIME,
     )  # fmt: skip
-    # One that is over is in nobody's way.
-    await call.session.execute(delete(Invitation).where(*same, Invitation.expires_at <= call.now))
+    # An expired invitation does not conflict.
+    await call.session.execute(delete(Invitation).where(*is_same, Invitation.expires_at <= call.now))
     call.session.add(row)
     await flush(call.session)
     throttle, by = call.part(SignInThrottle), call.user_id.hex
@@ -74,22 +72,23 @@ async def _send(call: Call, row: Invitation, workspace: str, token: str) -> None
 async def accept_invitation(call: Call, data: InvitationAccept) -> Joined:
     """Become a member of the workspace that a mail invites into, with the token of its link.
 
-    Whoever has the mail may, while the inviter could invite them: people have more addresses than one.
+    Any holder of the mail may accept it while the inviter may still invite, since people have several addresses.
     """
     if call.actor.workspace_id is not None:
-        raise Problem(FORBIDDEN, "A key that is bound to a workspace joins no other.")
+        raise Problem(FORBIDDEN, "An API key that is bound to a workspace cannot join another.")
     await call.part(SignInThrottle).address(call.client.address)
     valid = is_valid(data.token.get_secret_value(), call.now)
-    using = delete(Invitation).where(*valid).returning(Invitation.workspace_id, Invitation.role)
-    found = (await call.session.execute(using)).one_or_none()
-    if found is None:
+    used = delete(Invitation).where(*valid).returning(Invitation.workspace_id, Invitation.role)
+    invitation = (await call.session.execute(used)).one_or_none()
+    if invitation is None:
         raise spent()
-    mine = (Membership.workspace_id == found.workspace_id, Membership.user_id == call.user_id)
-    if (await call.session.execute(select(Membership.id).where(*mine))).first():
+    is_own = (Membership.workspace_id == invitation.workspace_id, Membership.user_id == call.user_id)
+    if (await call.session.execute(select(Membership.id).where(*is_own))).first():
         raise Problem(CONFLICT, "You are a member of this workspace already.")
-    row = Membership(
-        id=new_key(), workspace_id=found.workspace_id, user_id=call.user_id, role=found.role, created_at=call.now
+    membership = Membership(
+        id=new_key(), workspace_id=invitation.workspace_id, user_id=call.user_id, role=invitation.role,
+        created_at=call.now,
     )  # fmt: skip
-    call.session.add(row)
-    call.trace.row = row
-    return Joined(membership_id=row.id, workspace_id=row.workspace_id)
+    call.session.add(membership)
+    call.trace.row = membership
+    return Joined(membership_id=membership.id, workspace_id=membership.workspace_id)

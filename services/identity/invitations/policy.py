@@ -1,4 +1,4 @@
-"""Who may do what with invitations: owners of the workspace. Whoever has the mail may accept."""
+"""Policy of invitations: owners of the workspace. Accepting requires only the mail."""
 
 from services.catalogue import Policy
 from services.identity.workspaces.models import Role

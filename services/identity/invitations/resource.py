@@ -1,5 +1,3 @@
-"""Invitations as a resource."""
-
 from services.catalogue import Resource, one
 from services.identity.invitations.models import Invitation
 from services.identity.invitations.policy import policy

@@ -1,5 +1,3 @@
-"""Invitations as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -21,31 +19,36 @@ class InvitationRead(ReadModel):
     id: InvitationID
     workspace_id: WorkspaceID = Field(description="The workspace.")
     email: str = Field(description="The address that the mail went to.")
-    role: Role = Field(description="What the member will be allowed to do.")
-    user_id: UserID = Field(description="Who invites.")
-    created_at: Instant = Field(description="When it was made.")
-    expires_at: Instant = Field(description="When it ends by itself.")
+    role: Role = Field(description="The role of the new member.")
+    user_id: UserID = Field(description="The user who invites.")
+    created_at: Instant = Field(description="When it was created.")
+    expires_at: Instant = Field(description="When it expires.")
 
 
 class InvitationCreate(InputModel):
-    """An invitation by mail, to an address that may have an account or not."""
+    """An invitation by mail, to an address that need not have an account."""
 
     workspace_id: WorkspaceID
     email: Email
-    role: Role = Field(default=Role.VIEWER, description="What the member will be allowed to do.")
+    role: Role = Field(default=Role.VIEWER, description="The role of the new member.")
 
 
 class InvitationAccept(InputModel):
-    """What a mail has brought."""
+    """The token of a mail."""
 
     token: Annotated[
         SecretStr,
-        Field(min_length=1, max_length=200, description="What the link in the mail carries behind `#token=`."),
+        Field(
+            min_length=1,
+            max_length=200,
+            description="The token in the link of the mail, after `#token=`.",
+            examples=["b6Gs9kMxE2jWfC5uN1oTvQ"],
+        ),
     ]
 
 
 class Joined(ResultModel):
-    """What accepting an invitation gives."""
+    """The membership that accepting an invitation has created."""
 
     membership_id: MembershipID = Field(description="The membership.")
-    workspace_id: WorkspaceID = Field(description="The workspace that the user is a member of now.")
+    workspace_id: WorkspaceID = Field(description="The workspace of the membership.")

@@ -1,8 +1,8 @@
-"""What is known of a token or a key (RFC 7662): nothing, unless it is good and the caller's own."""
+"""Introspection of tokens and API keys (RFC 7662): callers learn of valid ones of their own only."""
 
 from __future__ import annotations
 
-from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
+from sqlalchemy import select  # noqa: TID251 - the secret is the credential
 
 from services.catalogue import Call
 from services.identity.auth.models import Session
@@ -17,16 +17,16 @@ INACTIVE = Introspection(active=False)
 
 
 async def introspected(call: Call, secret: str) -> Introspection:
-    """The answer for a secret, to the caller."""
-    found = await (_of_key(call, secret) if is_secret(secret) else _of_token(call, call.part(Tokens).claims(secret)))
-    # A key that is bound to a workspace is in other hands than its user's.
-    own = found.sub == call.user_id and call.actor.workspace_id in (None, found.workspace_id)
-    return found if own or call.actor.is_admin else INACTIVE
+    """Return what the caller may know about a token or an API key."""
+    result = await (_of_key(call, secret) if is_secret(secret) else _of_token(call, call.part(Tokens).claims(secret)))
+    # The holder of a key that is bound to a workspace is not its user.
+    is_own = result.sub == call.user_id and call.actor.workspace_id in (None, result.workspace_id)
+    return result if is_own or call.actor.is_admin else INACTIVE
 
 
 async def _of_key(call: Call, secret: str) -> Introspection:
-    wanted = select(ApiKey, User.username).join(User, User.id == ApiKey.user_id).where(live(secret))
-    row = (await call.session.execute(wanted)).one_or_none()
+    statement = select(ApiKey, User.username).join(User, User.id == ApiKey.user_id).where(live(secret))
+    row = (await call.session.execute(statement)).one_or_none()
     if row is None:
         return INACTIVE
     key: ApiKey = row[0]
@@ -39,15 +39,15 @@ async def _of_key(call: Call, secret: str) -> Introspection:
 async def _of_token(call: Call, claims: Claims | None) -> Introspection:
     if claims is None:
         return INACTIVE
-    wanted = (
+    statement = (
         select(User.username)
         .join(Session, Session.user_id == User.id)
         .where(Session.id == claims.session_id, User.id == claims.user_id, User.is_active)
         .where(Session.expires_at > call.now)
     )
     if claims.use == "refresh":
-        wanted = wanted.where(Session.generation == claims.generation)
-    username = (await call.session.execute(wanted)).scalar_one_or_none()
+        statement = statement.where(Session.generation == claims.generation)
+    username = (await call.session.execute(statement)).scalar_one_or_none()
     if username is None:
         return INACTIVE
     return Introspection(

@@ -1,5 +1,3 @@
-"""API keys as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -10,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.storage.base import Base, Key, utc_now
 
-_RANDOM = "Nobody chooses it: it is the hash of something random."
+_RANDOM = "It is the hash of a random secret."
 
 
 class ApiKey(Base):
@@ -27,14 +25,14 @@ class ApiKey(Base):
     networks: Mapped[list[str]] = mapped_column(ARRAY(Text))
     secret_hash: Mapped[bytes] = mapped_column(deferred=True)
     previous_hash: Mapped[bytes | None] = mapped_column(deferred=True)
-    """Of the secret before the last rotation, which is good until `previous_until`."""
+    """Hash of the secret before the last rotation, which is valid until `previous_until`."""
     previous_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     rotated_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     budget_per_minute: Mapped[int | None]
-    """Points, of its user's."""
+    """Points out of the user's budget."""
 
     __table_args__ = (
         UniqueConstraint("secret_hash", info={"public": _RANDOM}),

@@ -1,17 +1,18 @@
-"""What can be done with API keys; and with tokens and keys alike: asking about them, and revoking them."""
+"""Operations on API keys, and introspection and revocation of tokens and keys."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select  # noqa: TID251 - of the credential in the caller's hands
+from sqlalchemy import select  # noqa: TID251 - the secret is the credential
 
 from services.catalogue import Call, Problem, Seam, new_key, procedure
 from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
 from services.identity.auth.config import AuthConfig
-from services.identity.auth.operations import end_session
+from services.identity.auth.models import Session
+from services.identity.auth.operations import end_sessions
 from services.identity.auth.revocations import Revocations
 from services.identity.auth.tokens import Tokens
 from services.identity.keys.introspection import introspected
@@ -41,13 +42,13 @@ metadata = Seam(
 list_api_keys, get_api_key = api_keys.list(), api_keys.get()
 
 
-def _make_known(call: Call, keys: Collection[UUID]) -> None:
+def _announce_revocation(call: Call, keys: Collection[UUID]) -> None:
     revocations, subjects = call.part(Revocations), list(keys)
     call.after_commit.append(lambda: revocations.announce(subjects))
 
 
 delete_api_key = api_keys.delete(
-    gone=_make_known, description="Revoke an API key: within a second it is refused everywhere."
+    gone=_announce_revocation, description="Revoke an API key: within a second it is refused everywhere."
 )
 
 
@@ -55,13 +56,16 @@ delete_api_key = api_keys.delete(
 async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
     """Make an API key that acts as the caller, with scopes that the caller has. Its secret is shown this once."""
     _check_scopes(call, data.scopes)
-    _check_future(call, data.expires_at)
-    _check_budget(call, data.budget_per_minute)
+    if data.expires_at is not None and data.expires_at <= call.now:
+        raise Problem.field("expires_at", "range", "This is over already.")
+    budget, limit = data.budget_per_minute, call.part(Budget).config.per_minute
+    if budget is not None and limit and budget > limit:
+        raise Problem.field("budget_per_minute", "range", f"The limit is {limit} points a minute.")
     secret = new_secret()
     key = ApiKey(
         id=new_key(), user_id=call.user_id, workspace_id=data.workspace_id, name=data.name, hint=hint_of(secret),
         scopes=sorted(set(data.scopes)), networks=data.networks, secret_hash=hash_of(secret), created_at=call.now,
-        expires_at=data.expires_at, budget_per_minute=data.budget_per_minute,
+        expires_at=data.expires_at, budget_per_minute=budget,
     )  # fmt: skip
     call.session.add(key)
     await check_placed(call, api_keys, key)
@@ -70,12 +74,12 @@ async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
 
 @api_keys.action("rotate", statements=2)
 async def rotate_api_key(call: Call, row: ApiKey, data: ApiKeyRotate) -> IssuedKey:
-    """Give an API key another secret; the old one ends at once, or after a grace."""
+    """Give an API key another secret; the old one ends at once, or after a grace period."""
     secret, grace = new_secret(), timedelta(seconds=data.grace_seconds)
     current = (await call.session.execute(select(ApiKey.secret_hash).where(ApiKey.id == row.id))).scalar_one()
     row.previous_hash, row.previous_until = (current, call.now + grace) if grace else (None, None)
     row.secret_hash, row.hint, row.rotated_at = hash_of(secret), hint_of(secret), call.now
-    _make_known(call, [row.id])
+    _announce_revocation(call, [row.id])
     return IssuedKey(id=row.id, secret=secret)
 
 
@@ -87,42 +91,33 @@ async def introspect(call: Call, data: CredentialInput) -> Introspection:
 
 @procedure("auth/revoke", scope=None, emits="session.ended", statements=2)
 async def revoke(call: Call, data: CredentialInput) -> Revocation:
-    """Revoke an API key, or end the session of a token; whoever holds one may (RFC 7009)."""
+    """Revoke an API key, or end the session of a token. Any holder may do so (RFC 7009)."""
     secret = data.token.get_secret_value()
     if is_secret(secret):
-        found = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
-        key = (await call.session.execute(found)).scalar_one_or_none()
+        statement = select(ApiKey).join(User, User.id == ApiKey.user_id).where(live(secret))
+        key = (await call.session.execute(statement)).scalar_one_or_none()
         if key is not None:
             await call.part(Cascades).delete_where(call.session, ApiKey, ApiKey.id == key.id)
-            _make_known(call, [key.id])
+            _announce_revocation(call, [key.id])
         return Revocation()
     claims = call.part(Tokens).claims(secret)
     if claims is not None:
-        await end_session(call, claims.session_id, claims.user_id)
+        await end_sessions(call, Session.id == claims.session_id, Session.user_id == claims.user_id)
     return Revocation()
 
 
 def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
-    """Raises `validation_failed` for scopes that do not exist, `insufficient_scope` for one the caller lacks."""
-    known = call.part(AuthConfig).scopes
+    """Raise `validation_failed` for scopes that do not exist, `insufficient_scope` for one that the caller lacks."""
+    existing = call.part(AuthConfig).scopes
     errors = [
         FieldError(("scopes", index), "choice", "There is no such scope.")
-        for index, each in enumerate(scopes)
-        if each not in known
+        for index, scope in enumerate(scopes)
+        if scope not in existing
     ]
     if errors:
         raise Problem(VALIDATION_FAILED, errors=errors)
-    for each in scopes:
-        if each not in call.actor.scopes:
-            raise Problem(INSUFFICIENT_SCOPE, f"Who has not the scope {each} cannot hand it on.", scope=each)
-
-
-def _check_future(call: Call, expires_at: datetime | None) -> None:
-    if expires_at is not None and expires_at <= call.now:
-        raise Problem.field("expires_at", "range", "This is over already.")
-
-
-def _check_budget(call: Call, per_minute: int | None) -> None:
-    most = call.part(Budget).config.per_minute
-    if per_minute is not None and most and per_minute > most:
-        raise Problem.field("budget_per_minute", "range", f"Nobody has more than {most} points a minute.")
+    for scope in scopes:
+        if scope not in call.actor.scopes:
+            raise Problem(
+                INSUFFICIENT_SCOPE, f"The caller lacks the scope {scope}, which the key was to have.", scope=scope
+            )

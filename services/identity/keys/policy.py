@@ -1,7 +1,7 @@
-"""Who may do what with API keys: users with their own, owners of a workspace with those that are bound to it.
+"""Policy of API keys: users manage their own, owners of a workspace read and revoke those that are bound to it.
 
-Keys are made and rotated by somebody who has signed in, for themself: a key cannot make another, and nobody comes by
-the secret of a key that acts as somebody else.
+Keys are created and rotated in a session, by their own user: a key cannot create another, and nobody obtains the secret
+of a key that acts as another user.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from services.identity.workspaces.policy import has_role
 
 
 def own(key: Any) -> ColumnElement[bool]:
-    """The actor's keys."""
+    """Select the actor's keys."""
     return and_(key.user_id == ACTOR_ID, UNBOUND)
 
 
 def own_or_of_workspace(key: Any) -> ColumnElement[bool]:
-    """The actor's keys, and those bound to workspaces that they own."""
+    """Select the actor's keys, and those bound to workspaces that they own."""
     return or_(own(key), has_role(key.workspace_id, Role.OWNER))
 
 
@@ -30,9 +30,9 @@ def own_or_of_workspace(key: Any) -> ColumnElement[bool]:
     key="An API key cannot make or rotate keys, itself included: call with the access token of a session.",
 )
 def made_in_person(key: Any) -> ColumnElement[bool]:
-    """A key for oneself, bound to no workspace or to one that the actor owns."""
-    where = or_(key.workspace_id.is_(None), has_role(key.workspace_id, Role.OWNER))
-    return and_(IN_PERSON, key.user_id == ACTOR_ID, where)
+    """Select keys of the actor, in a session, that are bound to no workspace or to one that the actor owns."""
+    is_bindable = or_(key.workspace_id.is_(None), has_role(key.workspace_id, Role.OWNER))
+    return and_(IN_PERSON, key.user_id == ACTOR_ID, is_bindable)
 
 
 policy = Policy(read=own_or_of_workspace, create=made_in_person, delete=own_or_of_workspace, rotate=made_in_person)

@@ -1,5 +1,3 @@
-"""API keys as a resource."""
-
 from services.catalogue import Resource, one
 from services.identity.keys.models import ApiKey
 from services.identity.keys.policy import policy

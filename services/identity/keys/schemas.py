@@ -1,5 +1,3 @@
-"""API keys as they go in and out, and what is told of credentials."""
-
 from __future__ import annotations
 
 from ipaddress import ip_network
@@ -34,23 +32,23 @@ Name = Annotated[
 Scopes = Annotated[
     list[Annotated[str, StringConstraints(max_length=100)]],
     Field(
-        min_length=1, max_length=100, description="What it may do, of what its maker may.", examples=[["items:read"]]
+        min_length=1, max_length=100, description="Its scopes, out of those of its creator.", examples=[["items:read"]]
     ),
 ]
 Networks = Annotated[
     list[Annotated[str, StringConstraints(max_length=50), AfterValidator(_network)]],
     Field(
-        max_length=20, description="Networks it may be used from (CIDR); from anywhere if none is given.",
+        max_length=20, description="Networks it may be used from (CIDR); any if none is given.",
         examples=[["192.0.2.0/24"]],
     ),
 ]  # fmt: skip
-ExpiresAt = Annotated[Instant, Field(description="When it ends by itself.", examples=["2035-01-31T12:00:00Z"])]
+ExpiresAt = Annotated[Instant, Field(description="When it expires.", examples=["2035-01-31T12:00:00Z"])]
 BudgetPerMinute = Annotated[
     int,
     Field(
         ge=1, le=INT32[1], examples=[6000],
-        description="Points it may spend in a minute, out of its maker's budget and not more than that; as many as its "
-        "maker if left out.",
+        description="Points it may spend in a minute, out of its creator's budget and at most that; as many as its "
+        "creator if left out.",
     ),
 ]  # fmt: skip
 GivenToken = Annotated[
@@ -59,7 +57,7 @@ GivenToken = Annotated[
 Hint = Annotated[
     str,
     StringConstraints(max_length=50),
-    Field(description="What kind it is; not needed, and not looked at.", examples=["access_token"]),
+    Field(description="The kind of credential; optional, and ignored.", examples=["access_token"]),
 ]
 
 
@@ -67,17 +65,17 @@ class ApiKeyRead(ReadModel):
     """An API key as its user, and the owners of its workspace, see it."""
 
     id: ApiKeyID
-    user_id: UserID = Field(description="As whom it acts.")
+    user_id: UserID = Field(description="The user it acts as.")
     workspace_id: WorkspaceID | None = Field(description="The workspace it is bound to; null: all of its user's.")
     name: str = Field(description="What it is for.")
-    hint: str = Field(description="How it begins and ends, to be recognised by.")
-    scopes: list[str] = Field(description="What it may do.")
-    networks: list[str] = Field(description="The networks it may be used from; from anywhere if there are none.")
-    created_at: Instant = Field(description="When it was made.")
-    rotated_at: Instant | None = Field(description="When it last got another secret.")
-    previous_until: Instant | None = Field(description="Until when the secret before the last rotation is good.")
+    hint: str = Field(description="Its first and last characters, for recognition.")
+    scopes: list[str] = Field(description="Its scopes.")
+    networks: list[str] = Field(description="The networks it may be used from; any if there are none.")
+    created_at: Instant = Field(description="When it was created.")
+    rotated_at: Instant | None = Field(description="When its secret was last rotated.")
+    previous_until: Instant | None = Field(description="Until when the secret before the last rotation is valid.")
     last_used_at: Instant | None = Field(description="When it was last used, to half a minute.")
-    expires_at: Instant | None = Field(description="When it ends by itself.")
+    expires_at: Instant | None = Field(description="When it expires.")
     budget_per_minute: Int32 | None = Field(
         description="Points it may spend in a minute, out of its user's budget; null: as many as its user."
     )
@@ -89,7 +87,7 @@ class ApiKeyCreate(InputModel):
     name: Name
     scopes: Scopes
     workspace_id: WorkspaceID | None = Field(
-        default=None, description="The workspace to bind it to, by one of its owners; all of its maker's if left out."
+        default=None, description="A workspace that the caller owns, to bind it to; none if left out."
     )
     expires_at: ExpiresAt | None = None
     networks: Networks = Field(default=[])
@@ -100,37 +98,37 @@ class ApiKeyRotate(InputModel):
     """How to rotate an API key."""
 
     grace_seconds: Annotated[int, Field(ge=0, le=MAX_GRACE, examples=[3600])] = Field(
-        default=0, description="For how long the old secret is good beside the new one."
+        default=0, description="How long the old secret remains valid, in seconds."
     )
 
 
 class IssuedKey(ResultModel):
-    """An API key with its secret, which is shown this once."""
+    """An API key with its secret, which is shown only once."""
 
     id: ApiKeyID = Field(description="The key's identifier.")
     secret: str = Field(description="For `Authorization: Bearer …` or `X-API-Key`. Keep it: it is not shown again.")
 
 
 class CredentialInput(InputModel):
-    """A token or a key, as RFC 7662 and RFC 7009 have it."""
+    """A token or an API key (RFC 7662 and RFC 7009)."""
 
     token: GivenToken
     token_type_hint: Hint | None = None
 
 
 class Introspection(ResultModel):
-    """What is known of a token or a key (RFC 7662, section 2.2)."""
+    """The state of a token or an API key (RFC 7662, section 2.2)."""
 
-    active: bool = Field(description="Whether it is good. If not, nothing else is told.")
+    active: bool = Field(description="Whether it is valid. If not, no other field is set.")
     token_type: str | None = Field(default=None, description="`access_token`, `refresh_token` or `api_key`.")
-    scope: str | None = Field(default=None, description="What it may do, separated by spaces.")
-    sub: UserID | None = Field(default=None, description="As whom it acts.")
+    scope: str | None = Field(default=None, description="Its scopes, separated by spaces.")
+    sub: UserID | None = Field(default=None, description="The user it acts as.")
     username: str | None = Field(default=None, description="The user's name.")
     exp: int | None = Field(default=None, description="When it expires, in seconds since 1970.")
     workspace_id: WorkspaceID | None = Field(default=None, description="The workspace that a key is bound to.")
 
 
 class Revocation(ResultModel):
-    """The outcome of a revocation: that it is done, whether or not there was anything to revoke (RFC 7009)."""
+    """Success of a revocation, whether or not there was anything to revoke (RFC 7009)."""
 
     ok: bool = Field(default=True, description="Always true.")

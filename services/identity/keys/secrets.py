@@ -1,8 +1,7 @@
-"""The secrets of API keys: `hgw_`, 32 random letters and digits, and 6 more that check these.
+"""Secrets of API keys: `hgw_`, 32 random letters and digits, and a checksum of 6.
 
-The checksum (CRC-32, in base 62) is no protection: it lets scanners of code tell a leaked key from a word that looks
-like one, and the gateway refuse a mistyped one without asking the database. A secret has 190 random bits, so a plain
-SHA-256 of it is all that need be stored.
+The checksum (CRC-32 in base 62) is no protection: it lets secret scanners recognise a leaked key, and the gateway
+refuse a mistyped one without asking the database. A secret has 190 random bits, so a plain SHA-256 is stored.
 """
 
 from __future__ import annotations
@@ -17,36 +16,35 @@ from zlib import crc32
 from services.identity.auth.authentication import KEY_PREFIX
 
 _ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_RANDOM: Final = 32
-_CHECK: Final = 6
-_FORM: Final = re.compile(rf"{KEY_PREFIX}([0-9A-Za-z]{{{_RANDOM}}})([0-9A-Za-z]{{{_CHECK}}})")
+_RANDOM_LENGTH: Final = 32
+_CHECKSUM_LENGTH: Final = 6
+_FORM: Final = re.compile(rf"{KEY_PREFIX}([0-9A-Za-z]{{{_RANDOM_LENGTH}}})([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})")
 
 
 def new_secret() -> str:
-    """A fresh secret."""
-    body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
     return f"{KEY_PREFIX}{body}{_checksum(body)}"
 
 
 def is_secret(text: str) -> bool:
-    """Whether a text has the form of a secret, checksum included."""
+    """Return whether a text has the form of a secret, with a correct checksum."""
     match = _FORM.fullmatch(text)
     return match is not None and _checksum(match[1]) == match[2]
 
 
 def hash_of(secret: str) -> bytes:
-    """What is stored of a secret."""
+    """Return the hash that is stored of a secret."""
     return sha256(secret.encode()).digest()
 
 
 def hint_of(secret: str) -> str:
-    """What may be shown of a secret, so that people tell their keys apart."""
+    """Return the abbreviation of a secret by which people recognise it."""
     return f"{KEY_PREFIX}…{secret[-4:]}"
 
 
 def _checksum(body: str) -> str:
     number, digits = crc32(body.encode()), ""
-    for _ in range(_CHECK):
-        number, place = divmod(number, len(_ALPHABET))
-        digits = _ALPHABET[place] + digits
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
     return digits

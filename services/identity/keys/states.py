@@ -1,7 +1,7 @@
-"""From the secret of an API key to an actor.
+"""Authentication by API keys.
 
-PostgreSQL is asked; the worker remembers the answer as it does that about a token (auth/memory.py), and hears
-through the same channel when the key is revoked or rotated, or its user deactivated.
+PostgreSQL is asked, and the worker remembers the answer as for tokens (auth/memory.py). Through the same channel it
+learns when the key is revoked or rotated, or its user deactivated.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _parsed = cache(ip_network)
 
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """The kind of credential that API keys are. `scopes` are all there are: a key may know some that are gone."""
+    """The scheme of API keys. `scopes` are all that exist; a key may have others that were removed."""
 
     database: Database
     memory: TokenMemory
     scopes: frozenset[str]
 
     async def find(self, credential: str, secret: str) -> Known:
-        """The user behind a secret. Raises `invalid_token` when it is of no live key."""
+        """Find the actor of a secret. Raise `invalid_token` if it is not that of a live key."""
         if not is_secret(secret):
             raise Problem(INVALID_TOKEN)
-        asked, heard = monotonic(), self.memory.revocations
-        row = await self._recorded(secret)
+        now, revocations = monotonic(), self.memory.revocations
+        row = await self._load(secret)
         if row is None:
             raise Problem(INVALID_TOKEN)
         key: ApiKey = row[0]
@@ -51,21 +51,21 @@ class ApiKeys:
         )  # fmt: skip
         until = _seconds([key.expires_at, None if row.is_current else key.previous_until])
         standings = (self.memory.standing(key.id), self.memory.standing(key.user_id))
-        networks = tuple([_parsed(each) for each in key.networks])
-        known = Known(actor, until, asked + REMEMBERED_SECONDS, standings, networks)
-        if self.memory.revocations == heard:
+        networks = tuple([_parsed(network) for network in key.networks])
+        known = Known(actor, until, now + REMEMBERED_SECONDS, standings, networks)
+        if self.memory.revocations == revocations:
             self.memory.remember(credential, known)
         return known
 
-    async def _recorded(self, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
-        """What PostgreSQL knows; it also takes note that the key is in use, twice a minute at the most."""
-        found = (
+    async def _load(self, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
+        """Load the key from PostgreSQL, and record its use, at most twice a minute."""
+        statement = (
             select(ApiKey, User.is_superuser, (ApiKey.secret_hash == hash_of(secret)).label("is_current"), _unnoted())
             .join(User, User.id == ApiKey.user_id)
             .where(live(secret))
         )
         async with self.database.reading() as session:
-            row = (await session.execute(found)).one_or_none()
+            row = (await session.execute(statement)).one_or_none()
         if row is not None and row.is_unnoted:
             of_key = ApiKey.id == row[0].id
             await self.database.note(update(ApiKey).where(of_key, _unnoted()).values(last_used_at=func.now()))
@@ -73,18 +73,18 @@ class ApiKeys:
 
 
 def live(secret: str) -> ColumnElement[bool]:
-    """Whether a row of keys and their users is that of a live key with this secret."""
-    given = hash_of(secret)
-    named = or_(ApiKey.secret_hash == given, and_(ApiKey.previous_hash == given, ApiKey.previous_until > func.now()))
-    return and_(named, or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()), User.is_active)
+    """Return the condition, on keys joined with their users, that selects the live key with this secret."""
+    digest = hash_of(secret)
+    is_previous = and_(ApiKey.previous_hash == digest, ApiKey.previous_until > func.now())
+    is_unexpired = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
+    return and_(or_(ApiKey.secret_hash == digest, is_previous), is_unexpired, User.is_active)
 
 
 def _unnoted() -> ColumnElement[bool]:
-    """Whether the last note of a key's use is long ago."""
-    long_ago = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
-    return or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < long_ago).label("is_unnoted")
+    outdated = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
+    return or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < outdated).label("is_unnoted")
 
 
 def _seconds(instants: Sequence[datetime | None]) -> float:
-    """The earliest of some instants, in seconds since the epoch; never, if there is none."""
-    return min((each.timestamp() for each in instants if each is not None), default=inf)
+    """Return the earliest of some instants in Unix time; infinity if there is none."""
+    return min((instant.timestamp() for instant in instants if instant is not None), default=inf)

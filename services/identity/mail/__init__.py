@@ -1,1 +1,1 @@
-"""E-mail: asked for within a transaction, sent by jobs."""
+"""E-mail: enqueued within a transaction, sent by jobs."""

@@ -1,4 +1,4 @@
-"""Asking for mails, within the transaction of what they are about."""
+"""Enqueueing of mails within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from services.identity.users.models import User
 from services.jobs.queue import STATEMENTS, enqueue
 
 NOTICE: Final = STATEMENTS
-"""What a mail adds to the statements of an operation."""
+"""SQL statements that a mail adds to an operation."""
 LINK: Final = STATEMENTS + 1
-"""What a mail with a link adds."""
+"""SQL statements that a mail with a link adds to an operation."""
 
 
 async def send_link(call: Call, purpose: Purpose, user: User, email: str, key: UUID | None = None) -> None:
-    """Send a link for this purpose to an address of a user; with a `key` only once."""
+    """Mail a link for this purpose to an address of a user. With a `key` it is sent once."""
     if not call.part(MailConfig).is_on:
         return
     token = await issue(call, purpose, user.id, email, key)
@@ -37,7 +37,7 @@ async def send_link(call: Call, purpose: Purpose, user: User, email: str, key: U
 
 
 async def send_notice(call: Call, kind: MailKind, email: str, name: str, **facts: str) -> None:
-    """Tell an address of something; `facts` are what its template knows."""
+    """Mail a notice to an address. `facts` are the values of its template."""
     if call.part(MailConfig).is_on:
         at = call.now.strftime("%Y-%m-%d %H:%M UTC")
         await enqueue(call, deliver_mail, Mail(kind=kind, to=email, name=name, facts={"at": at, **facts}))

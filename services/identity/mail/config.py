@@ -1,5 +1,3 @@
-"""What the mail noun needs to know about the process it runs in."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -11,21 +9,21 @@ Security = Literal["starttls", "tls", "none"]
 
 
 class Verification(StrEnum):
-    """Whether those who sign up have to show that their address is theirs."""
+    """Whether new users must verify their e-mail address."""
 
     OFF = "off"
     OPTIONAL = "optional"
-    """They are asked to."""
+    """They are asked to verify it."""
     REQUIRED = "required"
-    """They cannot sign in before they have."""
+    """They cannot sign in before it is verified."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailConfig:
-    """Where mails go, whom they are from, and where their links lead.
+    """Mail server, sender, and targets of links.
 
-    Without a `host` they are kept in the `folder`; with neither of them they cannot be sent. `is_on` is whether anybody
-    is there to send them: without the job in the catalogue none is asked for.
+    Without a `host` mails are written to the `folder`; without either they cannot be sent. Without `is_on`, as when the
+    catalogue lacks the job, no mails are enqueued.
     """
 
     is_on: bool = True
@@ -43,5 +41,5 @@ class MailConfig:
 
     @property
     def verifies(self) -> bool:
-        """Whether those who sign up get a mail to verify their address by."""
+        """Whether new users receive a mail to verify their address."""
         return self.is_on and self.verification is not Verification.OFF

@@ -1,4 +1,4 @@
-"""Mails that are kept instead of sent: files of RFC 5322, the last ones only."""
+"""A folder that stores mails instead of sending them, as files in the format of RFC 5322."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Final
 
 KEPT: Final = 200
-"""The mails that a folder holds; older ones make room."""
+"""Maximum number of mails in a folder; the oldest are deleted."""
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class MailFolder:
-    """A folder of mails, by names whose order is that of time."""
+    """A folder of mails, whose names sort by time."""
 
     path: Path
 
     def keep(self, name: str, content: bytes) -> None:
-        """Keep a mail under its name: a whole file or none, and once however often it is kept."""
+        """Write a mail atomically under its name, replacing an earlier copy."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self.path / f".{name}.{os.getpid()}"
         part.write_bytes(content)
@@ -32,12 +32,12 @@ class MailFolder:
             (self.path / f"{old}.eml").unlink(missing_ok=True)
 
     def names(self) -> list[str]:
-        """The names of the mails there are, the newest first."""
-        found = (each.stem for each in self.path.glob("*.eml"))
-        return sorted((each for each in found if _NAME.fullmatch(each)), reverse=True)
+        """Return the names of the mails, newest first."""
+        stems = (path.stem for path in self.path.glob("*.eml"))
+        return sorted((stem for stem in stems if _NAME.fullmatch(stem)), reverse=True)
 
     def mail(self, name: str) -> EmailMessage | None:
-        """A mail by its name; None if there is none."""
+        """Return a mail by its name, or None."""
         if not _NAME.fullmatch(name):
             return None
         try:

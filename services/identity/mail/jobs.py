@@ -1,5 +1,3 @@
-"""Sending mails, and forgetting tokens that nobody has used."""
-
 from __future__ import annotations
 
 from typing import Final
@@ -23,14 +21,14 @@ PAGES = {
     MailKind.RESET_PASSWORD: "reset-password",
     MailKind.INVITATION: "accept-invitation",
 }
-"""Where the links of mails that have one lead, below ACCOUNT_URL."""
-_PURPOSES: Final = {MailKind(each.value): each for each in Purpose}
+"""Pages below ACCOUNT_URL to which the links of mails lead."""
+_PURPOSES: Final = {MailKind(purpose.value): purpose for purpose in Purpose}
 
 log = structlog.get_logger(__name__)
 
 
 class Mail(InputModel):
-    """A mail to an address: to whom by name, what its link carries and until when, and what else it tells."""
+    """A mail: address and name of the recipient, token and expiry of its link, and the values of its template."""
 
     kind: MailKind
     to: str
@@ -42,21 +40,24 @@ class Mail(InputModel):
 
 @job("deliver_mail", retries=26, timeout=120)
 async def deliver_mail(work: Work, data: Mail) -> None:
-    """Send a mail, unless its link is worth nothing by now: used, replaced, or of an account that is closed."""
+    """Send a mail, unless its link has become invalid: used, deleted, or of a closed account."""
     purpose, token = _PURPOSES.get(data.kind), data.token.get_secret_value()
     await send(work, data, usable(purpose, token, work.now) if purpose is not None else None)
 
 
 async def send(work: Work, data: Mail, condition: ColumnElement[bool] | None = None) -> None:
-    """Send a mail, if a condition holds in the database as it is now; else what it is about is no more: it is let go.
+    """Send a mail, or skip it if a condition on the database does not hold.
 
-    Raises HopelessError for a link that was too long on its way.
+    Raise HopelessError if its link has expired in the meantime.
     """
     if data.good_until is not None and data.good_until <= work.now:
         raise HopelessError("Its link is too old by now.")
-    if condition is not None and not await _holds(work, condition):
-        log.info("mail_not_sent", kind=data.kind.value, id=f"job_{work.id.hex}", why="its link is good for nothing")
-        return
+    if condition is not None:
+        async with work.unit_of_work() as call:
+            holds = (await call.session.execute(select(condition))).scalar_one()
+        if not holds:
+            log.info("mail_not_sent", kind=data.kind.value, id=f"job_{work.id.hex}", why="its link is good for nothing")
+            return
     config = work.part(MailConfig)
     message = compose(
         data.kind, key=work.id, to=data.to, sender=config.sender, product=config.product,
@@ -65,22 +66,17 @@ async def send(work: Work, data: Mail, condition: ColumnElement[bool] | None = N
     await work.part(Mailer).send(work.id.hex, message)
 
 
-async def _holds(work: Work, condition: ColumnElement[bool]) -> bool:
-    async with work.unit_of_work() as call:
-        return bool((await call.session.execute(select(condition))).scalar_one())
-
-
 def link_of(config: MailConfig, data: Mail) -> str:
-    """The address in a mail. The token is in its fragment, which browsers keep to themselves."""
+    """Return the link of a mail, or an empty string. Its token is in the fragment, which browsers do not send."""
     page = PAGES.get(data.kind)
     if page is None:
         return ""
     if not config.account_url:
-        raise HopelessError("Nobody knows where its link leads: set PUBLIC_URL or ACCOUNT_URL, and try this job again.")
+        raise HopelessError("The target of its link is unknown: set PUBLIC_URL or ACCOUNT_URL, and retry this job.")
     return f"{config.account_url}/{page}#token={data.token.get_secret_value()}"
 
 
 @job("sweep_mail_tokens", cron="27 * * * *", timeout=3600)
 async def sweep_mail_tokens(work: Work) -> None:
-    """Delete the tokens that have expired."""
+    """Delete expired tokens."""
     await sweep_all(work, MailToken.expires_at, work.now)

@@ -1,4 +1,4 @@
-"""Where mails go: to a mail server (RFC 5321), or, where there is none and nobody is to get any, into a folder."""
+"""Delivery of mails to a mail server (RFC 5321), or into a folder during development."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from services.identity.mail.folder import MailFolder
 
 
 class NotSentError(Exception):
-    """A mail was not taken this time; it may be later. What it says names nobody."""
+    """A mail was not accepted, but may be later. The message contains no personal data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Sends mails."""
-
     config: MailConfig
 
     async def send(self, name: str, message: EmailMessage) -> None:
-        """Send a mail; `name` is that of its file where it is kept.
+        """Deliver a mail. `name` is that of its file in a folder.
 
-        Raises HopelessError when it will never be taken, NotSentError when it is not now.
+        Raise HopelessError for a permanent failure, NotSentError for a temporary one.
         """
         if self.config.host:
             await self._deliver(message)
@@ -50,17 +48,17 @@ class Mailer:
         except aiosmtplib.SMTPNotSupported:
             raise HopelessError("The mail server cannot write to such an address.") from None
         except aiosmtplib.SMTPResponseException as answer:
-            # Of us, not of the recipient: a wrong password, a sender that it does not know. Somebody may mend that.
+            # About the gateway, not the recipient: a wrong password or sender, which the operator may correct.
             raise NotSentError(f"The mail server says {answer.code} to {type(answer).__name__}.") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            # Without the error's words, which may be the server's, and name somebody.
+            # Without the error's message, which may quote the server's, and contain personal data.
             raise NotSentError(
                 f"The mail server cannot be reached, or falls silent ({type(error).__name__})."
             ) from None
 
 
-def _refusal(code: int, what: str) -> Exception:
-    """5xx is for good, 4xx for now (RFC 5321, 4.2.1)."""
+def _refusal(code: int, refused: str) -> Exception:
+    """Return the error of a reply code: 5xx is permanent, 4xx temporary (RFC 5321, 4.2.1)."""
     if code >= 500:
-        return HopelessError(f"The mail server refuses {what} for good ({code}).")
-    return NotSentError(f"The mail server refuses {what} for now ({code}).")
+        return HopelessError(f"The mail server refuses {refused} for good ({code}).")
+    return NotSentError(f"The mail server refuses {refused} for now ({code}).")

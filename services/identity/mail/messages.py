@@ -1,7 +1,7 @@
-"""Mails as they are sent: from templates, as plain text (RFC 2046) and HTML.
+"""Composition of mails from templates, as plain text and HTML (RFC 2046).
 
-Whatever comes from outside (names, addresses, programs) is one line of text in both, and escaped in HTML. Headers are
-written by Python's `email`, which refuses line breaks in them (RFC 5322).
+Values from outside (names, addresses, devices) are reduced to one line, and escaped in HTML. Headers are written by
+Python's `email`, which refuses line breaks in them (RFC 5322).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from services.catalogue.jobs import HopelessError
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MAX_VALUE: Final = 200
-"""Characters of a value in a mail."""
+"""Maximum length of a value in a mail, in characters."""
 MAX_CHOSEN: Final = 60
-"""Characters of a value that somebody has chosen."""
+"""Maximum length of a value that a user has chosen, in characters."""
 _CHOSEN: Final = frozenset({"name", "device", "inviter", "workspace"})
 _LINK: Final = re.compile(r"\w*://|www\.", re.IGNORECASE)
 _CONTROLS: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-"""Categories of characters that are not seen, or change how others are."""
+"""Unicode categories of characters that are invisible or change how others are displayed."""
 
 
 class MailKind(StrEnum):
-    """The mails there are. Each has templates of its name, `.txt` and `.html`; its subject is a block of the text."""
+    """Kinds of mail. Each has the templates `<name>.txt` and `<name>.html`; the subject is a block of the former."""
 
     VERIFY_EMAIL = "verify_email"
     CONFIRM_EMAIL = "confirm_email"
@@ -53,10 +53,10 @@ class MailKind(StrEnum):
 def compose(
     kind: MailKind, *, key: UUID, to: str, sender: str, product: str, link: str = "", values: Mapping[str, str]
 ) -> EmailMessage:  # fmt: skip
-    """A mail. `key` is that of the job that sends it, a UUIDv7: it makes Message-ID and Date, so that a second try
-    sends the same mail.
+    """Compose a mail.
 
-    `link` is not shortened. Raises HopelessError for an address that no header can hold.
+    `key` is that of the job that sends it, a UUIDv7. Message-ID and Date are derived from it, so that a second attempt
+    sends the same mail. `link` is not shortened. Raise HopelessError for an address that a header cannot contain.
     """
     shown = {name: (without_links if name in _CHOSEN else one_line)(value) for name, value in values.items()}
     shown |= {"product": one_line(product), "link": link, "to": one_line(to)}
@@ -70,28 +70,28 @@ def compose(
         raise HopelessError("Its address cannot be written to.") from None
     message["Date"] = format_datetime(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
     message["Message-ID"] = f"<{key.hex}@{_sender(sender).domain or 'localhost'}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers to it
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
     message.set_content(text.render(shown), cte="quoted-printable")
     message.add_alternative(html.render(shown), subtype="html", cte="quoted-printable")
     return message
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks and what is not seen, at most so long as a value may be."""
-    words = "".join(" " if each.isspace() else each for each in text)
-    seen = "".join(each for each in words if unicodedata.category(each) not in _CONTROLS)
-    return " ".join(seen.split())[:MAX_VALUE]
+    """Return text without line breaks and invisible characters, cut to `MAX_VALUE`."""
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    visible = "".join(char for char in spaced if unicodedata.category(char) not in _CONTROLS)
+    return " ".join(visible.split())[:MAX_VALUE]
 
 
 def without_links(text: str) -> str:
-    """What somebody may have chosen for a stranger to read, as a short line in which nothing looks like a link."""
+    """Return text of a user as a short line in which nothing is recognised as a link, cut to `MAX_CHOSEN`."""
     return one_line(_LINK.sub(" ", one_line(text)))[:MAX_CHOSEN].rstrip()
 
 
 def ascii_domain(address: str) -> str:
-    """An address whose domain is in ASCII (RFC 5891), as mail servers want it. Raises EmailNotValidError."""
-    found = validate_email(address, check_deliverability=False)
-    return f"{found.local_part}@{found.ascii_domain}"
+    """Return an address with its domain in ASCII (RFC 5891). Raise EmailNotValidError."""
+    validated = validate_email(address, check_deliverability=False)
+    return f"{validated.local_part}@{validated.ascii_domain}"
 
 
 def _sender(text: str) -> Address:

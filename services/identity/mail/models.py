@@ -1,5 +1,3 @@
-"""What links in mails carry, as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -13,7 +11,7 @@ from services.storage.base import Base, Key, enum_column, utc_now
 
 
 class Purpose(StrEnum):
-    """What a token is good for, and for nothing else."""
+    """The only purpose for which a token is valid."""
 
     VERIFY_EMAIL = "verify_email"
     CONFIRM_EMAIL = "confirm_email"
@@ -21,10 +19,7 @@ class Purpose(StrEnum):
 
 
 class MailToken(Base):
-    """A token that was sent to an address. It is no resource: whoever has the mail has it, and only its digest is here.
-
-    Using it deletes it.
-    """
+    """A token that was sent to an address, stored as a digest. Using it deletes the row. It is no resource."""
 
     __tablename__ = "mail_tokens"
 
@@ -36,4 +31,4 @@ class MailToken(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
-    __table_args__ = (UniqueConstraint("digest", info={"public": "It is random: nobody hits another's."}),)
+    __table_args__ = (UniqueConstraint("digest", info={"public": "It is the digest of a random token."}),)

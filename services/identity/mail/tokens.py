@@ -1,4 +1,4 @@
-"""Tokens in links: 32 random bytes, of which the database has the SHA-256; each good for one purpose, once."""
+"""Tokens in mailed links: 32 random bytes, stored as their SHA-256, and valid once, for one purpose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select  # noqa: TID251 - of whose secret it is
+from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select  # noqa: TID251 - the token is the credential
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem, new_key
@@ -24,19 +24,19 @@ LIFETIMES: Final = {
 
 
 def new_token() -> str:
-    """A token for a link: 43 characters of base64url (RFC 4648, 5)."""
+    """Return a random token: 43 characters of base64url (RFC 4648, 5)."""
     return secrets.token_urlsafe(32)
 
 
 def digest_of(token: str) -> bytes:
-    """What is stored of a token. It has entropy enough to need neither salt nor work."""
+    """Return the digest that is stored of a token, whose entropy makes salt and iterations unnecessary."""
     return sha256(token.encode()).digest()
 
 
 async def issue(call: Call, purpose: Purpose, user_id: UUID, email: str, key: UUID | None = None) -> str | None:
-    """Make a token for a user and an address.
+    """Store a new token for a user and an address, and return it.
 
-    With a `key` there is one of it at the most: None if it was made before.
+    With a `key` there is at most one token with that key: return None if it exists already.
     """
     token = new_token()
     values = {
@@ -44,43 +44,42 @@ async def issue(call: Call, purpose: Purpose, user_id: UUID, email: str, key: UU
         "created_at": call.now, "expires_at": call.now + LIFETIMES[purpose],
     }  # fmt: skip
     adding = insert(MailToken).values(values).on_conflict_do_nothing(index_elements=[MailToken.id])
-    made = (await call.session.execute(adding.returning(MailToken.id))).scalar_one_or_none()
-    return token if made is not None else None
+    inserted = (await call.session.execute(adding.returning(MailToken.id))).scalar_one_or_none()
+    return token if inserted is not None else None
 
 
 def usable(purpose: Purpose, token: str, now: datetime) -> Exists:
-    """Whether a token could be used: by somebody whose account is open, and has the address that it was sent to.
+    """Return the condition that a token is valid, and that its user is active and has the address it was sent to.
 
-    One that confirms an address is for one that the account does not have yet.
+    A token that confirms a new address is sent to one that the user does not have yet.
     """
-    theirs = folded(User.email) == folded(MailToken.email)
-    holder = (User.id == MailToken.user_id, User.is_active, or_(MailToken.purpose == Purpose.CONFIRM_EMAIL, theirs))
+    is_same = folded(User.email) == folded(MailToken.email)
+    holder = (User.id == MailToken.user_id, User.is_active, or_(MailToken.purpose == Purpose.CONFIRM_EMAIL, is_same))
     return exists().where(*_live(purpose, token, now), *holder)
 
 
 async def is_good(call: Call, purpose: Purpose, token: str) -> bool:
-    """Whether a token could be used now."""
+    """Return whether a token is `usable` now."""
     return bool((await call.session.execute(select(usable(purpose, token, call.now)))).scalar_one())
 
 
 async def use_up(call: Call, purpose: Purpose, token: str) -> MailToken:
-    """Use a token, which nobody can do a second time. Raises `validation_failed`, whatever is wrong with it."""
-    using = delete(MailToken).where(*_live(purpose, token, call.now)).returning(MailToken)
-    found = (await call.session.execute(using)).scalar_one_or_none()
-    if found is None:
+    """Delete a valid token and return its row. Raise `validation_failed` for any other."""
+    used = delete(MailToken).where(*_live(purpose, token, call.now)).returning(MailToken)
+    row = (await call.session.execute(used)).scalar_one_or_none()
+    if row is None:
         raise spent()
-    return found
+    return row
 
 
 async def forget(call: Call, user_id: UUID, *purposes: Purpose) -> None:
-    """Make a user's tokens for these purposes worthless."""
     await call.session.execute(
         delete(MailToken).where(MailToken.user_id == user_id, MailToken.purpose.in_(purposes))
     )  # fmt: skip
 
 
 def spent() -> Problem:
-    """What is said of a token that is good for nothing: unknown, used, too old, or meant for something else."""
+    """Return the Problem for an invalid token: unknown, used, expired, or for another purpose."""
     return Problem.field("token", "invalid", "This link is not good any more. Ask for another one.")
 
 

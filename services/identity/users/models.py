@@ -1,5 +1,3 @@
-"""Users as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -12,7 +10,7 @@ from services.storage.base import Base, Key, Timestamps, folded
 
 
 class User(Timestamps, Base):
-    """Somebody with an account."""
+    """A person with an account."""
 
     __tablename__ = "users"
 
@@ -25,7 +23,7 @@ class User(Timestamps, Base):
     is_superuser: Mapped[bool] = mapped_column(default=False, server_default="false")
     email_verified_at: Mapped[datetime | None] = mapped_column()
     avatar_id: Mapped[UUID | None] = mapped_column(index=True)
-    """A file; services/files, which can be left out, says that it must be there."""
+    """A file. The foreign key is added by services/files, which is an optional module."""
 
     email_verified: Mapped[bool] = column_property(email_verified_at.is_not(None))
 
@@ -34,7 +32,7 @@ class User(Timestamps, Base):
     )
 
 
-# A uniqueness error tells that a row exists: whatever is not unique within a workspace says why that may be known.
+# A uniqueness error reveals that a row exists. `public` gives the reason why that is acceptable.
 Index(
     "uq_users_email", folded(User.email), unique=True,
     info={"fields": ["email"], "public": "Who signs up must learn that the address has an account already."},

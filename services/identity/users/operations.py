@@ -1,6 +1,4 @@
-"""What can be done with users. Signing up, changing and deactivating concern mails and sessions, too: they are in
-services/auth.
-"""
+"""Read operations on users. Operations that also concern mails and sessions are in services/identity/auth."""
 
 from __future__ import annotations
 

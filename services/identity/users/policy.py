@@ -1,5 +1,3 @@
-"""Who may do what with users."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +8,6 @@ from services.catalogue import ACTOR_ID, UNBOUND, Policy, everyone, needs, nobod
 
 
 def themself(user: Any) -> ColumnElement[bool]:
-    """The actor's own row."""
     own: ColumnElement[bool] = user.id == ACTOR_ID
     return own
 
@@ -20,12 +17,12 @@ def themself(user: Any) -> ColumnElement[bool]:
     bound="An API key that is bound to a workspace cannot change accounts.",
 )
 def in_person(user: Any) -> ColumnElement[bool]:
-    """The same, unless they call with a key that is bound to a workspace: it is no business of whoever holds that."""
+    """Select the actor's own row, unless they call with an API key that is bound to a workspace."""
     return and_(themself(user), UNBOUND)
 
 
 def visible(user: Any) -> ColumnElement[bool]:
-    """Active users are visible to whoever is signed in, to be found and invited; a deactivated one only to themself."""
+    """Select active users for signed-in actors, who may invite them; deactivated users see only themselves."""
     return and_(signed_in(user), or_(user.is_active, themself(user)))
 
 

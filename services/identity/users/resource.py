@@ -1,5 +1,3 @@
-"""Users as a resource."""
-
 from services.catalogue import Resource
 from services.identity.users.models import User
 from services.identity.users.policy import policy

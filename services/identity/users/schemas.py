@@ -1,5 +1,3 @@
-"""Users as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -14,7 +12,7 @@ from services.identity.users.passwords import MAX_LENGTH, prepare_new
 
 UserID = Annotated[UUID, Identifier("usr")]
 AvatarID = Annotated[UUID, Identifier("fil")]
-"""A file's, known here so that services/files, which can be left out, need not be."""
+"""The identifier of a file. It is defined here since services/files is an optional module."""
 
 
 def _address(text: str) -> str:
@@ -25,7 +23,7 @@ def _address(text: str) -> str:
 
 
 def normalised_email(text: str) -> str:
-    """An e-mail address as registration keeps it, or has kept it; any other text as it is."""
+    """Return an e-mail address in its stored form, and any other text unchanged."""
     try:
         return validate_email(text, check_deliverability=False).normalized
     except EmailNotValidError:
@@ -65,14 +63,14 @@ class UserRead(ReadModel):
     id: UserID
     email: str | None = Field(description="E-mail address; shown to the user themself and to admins, otherwise null.")
     email_verified: bool | None = Field(
-        description="Whether the address is known to be theirs; shown to those who see it."
+        description="Whether the address is verified; shown to those who see the address."
     )
     username: str = Field(description="The name to sign in with and to be invited by.")
     full_name: str | None = Field(description="Name as people say it.")
     is_active: bool = Field(description="Whether the account can be used.")
     is_superuser: bool = Field(description="Whether the user is an admin.")
-    avatar_id: AvatarID | None = Field(description="A picture of them, which whoever sees the user may fetch.")
-    created_at: Instant = Field(description="When the account was made.")
+    avatar_id: AvatarID | None = Field(description="The user's picture, readable by everyone who can read the user.")
+    created_at: Instant = Field(description="When the account was created.")
     updated_at: Instant = Field(description="When it was last changed.")
 
 

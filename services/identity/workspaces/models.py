@@ -1,5 +1,3 @@
-"""Workspaces and their members as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -13,7 +11,7 @@ from services.storage.base import Base, Key, Timestamps, enum_column, utc_now
 
 
 class Role(StrEnum):
-    """What a member may do: viewers read, editors write, owners manage the members too."""
+    """The rights of a member: viewers read, editors also write, owners also manage members."""
 
     OWNER = "owner"
     EDITOR = "editor"
@@ -21,7 +19,7 @@ class Role(StrEnum):
 
 
 class Workspace(Timestamps, Base):
-    """A room that people share: everything in it is visible to its members only."""
+    """A space that users share. Everything in it is visible to its members only."""
 
     __tablename__ = "workspaces"
 
@@ -33,13 +31,13 @@ class Workspace(Timestamps, Base):
     is_personal: Mapped[bool] = column_property(personal_user_id.is_not(None))
 
     __table_args__ = (
-        # A uniqueness error tells that a row exists: what is not unique within a workspace says why that may be known.
+        # A uniqueness error reveals that a row exists. `public` gives the reason why that is acceptable.
         UniqueConstraint(
             "slug",
             info={"fields": ["slug"], "public": "Slugs make addresses, so they are taken or free for everybody."},
         ),
         UniqueConstraint(
-            "personal_user_id", info={"public": "Nobody chooses it: it is written once, when an account is made."}
+            "personal_user_id", info={"public": "It is not chosen: it is written once, when an account is created."}
         ),
         CheckConstraint("char_length(name) between 1 and 100", "name_length", info={"fields": ["name"]}),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", "slug_form", info={"fields": ["slug"]}),
@@ -47,7 +45,7 @@ class Workspace(Timestamps, Base):
 
 
 class Membership(Base):
-    """A user's place in a workspace, and their role there."""
+    """A user's membership in a workspace, with their role."""
 
     __tablename__ = "memberships"
 

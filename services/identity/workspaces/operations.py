@@ -1,12 +1,10 @@
-"""What can be done with workspaces and their members."""
-
 from __future__ import annotations
 
 import re
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not see
+from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not be able to read
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
@@ -33,7 +31,7 @@ delete_workspace = workspaces.delete(before=_keep_personal)
 
 
 async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, personal: bool = False) -> Workspace:
-    """Make a workspace with its first owner."""
+    """Create a workspace with its first owner."""
     workspace = Workspace(id=new_key(), name=name, slug=slug, personal_user_id=owner_id if personal else None)
     call.session.add(workspace)
     await flush(call.session)
@@ -43,15 +41,13 @@ async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, pe
 
 
 def personal_slug(username: str) -> str:
-    """A slug for a personal workspace: the user name and 32 random bits, so that nobody can take it in advance."""
+    """Return a slug of the user name and 32 random bits, so that it cannot be taken in advance."""
     words = re.sub(r"[^a-z0-9]+", "-", username.lower()).strip("-") or "user"
     return f"{words}-{new_key().hex[-8:]}"
 
 
 async def usual_workspace_id(call: Call) -> UUID:
-    """The key of the workspace that is meant where none is named: the one that the caller's API key is bound to, else
-    the personal one.
-    """
+    """Return the key of the default workspace: the one that the API key is bound to, else the personal one."""
     if call.actor.workspace_id is not None:
         return call.actor.workspace_id
     key: UUID = await _personal().value(call.session, {"user_id": call.user_id})
@@ -69,7 +65,7 @@ async def create_workspace(call: Call, data: WorkspaceCreate) -> Workspace:
     return await open_workspace(call, call.user_id, name=data.name, slug=data.slug)
 
 
-@workspaces.update()
+@workspaces.update(example={"name": "Analytical Engine No. 2"})
 async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) -> Workspace:
     """Change a workspace's name or slug."""
     assign(row, data)
@@ -79,22 +75,22 @@ async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) ->
 @memberships.create(statements=3)
 async def create_membership(call: Call, data: MembershipCreate) -> Membership:
     """Invite a user into a workspace by user name."""
-    found = await readable(call, users, folded(User.username) == folded(data.username), User.is_active.is_(True))
-    if not found:
+    rows = await readable(call, users, folded(User.username) == folded(data.username), User.is_active.is_(True))
+    if not rows:
         raise Problem.field("username", "not_found", "There is no such user.")
-    membership = Membership(workspace_id=data.workspace_id, user_id=found[0].id, role=data.role)
+    membership = Membership(workspace_id=data.workspace_id, user_id=rows[0].id, role=data.role)
     call.session.add(membership)
     return membership
 
 
 async def lock_workspace(call: Call, workspace_id: UUID) -> Workspace:
-    """The workspace, locked against others who change its members or its tree; inserts into it go on."""
+    """Return the workspace, locked against concurrent changes of its members or its tree; inserts are not blocked."""
     statement = select(Workspace).where(Workspace.id == workspace_id).with_for_update(key_share=True)
     return (await call.session.execute(statement)).scalar_one()
 
 
 async def _keep_an_owner(call: Call, membership: Membership) -> None:
-    """Raises `conflict` when no other active user owns the workspace, or when it is the member's personal one.
+    """Raise `conflict` if no other active user owns the workspace, or if it is the member's personal one.
 
     The workspace is locked, so that two owners can't both leave.
     """
@@ -116,7 +112,7 @@ async def _keep_an_owner(call: Call, membership: Membership) -> None:
         raise Problem(CONFLICT, "A workspace keeps at least one owner.")
 
 
-@memberships.update(statements=3)
+@memberships.update(statements=3, example={"role": "viewer"})
 async def update_membership(call: Call, row: Membership, data: MembershipUpdate) -> Membership:
     """Give a member another role."""
     if data.changes().get("role", row.role) is not row.role:

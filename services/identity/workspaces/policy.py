@@ -1,4 +1,4 @@
-"""Who may do what in a workspace. Everything that lives in one uses `workspace_members`."""
+"""Policies of workspaces and memberships. Resources that belong to a workspace use `workspace_members`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.catalogue.policies import Rule, Within
 from services.identity.workspaces.models import Membership, Role
 
 _RANKED = (Role.VIEWER, Role.EDITOR, Role.OWNER)
-_WHO = {
+_REQUIREMENTS = {
     Role.VIEWER: "Only members of the workspace may do this.",
     Role.EDITOR: "Only editors and owners of the workspace may do this.",
     Role.OWNER: "Only owners of the workspace may do this.",
@@ -23,38 +23,41 @@ _WHO = {
 
 @cache
 def workspaces_with(least: Role) -> Callable[[], Select[Any]]:
-    """The workspaces in which the actor has this role or a higher one; the same object for the same role."""
-    enough = _RANKED[_RANKED.index(least) :]
+    """Return a function that selects the keys of workspaces in which the actor has this role or a higher one.
+
+    It is the same object for the same role.
+    """
+    sufficient = _RANKED[_RANKED.index(least) :]
 
     def keys() -> Select[Any]:
         membership = aliased(Membership)
-        reached = or_(UNBOUND, membership.workspace_id == ACTOR_WORKSPACE_ID)
+        is_reachable = or_(UNBOUND, membership.workspace_id == ACTOR_WORKSPACE_ID)
         return select(membership.workspace_id).where(
-            membership.user_id == ACTOR_ID, membership.role.in_(enough), reached
+            membership.user_id == ACTOR_ID, membership.role.in_(sufficient), is_reachable
         )
 
     return keys
 
 
 def has_role(workspace_id: ColumnElement[Any], least: Role) -> ColumnElement[bool]:
-    """Whether the actor is a member of the workspace with this role or a higher one."""
+    """Return the condition that the actor has this role or a higher one in a workspace."""
     return workspace_id.in_(workspaces_with(least)())
 
 
 def member(least: Role) -> Rule:
-    """The rule that the actor has at least this role in the row's workspace."""
-    return Within("workspace_id", workspaces_with(least), _WHO[least])
+    """Return the rule that the actor has this role or a higher one in the row's workspace."""
+    return Within("workspace_id", workspaces_with(least), _REQUIREMENTS[least])
 
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
-    """The policy of what lives in a workspace: who may read, who may write, and rules of single actions."""
+    """Return the policy of a resource in workspaces: roles for reading and writing, and rules for other actions."""
     policy = Policy(read=member(read), create=member(write), update=member(write), delete=member(write))
     policy.rules.update(rules)
     return policy
 
 
 def _role_in(least: Role) -> Rule:
-    return Within("id", workspaces_with(least), _WHO[least])
+    return Within("id", workspaces_with(least), _REQUIREMENTS[least])
 
 
 @needs("Only owners of the workspace may remove other members.")
@@ -63,12 +66,11 @@ def _owner_or_themself(membership: Any) -> ColumnElement[bool]:
 
 
 @needs("Only signed-in users may open workspaces.", bound="An API key that is bound to a workspace cannot open others.")
-def _anybody(workspace: Any) -> ColumnElement[bool]:
-    """Whoever is signed in opens workspaces; a key that is bound to one does not open others."""
+def _signed_in_unbound(workspace: Any) -> ColumnElement[bool]:
     return and_(signed_in(workspace), UNBOUND)
 
 
 workspace_policy = Policy(
-    read=_role_in(Role.VIEWER), create=_anybody, update=_role_in(Role.OWNER), delete=_role_in(Role.OWNER)
+    read=_role_in(Role.VIEWER), create=_signed_in_unbound, update=_role_in(Role.OWNER), delete=_role_in(Role.OWNER)
 )
 membership_policy = workspace_members(write=Role.OWNER, delete=_owner_or_themself)

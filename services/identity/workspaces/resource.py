@@ -1,5 +1,3 @@
-"""Workspaces and memberships as resources."""
-
 from services.catalogue import Resource, one
 from services.identity.workspaces.models import Membership, Workspace
 from services.identity.workspaces.policy import membership_policy, workspace_policy

@@ -1,5 +1,3 @@
-"""Workspaces and memberships as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -16,14 +14,12 @@ MembershipID = Annotated[UUID, Identifier("mbr")]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, strip_whitespace=True),
-    Field(description="What people call it.", examples=["Difference Engine"]),
+    Field(description="The name for people.", examples=["Difference Engine"]),
 ]
 Slug = Annotated[
     str,
     StringConstraints(min_length=3, max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
-    Field(
-        description="A name for addresses, unique: lower-case words joined by hyphens.", examples=["difference-engine"]
-    ),
+    Field(description="The name in URLs, unique: lower-case words joined by hyphens.", examples=["difference-engine"]),
 ]
 
 
@@ -31,15 +27,15 @@ class WorkspaceRead(ReadModel):
     """A workspace as its members see it."""
 
     id: WorkspaceID
-    name: str = Field(description="What people call it.")
-    slug: str = Field(description="A name for addresses, unique.")
-    is_personal: bool = Field(description="Whether it came with an account, and cannot be deleted.")
-    created_at: Instant = Field(description="When it was made.")
+    name: str = Field(description="The name for people.")
+    slug: str = Field(description="The name in URLs, unique.")
+    is_personal: bool = Field(description="Whether it was created with an account, and cannot be deleted.")
+    created_at: Instant = Field(description="When it was created.")
     updated_at: Instant = Field(description="When it was last changed.")
 
 
 class WorkspaceCreate(InputModel):
-    """A new workspace; its maker becomes the owner."""
+    """A new workspace; the caller becomes its owner."""
 
     name: Name
     slug: Slug
@@ -58,7 +54,7 @@ class MembershipRead(ReadModel):
     id: MembershipID
     workspace_id: WorkspaceID = Field(description="The workspace.")
     user_id: UserID = Field(description="The member.")
-    role: Role = Field(description="What the member may do.")
+    role: Role = Field(description="The role of the member.")
     created_at: Instant = Field(description="When the user joined.")
 
 
@@ -66,11 +62,11 @@ class MembershipCreate(InputModel):
     """An invitation by user name; it takes effect at once."""
 
     workspace_id: WorkspaceID
-    username: Username
-    role: Role = Field(default=Role.VIEWER, description="What the member may do.")
+    username: Annotated[Username, Field(examples=["charles"])]
+    role: Role = Field(default=Role.VIEWER, description="The role of the member.")
 
 
 class MembershipUpdate(InputModel):
     """Another role for a member."""
 
-    role: Role = absent("What the member may do.")
+    role: Role = absent("The role of the member.")

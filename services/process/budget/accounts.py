@@ -1,4 +1,4 @@
-"""What a worker knows of callers' buckets, and what requests were charged to them."""
+"""A worker's view of callers' buckets, and the charges of requests."""
 
 from __future__ import annotations
 
@@ -10,71 +10,69 @@ from typing import Final
 from services.process.budget.buckets import LocalBucket, Taken
 from services.process.budget.policies import BudgetPolicy
 
-_HEARSAY_SECONDS: Final = 1.0
-"""For how long a worker refuses on its own, once Redis has refused as much."""
+_ANSWER_SECONDS: Final = 1.0
+"""How long a worker relies on an answer of Redis that a price can or cannot be paid."""
 
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """What a worker knows of one bucket: points that it may spend until then, and what was left behind."""
+    """A worker's view of one bucket: leased `points` to spend `until` then, and the points `left` in the bucket."""
 
     known_by: Hashable
     key: str
     policy: BudgetPolicy
     points: int = 0
     leased: int = 0
-    """What they were when they were taken."""
+    """Size of the lease when it was taken."""
     until: float = 0.0
     left: float = 0.0
     left_at: float | None = None
     refused: int = 0
-    """The price that Redis has refused last, and until when that counts."""
+    """The price that Redis refused last, and until when a worker relies on it."""
     refused_until: float = 0.0
     payable_at: float = 0.0
-    """When it can be paid, if nothing is spent until then; and when no other worker's lease is in the way any more."""
+    """When that price can be paid if nothing else is spent, and when the leases of other workers have ended."""
     clear_at: float = 0.0
     enough: int = 0
-    """The price that Redis last had enough for without being paid, and until when that counts."""
+    """The price that Redis last reported as payable, and until when a worker relies on it."""
     enough_until: float = 0.0
     local: LocalBucket | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def remaining(self) -> int:
-        """Points left, as far as it is known here."""
+        """Points left, as far as this worker knows."""
         left = int(self.points + self.left if self.local is None else self.local.points)
         return max(0, left)
 
     def left_in_bucket(self, now: float) -> float:
-        """What should be left in the shared bucket by now; all of it if it was never asked."""
+        """Return the estimated points in the shared bucket; the quota if it was never asked."""
         if self.left_at is None:
             return self.policy.quota
         return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
 
     def note_refusal(self, price: int, taken: Taken, now: float) -> None:
-        """Remember what Redis has said, for a moment."""
-        self.refused, self.refused_until = price, now + min(taken.wait, _HEARSAY_SECONDS)
+        self.refused, self.refused_until = price, now + min(taken.wait, _ANSWER_SECONDS)
         self.payable_at, self.clear_at = now + taken.wait, now + taken.clear
 
     def note_enough(self, price: int, now: float) -> None:
-        """Remember that there was enough, for the same moment."""
-        self.enough, self.enough_until = price, now + _HEARSAY_SECONDS
+        self.enough, self.enough_until = price, now + _ANSWER_SECONDS
 
     def has_enough(self, price: int, now: float) -> bool:
-        """Whether the price could be paid, as far as that is known without asking."""
+        """Return whether the price can be paid, as far as that is known without asking Redis."""
         return (now < self.until and price <= self.points) or (now < self.enough_until and price <= self.enough)
 
     def known_wait(self, price: int, now: float) -> float:
-        """The seconds to wait with what Redis has refused a moment ago; 0 where nothing is known of the price."""
+        """Return the seconds to wait according to the last refusal of Redis; 0 if that does not cover the price."""
         if now >= self.refused_until or price < self.refused or self.points >= price:
             return 0.0
         if price == self.refused:
             return self.payable_at - now
-        # A higher one may have leases in its way that were in nobody's before.
+        # A higher price may have to wait for leases that did not matter to the refused one.
         return max(self.payable_at, self.clear_at) - now + (price - self.refused) / self.policy.rate
 
     def give_back(self, points: int) -> int:
-        """Take back points that were paid for nothing; returns those that are none of the lease."""
+        """Refund points. Return those that exceed the lease, which belong to the shared bucket."""
         if self.local is not None:
             self.local.points += points
             return 0
@@ -87,9 +85,9 @@ class Account:
 
 @dataclass(slots=True)
 class Charge:
-    """What a request was charged, and the buckets it was charged to, the narrowest first. `wait`: it was refused.
+    """The points of a request and the accounts they were charged to, the narrowest first.
 
-    `earlier` is what another entry of the same batch was charged.
+    `wait` is the seconds to wait if it was refused; `earlier` is the charge of the previous entry of the same batch.
     """
 
     points: int
@@ -98,29 +96,18 @@ class Charge:
     earlier: Charge | None = None
 
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `X-Request-Cost`."""
-        points, accounts = self.points, self.accounts
-        if self.earlier is not None:
-            points, accounts = self._together()
-        cost = (b"x-request-cost", b"%d" % points)
-        if len(accounts) == 1:
-            (account,) = accounts
-            return [account.policy.header, (b"ratelimit", account.policy.state(account.remaining, self.wait)), cost]
-        policies = b", ".join([each.policy.shown for each in accounts])
-        states = b", ".join([each.policy.state(each.remaining, self.wait) for each in accounts])
-        return [(b"ratelimit-policy", policies), (b"ratelimit", states), cost]
-
-    def _together(self) -> tuple[int, tuple[Account, ...]]:
-        """The points of a whole batch, and all buckets that they came from."""
-        points, accounts, each = self.points, dict.fromkeys(self.accounts), self.earlier
-        while each is not None:
-            points += each.points
-            accounts |= dict.fromkeys(each.accounts)
-            each = each.earlier
-        return points, tuple(accounts)
+        """Return `RateLimit-Policy`, `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) and `X-Request-Cost`."""
+        points, accounts, charge = self.points, dict.fromkeys(self.accounts), self.earlier
+        while charge is not None:
+            points += charge.points
+            accounts |= dict.fromkeys(charge.accounts)
+            charge = charge.earlier
+        policies = b", ".join([account.policy.shown for account in accounts])
+        states = b", ".join([account.policy.state(account.remaining, self.wait) for account in accounts])
+        return [(b"ratelimit-policy", policies), (b"ratelimit", states), (b"x-request-cost", b"%d" % points)]
 
     def told(self) -> dict[str, int]:
-        """The narrowest budget: its limit, what is left of it, and the seconds until it is full again."""
-        account = min(self.accounts, key=lambda each: each.remaining)
+        """Return limit, points left and seconds until full of the account with the fewest points left."""
+        account = min(self.accounts, key=lambda account: account.remaining)
         left = account.remaining
         return {"limit": account.policy.quota, "left": left, "reset": self.wait or account.policy.reset(left)}

@@ -1,4 +1,4 @@
-"""Token buckets: the one that all workers share, in Redis, and a worker's own for as long as Redis does not answer."""
+"""Token buckets: shared by all workers in Redis, and local to a worker while Redis does not answer."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from redis.asyncio import Redis
 from services.process.breaker import Breaker
 from services.process.budget.policies import BudgetPolicy
 
-_BOOKS: Final = "budget2:"
-"""What the keys of buckets begin with: another one for each form of the book, so that during a deployment workers of
-two versions don't read each other's."""
+_KEY_PREFIX: Final = "budget2:"
+"""Prefix of the buckets' keys. It changes with the format of a bucket, so that during a deployment the workers of two
+versions don't read each other's buckets."""
 WORKERS: Final = "budget-workers"
-"""Who has asked Redis lately."""
+"""Sorted set of the workers that have asked Redis in the last `LATELY_SECONDS`."""
 LATELY_SECONDS: Final = 60
 LEASE_SHARE: Final = 20
-"""A lease is at most this part of a bucket,"""
+"""A lease is at most one part in this many of a bucket,"""
 SPARE_SHARE: Final = 4
-"""…and all workers together lease at most this part of what is left."""
+"""…and all workers together lease at most one part in this many of what is left."""
 
-# A bucket is a hash: its points, since when, and by worker what is leased, since when and until when it may be spent.
-# At each moment points and leases together are not more than the quota, so what comes back late cannot make more of a
-# bucket that has filled up in the meantime. A lease that has not come back counts for as long as an empty bucket takes
-# to fill. Where a price is beyond what there can be beside the leases, it counts only until its worker can't spend it
-# any more: then nobody has to wait for workers that are not asked again. That of the worker that asks never counts for
-# longer, so that a wait that one worker has told is over on each of them. The clock is Redis' own, so that workers need
-# not agree on the time; a test brings its own.
+# A bucket is a hash: its points and their time, and for each worker its lease: points, start, and end of validity.
+# Points and leases together never exceed the quota, so that points returned late cannot overfill a bucket that has
+# filled up in the meantime. A lease that is not returned counts for as long as an empty bucket takes to fill. If a
+# price exceeds what is possible beside the leases, a lease counts only until its validity ends, so that no caller waits
+# for workers that are not asked again. The lease of the worker that asks never counts for longer, so that a wait
+# reported by one worker is over on each of them. The clock is that of Redis, so that workers need not agree on the
+# time; tests pass their own.
 #
-# Who is refused learns when there will be enough, if nothing is spent until then, and when no other worker's lease will
-# be in the way of any price. Who only looks learns the same, gives back what it has leased, and takes nothing.
+# A refusal reports when there will be enough points if none are spent until then, and when the leases of other workers
+# have ended. A look-up (`looks`) reports the same, returns the worker's lease, and takes nothing.
 _TAKE: Final = """
-local price, back, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local price, back, max_lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local quota, rate, worker = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local lately, spare, share = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local usable, looks, now = tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
@@ -59,11 +59,11 @@ for i = 1, #kept, 2 do
   else
     local leased, since, till = string.match(value, '^(%d+)@([^@]+)@([^@]+)$')
     if leased then
-      -- Since it was leased the quota may have become smaller.
-      local each = {name = name, points = math.min(tonumber(leased), math.floor(quota / share)),
-                    over = tonumber(since) + window, till = tonumber(till)}
-      if name == worker then own = each.points else others = others + each.points end
-      leases[#leases + 1] = each
+      -- The quota may have been reduced since it was leased.
+      local lease = {name = name, points = math.min(tonumber(leased), math.floor(quota / share)),
+                     over = tonumber(since) + window, till = tonumber(till)}
+      if name == worker then own = lease.points else others = others + lease.points end
+      leases[#leases + 1] = lease
     else
       redis.call('HDEL', KEYS[1], name)
     end
@@ -71,14 +71,14 @@ for i = 1, #kept, 2 do
 end
 
 local held, pressing = own, price > quota - others - own
-for _, each in ipairs(leases) do
-  local ended = math.min(each.till, each.over)
-  if each.name ~= worker then clear = math.max(clear, ended) end
-  if pressing or each.name == worker then each.over = ended end
+for _, lease in ipairs(leases) do
+  local ended = math.min(lease.till, lease.over)
+  if lease.name ~= worker then clear = math.max(clear, ended) end
+  if pressing or lease.name == worker then lease.over = ended end
 end
-table.sort(leases, function(one, other) return one.over < other.over end)
+table.sort(leases, function(a, b) return a.over < b.over end)
 
--- The points at a moment after `at`, with so many leased in between.
+-- Advances `at` to a moment, and returns the points then, with `leased` points leased in between.
 local function filled(moment, leased)
   local more = math.max(0, moment - at) * rate
   at = math.max(at, moment)
@@ -86,13 +86,13 @@ local function filled(moment, leased)
 end
 
 local live = {}
-for _, each in ipairs(leases) do
-  if each.over <= now then
-    points = filled(each.over, own + others)
-    if each.name == worker then own = 0 else others = others - each.points end
-    redis.call('HDEL', KEYS[1], each.name)
-  elseif each.name ~= worker then
-    live[#live + 1] = each
+for _, lease in ipairs(leases) do
+  if lease.over <= now then
+    points = filled(lease.over, own + others)
+    if lease.name == worker then own = 0 else others = others - lease.points end
+    redis.call('HDEL', KEYS[1], lease.name)
+  elseif lease.name ~= worker then
+    live[#live + 1] = lease
   end
 end
 points = math.min(quota - others, filled(now, own + others) + math.min(back, held))
@@ -100,19 +100,19 @@ points = tonumber(string.format('%.6f', math.max(0, points)))
 
 local taken, leased, left, wait = 0, 0, points, 0
 local clock = string.format('%.6f', now)
--- Points are kept to six digits: of what has been rounded, the last one may be missing.
+-- Points are stored with six digits, so rounding may have removed the last one.
 if points + 0.000001 >= price then
   taken = 1
   if not looks then
     left = math.max(0, points - price)
-    leased = math.max(0, math.floor(math.min(most, left / (spare * workers))))
+    leased = math.max(0, math.floor(math.min(max_lease, left / (spare * workers))))
     left = left - leased
   end
 else
-  for _, each in ipairs(live) do
+  for _, lease in ipairs(live) do
     if price <= quota - others then break end
-    points = filled(each.over, others)
-    others = others - each.points
+    points = filled(lease.over, others)
+    others = others - lease.points
   end
   wait = math.max(0.000001, at - now + math.max(0, price - points) / rate)
 end
@@ -128,7 +128,7 @@ return {taken, leased, string.format('%.6f', left), workers, string.format('%.6f
 """
 
 
-# What a bucket has forgotten meanwhile is full again; more than fits in is left out the next time that it is asked.
+# An expired bucket is full, and is left alone; points beyond the quota are dropped by the next `take`.
 _PUT_BACK: Final = """
 if redis.call('HEXISTS', KEYS[1], 'points') == 1 then redis.call('HINCRBYFLOAT', KEYS[1], 'points', ARGV[1]) end
 """
@@ -136,10 +136,10 @@ if redis.call('HEXISTS', KEYS[1], 'points') == 1 then redis.call('HINCRBYFLOAT',
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of asking a bucket: whether the price was paid, points to spend besides, points left behind.
+    """Result of asking a bucket: whether the price was paid, points leased, and points left in the bucket.
 
-    `workers` have asked Redis in the last minute. Where it was not paid: the seconds to `wait` until it can be, and
-    those until no lease of another worker is in the way of any price (`clear`).
+    `workers` is how many have asked Redis in the last minute. If the price was not paid, `wait` is the seconds until it
+    can be, and `clear` the seconds until the leases of other workers have ended.
     """
 
     paid: bool
@@ -152,55 +152,55 @@ class Taken:
 
 @dataclass(slots=True)
 class SharedBuckets:
-    """The buckets in Redis. A lease may be spent for `lease_seconds`. `clock` is for tests."""
+    """The buckets in Redis. A lease is valid for `lease_seconds`. `clock` replaces that of Redis in tests."""
 
     redis: Redis
     breaker: Breaker
     clock: Callable[[], float] | None = None
     lease_seconds: float = 2.0
     _worker: str = field(init=False, default_factory=lambda: uuid4().hex)
-    _script: Any = field(init=False)
+    _take: Any = field(init=False)
     _put_back: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self._script = self.redis.register_script(_TAKE)
+        self._take = self.redis.register_script(_TAKE)
         self._put_back = self.redis.register_script(_PUT_BACK)
 
     def usable(self, policy: BudgetPolicy) -> float:
-        """For how many seconds a lease of such a bucket may be spent: well within those for which its book is kept."""
+        """Return for how many seconds a lease is valid: well below the time for which the bucket is kept."""
         return min(self.lease_seconds, policy.window / 2)
 
     async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> Taken:
-        """Pay a price, and `lease` some points more. `back` are points of an earlier lease that were not spent.
+        """Pay a price, and `lease` further points. `back` is the unspent points of the previous lease.
 
-        Raises RedisSilentError.
+        Raise RedisSilentError.
         """
         return await self._ask(key, policy, price, back, policy.quota // LEASE_SHARE if lease else 0)
 
     async def look(self, key: str, policy: BudgetPolicy, price: int, back: int) -> Taken:
-        """Whether the price could be paid, and when; nothing is taken. `back`, and what is raised, as of `take`."""
+        """Ask whether and when the price can be paid, taking nothing. `back` and errors are those of `take`."""
         return await self._ask(key, policy, price, back, 0, looks=True)
 
     async def _ask(
-        self, key: str, policy: BudgetPolicy, price: int, back: int, most: int, *, looks: bool = False
+        self, key: str, policy: BudgetPolicy, price: int, back: int, max_lease: int, *, looks: bool = False
     ) -> Taken:
         now = "" if self.clock is None else repr(self.clock())
         bounds = (LATELY_SECONDS, SPARE_SHARE, LEASE_SHARE, self.usable(policy))
-        question = self._script(
-            keys=[f"{_BOOKS}{key}", WORKERS],
-            args=[price, back, most, policy.quota, policy.rate, self._worker, *bounds, int(looks), now],
+        reply = self._take(
+            keys=[f"{_KEY_PREFIX}{key}", WORKERS],
+            args=[price, back, max_lease, policy.quota, policy.rate, self._worker, *bounds, int(looks), now],
         )
-        paid, leased, left, workers, wait, clear = await self.breaker.ask(question)
+        paid, leased, left, workers, wait, clear = await self.breaker.ask(reply)
         return Taken(bool(paid), int(leased), float(left), max(1, int(workers)), float(wait), float(clear))
 
     async def put_back(self, key: str, points: int) -> None:
-        """Put back points that were paid just now, for nothing. Raises RedisSilentError."""
-        await self.breaker.ask(self._put_back(keys=[f"{_BOOKS}{key}"], args=[points]))
+        """Refund points that were just paid. Raise RedisSilentError."""
+        await self.breaker.ask(self._put_back(keys=[f"{_KEY_PREFIX}{key}"], args=[points]))
 
 
 @dataclass(slots=True)
 class LocalBucket:
-    """A worker's share of a bucket that nobody can be asked about."""
+    """A worker's share of a bucket while Redis does not answer."""
 
     quota: float
     rate: float
@@ -208,9 +208,9 @@ class LocalBucket:
     at: float
 
     def take(self, price: int, now: float) -> float:
-        """Pay a price; the seconds to wait where there is not enough, 0 where there is.
+        """Pay a price. Return 0, or the seconds to wait if there is not enough.
 
-        What costs more than the whole share is paid by a full one, and owed for the rest.
+        A price above the share's quota is paid by a full share, which then goes negative.
         """
         wait = self.wait(price, now)
         if not wait:
@@ -218,7 +218,7 @@ class LocalBucket:
         return wait
 
     def wait(self, price: int, now: float) -> float:
-        """The same, without paying."""
+        """Return the same as `take`, without paying."""
         self.points = min(self.quota, self.points + max(0.0, now - self.at) * self.rate)
         self.at = now
         return max(0.0, min(float(price), self.quota) - self.points) / self.rate

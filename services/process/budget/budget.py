@@ -1,9 +1,9 @@
-"""One budget of points for each caller, whichever face or worker is asked.
+"""One budget of points for each caller, across faces and workers.
 
-A caller is a user, an API key that has a budget of its own (and draws on its user's as well, so that no number of keys
-is more than one user), or, where nobody is signed in, a network address. Their buckets are in Redis. A worker takes
-points of a bucket before it spends them, the price of the request at hand and a lease for those to come, so what all
-workers spend together is never more than the bucket has given. docs/budget.md says what that means for a client.
+A caller is a user, an API key with a budget of its own (charged in addition to its user's, so that several keys have no
+more than their user), or, for anonymous requests, a network address. The buckets are in Redis. A worker takes points
+from a bucket before it spends them, the price of the present request and a lease for later ones, so that all workers
+together never spend more than the bucket has given. docs/budget.md describes the effects for clients.
 """
 
 from __future__ import annotations
@@ -33,18 +33,14 @@ _network = lru_cache(maxsize=4096)(network_of)
 
 
 class Meter(Protocol):
-    """Who counts what is charged, for the operator."""
+    """Metrics of charges."""
 
-    def charged(self, face: str, points: int) -> None:
-        """Points were charged."""
-        ...
+    def charged(self, face: str, points: int) -> None: ...
 
-    def refused(self, face: str) -> None:
-        """A request was refused."""
-        ...
+    def refused(self, face: str) -> None: ...
 
     def local(self, face: str) -> None:
-        """A worker decided without Redis."""
+        """Count a decision without Redis."""
         ...
 
 
@@ -65,14 +61,13 @@ class Budget:
 
     @property
     def is_on(self) -> bool:
-        """Whether anybody has a budget."""
         return bool(self.config.per_minute or self.config.anonymous_per_minute)
 
     def __len__(self) -> int:
         return len(self._accounts)
 
     def charge_lease(self, actor: Actor, price: int, face: str) -> Charge | None:
-        """Charge a user whose lease covers the price, which is the usual case; None where it is another."""
+        """Charge a user whose lease covers the price, the usual case. Return None in other cases."""
         account = self._accounts.get(actor.user_id)
         if account is None or actor.budget is not None or account.points < price or self.clock() >= account.until:
             return None
@@ -84,10 +79,9 @@ class Budget:
         return charge
 
     async def charge(self, actor: Actor, address: str, price: int, face: str) -> Charge | None:
-        """Charge a caller, of this network address, before anything is done for them; None if they have no budget.
+        """Charge a caller before the request is executed, and note it for the header fields; None without a budget.
 
-        Noted for the answer's header fields. Raises `quota_exceeded` when there is not enough left, and `too_complex`
-        when there never will be.
+        Raise `quota_exceeded` if there are not enough points left, and `too_complex` if the price exceeds the quota.
         """
         accounts = self._accounts_of(actor, address)
         if not accounts:
@@ -118,46 +112,46 @@ class Budget:
             users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", config.per_minute),)
         if actor.budget is None or actor.key_id is None:
             return users
-        own = min(actor.budget, config.per_minute or actor.budget)
-        return (self._account(actor.key_id, f"key:{actor.key_id.hex}", "key", own), *users)
+        per_minute = min(actor.budget, config.per_minute or actor.budget)
+        return (self._account(actor.key_id, f"key:{actor.key_id.hex}", "key", per_minute), *users)
 
     def _account(self, known_by: Hashable, key: str, name: str, per_minute: int) -> Account:
-        found = self._accounts.get(known_by)
-        if found is None:
+        account = self._accounts.get(known_by)
+        if account is None:
             policy = budget_policy(name, per_minute, self.config.burst_seconds)
-            found = self._accounts[known_by] = Account(known_by, key, policy)
+            account = self._accounts[known_by] = Account(known_by, key, policy)
             if len(self._accounts) > self.config.remembered:
                 self._accounts.popitem(last=False)
-        return found
+        return account
 
     async def _pay_all(self, accounts: Sequence[Account], price: int, face: str) -> None:
-        """Pay from each bucket, or from none. Raises `quota_exceeded` for the one that has to be waited for longest."""
-        waits = [each.known_wait(price, self.clock()) for each in accounts]
+        """Pay from every account, or from none. Raise `quota_exceeded` for the account with the longest wait."""
+        waits = [account.known_wait(price, self.clock()) for account in accounts]
         paid: list[Account] = []
         if not any(waits):
-            for place, each in enumerate(accounts):
-                waits[place] = await self._pay(each, price, face)
-                if waits[place]:
+            for index, account in enumerate(accounts):
+                waits[index] = await self._pay(account, price, face)
+                if waits[index]:
                     break
-                paid.append(each)
+                paid.append(account)
             else:
                 return
-        for each in paid:
-            await self._give_back(each, price)
-            each.note_enough(price, self.clock())
-        for place, each in enumerate(accounts):
-            if not waits[place]:
-                waits[place] = await self._look(each, price)
-        place = waits.index(max(waits))
-        raise _exceeded(accounts[place], price, waits[place])
+        for account in paid:
+            await self._refund(account, price)
+            account.note_enough(price, self.clock())
+        for index, account in enumerate(accounts):
+            if not waits[index]:
+                waits[index] = await self._look(account, price)
+        longest = max(waits)
+        raise _exceeded(accounts[waits.index(longest)], price, longest)
 
     async def _pay(self, account: Account, price: int, face: str) -> float:
-        """Pay from a lease, or by asking for another: 0, or the seconds to wait where there is not enough."""
+        """Pay from the lease, or from a new one. Return 0, or the seconds to wait if there is not enough."""
         if account.points >= price and self.clock() < account.until:
             account.points -= price
             return 0.0
         if account.local is not None and account.lock.locked():
-            # Somebody waits for Redis, which was silent: others need not.
+            # Another request is waiting for Redis, which did not answer before: do not wait as well.
             return self._pay_locally(account, price, face)
         async with account.lock:
             now = self.clock()
@@ -167,12 +161,12 @@ class Budget:
             return account.known_wait(price, now) or await self._take(account, price, now, face)
 
     async def _look(self, account: Account, price: int) -> float:
-        """The seconds to wait as of `_pay`, for what is not to be paid, since another bucket is short of points."""
+        """Return the seconds to wait as `_pay` does, without paying, since another account is short of points."""
         async with account.lock:
             now = self.clock()
-            known = account.known_wait(price, now)
-            if known or account.has_enough(price, now):
-                return known
+            wait = account.known_wait(price, now)
+            if wait or account.has_enough(price, now):
+                return wait
             back, account.points, account.leased = account.points, 0, 0
             try:
                 taken = await self.buckets.look(account.key, account.policy, price, back)
@@ -186,7 +180,7 @@ class Budget:
             account.note_refusal(price, taken, now)
             return taken.wait
 
-    async def _give_back(self, account: Account, points: int) -> None:
+    async def _refund(self, account: Account, points: int) -> None:
         surplus = account.give_back(points)
         if surplus:
             try:
@@ -200,7 +194,7 @@ class Budget:
             lease = self.config.lease_seconds > 0
             taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
         except RedisSilentError:
-            # What was offered back may have arrived, so it is not spent here.
+            # Redis may have received the points given back, so they are not spent here.
             self._note_local(True)
             return self._pay_locally(account, price, face)
         self._note_taken(account, taken, now)
@@ -214,7 +208,7 @@ class Budget:
     def _note_taken(self, account: Account, taken: Taken, now: float) -> None:
         self._note_local(False)
         if account.known_by in self._accounts:
-            # Those whose bucket was asked last are forgotten last.
+            # The account asked least recently is evicted first.
             self._accounts.move_to_end(account.known_by)
         self._workers, account.local = taken.workers, None
         account.left, account.left_at, account.enough_until = taken.left, now, 0.0
@@ -241,8 +235,8 @@ class Budget:
 
 
 def _check_payable(accounts: Sequence[Account], price: int) -> None:
-    """Raises `too_complex` for what is no matter of waiting."""
-    quota = min(each.policy.quota for each in accounts)
+    """Raise `too_complex` for a price that exceeds a quota, however long the caller waits."""
+    quota = min(account.policy.quota for account in accounts)
     if price > quota:
         raise Problem(
             TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,

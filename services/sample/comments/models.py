@@ -1,5 +1,3 @@
-"""Comments as rows."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +10,7 @@ from services.storage.base import Base, Key, Timestamps, search_vector
 
 
 class Comment(Timestamps, Base):
-    """What somebody said about an item."""
+    """A comment of a user on an item."""
 
     __tablename__ = "comments"
 

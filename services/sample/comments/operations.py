@@ -1,5 +1,3 @@
-"""What can be done with comments."""
-
 from __future__ import annotations
 
 from services.catalogue import Call, Problem
@@ -18,10 +16,10 @@ list_comments, get_comment, delete_comment = comments.list(), comments.get(), co
 @comments.create(statements=2)
 async def create_comment(call: Call, data: CommentCreate) -> Comment:
     """Comment on an item."""
-    found = await readable(call, items, Item.id == data.item_id, lock=True)
-    if not found:
+    rows = await readable(call, items, Item.id == data.item_id, lock=True)
+    if not rows:
         raise Problem.field("item_id", "not_found", NOT_THERE)
-    comment = Comment(workspace_id=found[0].workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
+    comment = Comment(workspace_id=rows[0].workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)
     call.session.add(comment)
     return comment
 
@@ -43,7 +41,7 @@ async def attach_comment_file(call: Call, row: Comment, data: CommentFileInput) 
 
 @comments.action("detach_file", emits="comment.file_detached", statements=2)
 async def detach_comment_file(call: Call, row: Comment, data: CommentFileInput) -> Comment:
-    """Take a file off one's own comment; it is not deleted. Detaching it again changes nothing."""
+    """Detach a file from one's own comment without deleting it. Detaching it again changes nothing."""
     if await detach(call, CommentFile, {"comment_id": row.id}, data.file_id):
         row.updated_at = call.now
     return row

@@ -1,4 +1,4 @@
-"""Who may do what with comments: authors change their own, owners of the workspace may delete any."""
+"""Policy of comments: authors change their own, owners of the workspace may delete any."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from services.identity.workspaces.policy import has_role, workspace_members
 
 @needs("Only its author may change a comment, while they are an editor or owner of the workspace.")
 def author(comment: Any) -> ColumnElement[bool]:
-    """The actor's own comments, as long as they may write in the workspace."""
+    """Select the actor's own comments, while they may write in the workspace."""
     return and_(comment.author_id == ACTOR_ID, has_role(comment.workspace_id, Role.EDITOR))
 
 
 @needs("Only its author and owners of the workspace may delete a comment.")
 def author_or_owner(comment: Any) -> ColumnElement[bool]:
-    """The actor's own comments, and all of the workspaces they own."""
+    """Select the actor's own comments, and all of the workspaces they own."""
     return or_(author(comment), has_role(comment.workspace_id, Role.OWNER))
 
 

@@ -1,5 +1,3 @@
-"""Comments as a resource."""
-
 from services.catalogue import Resource, many, one
 from services.sample.comments.models import Comment, CommentFile
 from services.sample.comments.policy import policy

@@ -1,5 +1,3 @@
-"""Comments as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -16,7 +14,7 @@ CommentID = Annotated[UUID, Identifier("cmt")]
 Body = Annotated[
     str,
     StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True),
-    Field(description="What is said.", examples=["They will arrive on Monday."]),
+    Field(description="The text.", examples=["They will arrive on Monday."]),
 ]
 
 
@@ -25,9 +23,9 @@ class CommentRead(ReadModel):
 
     id: CommentID
     item_id: ItemID = Field(description="The item it is about.")
-    author_id: UserID = Field(description="Who said it.")
-    body: str = Field(description="What is said.")
-    created_at: Instant = Field(description="When it was said.")
+    author_id: UserID = Field(description="The user who wrote it.")
+    body: str = Field(description="The text.")
+    created_at: Instant = Field(description="When it was written.")
     updated_at: Instant = Field(description="When it was last changed.")
 
 
@@ -39,7 +37,7 @@ class CommentCreate(InputModel):
 
 
 class CommentUpdate(InputModel):
-    """Another text for a comment."""
+    """The new text of a comment."""
 
     body: Body = absent()
 

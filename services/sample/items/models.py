@@ -1,5 +1,3 @@
-"""Items, their tree and their labels as rows."""
-
 from __future__ import annotations
 
 from datetime import datetime
@@ -14,7 +12,7 @@ from services.storage.base import Base, Key, Timestamps, enum_column, search_vec
 
 
 class ItemStatus(StrEnum):
-    """How far an item has come."""
+    """The state of an item."""
 
     OPEN = "open"
     IN_PROGRESS = "in_progress"
@@ -23,7 +21,7 @@ class ItemStatus(StrEnum):
 
 
 class Item(Timestamps, Base):
-    """Something to do. Items of a workspace form a tree."""
+    """A task. The items of a workspace form a tree."""
 
     __tablename__ = "items"
 
@@ -43,12 +41,12 @@ class Item(Timestamps, Base):
     __mapper_args__ = {"eager_defaults": False, "version_id_col": version}
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
-        # The tree stays within its workspace; what is below a deleted item moves to the top.
+        # The tree stays within its workspace; children of a deleted item become roots.
         ForeignKeyConstraint(
             ["workspace_id", "parent_id"], ["items.workspace_id", "items.id"], ondelete="SET NULL (parent_id)",
             name="fk_items_parent", info={"fields": ["parent_id"]},
         ),
-        # Only members can be assignees; who leaves the workspace is no assignee any more.
+        # Only members can be assignees; leaving the workspace clears the assignment.
         ForeignKeyConstraint(
             ["workspace_id", "assignee_id"], ["memberships.workspace_id", "memberships.user_id"],
             ondelete="SET NULL (assignee_id)", name="fk_items_assignee", info={"fields": ["assignee_id"]},
@@ -56,7 +54,7 @@ class Item(Timestamps, Base):
         CheckConstraint("char_length(title) between 1 and 200", "title_length", info={"fields": ["title"]}),
         CheckConstraint("priority between 0 and 4", "priority_range", info={"fields": ["priority"]}),
         CheckConstraint("parent_id <> id", "not_own_parent", info={"fields": ["parent_id"]}),
-        # With the key behind them: lists below a row are read in its order.
+        # The key comes last, since related lists are ordered by it.
         Index("ix_items_creator_id", "creator_id", "id"),
         Index("ix_items_assignee_id", "assignee_id", "id"),
         Index("ix_items_parent_id", "parent_id", "id"),

@@ -1,12 +1,10 @@
-"""What can be done with items."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select  # noqa: TID251 - links of one item; and a circle is one whoever may see it
+from sqlalchemy import delete, select  # noqa: TID251 - associations of one item; cycles are refused whether or not they are readable
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem
@@ -27,12 +25,12 @@ list_items, get_item, delete_item = items.list(), items.get(), items.delete()
 
 @items.create(statements=4)
 async def create_item(call: Call, data: ItemCreate) -> Item:
-    """Create an item, in the caller's personal workspace unless told otherwise."""
-    given: dict[str, Any] = {
+    """Create an item, in the caller's personal workspace unless another is given."""
+    values: dict[str, Any] = {
         name: value for name, value in data.changes().items() if name not in ("workspace_id", "label_ids")
     }
     workspace_id = data.workspace_id or await usual_workspace_id(call)
-    item = Item(workspace_id=workspace_id, creator_id=call.user_id, **given)
+    item = Item(workspace_id=workspace_id, creator_id=call.user_id, **values)
     call.session.add(item)
     await flush(call.session)
     await _attach(call, item, {("label_ids", index): key for index, key in enumerate(data.label_ids)})
@@ -53,14 +51,14 @@ batch_items = items.batch(create_item, update_item, delete_item)
 
 @items.action("archive", emits="item.archived")
 async def archive_item(call: Call, row: Item) -> Item:
-    """Put an item away; it stays readable. Archiving it again changes nothing."""
+    """Archive an item; it stays readable. Archiving it again changes nothing."""
     row.status = ItemStatus.ARCHIVED
     return row
 
 
 @items.action("attach_label", emits="item.label_attached", statements=3)
 async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
-    """Mark an item with a label. Attaching it again changes nothing."""
+    """Attach a label to an item. Attaching it again changes nothing."""
     if await _attach(call, row, {("label_id",): data.label_id}):
         row.updated_at = call.now
     return row
@@ -68,7 +66,7 @@ async def attach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
 
 @items.action("detach_label", emits="item.label_detached", statements=2)
 async def detach_label(call: Call, row: Item, data: ItemLabelInput) -> Item:
-    """Take a label off an item. Detaching it again changes nothing."""
+    """Detach a label from an item. Detaching it again changes nothing."""
     pair = delete(ItemLabel).where(ItemLabel.item_id == row.id, ItemLabel.label_id == data.label_id)
     if (await call.session.execute(pair.returning(ItemLabel.item_id))).first():
         row.updated_at = call.now
@@ -85,21 +83,21 @@ async def attach_file(call: Call, row: Item, data: ItemFileInput) -> Item:
 
 @items.action("detach_file", emits="item.file_detached", statements=2)
 async def detach_file(call: Call, row: Item, data: ItemFileInput) -> Item:
-    """Take a file off an item; it is not deleted. Detaching it again changes nothing."""
+    """Detach a file from an item without deleting it. Detaching it again changes nothing."""
     if await detach(call, ItemFile, {"item_id": row.id}, data.file_id):
         row.updated_at = call.now
     return row
 
 
 async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...], UUID]) -> bool:
-    """Attach labels, given by the paths of the input that name them; whether that changed anything.
+    """Attach labels, given by their paths in the input. Return whether any was not attached before.
 
-    Raises `validation_failed` naming those that are of another workspace.
+    Raise `validation_failed` naming those of another workspace.
     """
     if not labels:
         return False
-    of_workspace = Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id
-    known = {each.id for each in await readable(call, all_labels, *of_workspace, lock=True)}
+    conditions = Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id
+    known = {label.id for label in await readable(call, all_labels, *conditions, lock=True)}
     foreign = [path for path, key in labels.items() if key not in known]
     if foreign:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in foreign])
@@ -109,12 +107,12 @@ async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...],
 
 
 async def _refuse_cycle(call: Call, item: Item, parent_id: UUID) -> None:
-    """Raises `validation_failed` when the parent is the item itself or below it.
+    """Raise `validation_failed` if the parent is the item itself or one of its descendants.
 
-    The workspace is locked, so that two moves cannot close a circle between them.
+    The workspace is locked, so that two concurrent moves cannot create a cycle.
     """
     await lock_workspace(call, item.workspace_id)
-    above = select(Item.id, Item.parent_id).where(Item.id == parent_id).cte("above", recursive=True)
-    above = above.union(select(Item.id, Item.parent_id).where(Item.id == above.c.parent_id))
-    if (await call.session.execute(select(above.c.id).where(above.c.id == item.id))).first():
+    ancestors = select(Item.id, Item.parent_id).where(Item.id == parent_id).cte("above", recursive=True)
+    ancestors = ancestors.union(select(Item.id, Item.parent_id).where(Item.id == ancestors.c.parent_id))
+    if (await call.session.execute(select(ancestors.c.id).where(ancestors.c.id == item.id))).first():
         raise Problem.field("parent_id", "conflict", "An item cannot be below itself.")

@@ -1,5 +1,3 @@
-"""Items as a resource."""
-
 from services.catalogue import Resource, many, one
 from services.sample.items.models import Item, ItemFile, ItemLabel
 from services.sample.items.policy import policy

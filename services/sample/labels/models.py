@@ -1,5 +1,3 @@
-"""Labels as rows."""
-
 from __future__ import annotations
 
 from uuid import UUID
@@ -11,7 +9,7 @@ from services.storage.base import Base, Key, Timestamps, folded
 
 
 class Label(Timestamps, Base):
-    """A word that items of a workspace can be marked with."""
+    """A label for the items of a workspace."""
 
     __tablename__ = "labels"
 

@@ -1,5 +1,3 @@
-"""What can be done with labels."""
-
 from __future__ import annotations
 
 from services.catalogue import Call
@@ -12,7 +10,7 @@ from services.storage.rows import assign
 list_labels, get_label, delete_label = labels.list(), labels.get(), labels.delete()
 
 
-@labels.create(statements=2)
+@labels.create(statements=2, example={"name": "idea"})
 async def create_label(call: Call, data: LabelCreate) -> Label:
     """Create a label in one of the caller's workspaces."""
     workspace_id = data.workspace_id or await usual_workspace_id(call)

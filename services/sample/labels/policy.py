@@ -1,5 +1,3 @@
-"""Who may do what with labels."""
-
 from services.identity.workspaces.policy import workspace_members
 
 policy = workspace_members()

@@ -1,5 +1,3 @@
-"""Labels as a resource."""
-
 from services.catalogue import Resource, one
 from services.sample.labels.models import Label
 from services.sample.labels.policy import policy

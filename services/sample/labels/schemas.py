@@ -1,5 +1,3 @@
-"""Labels as they go in and out."""
-
 from __future__ import annotations
 
 from typing import Annotated
@@ -14,7 +12,7 @@ LabelID = Annotated[UUID, Identifier("lbl")]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=50, strip_whitespace=True),
-    Field(description="The word, unique in its workspace without regard to case.", examples=["bug"]),
+    Field(description="The name, unique in its workspace without regard to case.", examples=["bug"]),
 ]
 Color = Annotated[
     str, StringConstraints(pattern=r"^#[0-9a-f]{6}$"), Field(description="Colour, #rrggbb.", examples=["#d73a4a"])
@@ -26,9 +24,9 @@ class LabelRead(ReadModel):
 
     id: LabelID
     workspace_id: WorkspaceID = Field(description="The workspace it belongs to.")
-    name: str = Field(description="The word.")
+    name: str = Field(description="The name.")
     color: str = Field(description="Colour, #rrggbb.")
-    created_at: Instant = Field(description="When it was made.")
+    created_at: Instant = Field(description="When it was created.")
     updated_at: Instant = Field(description="When it was last changed.")
 
 
@@ -36,7 +34,7 @@ class LabelCreate(InputModel):
     """A new label."""
 
     workspace_id: WorkspaceID | None = Field(
-        default=None, description="Where it belongs; the personal workspace if left out."
+        default=None, description="The workspace it belongs to; the personal one if left out."
     )
     name: Name
     color: Color = "#808080"

@@ -1,6 +1,7 @@
 """How many documents are generated, from what, and by how many tests.
 
-The suite's are the same every time. FUZZ=50000 makes that many, of random seeds; FUZZ_SEED repeats a run.
+The suite's are the same every time, and `make test` takes some of their parts. FUZZ=50000 makes that many, of random
+seeds; FUZZ_SEED repeats a run.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
+from tests.support.sampling import sampled
+
 FUZZ: Final = int(os.environ.get("FUZZ") or 0)
 PARTS: Final = 8
 """Tests among which the documents are divided, so that workers share them."""
+TAKEN: Final = range(PARTS) if FUZZ else sampled(range(PARTS), 1 / PARTS)
+"""The parts of this run."""
 _SEED: Final = int(os.environ.get("FUZZ_SEED") or (random.SystemRandom().randrange(10**6) if FUZZ else 0))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from graphql import GraphQLSchema
 
-from graphql_schema.documents.parsing import MAX_TOKENS
+from services.queries.limits import DEFAULTS
 from services.queries.lists import MAX_ROWS
 from services.reader.statement import MAX_PARTS
 from tests.support.reach.graph import Hop, Path, Way, plain
@@ -58,7 +58,7 @@ def _fits(schema: GraphQLSchema, tree: Tree) -> bool:
     parts, tokens = _size(tree)
     tokens += 15 * len(tree) + sum(_fragments(schema, each) for each in _kinds(tree))
     rows = sum(_rows(hop, below, FIRST) for hop, below in tree.items())
-    return parts <= MAX_PARTS and tokens <= MAX_TOKENS and rows <= MAX_ROWS
+    return parts <= MAX_PARTS and tokens <= DEFAULTS.tokens and rows <= MAX_ROWS
 
 
 def _fragments(schema: GraphQLSchema, kind: str) -> int:

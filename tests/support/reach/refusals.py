@@ -9,12 +9,12 @@ from typing import Any, Final
 import orjson
 
 from graphql_schema.schema.naming import field_name
-from graphql_schema.schema.schema import MAX_NODES
 from rest.routes import METHODS
 from services.catalogue import Catalogue, Identifier, Operation, Relation
 from services.catalogue.models import fields_of
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
+from services.queries.limits import DEFAULTS
 from tests.support.asgi import Reply
 from tests.support.factories import unknown_id
 from tests.support.reach.callers import Caller
@@ -84,7 +84,7 @@ def of_node(resource: Resource[Any]) -> Iterator[Asked]:
     """Looking a row up whatever it is, alone and among others."""
     yield Asked("POST", "/graphql", document("query($id: ID!) { node(id: $id) { id } }"))
     several = document("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["@", unknown_id(resource.prefix)]})
-    assert MAX_NODES >= 2
+    assert DEFAULTS.nodes >= 2
     yield Asked("POST", "/graphql", several)
 
 

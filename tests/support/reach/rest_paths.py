@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from rest.query import MAX_INCLUDES
 from services.catalogue import Relation
 from services.catalogue.resources import Resource
+from services.queries.limits import DEFAULTS
 from services.queries.lists import DEFAULT_LIMIT, MAX_ROWS
 from services.reader.statement import MAX_PARTS
 from tests.support.factories import key_of
@@ -56,7 +56,7 @@ def _with(tree: Includes, path: tuple[str, ...]) -> Includes:
 
 def _fits(resource: Resource[Any], tree: Includes) -> bool:
     rows = LIMIT * (1 + _rows(resource, tree))
-    return len(list(_leaves(tree))) <= MAX_INCLUDES and _parts(tree) < MAX_PARTS and rows <= MAX_ROWS
+    return len(list(_leaves(tree))) <= DEFAULTS.includes and _parts(tree) < MAX_PARTS and rows <= MAX_ROWS
 
 
 def _parts(tree: Includes) -> int:

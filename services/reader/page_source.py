@@ -1,0 +1,94 @@
+"""Generates the expression of a page in the function of a plan (assembly.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from services.queries.selections import About, Constant
+from services.reader.layout import EdgesLayout, FactsLayout, ObjectLayout, PageLayout, RowsLayout
+
+
+def depends_on_rows(layout: PageLayout) -> bool:
+    """Return whether a page is computed from its rows instead of merely containing them."""
+    known = {About.TOTAL, About.HAS_NEXT if layout.backward else About.HAS_PREVIOUS}
+    return len(layout.objects) != 1 or bool(layout.cursor) or bool(layout.facts - known)
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """The source of a page, made of other expressions.
+
+    `rows` is the list of the page's entries, `more` whether the list continues, `size` the size of the whole list, and
+    `cursor` the name of the function that writes a cursor. An entry is the row's object, or a tuple of several objects
+    and the cursor's values (`t` in the source).
+    """
+
+    layout: PageLayout
+    rows: str
+    more: str
+    size: str
+    cursor: str
+
+    def source(self) -> str:
+        """Return a dictionary display."""
+        indices = count()
+        members = [self._part(part, indices) for part in self.layout.parts]
+        return f"{{{', '.join(members)}}}"
+
+    def _part(self, part: RowsLayout | EdgesLayout | FactsLayout, indices: Iterator[int]) -> str:
+        """Return a member of the page; `indices` counts the objects of an entry."""
+        if isinstance(part, RowsLayout):
+            index = next(indices)
+            return f"{part.key!r}: {self.rows if self._is_single else f'[t[{index}] for t in {self.rows}]'}"
+        if isinstance(part, EdgesLayout):
+            members = [f"{key!r}: {self._edge_member(member, indices)}" for key, member in part.members]
+            return f"{part.key!r}: [{{{', '.join(members)}}} for t in {self.rows}]"
+        facts = [f"{key!r}: {self._fact(fact)}" for key, fact in part.members]
+        return f"{part.key!r}: {{{', '.join(facts)}}}" if part.key is not None else facts[0]
+
+    def _edge_member(self, member: Constant | ObjectLayout | None, indices: Iterator[int]) -> str:
+        if isinstance(member, Constant):
+            return repr(member.value)
+        if member is None:
+            return f"{self.cursor}(t[{len(self.layout.objects)}])"
+        index = next(indices)
+        return "t" if self._is_single else f"t[{index}]"
+
+    @property
+    def _is_single(self) -> bool:
+        """Whether an entry is one object instead of a tuple."""
+        return len(self.layout.objects) == 1 and (not self.layout.cursor or self.layout.is_aligned)
+
+    def _fact(self, fact: Constant | About) -> str:
+        if isinstance(fact, Constant):
+            return repr(fact.value)
+        first, last = f"{self.cursor}({self._first_values()})", f"{self.cursor}({self._last_values()})"
+        start, end = f"({first} if {self.rows} else None)", f"({last} if {self.rows} else None)"
+        backward, inside = self.layout.backward, repr(self.layout.inside)
+        known_start, known_end = (start, end) if self.layout.inside else ("None", "None")
+        return {
+            About.HAS_NEXT: inside if backward else self.more,
+            About.HAS_PREVIOUS: self.more if backward else inside,
+            About.START: start,
+            About.END: end,
+            About.NEXT: known_end if backward else f"({last} if {self.more} else None)",
+            About.PREVIOUS: f"({first} if {self.more} else None)" if backward else known_start,
+            About.TOTAL: self.size,
+        }[fact]
+
+    def _first_values(self) -> str:
+        """Return the order's values of the page's first row. Read backwards, the arrays may have one row before it."""
+        if self.layout.backward and self.layout.is_aligned:
+            return self._values_at(f"len(p{self.layout.rows}) - len({self.rows})")
+        return self._values_at("0")
+
+    def _last_values(self) -> str:
+        """Return the order's values of the page's last row. Read forwards, the arrays may have one row behind it."""
+        return self._values_at("-1" if self.layout.backward else f"len({self.rows}) - 1")
+
+    def _values_at(self, index: str) -> str:
+        if not self.layout.is_aligned:
+            return f"{self.rows}[{index}][{len(self.layout.objects)}]"
+        return f"({', '.join(f'p{column.place}[{index}]' for column in self.layout.cursor)},)"

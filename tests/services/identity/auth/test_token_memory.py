@@ -1,0 +1,127 @@
+"""What a worker remembers of tokens: used while nothing speaks against it, and not a moment longer."""
+
+from __future__ import annotations
+
+import gc
+from time import monotonic, time
+from uuid import UUID
+
+import pytest
+
+from services.catalogue import Actor, new_key
+from services.identity.auth.memory import Known, TokenMemory
+
+TOKEN = "Bearer a.b.c"
+HOUR = 3_600
+
+
+@pytest.fixture
+def session() -> UUID:
+    return new_key()
+
+
+@pytest.fixture
+def memory(session: UUID) -> TokenMemory:
+    """Trusted, with one token in it."""
+    found = TokenMemory(2)
+    found.trust(monotonic() + HOUR)
+    remember(found, TOKEN, session)
+    return found
+
+
+def actor_of(memory: TokenMemory, credential: str) -> Actor | None:
+    """Who is behind a credential, if nobody need be asked."""
+    known = memory.known(credential)
+    return known.actor if known is not None else None
+
+
+def remember(
+    memory: TokenMemory, credential: str, session: UUID, *, expires_in: float = HOUR, holds_for: float = HOUR
+) -> Actor:
+    actor = Actor(new_key(), session)
+    known = Known(actor, time() + expires_in, monotonic() + holds_for, (memory.standing(session),))
+    memory.remember(credential, known)
+    return actor
+
+
+def test_remembered_actor_is_found_by_the_whole_credential_alone(memory: TokenMemory, session: UUID) -> None:
+    actor = remember(memory, TOKEN, session)
+    assert actor_of(memory, TOKEN) is actor
+    assert actor_of(memory, TOKEN[:-1]) is None
+    assert actor_of(memory, f"{TOKEN} ") is None
+
+
+def test_nothing_is_told_before_revocations_are_heard(session: UUID) -> None:
+    memory = TokenMemory(2)
+    remember(memory, TOKEN, session)
+    assert actor_of(memory, TOKEN) is None
+
+
+@pytest.mark.parametrize("ago", [0, 0.001, HOUR])
+def test_nothing_is_told_once_the_time_of_trust_is_over(memory: TokenMemory, ago: float) -> None:
+    memory.trust(monotonic() - ago)
+    assert actor_of(memory, TOKEN) is None
+    memory.trust(monotonic() + HOUR)
+    assert actor_of(memory, TOKEN) is not None
+    memory.distrust()
+    assert actor_of(memory, TOKEN) is None
+
+
+def test_expired_token_is_not_told_and_counts_as_unverified(memory: TokenMemory, session: UUID) -> None:
+    remember(memory, TOKEN, session, expires_in=0)
+    assert actor_of(memory, TOKEN) is None
+    assert memory.verified(TOKEN) is None
+    assert len(memory) == 0
+
+
+def test_state_that_has_to_be_asked_again_leaves_the_token_verified(memory: TokenMemory, session: UUID) -> None:
+    actor = remember(memory, TOKEN, session, holds_for=0)
+    assert actor_of(memory, TOKEN) is None
+    known = memory.verified(TOKEN)
+    assert known is not None
+    assert known.actor is actor
+
+
+def test_revocation_reaches_every_token_of_a_session_and_no_other(memory: TokenMemory, session: UUID) -> None:
+    remember(memory, "Bearer second", session)
+    memory.forget([session])
+    assert actor_of(memory, TOKEN) is None
+    assert actor_of(memory, "Bearer second") is None
+    other = remember(memory, "Bearer other", new_key())
+    memory.forget([session, new_key()])
+    assert actor_of(memory, "Bearer other") is other
+
+
+def test_missed_revocations_reach_everything(memory: TokenMemory, session: UUID) -> None:
+    remember(memory, "Bearer other", new_key())
+    memory.forget_all()
+    assert actor_of(memory, TOKEN) is None
+    assert actor_of(memory, "Bearer other") is None
+    actor = remember(memory, TOKEN, session)
+    assert actor_of(memory, TOKEN) is actor
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_answer_that_was_asked_for_before_a_revocation_is_not_kept(
+    memory: TokenMemory, session: UUID, all_of_them: bool
+) -> None:
+    asked = Known(Actor(new_key(), session), time() + HOUR, monotonic() + HOUR, (memory.standing(session),))
+    if all_of_them:
+        memory.forget_all()
+    else:
+        memory.forget([session])
+    memory.remember("Bearer late", asked)
+    assert actor_of(memory, "Bearer late") is None
+    assert memory.verified("Bearer late") is None
+
+
+def test_memory_keeps_what_was_used_last_and_the_standing_of_nothing_else(memory: TokenMemory, session: UUID) -> None:
+    remember(memory, "Bearer second", new_key())
+    assert actor_of(memory, TOKEN) is not None
+    for number in range(10):
+        remember(memory, f"Bearer {number}", new_key())
+        assert actor_of(memory, TOKEN) is not None
+    assert len(memory) == 2
+    assert actor_of(memory, "Bearer second") is None
+    gc.collect()
+    assert len(memory._standings) == 2
