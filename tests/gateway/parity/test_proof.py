@@ -27,9 +27,11 @@ in_full = pytest.mark.skipif(not WHOLE, reason="A sample does not come to everyt
 
 @pytest.fixture(scope="module")
 async def findings(proof: Proof) -> Findings:
-    first = [(operation, case) for operation, case in proof.planned if case.recorded]
+    # What a role can do with an operation is known when all of its recorded cases have been called.
+    names = set(sampled(dict.fromkeys(operation.name for operation, _ in proof.planned), SHARE))
+    first = [(operation, case) for operation, case in proof.planned if case.recorded and operation.name in names]
     further = [(operation, case) for operation, case in proof.planned if not case.recorded]
-    found = await proof.run([*sampled(first, SHARE), *sampled(further, SHARE)], by=QUICK)
+    found = await proof.run([*first, *sampled(further, SHARE)], by=QUICK)
     print(summary(Report(found)))  # noqa: T201 - what `pytest -s` and a failure show
     return found
 
