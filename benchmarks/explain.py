@@ -17,7 +17,7 @@ from gateway.commands.explain_reads import read_of_document, read_of_operation
 from gateway.settings import DEFAULT_MODULES
 from services.catalogue import Actor, Catalogue
 from services.reader.plans import Plan
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 from services.storage.database import SERVER_SETTINGS
 
 WARM: Final = 5
@@ -39,7 +39,7 @@ def main() -> None:
     write_plans(found)
 
 
-def _plans(catalogue: Catalogue, chosen: Sample) -> dict[str, tuple[Plan, list[Bound]]]:
+def _plans(catalogue: Catalogue, chosen: Sample) -> dict[str, tuple[Plan, list[BoundInput]]]:
     actor = Actor()
     documents = {
         case: read_of_document(catalogue, GATEWAY.documents[case], actor) for case in ("list", "nested", "deep")
@@ -50,7 +50,7 @@ def _plans(catalogue: Catalogue, chosen: Sample) -> dict[str, tuple[Plan, list[B
     return {"single": single, **documents}
 
 
-async def _explain(servers: Servers, plan: Plan, slots: list[Bound], user: UUID) -> list[str]:
+async def _explain(servers: Servers, plan: Plan, slots: list[BoundInput], user: UUID) -> list[str]:
     connection = await asyncpg.connect(servers.url(DATABASE), server_settings=SERVER_SETTINGS)
     try:
         values = plan.values(slots, Actor(user))

@@ -177,7 +177,7 @@ def run(
     """Ask for so many seconds after a warm-up that does not count, beginning with the request at `offset`."""
     start = offset % len(requests)
 
-    async def asking() -> Tally:
+    async def request_context() -> Tally:
         client = Client(port, [*requests[start:], *requests[:start]])
         await client.open(CONNECTIONS)
         try:
@@ -192,6 +192,6 @@ def run(
 
     gc.disable()
     try:
-        return uvloop.run(asking())
+        return uvloop.run(request_context())
     finally:
         gc.enable()

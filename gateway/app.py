@@ -24,14 +24,14 @@ from gateway.asgi.frame import OperationFrame
 from gateway.asgi.middleware import behind, middleware_stack
 from gateway.asgi.options import options_routes
 from gateway.demo import demo_account
-from gateway.documents import Published
+from gateway.documents import DocumentEndpoints
 from gateway.embedded import check_reachable, embedded_servers, warn_of_pooler
 from gateway.errors import SettingsError
-from gateway.health import Check, Found, health_routes
+from gateway.health import Check, ReadinessReport, health_routes
 from gateway.logging import configure_logging
 from gateway.mail import keeps_mails, mail_folder, warn_of_mail
 from gateway.metrics import METRICS_PATH, metrics_routes
-from gateway.migrate import Revisions, Standing, found_revisions, upgrade, warn_of_migrations
+from gateway.migrate import MigrationState, Revisions, found_revisions, upgrade, warn_of_migrations
 from gateway.portal import graphiql_page, portal_routes
 from gateway.portal.account import account_routes
 from gateway.portal.mail import mail_routes
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
     write = problem_writer(settings.PROJECT_NAME, settings.API_V1_STR)
     middleware = _middleware(settings, write)
     rest = RestRouter(catalogue, settings.API_V1_STR, settings.limits)
-    published = Published(catalogue, graphql.published, settings.API_V1_STR)
+    published = DocumentEndpoints(catalogue, graphql.published, settings.API_V1_STR)
     app = Application(
         title=settings.PROJECT_NAME, version=settings.VERSION, lifespan=_lifespan(settings, catalogue),
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
@@ -172,7 +172,7 @@ def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], A
     return endpoint
 
 
-def _openapi_route(app: FastAPI, settings: Settings, catalogue: Catalogue, published: Published) -> Route:
+def _openapi_route(app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints) -> Route:
     prefix = settings.API_V1_STR
 
     def openapi() -> dict[str, object]:
@@ -227,19 +227,19 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
         opened: Gateway = app.state.gateway
         return opened
 
-    async def database() -> Found | None:
+    async def database() -> ReadinessReport | None:
         async with gateway().database.probe.connect() as connection:
             read_only = (await connection.exec_driver_sql("show transaction_read_only")).scalar_one()
-        return None if read_only == "off" else Found("read-only", is_whole=False)
+        return None if read_only == "off" else ReadinessReport("read-only", is_whole=False)
 
     async def redis() -> None:
         await redis_client(gateway()).ping()
 
-    async def migrations() -> Found | None:
+    async def migrations() -> ReadinessReport | None:
         standing = revisions.standing(await found_revisions(gateway().database.probe))
-        if standing is Standing.BEHIND:
+        if standing is MigrationState.BEHIND:
             raise RuntimeError("the database is not at the newest version: run `gateway migrate`")
-        return None if standing is Standing.CURRENT else Found(standing.value)
+        return None if standing is MigrationState.CURRENT else ReadinessReport(standing.value)
 
     async def reads() -> None:
         reader = gateway().reader

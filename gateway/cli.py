@@ -18,7 +18,7 @@ from gateway.errors import SettingsError
 from services.catalogue import DeclarationError
 
 
-class SentenceGroup(typer.core.TyperGroup):
+class PlainErrorGroup(typer.core.TyperGroup):
     """A command group that prints errors of settings and declarations without a traceback, and exits with code 1."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -29,7 +29,7 @@ class SentenceGroup(typer.core.TyperGroup):
             raise typer.Exit(1) from None
 
 
-app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
+app = typer.Typer(cls=PlainErrorGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
 for command in (serve, worker, migrate, create_admin, export, explain, parity):
     app.command()(command)
 app.add_typer(documents, name="documents")

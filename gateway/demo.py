@@ -27,7 +27,7 @@ from services.catalogue.problems import CONFLICT
 from services.engine.gateway import Gateway
 from services.engine.writes import Write
 from services.files.forms import Part
-from services.files.uploading import CREATE, FormFile, Sender, upload_file
+from services.files.uploading import CREATE, FormFile, Uploader, upload_file
 from services.identity.auth.operations import register
 from services.identity.users.models import User
 from services.identity.users.schemas import UserRegister
@@ -158,7 +158,7 @@ class _Loader:
 
         file = FormFile(Part("file", "engine.png", "image/png"), str(len(_PICTURE)), body())
         admitted = await self.gateway.admit(self.gateway.catalogue.operations[CREATE], self.owner)
-        sender = Sender(self.gateway, admitted)
+        sender = Uploader(self.gateway, admitted)
         with _example(self.gateway.catalogue.resources["file"].model):
             await upload_file(sender, file, {"workspace_id": workspace, "size": len(_PICTURE)})
 

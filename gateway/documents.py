@@ -15,12 +15,12 @@ from rest.openapi.documents import with_documents
 from rest.routes import rest_routes
 from services.catalogue import Catalogue, Problem
 from services.documents.operations import published_documents
-from services.documents.publishing import DocumentRunner, PublishedDocument, UnfitDocumentError
+from services.documents.publishing import DocumentRunner, PublishedDocument, UnpublishableDocumentError
 from services.documents.trusted import Snapshot, TrustedDocuments
 from services.engine.gateway import Gateway
 
 
-class Published:
+class DocumentEndpoints:
     """Serves published documents, if the catalogue includes the package `services.documents`.
 
     `routes` are the framework's, `direct` as of RestRouter. Raises DeclarationError if a resource has the same address.
@@ -56,7 +56,7 @@ class Published:
     def _described(self, document: Any) -> PublishedDocument | None:
         try:
             return self._runner.describe(document)
-        except UnfitDocumentError:
+        except UnpublishableDocumentError:
             return None
 
 

@@ -27,22 +27,22 @@ log = structlog.get_logger("gateway.health")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ReadinessReport:
     """The reported state of a part, and whether the part can do everything that it should."""
 
     state: str
     is_whole: bool = True
 
 
-UP: Final = Found("up")
-DOWN: Final = Found("down", is_whole=False)
+UP: Final = ReadinessReport("up")
+DOWN: Final = ReadinessReport("down", is_whole=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A part to check: `probe` returns its state, None if it is up, and raises an exception if it is down."""
 
-    probe: Callable[[], Awaitable[Found | None]]
+    probe: Callable[[], Awaitable[ReadinessReport | None]]
     required: bool = True
 
 
@@ -61,7 +61,7 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     return [Route("/health/live", live), Route("/health/ready", ready)]
 
 
-def _verdict(results: Mapping[str, Found], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
+def _verdict(results: Mapping[str, ReadinessReport], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
     """Return the HTTP status and the body: `ok`, `degraded` (still 200) or `unavailable` (503)."""
     states = {name: result.state for name, result in results.items()}
     if all(result.is_whole for result in results.values()):
@@ -71,7 +71,7 @@ def _verdict(results: Mapping[str, Found], checks: Mapping[str, Check]) -> tuple
     return 503, {"status": "unavailable", "checks": states}
 
 
-async def _result(name: str, check: Check) -> Found:
+async def _result(name: str, check: Check) -> ReadinessReport:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             return await check.probe() or UP

@@ -70,7 +70,7 @@ def alembic_config(settings: Settings) -> Config:
     return config
 
 
-class Standing(StrEnum):
+class MigrationState(StrEnum):
     """The state of a database's schema relative to this version."""
 
     CURRENT = "current"
@@ -98,7 +98,7 @@ class Revisions:
         """Return those of a database's revisions that this version does not know."""
         return frozenset(revisions) - {script.revision for script in self.script.walk_revisions()}
 
-    def standing(self, revisions: Collection[str]) -> Standing:
+    def standing(self, revisions: Collection[str]) -> MigrationState:
         """Return the state of a database whose table of versions holds these revisions.
 
         Alembic omits revisions on which others in that table depend; they count as applied.
@@ -106,9 +106,9 @@ class Revisions:
         unknown = self.unknown(revisions)
         known = frozenset(revisions) - unknown
         if unknown:
-            return Standing.AHEAD if known <= self.heads else Standing.BEHIND
+            return MigrationState.AHEAD if known <= self.heads else MigrationState.BEHIND
         applied = {script.revision for script in self.script.get_all_current(tuple(known))} if known else set()
-        return Standing.CURRENT if self.heads <= applied else Standing.BEHIND
+        return MigrationState.CURRENT if self.heads <= applied else MigrationState.BEHIND
 
 
 async def found_revisions(probe: AsyncEngine) -> frozenset[str]:
@@ -122,10 +122,10 @@ async def found_revisions(probe: AsyncEngine) -> frozenset[str]:
         raise
 
 
-async def check_migrated(probe: AsyncEngine, revisions: Revisions) -> Standing:
+async def check_migrated(probe: AsyncEngine, revisions: Revisions) -> MigrationState:
     """Return the state of the database. Raises SettingsError if it lacks migrations of this version."""
     standing = revisions.standing(await found_revisions(probe))
-    if standing is Standing.BEHIND:
+    if standing is MigrationState.BEHIND:
         raise SettingsError("The database is not at the newest version: run `gateway migrate`.")
     return standing
 
@@ -139,7 +139,7 @@ def upgrade(settings: Settings) -> str | None:
     revisions = Revisions.of(settings)
     applied = asyncio.run(_applied(settings))
     unknown = ", ".join(sorted(revisions.unknown(applied)))
-    if revisions.standing(applied) is Standing.AHEAD:
+    if revisions.standing(applied) is MigrationState.AHEAD:
         return f"The database is ahead of this version, which does not know revision {unknown}. Nothing was changed."
     if unknown:
         raise SettingsError(
@@ -193,9 +193,9 @@ async def _applied(settings: Settings) -> frozenset[str]:
 async def warn_of_migrations(probe: AsyncEngine, settings: Settings) -> None:
     """Log at start-up whether the database lacks migrations or is ahead; it may be migrated later."""
     standing = Revisions.of(settings).standing(await found_revisions(probe))
-    if standing is Standing.BEHIND:
-        log.warning("database_not_migrated", consequence="requests fail with 503", mend="run `gateway migrate`")
-    elif standing is Standing.AHEAD:
+    if standing is MigrationState.BEHIND:
+        log.warning("database_not_migrated", consequence="requests fail with 503", hint="run `gateway migrate`")
+    elif standing is MigrationState.AHEAD:
         log.info("database_ahead", reason="a newer version, or a package that MODULES does not name, has migrated it")
 
 

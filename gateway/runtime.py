@@ -15,29 +15,29 @@ from gateway.mail import mail_config
 from gateway.metrics import BUDGET_METER
 from gateway.settings import Settings
 from services.catalogue import Catalogue
-from services.documents.config import Accepted, DocumentsConfig
-from services.documents.known import KnownDocuments
+from services.documents.config import AcceptedDocuments, DocumentsConfig
+from services.documents.known import DocumentResolver
 from services.documents.persisted import PersistedDocuments
 from services.documents.trusted import TrustedDocuments
 from services.engine.audit.recording import Audit
 from services.engine.gateway import Gateway
-from services.engine.idempotency.once import KeptAnswers
+from services.engine.idempotency.once import IdempotencyStore
 from services.files.config import FilesConfig
 from services.files.links import FileLinks
 from services.files.slots import UploadSlots
 from services.files.store import FileStore
 from services.identity.auth.authentication import KEY_PREFIX, Authenticator
 from services.identity.auth.config import AuthConfig
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.memory import CredentialCache
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.revocations import Revocations, heard_revocations
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
-from services.identity.keys.states import ApiKeys
+from services.identity.keys.states import ApiKeyScheme
 from services.identity.mail.mailer import Mailer
 from services.jobs.payloads import Payloads
-from services.jobs.upkeep import Upkeep
+from services.jobs.upkeep import JobRetention
 from services.process.breaker import Breaker
 from services.process.budget.buckets import SharedBuckets
 from services.process.budget.budget import Budget
@@ -80,7 +80,7 @@ async def open_gateway(
         requires_versions=settings.REQUIRE_PRECONDITIONS,
     )  # fmt: skip
     try:
-        async with heard_revocations(redis, gateway.part(TokenMemory)):
+        async with heard_revocations(redis, gateway.part(CredentialCache)):
             yield gateway
     finally:
         await gateway.part(TrustedDocuments).close()
@@ -92,11 +92,11 @@ async def open_gateway(
 
 def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: Redis) -> list[object]:
     auth, mail, documents = _auth_config(settings, catalogue), mail_config(settings, catalogue), _documents(settings)
-    breaker, tokens, memory = Breaker(), Tokens(auth), TokenMemory(auth.remembered_tokens)
+    breaker, tokens, memory = Breaker(), Tokens(auth), CredentialCache(auth.remembered_tokens)
     revocations = Revocations(redis, memory)
     marked = int(auth.access_lifetime.total_seconds())
     states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
-    keys = ApiKeys(database, memory, frozenset(auth.scopes))
+    keys = ApiKeyScheme(database, memory, frozenset(auth.scopes))
     trusted = TrustedDocuments(database)
     files = FilesConfig(
         settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
@@ -109,13 +109,13 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
     return [
         auth, redis, tokens, states, memory, revocations, Passwords.of(auth), SignInThrottle(redis, breaker, auth),
         Authenticator(tokens, states, memory, {KEY_PREFIX: keys}), Audit(catalogue, database), Cascades(catalogue),
-        KeptAnswers(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
+        IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),
         mail, Mailer(mail), Payloads(_derived_key(settings, b"job payloads")),
-        Upkeep(timedelta(days=settings.JOBS_KEPT_DAYS)), files,
+        JobRetention(timedelta(days=settings.JOBS_KEPT_DAYS)), files,
         FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
         FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,
-        KnownDocuments(documents, trusted, PersistedDocuments(redis, documents)),
+        DocumentResolver(documents, trusted, PersistedDocuments(redis, documents)),
         Budget(budgets, SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
     ]  # fmt: skip
 
@@ -141,7 +141,7 @@ def _auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
 
 def _documents(settings: Settings) -> DocumentsConfig:
     return DocumentsConfig(
-        Accepted(settings.GRAPHQL_DOCUMENTS),
+        AcceptedDocuments(settings.GRAPHQL_DOCUMENTS),
         document_bytes=settings.PERSISTED_DOCUMENT_BYTES, documents=settings.PERSISTED_DOCUMENTS,
         total_bytes=settings.PERSISTED_BYTES, seconds=settings.PERSISTED_HOURS * 3600,
         writes=settings.PERSISTED_WRITES,

@@ -26,7 +26,7 @@ from gateway.limits import LimitSettings, Rate
 from gateway.mail_settings import URL, MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
 from gateway.store_settings import StoreSettings
-from services.documents.config import Accepted
+from services.documents.config import AcceptedDocuments
 
 __all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
 
@@ -93,7 +93,7 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
     COMPILED_READS: bool = True
     PLAN_CACHE_SIZE: PositiveInt = 500
     PLAN_ON_SIGHT: PositiveInt = 2
-    GRAPHQL_DOCUMENTS: Accepted = Accepted.ANY
+    GRAPHQL_DOCUMENTS: AcceptedDocuments = AcceptedDocuments.ANY
     PERSISTED_DOCUMENT_BYTES: PositiveInt = 50_000
     PERSISTED_DOCUMENTS: PositiveInt = 10_000
     PERSISTED_BYTES: PositiveInt = 50_000_000

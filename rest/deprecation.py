@@ -21,9 +21,9 @@ from rest.files.forms import is_form, said_of_the_file
 from rest.http.negotiation import media_type
 from rest.http.problems import problem_response
 from rest.oauth2 import FORM
-from rest.query import BRACKETED, Parameters, names_in, parameters
+from rest.query import BRACKETED, Parameters, list_parameter, parameters
 from rest.routes import RestRoute
-from rest.searching import body_parameters
+from rest.searching import parse_search
 from services.catalogue import Deprecation, Operation, Problem
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.deprecation import deprecations_of
@@ -106,7 +106,7 @@ def _used(route: RestRoute, query_string: bytes, body: bytes, content_type: str)
     if resource is None:
         return
     try:
-        given = body_parameters(body) if route.is_search else parameters(query_string)
+        given = parse_search(body) if route.is_search else parameters(query_string)
     except Problem:  # the endpoint raises it again
         return
     for owner, name in _fields(resource, given, is_list=route.is_list):
@@ -139,7 +139,7 @@ def _members(body: bytes) -> dict[str, Any]:
 
 def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Iterator[tuple[Resource[Any], str]]:
     """Yield the fields that parameters name, each with its resource."""
-    for path in names_in(given, "fields"):
+    for path in list_parameter(given, "fields"):
         *steps, name = path.split(".")
         owner: Resource[Any] | None = resource
         for step in steps[:_DEEPEST]:
@@ -148,7 +148,7 @@ def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Ite
         if owner is not None:
             yield owner, name
     if is_list:
-        names = [key.removeprefix("-") for key in names_in(given, "sort")]
+        names = [key.removeprefix("-") for key in list_parameter(given, "sort")]
         names += [bracketed[1] if (bracketed := BRACKETED.fullmatch(name)) else name for name in given]
         for name in (*names, *_filtered_fields(given.get("filter", [""])[0])):
             yield resource, name

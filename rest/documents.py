@@ -15,15 +15,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rest.http.negotiation import negotiated
 from rest.http.problems import PROBLEM_MEDIA_TYPE, problem_response
 from rest.paying import asks_for_the_price
-from rest.query import decoded, raw_pairs
+from rest.query import decode_value, raw_pairs
 from services.catalogue import Client, Problem
 from services.catalogue.json_input import refuse_twice
 from services.catalogue.problems import NOT_FOUND, VALIDATION_FAILED, FieldError
 from services.catalogue.scalars import written_number
-from services.documents.publishing import DocumentCaller, DocumentRunner, Parameter, ParameterKind, UnfitDocumentError
+from services.documents.publishing import (
+    DocumentCaller,
+    DocumentRunner,
+    Parameter,
+    ParameterKind,
+    UnpublishableDocumentError,
+)
 from services.documents.trusted import TrustedDocuments
 from services.engine.gateway import Gateway
-from services.identity.auth.authentication import Presented
+from services.identity.auth.authentication import Credentials
 
 PATH: Final = "/documents"
 ADDRESS: Final = f"{PATH}/{{id}}"
@@ -49,13 +55,13 @@ class DocumentRoutes:
             raise Problem(NOT_FOUND)
         try:
             described = self._runner.describe(document)
-        except UnfitDocumentError:
+        except UnpublishableDocumentError:
             # The document does not fit the current schema, so OpenAPI does not list it either.
             raise Problem(NOT_FOUND) from None
         dry = asks_for_the_price(request)
         variables = variables_of(described.parameters, request.scope["query_string"])
         host = request.client.host if request.client else ""
-        presented = Presented.of(request.scope["headers"], host)
+        presented = Credentials.of(request.scope["headers"], host)
         caller = DocumentCaller(gateway, presented, Client(host, request.headers.get("user-agent", "")), dry)
         result = await self._runner.run(document, variables, caller)
         if result.problem is None:
@@ -81,7 +87,7 @@ def variables_of(parameters: Sequence[Parameter], query_string: bytes) -> dict[s
     known = {parameter.name: parameter for parameter in parameters}
     given: dict[str, list[str]] = {}
     for name, raw in raw_pairs(query_string):
-        given.setdefault(name, []).append(decoded(raw))
+        given.setdefault(name, []).append(decode_value(raw))
     errors = [FieldError((name,), *error) for name, texts in given.items() if (error := _error(known.get(name), texts))]
     if errors:
         raise Problem(VALIDATION_FAILED, errors=errors)

@@ -7,7 +7,7 @@ from urllib.parse import quote_plus, urlencode
 
 from starlette.requests import Request
 
-from rest.query import decoded, raw_pairs
+from rest.query import decode_value, raw_pairs
 from rest.representation import Representation
 from services.queries.lists import ListArguments
 
@@ -41,7 +41,7 @@ def page_links(request: Request, arguments: ListArguments, shown: Representation
 
 def _written(name: str, raw: str) -> str:
     """A parameter as it came: commas that separate stay apart from those that are part of a value."""
-    return f"{quote_plus(name)}={','.join(quote_plus(decoded(each)) for each in raw.split(','))}"
+    return f"{quote_plus(name)}={','.join(quote_plus(decode_value(each)) for each in raw.split(','))}"
 
 
 def _link(path: str, relation: str, *query: str) -> str:

@@ -34,7 +34,7 @@ _IGNORED: Final = ("client_id", "client_secret")
 """Client credentials (RFC 6749, 2.3.1), which are accepted and ignored."""
 
 
-async def form_body(request: Request, operation: str) -> bytes:
+async def form_as_json(request: Request, operation: str) -> bytes:
     """Read a form as the operation's JSON input.
 
     Raises `validation_failed` for a field that is given twice and for another grant type, `bad_request` for invalid

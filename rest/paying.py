@@ -8,18 +8,18 @@ from starlette.responses import Response
 
 from services.catalogue import Actor
 from services.engine.gateway import Gateway
-from services.engine.payment import DRY_RUN, Till, is_dry_run
+from services.engine.payment import DRY_RUN, Payment, is_dry_run
 from services.process.budget.budget import Budget
 
 
-def till_of(request: Request, gateway: Gateway, actor: Actor) -> Till | None:
+def payment_of(request: Request, gateway: Gateway, actor: Actor) -> Payment | None:
     """Where a request pays; None where nobody has a budget. Raises as `is_dry_run`."""
     budget = gateway.part(Budget)
     dry = asks_for_the_price(request)
     if not budget.is_on and not dry:
         return None
     client = request.scope.get("client")
-    return Till(budget, "rest", actor, client[0] if client else "", dry)
+    return Payment(budget, "rest", actor, client[0] if client else "", dry)
 
 
 def asks_for_the_price(request: Request) -> bool:
@@ -30,6 +30,6 @@ def asks_for_the_price(request: Request) -> bool:
     return False
 
 
-def priced(till: Till) -> Response:
+def priced(payment: Payment) -> Response:
     """The answer to a dry run."""
-    return Response(orjson.dumps(till.told()), 200, None, "application/json")
+    return Response(orjson.dumps(payment.told()), 200, None, "application/json")

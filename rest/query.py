@@ -25,7 +25,7 @@ from services.catalogue.json_input import refuse_twice
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import written_number
-from services.queries.cursors import Order
+from services.queries.cursors import SortTerm
 from services.queries.limits import DEFAULTS, Limits, check_query_string
 from services.queries.lists import ListArguments, list_arguments
 from services.queries.selections import Input, Many, One, Selection, Value
@@ -50,9 +50,9 @@ def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
     values: Parameters = {}
     for name, raw in raw_pairs(query_string):
         if _LISTED.fullmatch(name):
-            values.setdefault(name, []).extend(decoded(element) for element in raw.split(","))
+            values.setdefault(name, []).extend(decode_value(element) for element in raw.split(","))
             continue
-        value = decoded(raw)
+        value = decode_value(raw)
         if name in values:
             raise Problem.field(name, "conflict", "This parameter is given twice.")
         values[name] = [value]
@@ -65,10 +65,10 @@ def raw_pairs(query_string: bytes) -> list[tuple[str, str]]:
         parts = [part.partition("=") for part in query_string.decode("ascii").split("&") if part]
     except ValueError:
         raise _not_utf8() from None
-    return [(decoded(name), raw) for name, _, raw in parts]
+    return [(decode_value(name), raw) for name, _, raw in parts]
 
 
-def decoded(raw: str) -> str:
+def decode_value(raw: str) -> str:
     """Decode a value of application/x-www-form-urlencoded. Raises `bad_request` for invalid UTF-8."""
     try:
         return unquote_plus(raw, errors="strict")
@@ -80,7 +80,7 @@ def _not_utf8() -> Problem:
     return Problem(BAD_REQUEST, "The query string is not valid UTF-8.")
 
 
-def names_in(given: Parameters, parameter: str) -> list[str]:
+def list_parameter(given: Parameters, parameter: str) -> list[str]:
     """Return the names in a list parameter. An empty string is an empty list."""
     names = _split(given.get(parameter, ()))
     return [] if names == [""] else names
@@ -98,7 +98,7 @@ def parse_selection(
 
     Raises `validation_failed` naming the invalid parameter.
     """
-    paths, fields = names_in(given, "include"), names_in(given, "fields")
+    paths, fields = list_parameter(given, "include"), list_parameter(given, "fields")
     for name in ("include", "fields"):
         given.pop(name, None)
     tree: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def parse_list(resource: Resource[Any], given: Parameters, limits: Limits = DEFA
     return list_arguments(resource, data, limits)
 
 
-def refuse_rest(given: Parameters) -> None:
+def refuse_unknown(given: Parameters) -> None:
     """Raise `validation_failed` naming every parameter that has not been removed."""
     if given:
         errors = [FieldError((name,), "unknown", "There is no such parameter.") for name in given]
@@ -215,7 +215,7 @@ def _selection(
     for name, below in tree.items():
         relation = resource.relations[name]
         if relation.many:
-            inputs.append(ListArguments((Order("id", descending=True),), limits.usual_page))
+            inputs.append(ListArguments((SortTerm("id", descending=True),), limits.usual_page))
         slot = len(inputs)
         selection = _selection(relation.target, below, chosen, f"{path}.{name}" if path else name, inputs, limits)
         if relation.many:

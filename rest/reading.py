@@ -8,10 +8,10 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
-from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_rest
+from rest.query import Parameters, parameters, parse_count, parse_list, parse_selection, refuse_unknown
 from rest.representation import Representation, linked_listing, page_of, row_of, tagged
 from rest.routes import RestRoute
-from rest.searching import body_parameters
+from rest.searching import parse_search
 from services.catalogue import Problem
 from services.catalogue.problems import NOT_FOUND
 from services.engine.batching import ROWS
@@ -74,7 +74,7 @@ class Queries:
         """
         found = self._searches.get(body)
         if found is None:
-            found = self._parse(body_parameters(body))
+            found = self._parse(parse_search(body))
             if len(body) <= LONGEST:
                 self._searches[body] = found
         return found
@@ -83,15 +83,15 @@ class Queries:
         route, resource = self._route, self._route.resource
         assert resource is not None
         if not route.shows_selection:
-            refuse_rest(given)
+            refuse_unknown(given)
             return Parsed(self._query(("", "", False), Selection(tuple(Value(f, f) for f in resource.fields)), 1))
         asked = ",".join(given.get("include", ())), ",".join(given.get("fields", ()))
         selection, inputs = parse_selection(resource, given, self._limits)
         if not route.is_list:
-            refuse_rest(given)
+            refuse_unknown(given)
             return Parsed(self._query((*asked, False), selection, 0), tuple(inputs))
         count, arguments = parse_count(given), parse_list(resource, given, self._limits)
-        refuse_rest(given)
+        refuse_unknown(given)
         return Parsed(self._query((*asked, count), selection, 1 + len(inputs)), tuple(inputs), arguments)
 
     def _query(self, asked: tuple[str, str, bool], selection: Selection, behind: int) -> Query:

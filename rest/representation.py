@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from services.queries.selections import About, Fact, Facts, Listing, Rows, Selection, Tag
+from services.queries.selections import Listing, PageObject, PageProperty, PageValue, Rows, Selection, Tag
 
 _PREVIOUS: Final = "previous"
 _TAG: Final = "@etag"
@@ -21,15 +21,15 @@ class Representation(NamedTuple):
 
 def listing(selection: Selection, *, count: bool) -> Listing:
     """A list's body: `{"data": […], "page": {"has_next": …, "next": cursor-or-null}}`, with `total` if asked for."""
-    facts = [Fact("has_next", About.HAS_NEXT), Fact("next", About.NEXT)]
+    facts = [PageValue("has_next", PageProperty.HAS_NEXT), PageValue("next", PageProperty.NEXT)]
     if count:
-        facts.append(Fact("total", About.TOTAL))
-    return Rows("data", selection), Facts("page", tuple(facts))
+        facts.append(PageValue("total", PageProperty.TOTAL))
+    return Rows("data", selection), PageObject("page", tuple(facts))
 
 
 def linked_listing(selection: Selection, *, count: bool) -> Listing:
     """The same of a list whose neighbouring pages are linked to: see `page_of`."""
-    return (*listing(selection, count=count), Fact(_PREVIOUS, About.PREVIOUS))
+    return (*listing(selection, count=count), PageValue(_PREVIOUS, PageProperty.PREVIOUS))
 
 
 def page_of(found: dict[str, Any]) -> Representation:

@@ -22,8 +22,8 @@ from rest.http.idempotency import answer_again, idempotency_of
 from rest.http.negotiation import Preference, media_type, negotiated
 from rest.http.problems import problem_response
 from rest.links import page_links
-from rest.paying import priced, till_of
-from rest.query import parameters, refuse_rest
+from rest.paying import payment_of, priced
+from rest.query import parameters, refuse_unknown
 from rest.reading import NIL, Parsed, Queries, shown_of
 from rest.routes import RestRoute, query_of, rest_routes
 from rest.searching import ACCEPT_QUERY, check_media_type
@@ -33,10 +33,10 @@ from services.catalogue.models import parse_value
 from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
 from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway
-from services.engine.idempotency.once import Answered
-from services.engine.payment import OverdrawnError, PricedError, Till
+from services.engine.idempotency.once import StoredOrNewAnswer
+from services.engine.payment import OverdrawnError, Payment, PricedError
 from services.engine.writes import Write
-from services.identity.auth.authentication import Authenticator, Presented
+from services.identity.auth.authentication import Authenticator, Credentials
 from services.process.concurrency import Concurrency
 from services.queries.limits import DEFAULTS, Limits, check_values
 
@@ -110,15 +110,15 @@ def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoin
         preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway
         actor, admitted = await _admitted(route, request, gateway)
-        till = till_of(request, gateway, actor)
+        payment = payment_of(request, gateway, actor)
         try:
             with gateway.part(Concurrency).slot(actor, request.client.host if request.client else ""):
                 if admitted is not None:
-                    return await _write(route, queries, request, gateway, admitted, till, prefix, preference)
+                    return await _write(route, queries, request, gateway, admitted, payment, prefix, preference)
                 assert queries is not None
-                return await _read(route, queries, request, gateway, actor, till)
+                return await _read(route, queries, request, gateway, actor, payment)
         except PricedError as found:
-            return priced(found.till)
+            return priced(found.payment)
         except OverdrawnError as error:
             raise error.problem from None
 
@@ -141,12 +141,12 @@ async def _admitted(route: RestRoute, request: Request, gateway: Gateway) -> tup
 
 
 async def _read(
-    route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor, till: Till | None
+    route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor, payment: Payment | None
 ) -> Response:
     asked = await _asked(route, queries, request)
     inputs = asked.inputs(_key(route, request))
     expected = expected_of(request.scope["headers"])
-    shown = shown_of(route, await gateway.read(asked.query, inputs, actor, till))
+    shown = shown_of(route, await gateway.read(asked.query, inputs, actor, payment))
     headers = page_links(request, asked.arguments, shown) if asked.arguments is not None else {}
     content = orjson.dumps(shown.body)
     if route.method == "POST":  # which asks, but is no way to what could be linked to or kept
@@ -163,7 +163,7 @@ async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed
     query_string = request.scope["query_string"]
     if not route.is_search:
         return queries.parse(query_string)
-    refuse_rest(parameters(query_string))
+    refuse_unknown(parameters(query_string))
     body = await request.body()
     check_values(body, request.app.state.gateway.limits)
     if body or route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
@@ -173,15 +173,15 @@ async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed
 
 async def _write(
     route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, admitted: Admitted,
-    till: Till | None, prefix: str, preference: Preference | None,
+    payment: Payment | None, prefix: str, preference: Preference | None,
 ) -> Response:  # fmt: skip
     operation = admitted.operation
     receive = RECEIVERS.get(operation.name)
     if receive is not None and is_form(request.headers.get("content-type", "")):
-        return await receive(request, gateway, admitted, prefix, till)
+        return await receive(request, gateway, admitted, prefix, payment)
     query_string = request.scope["query_string"]
     if queries is None:
-        refuse_rest(parameters(query_string, gateway.limits))
+        refuse_unknown(parameters(query_string, gateway.limits))
     asked = queries.parse(query_string) if queries is not None else None
     expected = expected_of(request.scope["headers"])
     key, data = _key(route, request) or NIL, await _body(operation, request, gateway.limits)
@@ -191,13 +191,13 @@ async def _write(
 
     once = idempotency_of(request, shaped, preference)
     query, included = (asked.query, asked.included) if asked is not None else (None, ())
-    result = await gateway.write(admitted, Write(key, data, query, included, expected, once), till)
-    return answer_again(result) if isinstance(result, Answered) else shaped(result)
+    result = await gateway.write(admitted, Write(key, data, query, included, expected, once), payment)
+    return answer_again(result) if isinstance(result, StoredOrNewAnswer) else shaped(result)
 
 
-def _presented(request: Request) -> Presented:
+def _presented(request: Request) -> Credentials:
     """What the request says of its caller."""
-    return Presented.of(request.scope["headers"], request.client.host if request.client else "")
+    return Credentials.of(request.scope["headers"], request.client.host if request.client else "")
 
 
 def _client(request: Request) -> Client:
@@ -211,7 +211,7 @@ async def _body(operation: Operation, request: Request, limits: Limits) -> bytes
         return None
     kind = media_type(request.headers.get("content-type", ""))
     if operation.name in oauth2.BY_FORM and kind == oauth2.FORM:
-        return await oauth2.form_body(request, operation.name)
+        return await oauth2.form_as_json(request, operation.name)
     body = await request.body()
     accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)  # a form has been read already
     check_values(body, limits)

@@ -18,7 +18,7 @@ from services.catalogue import Problem
 from services.catalogue.json_input import read_json
 from services.catalogue.models import problem_of
 from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
-from services.catalogue.scalars import integral
+from services.catalogue.scalars import coerce_integer
 
 ACCEPT_QUERY: Final = JSON
 """The value of `Accept-Query` (RFC 10008, section 3: a list of media ranges, here one token)."""
@@ -32,7 +32,7 @@ def _one_name(value: str) -> str:
     return value
 
 
-Number = Annotated[int, BeforeValidator(integral)]
+Number = Annotated[int, BeforeValidator(coerce_integer)]
 Names = Annotated[list[Annotated[str, AfterValidator(_one_name)]], Field(max_length=MAX_ENTRIES)]
 
 
@@ -60,7 +60,7 @@ def check_media_type(content_type: str, accepting: str) -> None:
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", **members)
 
 
-def body_parameters(body: bytes) -> Parameters:
+def parse_search(body: bytes) -> Parameters:
     """Return the query parameters that a search stands for. Nulls and empty lists count as left out.
 
     Raises `bad_request` for a body that is no JSON object or repeats a name, and `validation_failed` naming every

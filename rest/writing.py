@@ -15,7 +15,7 @@ from rest.reading import shown_of
 from rest.representation import row_of
 from rest.routes import RestRoute
 from services.catalogue import ResultModel
-from services.engine.gateway import Shown
+from services.engine.gateway import WriteResult
 
 
 def written(route: RestRoute, request: Request, prefix: str, result: Any, preference: Preference | None) -> Response:
@@ -33,7 +33,7 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
             for each in result
         ]  # fmt: skip
         return Response(orjson.dumps({"results": outcomes}), 200, preference_headers(preference), JSON)
-    assert isinstance(result, Shown)
+    assert isinstance(result, WriteResult)
     shown = shown_of(route, result.answer)
     assert shown.tag is not None
     headers = {"ETag": quoted(shown.tag)}

@@ -123,5 +123,5 @@ def _tell(headers: Headers, why: str) -> None:
     origin, method = (redact_text(headers.get(name, "")[:MAX_LOGGED]) for name in ("origin", ASKING))
     log.warning(
         "preflight_refused", reason=why, origin=origin, asked_method=method,
-        mend="BACKEND_CORS_ORIGINS names the origins whose pages may call." if "origin" in why else None,
+        hint="BACKEND_CORS_ORIGINS names the origins whose pages may call." if "origin" in why else None,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.catalogue.problems import Problem
-from services.process.deadline import Deadline, DeadlineError, Timers
+from services.process.deadline import Deadline, DeadlineError, DeadlineQueue
 
 
 class RequestDeadline:
@@ -24,7 +24,7 @@ class RequestDeadline:
         spared: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:  # fmt: skip
         self.app, self.seconds, self.write, self.spared = app, seconds, write, spared
-        self._timers = Timers(seconds)
+        self._timers = DeadlineQueue(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.spared(scope):

@@ -15,13 +15,13 @@ from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
 from gateway.migrate import Revisions, check_migrated
 from gateway.settings import load_settings
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.published.manifests import read_manifest
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.schema import build_schema
 from services.catalogue import Catalogue, Problem
 from services.documents import registering
-from services.documents.publishing import UnfitDocumentError
+from services.documents.publishing import UnpublishableDocumentError
 from services.documents.registering import NewDocument, RefusedDocumentsError
 from services.storage.database import Database
 
@@ -32,20 +32,20 @@ _Named = Annotated[str, typer.Argument(help="The identifier of a document, or it
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class DocumentChecker:
     """Checks documents against the schema of the configured catalogue; `prefix` is the REST API's."""
 
     schema: GraphQLSchema
-    documents: Documents
+    documents: DocumentCache
     published: PublishedDocuments
     prefix: str
 
     @classmethod
-    def of_settings(cls) -> Judge:
+    def of_settings(cls) -> DocumentChecker:
         settings = load_settings()
         catalogue = Catalogue.load(settings.MODULES)
         schema = build_schema(catalogue, uploads=settings.GRAPHQL_UPLOADS)._schema  # noqa: SLF001 - as for the endpoint
-        documents = Documents(schema, suggestions=True)
+        documents = DocumentCache(schema, suggestions=True)
         return cls(schema, documents, PublishedDocuments(schema, catalogue, documents), settings.API_V1_STR)
 
     def read(self, files: Sequence[Path]) -> list[NewDocument]:
@@ -67,7 +67,7 @@ class Judge:
         """Raise SettingsError, with a sentence for each reason, if a document cannot be published."""
         try:
             self.published.description(text)
-        except UnfitDocumentError as unfit:
+        except UnpublishableDocumentError as unfit:
             faults = [f"{name} cannot be published: {sentence}" for sentence in unfit.sentences]
             raise SettingsError("\n".join([*faults, "Nothing was changed."])) from None
 
@@ -84,7 +84,7 @@ def add(
     ] = False,
 ) -> None:
     """Register the documents in manifests: all of them, or none if any is invalid."""
-    judge = Judge.of_settings()
+    judge = DocumentChecker.of_settings()
     new = judge.read(files)
     for document in new:
         if publish and document.name in publish:
@@ -98,7 +98,7 @@ def add(
 @documents.command("list")
 def list_() -> None:
     """List the documents: identifier, kind, name, address, and whether they are invalid in the current schema."""
-    judge = Judge.of_settings()
+    judge = DocumentChecker.of_settings()
     for document in _run(registering.list_documents):
         remarks = [judge.address(document.name)] if document.published and document.name else []
         prepared = judge.documents.prepare(document.text)
@@ -119,7 +119,7 @@ def remove(
 @documents.command()
 def publish(name: _Named) -> None:
     """Publish a query at a REST address. Of several queries of one name, the last published one has the address."""
-    judge = Judge.of_settings()
+    judge = DocumentChecker.of_settings()
 
     async def checked(database: Database) -> Sequence[str]:
         for document in await registering.list_documents(database):
@@ -140,7 +140,7 @@ def unpublish(name: _Named) -> None:
         typer.echo(f"{unpublished} has no address any more.")
 
 
-def _say_published(judge: Judge, names: Sequence[str]) -> None:
+def _say_published(judge: DocumentChecker, names: Sequence[str]) -> None:
     for name in names:
         typer.echo(f"{name} is at {judge.address(name)}.")
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from gateway.commands.explain_reads import read_of_document, read_of_operation
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from rest.reading import NIL
 from rest.routes import METHODS, rest_routes
 from services.catalogue import Actor, Catalogue, Kind, Operation
@@ -133,7 +133,7 @@ def _route(operation: Operation, prefix: str) -> str:
 
 
 def _field(operation: Operation) -> str:
-    return f"{'query' if operation.is_read else 'mutation'} {field_name(operation)}"
+    return f"{'query' if operation.is_read else 'mutation'} {root_field_name(operation)}"
 
 
 def _scope(operation: Operation) -> str:

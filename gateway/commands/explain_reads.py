@@ -7,8 +7,8 @@ from uuid import UUID
 from graphql import OperationType
 
 from gateway.errors import SettingsError
-from graphql_schema.documents.parsing import Documents
-from graphql_schema.execution.inputs import UnfitError
+from graphql_schema.documents.parsing import DocumentCache
+from graphql_schema.execution.inputs import NeedsGeneralPathError
 from graphql_schema.execution.planner import Planner
 from graphql_schema.execution.plans import ReadPlan
 from graphql_schema.schema.schema import build_schema
@@ -19,7 +19,7 @@ from services.catalogue import Actor, Catalogue, Operation, Problem
 from services.queries.cursors import CursorCodec
 from services.queries.selections import Input
 from services.reader.plans import Plan, Plans
-from services.reader.shapes import Bound, bind, bind_input
+from services.reader.shapes import BoundInput, bind, bind_input
 from services.reader.statement import NotCompiledError
 
 _CURSORS = CursorCodec(b"")
@@ -27,7 +27,7 @@ _CURSORS = CursorCodec(b"")
 
 def read_of_operation(
     catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
-) -> tuple[Plan, list[Bound]] | None:
+) -> tuple[Plan, list[BoundInput]] | None:
     """Return the plan of an operation's result and its bound inputs; None if the result is no row.
 
     `key` is that of the row, for an operation on one. Raises SettingsError for a wrong query string.
@@ -46,10 +46,10 @@ def read_of_operation(
     return Plans(_CURSORS, 1).make(asked.query, slots, actor), slots
 
 
-def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[Bound]]:
+def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[BoundInput]]:
     """Return the plan of a GraphQL query without variables, and its inputs. Raises SettingsError if it is invalid."""
     schema = build_schema(catalogue)._schema  # noqa: SLF001 - as in the endpoint
-    prepared = Documents(schema, suggestions=True).prepare(text)
+    prepared = DocumentCache(schema, suggestions=True).prepare(text)
     for error in (*prepared.structure, *prepared.values):
         raise SettingsError(error.message)
     assert prepared.document is not None
@@ -62,7 +62,7 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
         slots = [bind_input(slot.make({}), slot.resource, _CURSORS) for slot in plan.slots]
     except Problem as problem:
         raise _fault(problem) from None
-    except (NotCompiledError, UnfitError, KeyError) as error:
+    except (NotCompiledError, NeedsGeneralPathError, KeyError) as error:
         raise SettingsError(f"This goes down the general path, or needs variables: {error}") from None
     return Plans(_CURSORS, 1).make(plan.query, slots, actor), slots
 

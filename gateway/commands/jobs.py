@@ -19,7 +19,7 @@ from gateway.settings import load_settings
 from services.catalogue import OPERATOR, Call, Catalogue, Problem
 from services.catalogue.calls import Trace
 from services.catalogue.identifiers import split_identifier
-from services.catalogue.jobs import HopelessError
+from services.catalogue.jobs import PermanentError
 from services.catalogue.models import NoInput
 from services.catalogue.operations import Operation
 from services.catalogue.problems import NOT_FOUND
@@ -28,7 +28,7 @@ from services.jobs.models import Job, JobState
 from services.jobs.operations import delete_job, retry_job
 from services.jobs.payloads import Payloads
 from services.jobs.resource import jobs as resource
-from services.queries.versions import ANY, Expected
+from services.queries.versions import ANY, Preconditions
 
 jobs = typer.Typer(no_args_is_help=True, help="List, show, retry and discard background jobs.")
 
@@ -64,7 +64,7 @@ def show(job: Annotated[str, typer.Argument(help="Its identifier: job_….")]) -
         if row.payload and kind is not None:
             try:
                 values["payload"] = call.part(Payloads).read(kind.payload, row.payload).model_dump(mode="json")
-            except HopelessError as error:
+            except PermanentError as error:
                 values["payload"] = str(error)
         return values
 
@@ -92,7 +92,7 @@ def _do(operation: Operation, ids: Sequence[str]) -> None:
         for job in ids:
             call.trace = Trace()
             try:
-                await gateway.do(operation, call, _key(job), NoInput(), Expected.version(ANY))
+                await gateway.do(operation, call, _key(job), NoInput(), Preconditions.version(ANY))
             except Problem as problem:
                 raise (_unknown(job) if problem.type is NOT_FOUND else problem) from None
 

@@ -62,7 +62,7 @@ def warn_of_pooler(settings: Settings, detected: Settings) -> None:
     if settings.DATABASE_POOLER is None and detected.DATABASE_POOLER is Pooler.TRANSACTION:
         log.warning(
             "pooler_found", taken_as=detected.DATABASE_POOLER.value,
-            mend="set DATABASE_POOLER to transaction, or, if that is how it works, to session, which is faster",
+            hint="set DATABASE_POOLER to transaction, or, if that is how it works, to session, which is faster",
         )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _check_files(setting: str, address: Address) -> None:
 
 async def _check_configured(setting: str, address: Address) -> None:
     """Raise SettingsError if connections do not behave as with the configured pooler."""
-    mend = "set it to transaction" if address.pooler is Pooler.SESSION else "leave it unset, or set it to transaction"
+    hint = "set it to transaction" if address.pooler is Pooler.SESSION else "leave it unset, or set it to transaction"
     opened: list[asyncpg.Connection] = []
     try:
         pids = []
@@ -118,17 +118,17 @@ async def _check_configured(setting: str, address: Address) -> None:
     except asyncpg.ProtocolViolationError as error:
         if "startup parameter" not in str(error) or address.pooler is not Pooler.NONE:
             raise
-        raise _misread(setting, address, mend) from None
+        raise _misread(setting, address, hint) from None
     finally:
         for connection in opened:
             connection.terminate()
     if len(set(pids)) < len(pids):
-        raise _misread(setting, address, mend)
+        raise _misread(setting, address, hint)
 
 
-def _misread(setting: str, address: Address, mend: str) -> SettingsError:
+def _misread(setting: str, address: Address, hint: str) -> SettingsError:
     name = setting.replace("URL", "POOLER")
-    return SettingsError(f"{name} is {address.pooler}, but {address.place} is another kind of pooler: {mend}.")
+    return SettingsError(f"{name} is {address.pooler}, but {address.place} is another kind of pooler: {hint}.")
 
 
 def _is_away(error: Exception) -> bool:

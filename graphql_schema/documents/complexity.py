@@ -31,7 +31,7 @@ from graphql import (
 )
 
 from graphql_schema.schema.lists import PAGE_SIZES, rows_asked
-from graphql_schema.schema.naming import called_by_field
+from graphql_schema.schema.naming import operations_by_root_field
 from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.naming import pascal
@@ -78,7 +78,7 @@ def bound_of(
     variables: Mapping[str, Any], limits: Limits,
 ) -> Judged:  # fmt: skip
     """What a valid operation asks for at most. Raises as `Bound` and `Bound.check`."""
-    bound = Bound(schema, called_by_field(catalogue), document, operation, variables, limits)
+    bound = Bound(schema, operations_by_root_field(catalogue), document, operation, variables, limits)
     bound.check()
     related = [each for each in catalogue.resources.values() if pascal(each.name) in bound.related]
     points = bound.weight.points

@@ -26,9 +26,9 @@ from graphql import (
 )
 from graphql.language import EnumValueNode, Visitor
 
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.schema.fields import parts_of
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Catalogue, Problem
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import camel, pascal
@@ -51,7 +51,7 @@ class Uses:
 class DeprecatedUses:
     """Records the uses of deprecated members, under the same names as REST (`item.title`, `create_item`)."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, documents: Documents) -> None:
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, documents: DocumentCache) -> None:
         self._schema, self._documents = schema, documents
         self._names = dict(_member_names(catalogue))
         self._input_types = _input_types_with(schema, {type_name for type_name, _ in self._names})
@@ -141,7 +141,7 @@ def _member_names(catalogue: Catalogue) -> Iterator[tuple[tuple[str, str], str]]
     """Yield each deprecated member of the schema, as its type and its name, with the name that it is counted under."""
     for operation in catalogue.operations.values():
         if operation.deprecated is not None:
-            yield ("Query" if operation.is_read else "Mutation", field_name(operation)), operation.name
+            yield ("Query" if operation.is_read else "Mutation", root_field_name(operation)), operation.name
         for name in deprecations_of(operation.input) if operation.input is not None else ():
             yield (f"{pascal(operation.name)}Input", camel(name)), f"{operation.name}.{name}"
         for verb, entry in operation.entries.items():

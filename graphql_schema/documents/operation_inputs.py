@@ -14,7 +14,7 @@ from typing import Any
 from graphql import FieldNode, OperationDefinitionNode, SelectionNode, value_from_ast_untyped
 from pydantic import BaseModel
 
-from graphql_schema.schema.naming import called_by_field, field_name
+from graphql_schema.schema.naming import operations_by_root_field, root_field_name
 from services.catalogue import Catalogue, Operation, Problem
 from services.catalogue.batches import MAX_ENTRIES
 from services.catalogue.models import NoInput, fields_of, parse_input
@@ -29,7 +29,7 @@ _NO_MEMBER: Mapping[str, Any] = {}
 
 def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) -> list[Operation]:
     """Return the catalogue's operations that a GraphQL operation calls by its own root fields, in order."""
-    by_field = called_by_field(catalogue)
+    by_field = operations_by_root_field(catalogue)
     names = [node.name.value for node in operation.selection_set.selections if isinstance(node, FieldNode)]
     return [by_field[name] for name in names if name in by_field]
 
@@ -39,7 +39,7 @@ def input_problem(
 ) -> Problem | None:
     """Return the first Problem that the input models of a mutation's root fields raise, if any."""
     operations = catalogue.operations.values()
-    mutations = {field_name(operation): operation for operation in operations if not operation.is_read}
+    mutations = {root_field_name(operation): operation for operation in operations if not operation.is_read}
     for node in fields:
         if not isinstance(node, FieldNode) or node.name.value not in mutations:
             continue

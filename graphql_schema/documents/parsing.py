@@ -48,7 +48,7 @@ def _structure_rules(limits: Limits) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ParsedDocument:
     """A parsed document with the errors of its structure, or of the literals in it. `size` is in characters."""
 
     document: DocumentNode | None
@@ -73,17 +73,17 @@ class Prepared:
         return operations[0]
 
 
-class Documents:
+class DocumentCache:
     """Prepares documents for one schema."""
 
     def __init__(self, schema: GraphQLSchema, *, suggestions: bool, limits: Limits = DEFAULTS) -> None:
         self._schema, self._suggestions, self._limits = schema, suggestions, limits
         self._rules, self._sizes = _structure_rules(limits), introspection_sizes(schema)
-        self._remembered: LRUCache[str, Prepared] = LRUCache(REMEMBERED, getsizeof=lambda prepared: prepared.size)
+        self._remembered: LRUCache[str, ParsedDocument] = LRUCache(REMEMBERED, getsizeof=lambda prepared: prepared.size)
         # A document that is not valid is prepared twice in a row: by the planner, then by the general path.
-        self._refused: tuple[str, Prepared] | None = None
+        self._refused: tuple[str, ParsedDocument] | None = None
 
-    def prepare(self, text: str) -> Prepared:
+    def prepare(self, text: str) -> ParsedDocument:
         """Parse and validate a document, and remember it if it is valid.
 
         Raises `too_complex` for a document that exceeds a limit, and `invalid_document` for circular fragments and for
@@ -102,16 +102,16 @@ class Documents:
             self._remembered[text] = prepared
         return prepared
 
-    def _prepare(self, text: str) -> Prepared:
+    def _prepare(self, text: str) -> ParsedDocument:
         # The checks run from the cheapest to the most expensive: characters, tokens, one walk, the rules.
         try:
             document = parse(bounded_text(text, self._limits), max_tokens=self._limits.tokens)
         except GraphQLError as error:
-            return Prepared(None, len(text), structure=(error,))
+            return ParsedDocument(None, len(text), structure=(error,))
         screen(document, self._limits, self._sizes)
         structure = self._validate(document, self._rules)
         values = () if structure else self._validate(document, [ValuesOfCorrectTypeRule])
-        return Prepared(document, len(text), structure, values)
+        return ParsedDocument(document, len(text), structure, values)
 
     def _validate(self, document: DocumentNode, rules: Any) -> tuple[GraphQLError, ...]:
         errors = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)

@@ -10,11 +10,11 @@ from collections.abc import Container, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from graphql_schema.documents.parsing import Documents
-from graphql_schema.documents.requests import GraphQLRequest, Origin
+from graphql_schema.documents.parsing import DocumentCache
+from graphql_schema.documents.requests import GraphQLRequest, RequestContext
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
-from services.documents.known import Bringer, KnownDocuments, Reference
+from services.documents.known import DocumentResolver, DocumentSender, Reference
 from services.identity.auth.authentication import Authenticator
 from services.process.concurrency import Concurrency
 
@@ -28,7 +28,7 @@ _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
 """The message that Apollo's clients test for."""
 
 
-def slot_of(origin: Origin, actor: Actor) -> AbstractContextManager[None]:
+def concurrency_slot(origin: RequestContext, actor: Actor) -> AbstractContextManager[None]:
     """Return a context manager that counts a request as one of its caller's concurrent requests.
 
     Entering it may raise `too_many_requests`.
@@ -36,12 +36,12 @@ def slot_of(origin: Origin, actor: Actor) -> AbstractContextManager[None]:
     return origin.gateway.part(Concurrency).slot(actor, origin.address)
 
 
-def names_a_document(parameters: Container[str]) -> bool:
+def has_reference(parameters: Container[str]) -> bool:
     """Whether the parameters of a query string may name a document."""
     return any(name in parameters for name in _MEMBERS)
 
 
-def reference_of(parameters: Mapping[str, Any]) -> Reference | None:
+def parse_reference(parameters: Mapping[str, Any]) -> Reference | None:
     """Return the reference to a document in a request's parameters, if any. `extensions` must be an object or null.
 
     Raises `bad_request` for a malformed reference, `PERSISTED_QUERY_NOT_SUPPORTED` for a version other than 1.
@@ -78,12 +78,12 @@ def _identifier(name: str, value: Any) -> Reference:
     return Reference(value)
 
 
-async def found_document(origin: Origin, request: GraphQLRequest, documents: Documents) -> None:
-    """Replace a request's reference to a document by the document's text. Raises as `KnownDocuments.find`.
+async def resolve_document(origin: RequestContext, request: GraphQLRequest, documents: DocumentCache) -> None:
+    """Replace a request's reference to a document by the document's text. Raises as `DocumentResolver.find`.
 
     Every transport must call it before anything else reads `request.query`.
     """
-    known = origin.gateway.part(KnownDocuments)
+    known = origin.gateway.part(DocumentResolver)
     if request.reference is None and known.takes_any:
         return
 
@@ -91,7 +91,7 @@ async def found_document(origin: Origin, request: GraphQLRequest, documents: Doc
         return await origin.gateway.part(Authenticator).actor(origin.presented)
 
     may_change = origin.is_post or origin.is_preflighted
-    bringer = Bringer(authenticate, origin.presented.address, may_change, request.dry)
+    bringer = DocumentSender(authenticate, origin.presented.address, may_change, request.dry)
     request.query = await known.find(
         request.query, request.reference, bringer, lambda text: not documents.prepare(text).errors
     )

@@ -10,19 +10,19 @@ from graphql_schema.schema.context import RequestKey
 from services.catalogue import Client
 from services.documents.known import Reference
 from services.engine.gateway import Gateway
-from services.engine.payment import Till
-from services.identity.auth.authentication import Presented
+from services.engine.payment import Payment
+from services.identity.auth.authentication import Credentials
 
 
-class Origin(Protocol):
+class RequestContext(Protocol):
     """The context of a request, independent of its transport.
 
-    `changing` is set once the request may have changed something, and must not be cancelled any more; `till` once the
-    caller whose budget pays for it is known.
+    `changing` is set once the request may have changed something, and must not be cancelled any more; `payment`
+    once the caller whose budget pays for it is known.
     """
 
     changing: bool
-    till: Till | None
+    payment: Payment | None
 
     @property
     def address(self) -> str:
@@ -44,7 +44,7 @@ class Origin(Protocol):
     def gateway(self) -> Gateway: ...
 
     @property
-    def presented(self) -> Presented:
+    def presented(self) -> Credentials:
         """The caller's credentials."""
 
     @property
@@ -76,7 +76,7 @@ class GraphQLRequest:
 
 
 @dataclass(slots=True)
-class Answer:
+class GraphQLResponse:
     """A response. `content` is a list for a batch; `typed` says whether to send application/graphql-response+json."""
 
     content: Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -85,7 +85,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_deep(value: Any, limit: int) -> bool:
+def exceeds_depth(value: Any, limit: int) -> bool:
     """Whether lists and objects are nested more than `limit` levels deep."""
     level = [value]
     for _ in range(limit + 1):

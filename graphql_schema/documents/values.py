@@ -33,7 +33,7 @@ from graphql import (
 
 from graphql_schema.schema.fields import parts_of
 from services.catalogue.problems import MAX_ERRORS, FieldError
-from services.catalogue.scalars import integral
+from services.catalogue.scalars import coerce_integer
 from services.queries.limits import DEFAULTS, Limits
 
 Path = tuple[str | int, ...]
@@ -164,7 +164,7 @@ def _errors_in_object(
 def _leaf_error(value: Any, kind: Any) -> tuple[str, str]:
     if is_enum_type(kind):
         return "choice", "This is not one of the values allowed here."
-    if kind.name == "Int" and type(integral(value)) is int:
+    if kind.name == "Int" and type(coerce_integer(value)) is int:
         return "range", "This integer is out of range."
     return "type", _TYPE_MESSAGES.get(kind.name, "This is not a value of the type asked for.")
 

@@ -21,17 +21,17 @@ from cachetools import LRUCache
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType, is_non_null_type, type_from_ast
 
 from graphql_schema.documents.complexity import fields_at_the_top
-from graphql_schema.documents.parsing import Documents
-from graphql_schema.execution.inputs import ABSENT, Coerce, UnfitError, Variables
+from graphql_schema.documents.parsing import DocumentCache
+from graphql_schema.execution.inputs import UNDEFINED, Coerce, NeedsGeneralPathError, Variables
 from graphql_schema.execution.judging import Planned
 from graphql_schema.execution.planner import Planner
 from graphql_schema.execution.plans import MutationPlan, ReadPlan, Slot
-from graphql_schema.execution.running import Caller, Outcome, mutate, read
+from graphql_schema.execution.running import ExecutionCaller, ExecutionResult, mutate, read
 from graphql_schema.schema.fields import condition_names
 from services.catalogue import Actor, Catalogue, Operation, Problem
 from services.engine.gateway import Gateway
 from services.queries.limits import DEFAULTS, Limits
-from services.reader.shapes import Bound, bind_input
+from services.reader.shapes import BoundInput, bind_input
 from services.reader.statement import NotCompiledError
 
 LONGEST: Final = 20_000
@@ -61,7 +61,7 @@ class _Variant:
 
     plan: ReadPlan | MutationPlan
     size: int
-    fixed: Sequence[Bound | None] = ()
+    fixed: Sequence[BoundInput | None] = ()
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class CompiledOperations:
     """Plans and runs operations. `size`: how many are remembered; `sight`: when a document is planned."""
 
     def __init__(
-        self, schema: GraphQLSchema, catalogue: Catalogue, documents: Documents, *, size: int, sight: int,
+        self, schema: GraphQLSchema, catalogue: Catalogue, documents: DocumentCache, *, size: int, sight: int,
         limits: Limits = DEFAULTS,
     ) -> None:  # fmt: skip
         self._schema, self._planner, self._documents = schema, Planner(schema, catalogue, limits), documents
@@ -135,7 +135,7 @@ class CompiledOperations:
                 operation.operation is OperationType.QUERY,
                 len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called),
             )  # fmt: skip
-        except (NotCompiledError, UnfitError, Problem):
+        except (NotCompiledError, NeedsGeneralPathError, Problem):
             return None
 
     def planned(
@@ -145,14 +145,14 @@ class CompiledOperations:
         try:
             variables = _coerced(operation.variables, given)
             variant = self._variant(operation, gateway, actor, variables)
-        except UnfitError:
+        except NeedsGeneralPathError:
             return None
         return Planned(variant.plan, variables, variant.fixed) if variant is not None else None
 
     async def run(
-        self, operation: CompiledOperation, gateway: Gateway, caller: Caller, given: Mapping[str, Any], *,
+        self, operation: CompiledOperation, gateway: Gateway, caller: ExecutionCaller, given: Mapping[str, Any], *,
         at_once: bool,
-    ) -> Outcome | None:  # fmt: skip
+    ) -> ExecutionResult | None:  # fmt: skip
         """The answer; None when the resolvers have to give it. `at_once`: its statement is made on first sight."""
         if caller.actor.is_anonymous and not operation.open_to_all:
             return None  # nothing is read for those who will be refused
@@ -163,7 +163,7 @@ class CompiledOperations:
             if isinstance(planned.plan, MutationPlan):
                 return await mutate(planned.plan, gateway, caller, planned.variables)
             return await read(planned, gateway, caller, at_once=at_once)
-        except (UnfitError, Problem):
+        except (NeedsGeneralPathError, Problem):
             return None
 
     def _variant(
@@ -187,7 +187,7 @@ class CompiledOperations:
         conditions = dict(zip(operation.conditions, values, strict=True))
         try:
             plan, size = self._planner.plan(*self._parsed(operation), conditions, passing=not operation.remembered)
-        except (NotCompiledError, UnfitError, RecursionError):
+        except (NotCompiledError, NeedsGeneralPathError, RecursionError):
             return None
         fixed = [_fixed(each, gateway) for each in plan.slots] if isinstance(plan, ReadPlan) else ()
         return _Variant(plan, size, fixed)
@@ -199,17 +199,17 @@ class CompiledOperations:
 
     def _variable(self, definition: Any) -> Variable:
         kind = type_from_ast(self._schema, definition.type)
-        default: Any = ABSENT
+        default: Any = UNDEFINED
         if definition.default_value is not None:
             default = self._planner.coercers.literal(definition.default_value, kind)({})
         required = is_non_null_type(kind)
         return Variable(definition.variable.name.value, self._planner.coercers.of(kind), default, required)
 
 
-def _fixed(slot: Slot, gateway: Gateway) -> Bound | None:
+def _fixed(slot: Slot, gateway: Gateway) -> BoundInput | None:
     """The input of a slot that is always the same, unless something is wrong with it."""
     if slot.fixed:
-        with suppress(UnfitError, Problem):
+        with suppress(NeedsGeneralPathError, Problem):
             return bind_input(slot.make({}), slot.resource, gateway.cursors)
     return None
 
@@ -224,7 +224,7 @@ def _conditions(operation: CompiledOperation, variables: Variables) -> Values:
     for name in operation.conditions:
         value = variables.get(name)
         if not isinstance(value, bool):
-            raise UnfitError
+            raise NeedsGeneralPathError
         found.append(value)
     return tuple(found)
 
@@ -238,11 +238,11 @@ def _coerced(variables: Sequence[Variable], given: Mapping[str, Any]) -> dict[st
     found = {}
     for each in variables:
         if each.name in given:
-            if given[each.name] is None and each.default is not ABSENT:
-                raise UnfitError  # a default lets it in where nothing may be null
+            if given[each.name] is None and each.default is not UNDEFINED:
+                raise NeedsGeneralPathError  # a default lets it in where nothing may be null
             found[each.name] = each.coerce(given[each.name])
-        elif each.default is not ABSENT:
+        elif each.default is not UNDEFINED:
             found[each.name] = each.default
         elif each.required:
-            raise UnfitError
+            raise NeedsGeneralPathError
     return found

@@ -10,16 +10,16 @@ from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, Operat
 from graphql_schema.documents.complexity import bound_of, values_of
 from graphql_schema.documents.deprecation import DeprecatedUses
 from graphql_schema.documents.operation_inputs import called_operations, input_problem
-from graphql_schema.documents.parsing import Documents, Prepared
-from graphql_schema.documents.references import found_document, slot_of
-from graphql_schema.documents.requests import GraphQLRequest, Origin
+from graphql_schema.documents.parsing import DocumentCache, ParsedDocument
+from graphql_schema.documents.references import concurrency_slot, resolve_document
+from graphql_schema.documents.requests import GraphQLRequest, RequestContext
 from graphql_schema.documents.values import literal_errors, variable_errors
 from graphql_schema.execution.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.execution.idempotency import may_have_key
-from graphql_schema.execution.paying import asked_fields, check_allowed, till_of
-from graphql_schema.execution.running import Caller, Outcome
+from graphql_schema.execution.paying import asked_fields, check_allowed, payment_of
+from graphql_schema.execution.running import ExecutionCaller, ExecutionResult
 from graphql_schema.schema.context import Context
-from graphql_schema.schema.errors import RefusedError, error_json, problem_of
+from graphql_schema.schema.errors import InvalidDocumentError, error_json, problem_from_error
 from graphql_schema.schema.schema import GatewaySchema
 from graphql_schema.schema.upload_field import check_takes_file
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
@@ -42,7 +42,7 @@ class Executor:
         schema: GatewaySchema,
         core: GraphQLSchema,
         catalogue: Catalogue,
-        documents: Documents,
+        documents: DocumentCache,
         compiled: CompiledOperations,
         limits: Limits,
     ) -> None:
@@ -50,43 +50,51 @@ class Executor:
         self._documents, self._compiled, self._limits = documents, compiled, limits
         self._deprecated = DeprecatedUses(core, catalogue, documents)
 
-    async def execute(self, asking: Origin, asked: GraphQLRequest) -> Outcome:
+    async def execute(self, request_context: RequestContext, asked: GraphQLRequest) -> ExecutionResult:
         """The one result of a query or a mutation.
 
         Raises RefusedError, Problems of the whole request, and as `Till.pay`.
         """
-        await found_document(asking, asked, self._documents)
+        await resolve_document(request_context, asked, self._documents)
         operation = self._compiled.find(asked.query, asked.operation_name)
         at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
         if operation is None:
             operation = self._plan(asked, remember=at_once)
         outcome = None
-        gateway = asking.gateway
-        if operation is not None and _goes_as_a_whole(asking, asked, operation, gateway):
-            outcome = await self._run_as_a_whole(asking, asked, operation, gateway, at_once=at_once)
+        gateway = request_context.gateway
+        if operation is not None and _goes_as_a_whole(request_context, asked, operation, gateway):
+            outcome = await self._run_as_a_whole(request_context, asked, operation, gateway, at_once=at_once)
         if outcome is None:
             observation.note_path("general")
-            context = await self._context(asking, asked, operation)
-            with slot_of(asking, context.actor):
+            context = await self._context(request_context, asked, operation)
+            with concurrency_slot(request_context, context.actor):
                 outcome = await self._run(asked, context)
         if self._deprecated:
             self._deprecated.note(asked.query, asked.operation_name, asked.variables)
         return outcome
 
     async def _run_as_a_whole(
-        self, asking: Origin, asked: GraphQLRequest, operation: CompiledOperation, gateway: Gateway, *, at_once: bool
-    ) -> Outcome | None:
+        self,
+        request_context: RequestContext,
+        asked: GraphQLRequest,
+        operation: CompiledOperation,
+        gateway: Gateway,
+        *,
+        at_once: bool,
+    ) -> ExecutionResult | None:
         """The answer to a planned operation; None where the resolvers have to give it. Raises `invalid_token`."""
         open_to_all = operation.open_to_all
 
         async def authenticate() -> Actor:
-            return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(asking.presented)
+            return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(request_context.presented)
 
-        key = asking.idempotency_key if not operation.is_query else None
+        key = request_context.idempotency_key if not operation.is_query else None
         actor = await authenticate()
-        caller = Caller(actor, asking.client, authenticate, key, till_of(asking, asked, actor))
-        asking.changing = not operation.is_query
-        with slot_of(asking, actor):
+        caller = ExecutionCaller(
+            actor, request_context.client, authenticate, key, payment_of(request_context, asked, actor)
+        )
+        request_context.changing = not operation.is_query
+        with concurrency_slot(request_context, actor):
             return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
 
     def _plan(self, asked: GraphQLRequest, *, remember: bool) -> CompiledOperation | None:
@@ -99,32 +107,34 @@ class Executor:
         make = self._compiled.compile if remember else self._compiled.compile_once
         return make(asked.query, asked.operation_name, prepared.document, operation, called)
 
-    async def _context(self, asking: Origin, asked: GraphQLRequest, planned: CompiledOperation | None) -> Context:
+    async def _context(
+        self, request_context: RequestContext, asked: GraphQLRequest, planned: CompiledOperation | None
+    ) -> Context:
         """What the operation needs to run, once nothing is wrong with the request. Raises what is."""
-        gateway = asking.gateway
+        gateway = request_context.gateway
         prepared = self._documents.prepare(asked.query)
         document, operation = _runnable(prepared, asked)
-        if not asking.is_post and operation.operation is not OperationType.QUERY:
+        if not request_context.is_post and operation.operation is not OperationType.QUERY:
             raise Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
         if asked.has_file:
             check_takes_file(operation)
         called = called_operations(self._catalogue, operation)
         only = called if len(called) == len(operation.selection_set.selections) else ()
-        actor = await gateway.part(Authenticator).actor_for(only, asking.presented)
+        actor = await gateway.part(Authenticator).actor_for(only, request_context.presented)
 
         async def authenticate() -> Actor:
-            return await gateway.part(Authenticator).actor_for(only, asking.presented)
+            return await gateway.part(Authenticator).actor_for(only, request_context.presented)
 
-        key = asking.idempotency_key if operation.operation is OperationType.MUTATION else None
-        context = Context(gateway, actor, asking.client, document, authenticate, key)
+        key = request_context.idempotency_key if operation.operation is OperationType.MUTATION else None
+        context = Context(gateway, actor, request_context.client, document, authenticate, key)
         await self._check_values(context, called, prepared, operation, asked)
-        await self._pay(asking, asked, context, operation, planned)
-        asking.changing = operation.operation is not OperationType.QUERY
+        await self._pay(request_context, asked, context, operation, planned)
+        request_context.changing = operation.operation is not OperationType.QUERY
         return context
 
     async def _pay(
-        self, asking: Origin, asked: GraphQLRequest, context: Context, operation: OperationDefinitionNode,
-        planned: CompiledOperation | None,
+        self, request_context: RequestContext, asked: GraphQLRequest, context: Context,
+        operation: OperationDefinitionNode, planned: CompiledOperation | None,
     ) -> None:  # fmt: skip
         """Judge what is asked for, and have it paid; here a dry run ends. Raises what is wrong with it."""
         gateway, actor, given = context.gateway, context.actor, asked.variables
@@ -134,10 +144,10 @@ class Executor:
             check_rows(judged.rows, self._limits.rows)
         else:
             judged = bound_of(self._core, self._catalogue, context.document, operation, given, self._limits)
-        till = till_of(asking, asked, actor)
-        if till is None:
+        payment = payment_of(request_context, asked, actor)
+        if payment is None:
             return
-        if till.dry:
+        if payment.dry:
             fields = asked_fields(context.document, operation, given)
             values = values_of(operation, given)
             await check_allowed(context, fields, judged.related, values, whole=asked.whole)
@@ -146,10 +156,10 @@ class Executor:
                 raise problem
             if plan is not None:
                 plan.check_inputs(gateway.cursors)
-        if judged.points or till.dry:
-            await till.pay(judged.points)
+        if judged.points or payment.dry:
+            await payment.pay(judged.points)
 
-    async def _run(self, asked: GraphQLRequest, context: Context) -> Outcome:
+    async def _run(self, asked: GraphQLRequest, context: Context) -> ExecutionResult:
         result: Any = await self._schema.execute(
             asked.query,
             variable_values=dict(asked.variables),
@@ -159,16 +169,16 @@ class Executor:
         body: dict[str, Any] = {"data": result.data}
         headers: dict[str, str] = {}
         if result.errors:
-            problems = [(problem_of(error), error) for error in result.errors]
+            problems = [(problem_from_error(error), error) for error in result.errors]
             body["errors"] = [error_json(problem, error) for problem, error in problems]
             headers = {name: value for problem, _ in problems for name, value in problem.headers().items()}
-        return Outcome(body, headers)
+        return ExecutionResult(body, headers)
 
     async def _check_values(
         self,
         context: Context,
         called: Sequence[Operation],
-        prepared: Prepared,
+        prepared: ParsedDocument,
         operation: OperationDefinitionNode,
         asked: GraphQLRequest,
     ) -> None:
@@ -189,7 +199,7 @@ class Executor:
 
 
 def _goes_as_a_whole(
-    asking: Origin, asked: GraphQLRequest, operation: CompiledOperation, gateway: Gateway
+    request_context: RequestContext, asked: GraphQLRequest, operation: CompiledOperation, gateway: Gateway
 ) -> bool:  # fmt: skip
     """Whether resolvers are not even needed, unless there is a doubt.
 
@@ -200,10 +210,12 @@ def _goes_as_a_whole(
         return False
     if operation.is_query:
         return gateway.reader is not None
-    return asking.is_post and (gateway.reader is not None or may_have_key(asking.headers, asked.query))
+    return request_context.is_post and (
+        gateway.reader is not None or may_have_key(request_context.headers, asked.query)
+    )
 
 
-def _runnable(prepared: Prepared, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
+def _runnable(prepared: ParsedDocument, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
     if prepared.structure or prepared.document is None:
-        raise RefusedError(prepared.structure)
+        raise InvalidDocumentError(prepared.structure)
     return prepared.document, prepared.operation(asked.operation_name)

@@ -30,9 +30,9 @@ from graphql.language import Visitor
 from graphql_schema.documents.requests import GraphQLRequest
 from graphql_schema.schema.context import RequestKey
 from services.catalogue import Problem
-from services.documents.known import KnownDocuments
+from services.documents.known import DocumentResolver
 from services.engine.idempotency.keys import HEADER, checked_key
-from services.engine.idempotency.once import Whole
+from services.engine.idempotency.once import IdempotentRequest
 
 ARGUMENT: Final = "idempotencyKey"
 _HEADER: Final = HEADER.lower().encode()
@@ -53,10 +53,12 @@ class FieldKey:
     """The key of a mutation field, and the request that it stands or falls with."""
 
     text: str
-    whole: Whole | None = None
+    whole: IdempotentRequest | None = None
 
 
-def key_of_field(argument: Any, header: RequestKey | None, whole: Whole | None, name: str | None) -> FieldKey | None:
+def key_of_field(
+    argument: Any, header: RequestKey | None, whole: IdempotentRequest | None, name: str | None
+) -> FieldKey | None:
     """The key of a mutation field; `name` is its response name where the document has several fields.
 
     One of its own is about nothing but the field. Raises `validation_failed`.
@@ -66,7 +68,7 @@ def key_of_field(argument: Any, header: RequestKey | None, whole: Whole | None, 
     return FieldKey(header.of_field(name), whole) if header is not None else None
 
 
-async def asked_by_batch(batch: Iterable[GraphQLRequest | Problem], known: KnownDocuments) -> bytes:
+async def asked_by_batch(batch: Iterable[GraphQLRequest | Problem], known: DocumentResolver) -> bytes:
     """What stands for all entries of a batch: their documents, whether named or sent, operations and variables.
 
     The documents are told apart by their texts, since some may not be known before others have been run.

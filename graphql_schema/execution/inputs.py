@@ -29,20 +29,20 @@ from graphql import (
 )
 
 from graphql_schema.schema.json_schema import json_value
-from services.catalogue.scalars import INT32, integral
+from services.catalogue.scalars import INT32, coerce_integer
 from services.reader.statement import NotCompiledError
 
 Variables = Mapping[str, Any]
 Coerce = Callable[[Any], Any]
 Getter = Callable[[Variables], Any]
 
-ABSENT: Final = object()
+UNDEFINED: Final = object()
 """The value of a variable that was not sent, and of an argument that is such a variable."""
 MAX_ENTRIES: Final = 500
 """The longest list that is coerced here. The general path refuses longer ones."""
 
 
-class UnfitError(Exception):
+class NeedsGeneralPathError(Exception):
     """Raised for a value that the general path has to validate."""
 
 
@@ -93,15 +93,15 @@ class Coercers:
 
         def coerce(value: Any) -> Any:
             if type(value) is not dict or len(value) > len(members):
-                raise UnfitError
+                raise NeedsGeneralPathError
             data = {}
             for name, member in value.items():
                 if name not in members:
-                    raise UnfitError
+                    raise NeedsGeneralPathError
                 plain_name, coerce_member, _ = members[name]
                 data[plain_name] = coerce_member(member)
             if any(required and plain_name not in data for plain_name, _, required in members.values()):
-                raise UnfitError
+                raise NeedsGeneralPathError
             return data
 
         return coerce
@@ -122,7 +122,7 @@ class Coercers:
             return gathered({_plain_name(field): self.literal(value, field.type) for field, value in fields})
         try:
             return _Constant(self.of(kind)(json_value(node, kind)))
-        except UnfitError:
+        except NeedsGeneralPathError:
             raise NotCompiledError(f"a literal of {kind.name}") from None
 
 
@@ -134,7 +134,7 @@ def gathered(members: Mapping[str, Getter]) -> Getter:
         data = {}
         for name, getter in getters:
             value = getter(variables)
-            if value is not ABSENT:
+            if value is not UNDEFINED:
                 data[name] = value
         return data
 
@@ -144,8 +144,8 @@ def gathered(members: Mapping[str, Getter]) -> Getter:
 def _list_getter(getters: list[Getter]) -> Getter:
     def get(variables: Variables) -> Any:
         elements = [getter(variables) for getter in getters]
-        if any(element is ABSENT for element in elements):
-            raise UnfitError
+        if any(element is UNDEFINED for element in elements):
+            raise NeedsGeneralPathError
         return elements
 
     return _Constant(get({})) if all(is_constant(getter) for getter in getters) else get
@@ -165,12 +165,12 @@ def _plain_name(field: Any) -> str:
 
 def _variable(name: str, *, required: bool) -> Getter:
     if not required:
-        return lambda variables: variables.get(name, ABSENT)
+        return lambda variables: variables.get(name, UNDEFINED)
 
     def get(variables: Variables) -> Any:
         value = variables.get(name)
         if value is None:
-            raise UnfitError
+            raise NeedsGeneralPathError
         return value
 
     return get
@@ -179,7 +179,7 @@ def _variable(name: str, *, required: bool) -> Getter:
 def _required(inner: Coerce) -> Coerce:
     def coerce(value: Any) -> Any:
         if value is None:
-            raise UnfitError
+            raise NeedsGeneralPathError
         return inner(value)
 
     return coerce
@@ -194,7 +194,7 @@ def _list(inner: Coerce) -> Coerce:
         if type(value) is not list:
             return [inner(value)]
         if len(value) > MAX_ENTRIES:
-            raise UnfitError
+            raise NeedsGeneralPathError
         return [inner(element) for element in value]
 
     return coerce
@@ -203,7 +203,7 @@ def _list(inner: Coerce) -> Coerce:
 def _enum(values: Mapping[str, Any]) -> Coerce:
     def coerce(value: Any) -> Any:
         if type(value) is not str or value not in values:
-            raise UnfitError
+            raise NeedsGeneralPathError
         return values[value]
 
     return coerce
@@ -212,16 +212,16 @@ def _enum(values: Mapping[str, Any]) -> Coerce:
 def _exactly(expected: type) -> Coerce:
     def coerce(value: Any) -> Any:
         if type(value) is not expected:
-            raise UnfitError
+            raise NeedsGeneralPathError
         return value
 
     return coerce
 
 
 def _integer(value: Any) -> Any:
-    value = integral(value)
+    value = coerce_integer(value)
     if type(value) is not int or not INT32[0] <= value <= INT32[1]:
-        raise UnfitError
+        raise NeedsGeneralPathError
     return value
 
 

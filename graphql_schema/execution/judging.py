@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from graphql_schema.documents.complexity import Judged
-from graphql_schema.execution.inputs import UnfitError, Variables
+from graphql_schema.execution.inputs import NeedsGeneralPathError, Variables
 from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan, slots_of
 from services.catalogue.batches import OPERATIONS
 from services.catalogue.resources import Resource
@@ -15,7 +15,7 @@ from services.queries.costs import MINIMUM, query_cost, weigh_write
 from services.queries.cursors import CursorCodec
 from services.queries.limits import Limits
 from services.queries.selections import Input
-from services.reader.shapes import Bound, bind_input
+from services.reader.shapes import BoundInput, bind_input
 
 
 class Planned(NamedTuple):
@@ -23,9 +23,9 @@ class Planned(NamedTuple):
 
     plan: ReadPlan | MutationPlan
     variables: Variables
-    fixed: Sequence[Bound | None] = ()
+    fixed: Sequence[BoundInput | None] = ()
 
-    def inputs(self) -> list[Input | Bound]:
+    def inputs(self) -> list[Input | BoundInput]:
         """The inputs of what is read. Raises `validation_failed` and UnfitError."""
         assert isinstance(self.plan, ReadPlan)
         variables = self.variables
@@ -59,13 +59,13 @@ class Planned(NamedTuple):
     def check_inputs(self, cursors: CursorCodec) -> None:
         """Judge the arguments of lists, as far as they are known here, without reading. Raises `validation_failed`."""
         for slot in slots_of(self.plan):
-            with suppress(UnfitError):
+            with suppress(NeedsGeneralPathError):
                 bind_input(slot.make(self.variables), slot.resource, cursors)
 
     def _entries(self, step: MutationStep, limits: Limits) -> int | None:
         try:
             return entries_of(step, step.data(self.variables).get("input"))
-        except UnfitError:
+        except NeedsGeneralPathError:
             return limits.batch_entries if step.operation.entries else None
 
 

@@ -9,24 +9,24 @@ from typing import Any
 from graphql import DocumentNode, FieldNode, OperationDefinitionNode, value_from_ast_untyped
 
 from graphql_schema.documents.complexity import values_of
-from graphql_schema.documents.requests import Answer, GraphQLRequest, Origin
+from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, RequestContext
 from graphql_schema.schema.context import Context
 from graphql_schema.schema.fields import Collector, condition_names
-from graphql_schema.schema.naming import called_by_field
+from graphql_schema.schema.naming import operations_by_root_field
 from graphql_schema.schema.nodes import located, located_each
 from services.catalogue import Actor, Problem
 from services.catalogue.resources import Resource
-from services.engine.payment import Till
+from services.engine.payment import Payment
 from services.process.budget.budget import Budget
 
 
-def till_of(asking: Origin, asked: GraphQLRequest, actor: Actor) -> Till | None:
+def payment_of(request_context: RequestContext, asked: GraphQLRequest, actor: Actor) -> Payment | None:
     """Where an operation is paid for, once; None where nobody has a budget, or wants to know the price."""
-    if asking.till is None:
-        budget = asking.gateway.part(Budget)
+    if request_context.payment is None:
+        budget = request_context.gateway.part(Budget)
         if budget.is_on or asked.dry or asked.wants_cost:
-            asking.till = Till(budget, "graphql", actor, asking.address, dry=asked.dry)
-    return asking.till
+            request_context.payment = Payment(budget, "graphql", actor, request_context.address, dry=asked.dry)
+    return request_context.payment
 
 
 def asked_fields(
@@ -48,7 +48,7 @@ async def check_allowed(
     `related` are the rows that are read besides those that are called. `whole`: what is wrong with one of several
     identifiers is no error in its place, but the whole answer.
     """
-    gateway, actor, operations = context.gateway, context.actor, called_by_field(context.gateway.catalogue)
+    gateway, actor, operations = context.gateway, context.actor, operations_by_root_field(context.gateway.catalogue)
     called = [operations[each.name.value] for each in fields if each.name.value in operations]
     for operation in called:
         await gateway.admit(operation, actor, context.client)
@@ -66,15 +66,15 @@ async def check_allowed(
                 raise problem
 
 
-def dry_answer(till: Till, typed: bool) -> Answer:
+def dry_answer(payment: Payment, typed: bool) -> GraphQLResponse:
     """The answer to a dry run. A response without errors must have `data` (specification, 7.1): here it is empty."""
-    return Answer({"data": {}, "extensions": till.told()}, typed, 200)
+    return GraphQLResponse({"data": {}, "extensions": payment.told()}, typed, 200)
 
 
-def with_cost(answer: Answer, till: Till | None) -> Answer:
+def with_cost(answer: GraphQLResponse, payment: Payment | None) -> GraphQLResponse:
     """The answer, with the price among its extensions."""
     content = answer.content
-    if till is None or not till.cost or not isinstance(content, Mapping):
+    if payment is None or not payment.cost or not isinstance(content, Mapping):
         return answer
-    extensions = {**content.get("extensions", {}), **till.told()}
+    extensions = {**content.get("extensions", {}), **payment.told()}
     return replace(answer, content={**content, "extensions": extensions})

@@ -13,9 +13,9 @@ from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionN
 from pydantic_core import PydanticCustomError
 
 from graphql_schema.execution.idempotency import asked_of
-from graphql_schema.execution.inputs import UnfitError, Variables, is_constant
+from graphql_schema.execution.inputs import NeedsGeneralPathError, Variables, is_constant
 from graphql_schema.execution.plans import Locations, MutationPlan, MutationStep, ReadPlan, Slot
-from graphql_schema.execution.selections import SelectionPlanner, Vocabulary
+from graphql_schema.execution.selections import SchemaNames, SelectionPlanner
 from graphql_schema.schema.batches import FIELD_ERROR, PROBLEM, ROW, Member, Members, result_name
 from graphql_schema.schema.fields import Collector
 from services.catalogue import Catalogue, Kind, Operation, ResultModel
@@ -33,7 +33,7 @@ class Planner:
     """Plans the operations of one schema."""
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits = DEFAULTS) -> None:
-        self._vocabulary = Vocabulary(schema, catalogue, limits)
+        self._vocabulary = SchemaNames(schema, catalogue, limits)
         self.coercers = self._vocabulary.coercers
 
     def plan(
@@ -55,7 +55,7 @@ class Planner:
 class _OperationPlanner(SelectionPlanner):
     """Plans one operation: its root fields and payloads; SelectionPlanner plans what is selected of rows and lists."""
 
-    def __init__(self, vocabulary: Vocabulary, collector: Collector, *, passing: bool) -> None:
+    def __init__(self, vocabulary: SchemaNames, collector: Collector, *, passing: bool) -> None:
         super().__init__(vocabulary, collector)
         self._passing = passing
 
@@ -111,7 +111,7 @@ class _OperationPlanner(SelectionPlanner):
             found = [catalogue.resource_of(each) for each in given[: most + 1]]
             located = [each for each in found if each is not None]
             if len(found) > most or 0 < len(located) < len(found):
-                raise UnfitError  # what is no identifier is an error in its own place
+                raise NeedsGeneralPathError  # what is no identifier is an error in its own place
             return located if located or not found else [catalogue.locate(given[0], (name, 0))]
 
         def number(variables: Variables) -> int:
@@ -209,7 +209,7 @@ class _OperationPlanner(SelectionPlanner):
             try:
                 return identifier.decode(getter(variables)["id"])
             except PydanticCustomError:
-                raise UnfitError from None
+                raise NeedsGeneralPathError from None
 
         return self.add_slot(Slot(make, is_constant(getter)))
 

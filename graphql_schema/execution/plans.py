@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_schema.execution.idempotency import Asked
-from graphql_schema.execution.inputs import Getter, UnfitError, Variables
+from graphql_schema.execution.inputs import Getter, NeedsGeneralPathError, Variables
 from services.catalogue import Operation, Problem
 from services.catalogue.resources import Resource
 from services.queries.selections import Constant, Input, Query
@@ -31,7 +31,7 @@ class Slot:
         """Its input, or what has as many entries as that could stand for rows."""
         try:
             return self.make(variables)
-        except (UnfitError, Problem):
+        except (NeedsGeneralPathError, Problem):
             return range(self.most(variables))
 
 

@@ -17,22 +17,22 @@ from graphql_schema.execution.idempotency import FieldKey, key_of_field
 from graphql_schema.execution.inputs import Variables
 from graphql_schema.execution.judging import Planned, entries_of
 from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan
-from graphql_schema.schema.batches import shown_outcome
+from graphql_schema.schema.batches import outcome_json
 from graphql_schema.schema.context import AskedField, RequestKey
-from graphql_schema.schema.errors import error_at, internal_problem
+from graphql_schema.schema.errors import error_entry, internal_problem
 from services.catalogue import Actor, Client, Problem, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.naming import EXPECTED
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED
-from services.engine.gateway import Gateway, Shown
+from services.engine.gateway import Gateway, WriteResult
 from services.engine.idempotency.keys import REPLAYED
-from services.engine.idempotency.once import Answered, Idempotency
-from services.engine.payment import OverdrawnError, PricedError, Till
+from services.engine.idempotency.once import IdempotentWrite, StoredOrNewAnswer
+from services.engine.payment import OverdrawnError, Payment, PricedError
 from services.engine.writes import Write
-from services.queries.batches import check_number
+from services.queries.batches import check_entry_count
 from services.queries.costs import check_rows, weigh_write
 from services.queries.selections import Constant, NodesRoot
-from services.queries.versions import Expected
+from services.queries.versions import Preconditions
 from services.reader.shapes import bind_input
 
 _JUDGED_BY_FIELD: Final = (UNAUTHENTICATED, INSUFFICIENT_SCOPE, TOO_COMPLEX, VALIDATION_FAILED)
@@ -40,7 +40,7 @@ _JUDGED_BY_FIELD: Final = (UNAUTHENTICATED, INSUFFICIENT_SCOPE, TOO_COMPLEX, VAL
 
 
 @dataclass(slots=True)
-class Outcome:
+class ExecutionResult:
     """The body of an answer, and what its errors put into its headers."""
 
     body: dict[str, Any]
@@ -48,7 +48,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Caller:
+class ExecutionCaller:
     """Who calls, and how to find out again."""
 
     actor: Actor
@@ -56,7 +56,7 @@ class Caller:
     authenticate: Callable[[], Awaitable[Actor]]
     idempotency_key: RequestKey | None = None
     """The header's."""
-    till: Till | None = None
+    payment: Payment | None = None
     """Where all of the operation is paid for."""
 
 
@@ -78,12 +78,12 @@ class _Prepared:
         return weigh_write(step.operation, write.shown, write.inputs, entries_of(step, write.data))
 
 
-async def read(planned: Planned, gateway: Gateway, caller: Caller, *, at_once: bool) -> Outcome | None:
-    """Answer a query; `at_once` as of the Reader. Raises UnfitError, `validation_failed`, and as `Till.pay`."""
+async def read(planned: Planned, gateway: Gateway, caller: ExecutionCaller, *, at_once: bool) -> ExecutionResult | None:
+    """Answer a query; `at_once` as of the Reader. Raises UnfitError, `validation_failed`, and as `Payment.pay`."""
     plan, inputs = planned.plan, planned.inputs()
     assert isinstance(plan, ReadPlan)
     try:
-        data = await gateway.read(plan.query, inputs, caller.actor, caller.till, at_once=at_once)
+        data = await gateway.read(plan.query, inputs, caller.actor, caller.payment, at_once=at_once)
     except (PricedError, OverdrawnError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns that, and no more
@@ -92,12 +92,12 @@ async def read(planned: Planned, gateway: Gateway, caller: Caller, *, at_once: b
         return _failed(plan, error)
     missing = [key for key in plan.rows if data[key] is None]
     if not missing:
-        return Outcome({"data": data})
-    errors = [error_at(Problem(NOT_FOUND), plan.places[key], [key]) for key in missing]
-    return Outcome({"data": data, "errors": errors})
+        return ExecutionResult({"data": data})
+    errors = [error_entry(Problem(NOT_FOUND), plan.places[key], [key]) for key in missing]
+    return ExecutionResult({"data": data, "errors": errors})
 
 
-def _failed(plan: ReadPlan, error: Exception) -> Outcome:
+def _failed(plan: ReadPlan, error: Exception) -> ExecutionResult:
     """The outcome when nothing could be read."""
     data: dict[str, Any] | None = {}
     errors: list[dict[str, Any]] = []
@@ -107,26 +107,26 @@ def _failed(plan: ReadPlan, error: Exception) -> Outcome:
         if not isinstance(root, Constant):
             problem = error if isinstance(error, Problem) else internal_problem(error, [root.key])
             headers |= problem.headers()
-            errors.append(error_at(problem, plan.places[root.key], [root.key]))
+            errors.append(error_entry(problem, plan.places[root.key], [root.key]))
         if isinstance(root, NodesRoot) and root.many:
             data = None  # a list that cannot be null takes everything above with it
         if data is not None:
             data[root.key] = value
-    return Outcome({"data": data, "errors": errors}, headers)
+    return ExecutionResult({"data": data, "errors": errors}, headers)
 
 
 async def mutate(
-    plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables
-) -> Outcome | None:  # fmt: skip
-    """Do what a mutation says. Raises UnfitError, `too_complex`, and as `Till.pay`, before anything is done."""
+    plan: MutationPlan, gateway: Gateway, caller: ExecutionCaller, variables: Variables
+) -> ExecutionResult | None:  # fmt: skip
+    """Do what a mutation says. Raises UnfitError, `too_complex`, and as `Payment.pay`, before anything is done."""
     prepared = _prepared(plan, gateway, caller, variables)
     if prepared is None:
         return None
     weights = [each.weigh() for each in prepared]
     check_rows(sum(rows for rows, _ in weights), gateway.limits.rows)
     points = sum(points for _, points in weights)
-    if caller.till is not None and (points or all(each.problem is None for each in prepared)):
-        await caller.till.pay(points)
+    if caller.payment is not None and (points or all(each.problem is None for each in prepared)):
+        await caller.payment.pay(points)
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
     headers: dict[str, str] = {}
@@ -146,13 +146,15 @@ async def mutate(
             problem = error if isinstance(error, Problem) else internal_problem(error, [step.key])
             data[step.key] = None
             headers |= problem.headers()
-            errors.append(error_at(problem, step.places, [step.key]))
+            errors.append(error_entry(problem, step.places, [step.key]))
     if replayed and all(replayed):
         headers[REPLAYED] = "true"
-    return Outcome({"data": data, "errors": errors} if errors else {"data": data}, headers)
+    return ExecutionResult({"data": data, "errors": errors} if errors else {"data": data}, headers)
 
 
-def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: Variables) -> list[_Prepared] | None:
+def _prepared(
+    plan: MutationPlan, gateway: Gateway, caller: ExecutionCaller, variables: Variables
+) -> list[_Prepared] | None:
     """What each step is called with. Where a step has a key, nothing goes down the general path any more."""
     given: list[Any] = [None if isinstance(each, Constant) else each.data(variables) for each in plan.steps]
     header, whole, several = caller.idempotency_key, None, sum(each is not None for each in given) > 1
@@ -186,7 +188,7 @@ def _prepared(plan: MutationPlan, gateway: Gateway, caller: Caller, variables: V
 def _crowd(step: MutationStep, data: Any, gateway: Gateway) -> Problem | None:
     """What is wrong with a batch of more entries than there may be."""
     try:
-        check_number(range(entries_of(step, data) or 0), gateway.limits.batch_entries)
+        check_entry_count(range(entries_of(step, data) or 0), gateway.limits.batch_entries)
     except Problem as problem:
         return problem
     return None
@@ -217,16 +219,16 @@ async def _step(
         assert operation.resource is not None
         data: Any = write.data
         key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
-        write = replace(write, key=key, expected=Expected.version(data.pop(EXPECTED, None)))
+        write = replace(write, key=key, expected=Preconditions.version(data.pop(EXPECTED, None)))
     if prepared.key is None:
         return _payload(step, write.key, await gateway.write(admitted, write)), False
 
     def shape(result: Any) -> bytes:
         return orjson.dumps(_payload(step, write.key, result))
 
-    once = replace(write, idempotency=Idempotency(prepared.key.text, prepared.asked, shape, prepared.key.whole))
+    once = replace(write, idempotency=IdempotentWrite(prepared.key.text, prepared.asked, shape, prepared.key.whole))
     answered = await gateway.write(admitted, once)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, StoredOrNewAnswer)
     return orjson.Fragment(answered.content), answered.replayed
 
 
@@ -237,11 +239,11 @@ def _payload(step: MutationStep, row: UUID | None, result: Any) -> dict[str, Any
         if what == "constant":
             shown[key] = value
         elif what == "row":
-            assert isinstance(result, Shown)
+            assert isinstance(result, WriteResult)
             shown[key] = result.answer[key]
         elif what == "results":
             assert isinstance(result, Sequence)
-            shown[key] = [shown_outcome(step.operation, each, value) for each in result]
+            shown[key] = [outcome_json(step.operation, each, value) for each in result]
         elif what == "result":
             assert isinstance(result, ResultModel)
             shown[key] = _values(result, value)

@@ -12,24 +12,24 @@ from graphql import FieldNode, GraphQLSchema
 from graphql_schema.execution.inputs import Coercers, Getter, Variables, gathered, is_constant
 from graphql_schema.execution.plans import Slot
 from graphql_schema.schema.fields import Collector, Fields
-from graphql_schema.schema.lists import list_arguments_of, rows_asked
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.lists import parse_plain_list_arguments, rows_asked
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Catalogue, Relation
 from services.catalogue.naming import ETAG, camel, pascal, snake
 from services.catalogue.resources import Resource
 from services.queries.limits import Limits
 from services.queries.lists import ListArguments
 from services.queries.selections import (
-    About,
     Constant,
     Cursor,
     EdgeNode,
     Edges,
-    Fact,
-    Facts,
     Listing,
     Many,
     One,
+    PageObject,
+    PageProperty,
+    PageValue,
     Rows,
     Selection,
     Tag,
@@ -41,20 +41,20 @@ MAX_MEMBERS: Final = 2_000
 """The most fields of one operation, with its fragments expanded."""
 
 _PAGE_INFO: Final = {
-    "hasNextPage": About.HAS_NEXT,
-    "hasPreviousPage": About.HAS_PREVIOUS,
-    "startCursor": About.START,
-    "endCursor": About.END,
+    "hasNextPage": PageProperty.HAS_NEXT,
+    "hasPreviousPage": PageProperty.HAS_PREVIOUS,
+    "startCursor": PageProperty.START,
+    "endCursor": PageProperty.END,
 }
 
 
-class Vocabulary:
+class SchemaNames:
     """The operations, fields and relations of a schema by their GraphQL names."""
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits) -> None:
         self.schema, self.catalogue, self.limits, self.coercers = schema, catalogue, limits, Coercers()
         resources = catalogue.resources.values()
-        self.operations = {field_name(operation): operation for operation in catalogue.operations.values()}
+        self.operations = {root_field_name(operation): operation for operation in catalogue.operations.values()}
         self.fields = {resource: {camel(name): name for name in resource.fields} for resource in resources}
         self.relations = {
             resource: {camel(name): relation for name, relation in resource.relations.items()} for resource in resources
@@ -67,7 +67,7 @@ class SelectionPlanner:
     Its methods raise NotCompiledError.
     """
 
-    def __init__(self, vocabulary: Vocabulary, collector: Collector) -> None:
+    def __init__(self, vocabulary: SchemaNames, collector: Collector) -> None:
         self.vocabulary, self.collector = vocabulary, collector
         self.slots: list[Slot] = []
         self.members = self._parts = 0
@@ -108,7 +108,7 @@ class SelectionPlanner:
         getter, limits = self.arguments(node, type_name), self.vocabulary.limits
 
         def list_input(variables: Variables) -> ListArguments:
-            return list_arguments_of(resource, getter(variables), limits)
+            return parse_plain_list_arguments(resource, getter(variables), limits)
 
         def page_size(variables: Variables) -> int:
             return rows_asked(getter(variables), limits)
@@ -136,17 +136,17 @@ class SelectionPlanner:
 
     def _part(
         self, resource: Resource[Any], type_name: str, key: str, nodes: list[FieldNode]
-    ) -> Constant | Fact | Facts | Rows | Edges:
+    ) -> Constant | PageValue | PageObject | Rows | Edges:
         name = nodes[0].name.value
         if name == "__typename":
             return Constant(key, type_name)
         if name == "nodes":
             return Rows(key, self.selection(resource, nodes))
         if name == "totalCount":
-            return Fact(key, About.TOTAL)
+            return PageValue(key, PageProperty.TOTAL)
         if name == "pageInfo":
             page_info = self.below(nodes, "PageInfo")
-            return Facts(key, tuple(_page_fact(*member) for member in page_info.items()))
+            return PageObject(key, tuple(_page_fact(*member) for member in page_info.items()))
         if name == "edges":
             edge_type = f"{pascal(resource.name)}Edge"
             edge = self.below(nodes, edge_type)
@@ -173,10 +173,10 @@ class SelectionPlanner:
             raise NotCompiledError("too large")
 
 
-def _page_fact(key: str, nodes: list[FieldNode]) -> Constant | Fact:
+def _page_fact(key: str, nodes: list[FieldNode]) -> Constant | PageValue:
     name = nodes[0].name.value
     if name == "__typename":
         return Constant(key, "PageInfo")
     if name not in _PAGE_INFO:
         raise NotCompiledError(f"PageInfo.{name}")
-    return Fact(key, _PAGE_INFO[name])
+    return PageValue(key, _PAGE_INFO[name])

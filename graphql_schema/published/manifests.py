@@ -14,7 +14,7 @@ from typing import Any, Final
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
 
 from graphql_schema.documents.complexity import Bound
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.documents.references import LONGEST
 from graphql_schema.schema.errors import document_problem
 from graphql_schema.schema.fields import operations_of
@@ -42,7 +42,7 @@ class _Entry:
     type: Any = None
 
 
-def read_manifest(text: bytes, schema: GraphQLSchema, documents: Documents) -> list[NewDocument]:
+def read_manifest(text: bytes, schema: GraphQLSchema, documents: DocumentCache) -> list[NewDocument]:
     """Return the documents of a manifest. Raises RefusedDocumentsError with one sentence for each error."""
     entries = list(_entries(text))
     errors: list[str] = []
@@ -81,7 +81,7 @@ def _entries(text: bytes) -> Iterator[_Entry]:
         yield _Entry(operation.get("id"), operation.get("body"), operation.get("name"), operation.get("type"))
 
 
-def _document(entry: _Entry, schema: GraphQLSchema, documents: Documents) -> NewDocument:
+def _document(entry: _Entry, schema: GraphQLSchema, documents: DocumentCache) -> NewDocument:
     """Validate an entry. Raises RefusedDocumentsError."""
     identifier, text = entry.id, entry.text
     if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):

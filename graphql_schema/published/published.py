@@ -22,8 +22,8 @@ from graphql import (
 )
 
 from graphql_schema.documents.operation_inputs import called_operations
-from graphql_schema.documents.parsing import Documents
-from graphql_schema.documents.requests import Answer, GraphQLRequest, Origin, is_deep
+from graphql_schema.documents.parsing import DocumentCache
+from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, RequestContext, exceeds_depth
 from graphql_schema.documents.values import named_errors, variable_places
 from graphql_schema.schema.context import RequestKey
 from graphql_schema.schema.errors import document_problem, field_path
@@ -36,11 +36,11 @@ from services.documents.publishing import (
     Parameter,
     ParameterKind,
     PublishedDocument,
-    Ran,
-    UnfitDocumentError,
+    RunResult,
+    UnpublishableDocumentError,
 )
-from services.documents.trusted import Trusted
-from services.engine.payment import Till
+from services.documents.trusted import RegisteredDocument
+from services.engine.payment import Payment
 from services.identity.auth.authentication import Authenticator
 
 REMEMBERED: Final = 200
@@ -53,7 +53,9 @@ _KINDS: Mapping[str, ParameterKind] = {
 class Answering(Protocol):
     """The type of `GraphQLEndpoint.answer`."""
 
-    def __call__(self, asking: Origin, asked: GraphQLRequest, *, typed: bool) -> Awaitable[Answer]: ...
+    def __call__(
+        self, request_context: RequestContext, asked: GraphQLRequest, *, typed: bool
+    ) -> Awaitable[GraphQLResponse]: ...
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class _RestOrigin:
     is_preflighted: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     idempotency_key: RequestKey | None = None
-    till: Till | None = None
+    payment: Payment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,11 @@ class PublishedDocuments:
 
     schema: GraphQLSchema
     catalogue: Catalogue
-    documents: Documents
+    documents: DocumentCache
     answer: Answering | None = None
     _described: LRUCache[str, PublishedDocument] = field(init=False, default_factory=lambda: LRUCache(REMEMBERED))
 
-    def describe(self, document: Trusted) -> PublishedDocument:
+    def describe(self, document: RegisteredDocument) -> PublishedDocument:
         """Return the description of a document. Raises UnfitDocumentError if it cannot be published."""
         description = self._described.get(document.text)
         if description is None:
@@ -96,7 +98,7 @@ class PublishedDocuments:
         """Return the description of a document's text, as `describe` does, without remembering it."""
         prepared = self.documents.prepare(text)
         if prepared.errors or prepared.document is None:
-            raise UnfitDocumentError(*(document_problem(error).detail for error in prepared.errors))
+            raise UnpublishableDocumentError(*(document_problem(error).detail for error in prepared.errors))
         operation = _only_query(prepared.document)
         assert operation.name is not None
         parameters, errors = [], []
@@ -107,7 +109,7 @@ class PublishedDocuments:
             else:
                 errors.append(parameter)
         if errors:
-            raise UnfitDocumentError(*errors)
+            raise UnpublishableDocumentError(*errors)
         called = called_operations(self.catalogue, operation)
         scopes = {called_operation.scope for called_operation in called}
         is_open = len(called) == len(operation.selection_set.selections) and scopes == {None}
@@ -120,7 +122,9 @@ class PublishedDocuments:
             answer_schema(self.schema, prepared.document, operation),
         )
 
-    async def run(self, document: Trusted, variables: Mapping[str, Any], caller: DocumentCaller) -> Ran:
+    async def run(
+        self, document: RegisteredDocument, variables: Mapping[str, Any], caller: DocumentCaller
+    ) -> RunResult:
         """Run a document as the endpoint does. An error in any field replaces the whole response.
 
         Raises `validation_failed` naming the invalid variable, `bad_request`, and the Problems of authentication.
@@ -130,7 +134,7 @@ class PublishedDocuments:
         if prepared.errors or prepared.document is None:
             raise Problem(INVALID_DOCUMENT, "The document does not fit the schema any more.")
         limits = caller.gateway.limits
-        if is_deep(variables, limits.variables_depth):
+        if exceeds_depth(variables, limits.variables_depth):
             raise Problem(BAD_REQUEST, f"A parameter may nest at most {limits.variables_depth} deep.")
         operation = prepared.operation(None)
         errors = named_errors(self.schema, operation, variables, limits)
@@ -144,8 +148,8 @@ class PublishedDocuments:
         assert isinstance(content, Mapping)
         failures = content.get("errors")
         if not failures:
-            return Ran(content["extensions" if caller.dry else "data"], None, answer.headers)
-        return Ran(None, _problem(failures, prepared.document), answer.headers)
+            return RunResult(content["extensions" if caller.dry else "data"], None, answer.headers)
+        return RunResult(None, _problem(failures, prepared.document), answer.headers)
 
     async def _admit(self, operation: OperationDefinitionNode, caller: DocumentCaller) -> None:
         """Admit the caller before errors in the variables are reported. Raises as `Gateway.admit`."""
@@ -189,7 +193,9 @@ def _only_query(document: DocumentNode) -> OperationDefinitionNode:
     """Return the operation of a document that can be published. Raises UnfitDocumentError."""
     operations = operations_of(document)
     if len(operations) != 1 or operations[0].name is None or operations[0].operation is not OperationType.QUERY:
-        raise UnfitDocumentError("Only a document with one operation, a query that has a name, can be published.")
+        raise UnpublishableDocumentError(
+            "Only a document with one operation, a query that has a name, can be published."
+        )
     return operations[0]
 
 

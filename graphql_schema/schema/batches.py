@@ -94,7 +94,7 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
     return attribute("results", list_of(result), "The outcome of each entry, in order.", lambda done: done[0])
 
 
-def shown_outcome(operation: Operation, outcome: EntryOutcome, members: Members) -> dict[str, Any]:
+def outcome_json(operation: Operation, outcome: EntryOutcome, members: Members) -> dict[str, Any]:
     """Return the selected members of an outcome on the compiled path."""
     assert operation.resource is not None
     values = {

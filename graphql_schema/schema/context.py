@@ -14,7 +14,7 @@ from strawberry.types import Info as StrawberryInfo
 from graphql_schema.schema.loaders import Loaders
 from services.catalogue import Actor, Client
 from services.engine.gateway import Gateway
-from services.engine.idempotency.once import Whole
+from services.engine.idempotency.once import IdempotentRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,15 @@ class RequestKey:
     place: int | None = None
     batch: bytes = b""
 
-    def whole(self, fields: Sequence[AskedField]) -> Whole | None:
+    def whole(self, fields: Sequence[AskedField]) -> IdempotentRequest | None:
         """The request, whose document does these things in this order; None where it is one field, and no batch."""
         if self.place is not None:
-            return Whole(self.text, self.batch)
+            return IdempotentRequest(self.text, self.batch)
         if len(fields) < 2:
             return None
-        return Whole(self.text, b"graphql document " + orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS))
+        return IdempotentRequest(
+            self.text, b"graphql document " + orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS)
+        )
 
     def of_field(self, name: str | None) -> str:
         """The key of a field, which nobody can send as one; `name` is its response name where there are several."""

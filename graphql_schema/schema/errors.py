@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 MAX_MESSAGE: Final = 300
 
 
-class RefusedError(Exception):
+class InvalidDocumentError(Exception):
     """Raised for a document that cannot be run. `errors` are entries of the response, `status` is its HTTP status."""
 
     def __init__(self, causes: Sequence[GraphQLError]) -> None:
@@ -26,7 +26,7 @@ class RefusedError(Exception):
         self.status = INVALID_DOCUMENT.status
 
 
-def problem_of(error: GraphQLError) -> Problem:
+def problem_from_error(error: GraphQLError) -> Problem:
     """Return the Problem that caused an error of execution; another exception is logged as `internal_error`."""
     original: BaseException | None = error.original_error
     while isinstance(original, GraphQLError):
@@ -52,12 +52,12 @@ def document_problem(error: GraphQLError) -> Problem:
 def error_json(problem: Problem, error: GraphQLError | None = None) -> dict[str, Any]:
     """Return an entry of `errors`, with the locations and the path of `error`."""
     if error is None:
-        return error_at(problem, [], None)
+        return error_entry(problem, [], None)
     locations = [{"line": location.line, "column": location.column} for location in error.locations or ()]
-    return error_at(problem, locations, error.path)
+    return error_entry(problem, locations, error.path)
 
 
-def error_at(problem: Problem, locations: list[dict[str, int]], path: list[str | int] | None) -> dict[str, Any]:
+def error_entry(problem: Problem, locations: list[dict[str, int]], path: list[str | int] | None) -> dict[str, Any]:
     """Return an entry of `errors` with its locations in the document and its path in the data."""
     entry: dict[str, Any] = {"message": problem.detail}
     if locations:

@@ -26,7 +26,7 @@ from services.catalogue import Problem
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
-from services.catalogue.scalars import FieldType, Operator, integral
+from services.catalogue.scalars import FieldType, Operator, coerce_integer
 from services.queries.limits import DEFAULTS, Limits
 from services.queries.lists import ListArguments, Page, list_arguments
 
@@ -113,13 +113,15 @@ def list_parameters(resource: Resource[Any], limits: Limits) -> tuple[Argument, 
     return tuple(arguments)
 
 
-def read_arguments(resource: Resource[Any], values: dict[str, Any], limits: Limits) -> ListArguments:
+def parse_list_arguments(resource: Resource[Any], values: dict[str, Any], limits: Limits) -> ListArguments:
     """Validate the arguments of a list field. Raises `validation_failed` naming the invalid argument."""
-    return list_arguments_of(resource, {name: plain(value) for name, value in values.items()}, limits)
+    return parse_plain_list_arguments(resource, {name: plain(value) for name, value in values.items()}, limits)
 
 
-def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any], limits: Limits = DEFAULTS) -> ListArguments:
-    """Validate arguments that are plain data, as `read_arguments` does."""
+def parse_plain_list_arguments(
+    resource: Resource[Any], values: Mapping[str, Any], limits: Limits = DEFAULTS
+) -> ListArguments:
+    """Validate arguments that are plain data, as `parse_list_arguments` does."""
     data = {
         **{name: values.get(name) for name in ("first", "after", "last", "before", "filter")},
         "sort": [_sort_key(order) for order in values.get("order_by") or []],
@@ -128,12 +130,12 @@ def list_arguments_of(resource: Resource[Any], values: Mapping[str, Any], limits
     try:
         return list_arguments(resource, data, limits)
     except Problem as problem:
-        raise renamed(problem) from None
+        raise with_graphql_names(problem) from None
 
 
 def rows_asked(values: Mapping[str, Any], limits: Limits) -> int:
     """Return the size of the page that the arguments ask for, or an upper bound if they are invalid."""
-    sizes = [size for name in PAGE_SIZES if isinstance(size := integral(values.get(name)), int)]
+    sizes = [size for name in PAGE_SIZES if isinstance(size := coerce_integer(values.get(name)), int)]
     return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
 
 
@@ -142,7 +144,7 @@ def _sort_key(order: Mapping[str, Any]) -> str:
     return f"{sign}{order['field']}"
 
 
-def renamed(problem: Problem) -> Problem:
+def with_graphql_names(problem: Problem) -> Problem:
     """Replace the services' names of list arguments in a Problem's field errors by GraphQL's."""
     problem.errors = tuple(
         replace(error, path=(_GRAPHQL_NAMES.get(str(error.path[0]), error.path[0]), *error.path[1:]))

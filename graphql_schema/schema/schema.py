@@ -25,8 +25,8 @@ from graphql_schema.schema.building import (
     plain,
 )
 from graphql_schema.schema.context import CachedDocument, Info
-from graphql_schema.schema.lists import list_parameters, read_arguments, renamed
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.lists import list_parameters, parse_list_arguments, with_graphql_names
+from graphql_schema.schema.naming import root_field_name
 from graphql_schema.schema.nodes import Located, located, located_each
 from graphql_schema.schema.types import Node, Types
 from graphql_schema.schema.upload_field import UPLOAD_FIELD, UPLOAD_SCALAR, upload_mutation
@@ -41,7 +41,7 @@ from services.engine.writes import Write
 from services.files.uploading import COMPLETE, CREATE, UPLOAD
 from services.process import observation
 from services.queries.limits import DEFAULTS, Limits
-from services.queries.versions import Expected
+from services.queries.versions import Preconditions
 
 _ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
 
@@ -69,12 +69,14 @@ class _Builder:
         self._inputs: dict[str, Any] = {}
 
     def schema(self, suggestions: bool) -> GatewaySchema:
-        operations = sorted(self.catalogue.operations.values(), key=field_name)
+        operations = sorted(self.catalogue.operations.values(), key=root_field_name)
         taken = {"node", "nodes", *([UPLOAD_FIELD] if self.uploads else [])}
         for each in operations:
-            if field_name(each) in taken:
-                raise each.fault(f'its GraphQL field "{field_name(each)}" is taken already.', "Give it another name.")
-            taken.add(field_name(each))
+            if root_field_name(each) in taken:
+                raise each.fault(
+                    f'its GraphQL field "{root_field_name(each)}" is taken already.', "Give it another name."
+                )
+            taken.add(root_field_name(each))
         queries = [self._query(each) for each in operations if each.is_read]
         mutations = [self._mutation(each) for each in operations if not each.is_read]
         if self.uploads:
@@ -111,11 +113,11 @@ class _Builder:
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
         async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
             gateway, readable = info.context.gateway, info.context.loaders.allow(operation)
-            arguments = read_arguments(resource, values, self.limits)
+            arguments = parse_list_arguments(resource, values, self.limits)
             try:
                 page = await gateway.page(readable, arguments)
             except Problem as problem:
-                raise renamed(problem) from None
+                raise with_graphql_names(problem) from None
             whole = arguments.whole()
             return self.types.wrap_page(resource, page, lambda: gateway.count(readable, whole))
 
@@ -138,7 +140,7 @@ class _Builder:
                 # What can be answered twice has been planned, and did not come here.
                 parse_input(operation.input or NoInput, data)
                 raise Problem(IDEMPOTENCY_UNSUPPORTED)
-            expected = Expected.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
+            expected = Preconditions.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
             write = Write(key, data, expected=expected)
             return await context.gateway.write(admitted, write), key
 

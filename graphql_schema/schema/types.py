@@ -11,7 +11,13 @@ from strawberry.types.field import StrawberryField
 
 from graphql_schema.schema.building import add_fields, annotation, attribute, field, nullable, shown_annotation
 from graphql_schema.schema.context import Info
-from graphql_schema.schema.lists import ConnectionValue, connection_type, list_parameters, read_arguments, renamed
+from graphql_schema.schema.lists import (
+    ConnectionValue,
+    connection_type,
+    list_parameters,
+    parse_list_arguments,
+    with_graphql_names,
+)
 from services.catalogue import Catalogue, Problem, Relation, ResultModel
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import description_of, fields_of
@@ -94,11 +100,11 @@ class Types:
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
             loaders, key = info.context.loaders, node.record["id"]
             readable = loaders.allow(target)
-            arguments = read_arguments(target, values, self.limits)
+            arguments = parse_list_arguments(target, values, self.limits)
             try:
                 page = await loaders.page(readable, relation, key, arguments)
             except Problem as problem:
-                raise renamed(problem) from None
+                raise with_graphql_names(problem) from None
             whole = arguments.whole()
             return self.wrap_page(target, page, lambda: loaders.count(readable, relation, key, whole))
 

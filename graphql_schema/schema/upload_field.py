@@ -19,7 +19,7 @@ from graphql_schema.schema.context import Info
 from services.catalogue import Problem
 from services.catalogue.naming import camel, pascal
 from services.catalogue.problems import BAD_REQUEST, UPLOAD_STALLED
-from services.files.uploading import CREATE, UPLOAD, FormFile, Sender, upload_file
+from services.files.uploading import CREATE, UPLOAD, FormFile, Uploader, upload_file
 from services.files.uploads import InterruptedUploadError
 
 UPLOAD_FIELD: Final = camel(UPLOAD)
@@ -33,7 +33,7 @@ Upload = NewType("Upload", object)
 
 
 @dataclass(slots=True)
-class SentFile:
+class UploadValue:
     """A value of `Upload`. `fault` is an error of the request's transfer, found while the file was read."""
 
     file: FormFile
@@ -47,8 +47,8 @@ def check_takes_file(operation: OperationDefinitionNode) -> None:
         raise Problem(BAD_REQUEST, f"The document of a form must be one field, `{UPLOAD_FIELD}`, without directives.")
 
 
-def _parse(value: Any) -> SentFile:
-    if not isinstance(value, SentFile):
+def _parse(value: Any) -> UploadValue:
+    if not isinstance(value, UploadValue):
         raise TypeError("An Upload is a file of a form, not a value in JSON or in a document.")
     return value
 
@@ -78,8 +78,8 @@ def upload_mutation(payload: Any, members: Sequence[Argument]) -> StrawberryFiel
         creation = context.gateway.catalogue.operations[CREATE]
         admitted = await context.gateway.admit(creation, context.actor, context.client)
         data = plain(values["input"])
-        sent: SentFile = data.pop("file")
-        sender = Sender(context.gateway, admitted)
+        sent: UploadValue = data.pop("file")
+        sender = Uploader(context.gateway, admitted)
         try:
             return await upload_file(sender, sent.file, data), None
         except InterruptedUploadError as interrupted:

@@ -11,8 +11,8 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from graphql_schema.documents.references import NAMES, reference_of
-from graphql_schema.documents.requests import Answer, GraphQLRequest, is_deep
+from graphql_schema.documents.references import NAMES, parse_reference
+from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, exceeds_depth
 from graphql_schema.schema.context import RequestKey
 from graphql_schema.transport.negotiation import Form, check_media_type
 from graphql_schema.transport.origins import is_preflighted
@@ -21,15 +21,15 @@ from services.catalogue.json_input import Path, read_json
 from services.catalogue.problems import BAD_REQUEST, PAYLOAD_TOO_LARGE, TOO_COMPLEX
 from services.engine.gateway import Gateway
 from services.engine.idempotency.keys import key_of_headers
-from services.engine.payment import DRY_RUN, Till, is_dry_run
-from services.identity.auth.authentication import Presented
+from services.engine.payment import DRY_RUN, Payment, is_dry_run
+from services.identity.auth.authentication import Credentials
 from services.queries.limits import Limits, check_query_string, check_values
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
-class Asking:
+class HTTPRequestContext:
     """A request without its body: its ASGI scope and header fields. Implements `Origin`."""
 
     scope: Scope
@@ -40,11 +40,11 @@ class Asking:
     """The index in a batch."""
     batch: bytes = b""
     """A digest of the whole batch, if it has an idempotency key."""
-    till: Till | None = None
+    payment: Payment | None = None
     """The till that the request is charged to, once its caller is known."""
 
     @classmethod
-    def of(cls, scope: Scope) -> Asking:
+    def of(cls, scope: Scope) -> HTTPRequestContext:
         """Create the request of an HTTP scope. The first of several fields of one name counts; `Accept` is joined."""
         headers = dict(reversed(scope["headers"]))
         if len(headers) != len(scope["headers"]):
@@ -79,8 +79,8 @@ class Asking:
         return address[0] if address else ""
 
     @property
-    def presented(self) -> Presented:
-        return Presented.of(self.scope["headers"], self.address)
+    def presented(self) -> Credentials:
+        return Credentials.of(self.scope["headers"], self.address)
 
     @property
     def client(self) -> Client:
@@ -103,7 +103,7 @@ class MalformedRequestError(Problem):
         super().__init__(BAD_REQUEST, detail)
 
 
-def encoded(answer: Answer) -> tuple[RawHeaders, bytes]:
+def encode_response(answer: GraphQLResponse) -> tuple[RawHeaders, bytes]:
     """Return the header fields and the body of a response."""
     body = orjson.dumps(answer.content)
     headers = [
@@ -115,30 +115,34 @@ def encoded(answer: Answer) -> tuple[RawHeaders, bytes]:
     return headers, body
 
 
-async def read_request(asking: Asking, receive: Receive, *, batch: int = 0) -> GraphQLRequest | Batch:
+async def read_request(
+    request_context: HTTPRequestContext, receive: Receive, *, batch: int = 0
+) -> GraphQLRequest | Batch:
     """Read the parameters of a request. `batch` is the most requests of one body; 0 refuses batches.
 
     Raises `bad_request`, `unsupported_media_type`, `payload_too_large`, `too_complex` for a batch that is too long, and
     `uri_too_long` and `too_complex` for a query string.
     """
-    request = await _read_parameters(asking, receive, batch)
-    if is_dry_run(asking.headers.get(DRY_RUN)):
+    request = await _read_parameters(request_context, receive, batch)
+    if is_dry_run(request_context.headers.get(DRY_RUN)):
         for entry in [request] if isinstance(request, GraphQLRequest) else request:
             if isinstance(entry, GraphQLRequest):
                 entry.dry = True
     return request
 
 
-async def _read_parameters(asking: Asking, receive: Receive, max_requests: int) -> GraphQLRequest | Batch:
-    limits = asking.gateway.limits
-    if not asking.is_post:
-        return _of_query_string(asking.scope["query_string"], limits)
-    check_media_type(asking.headers.get(b"content-type", b""))
+async def _read_parameters(
+    request_context: HTTPRequestContext, receive: Receive, max_requests: int
+) -> GraphQLRequest | Batch:
+    limits = request_context.gateway.limits
+    if not request_context.is_post:
+        return _of_query_string(request_context.scope["query_string"], limits)
+    check_media_type(request_context.headers.get(b"content-type", b""))
     body = await _body(receive)
-    parameters = json_of("The body", body, limits)
+    parameters = parse_json("The body", body, limits)
     if isinstance(parameters, list):
         return _batch(parameters, max_requests, len(body), limits)
-    return parameters_of(parameters, len(body), limits)
+    return parse_parameters(parameters, len(body), limits)
 
 
 def _batch(entries: Sequence[Any], max_requests: int, size: int, limits: Limits) -> Batch:
@@ -151,7 +155,7 @@ def _batch(entries: Sequence[Any], max_requests: int, size: int, limits: Limits)
     requests: list[GraphQLRequest | Problem] = []
     for entry in entries:
         try:
-            requests.append(parameters_of(entry, size, limits))
+            requests.append(parse_parameters(entry, size, limits))
         except Problem as problem:
             requests.append(problem)
     return requests
@@ -176,20 +180,20 @@ def _of_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
     parameters: dict[str, Any] = {name: texts[name] for name in ("query", "operationName", *NAMES) if name in texts}
     for name in ("variables", "extensions"):
         if texts.get(name):
-            parameters[name] = json_of(f"`{name}`", texts[name].encode(), limits, (name,))
-    return parameters_of(parameters, len(query_string), limits)
+            parameters[name] = parse_json(f"`{name}`", texts[name].encode(), limits, (name,))
+    return parse_parameters(parameters, len(query_string), limits)
 
 
-def json_of(what: str, text: bytes, limits: Limits, at: Path = ()) -> Any:
+def parse_json(what: str, text: bytes, limits: Limits, at: Path = ()) -> Any:
     """Return the value of a JSON text, as `read_json` does, after `check_values`. Raises `bad_request`."""
     check_values(text, limits, what)
     return read_json(text, what, at)
 
 
-def parameters_of(parameters: Any, size: int, limits: Limits) -> GraphQLRequest:
+def parse_parameters(parameters: Any, size: int, limits: Limits) -> GraphQLRequest:
     """Validate the parameters of a request. `size` is the number of bytes that they were read from.
 
-    Raises MalformedRequestError (`bad_request`), other `bad_request` and `payload_too_large`, and as `reference_of`.
+    Raises MalformedRequestError (`bad_request`), other `bad_request` and `payload_too_large`, and as `parse_reference`.
     """
     if not isinstance(parameters, dict):
         raise MalformedRequestError("A request must be a JSON object.")
@@ -203,12 +207,12 @@ def parameters_of(parameters: Any, size: int, limits: Limits) -> GraphQLRequest:
         raise MalformedRequestError("`extensions` must be an object.")
     if not isinstance(query, (str, type(None))):
         raise MalformedRequestError(_NO_QUERY)
-    reference = reference_of(parameters)
+    reference = parse_reference(parameters)
     if not query and reference is None:
         raise MalformedRequestError(_NO_QUERY)
     if variables:
         max_bytes = limits.variables_bytes
-        if is_deep(variables, limits.variables_depth):
+        if exceeds_depth(variables, limits.variables_depth):
             raise Problem(BAD_REQUEST, f"`variables` may nest at most {limits.variables_depth} deep.")
         if size > max_bytes and len(orjson.dumps(variables)) > max_bytes:
             raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {max_bytes:,} bytes.")

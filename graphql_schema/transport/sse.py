@@ -15,9 +15,9 @@ from typing import Any, Final
 import orjson
 from starlette.types import Receive, Send
 
-from graphql_schema.execution.running import Outcome
-from graphql_schema.schema.errors import RefusedError, error_json
-from graphql_schema.transport.http import Asking
+from graphql_schema.execution.running import ExecutionResult
+from graphql_schema.schema.errors import InvalidDocumentError, error_json
+from graphql_schema.transport.http import HTTPRequestContext
 from graphql_schema.transport.negotiation import Form
 from services.catalogue import Problem
 
@@ -37,9 +37,13 @@ class EventStream:
     """Sends the results of one operation as events. `of_http` says which Problems are answered without a stream."""
 
     def __init__(
-        self, asking: Asking, results: AsyncGenerator[Outcome], send: Send, of_http: Callable[[Problem], bool]
+        self,
+        request_context: HTTPRequestContext,
+        results: AsyncGenerator[ExecutionResult],
+        send: Send,
+        of_http: Callable[[Problem], bool],
     ) -> None:
-        self._asking, self._results, self._send, self._of_http = asking, results, send, of_http
+        self._asking, self._results, self._send, self._of_http = request_context, results, send, of_http
         self._started = False
 
     async def serve(self, receive: Receive) -> None:
@@ -68,17 +72,17 @@ class EventStream:
             await _cancel(disconnect, result)
             await self._results.aclose()
 
-    def _next(self) -> asyncio.Task[Outcome | None]:
-        async def next_result() -> Outcome | None:
+    def _next(self) -> asyncio.Task[ExecutionResult | None]:
+        async def next_result() -> ExecutionResult | None:
             return await anext(self._results, None)
 
         return asyncio.create_task(next_result())
 
-    async def _send_result(self, result: asyncio.Task[Outcome | None]) -> bool:
+    async def _send_result(self, result: asyncio.Task[ExecutionResult | None]) -> bool:
         """Send a result, and return whether more can follow."""
         try:
             outcome = result.result()
-        except RefusedError as refused:
+        except InvalidDocumentError as refused:
             await self._end({"errors": refused.errors})
             return False
         except Problem as problem:

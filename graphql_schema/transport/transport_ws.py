@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphql_schema.documents.requests import is_deep
+from graphql_schema.documents.requests import exceeds_depth
 from services.catalogue import Problem
 from services.catalogue.json_input import read_json
 from services.catalogue.problems import BAD_REQUEST
@@ -52,7 +52,7 @@ def parse_message(text: str | None, max_bytes: int, limits: Limits) -> dict[str,
         message = read_json(data, "it")
     except Problem as problem:
         raise invalid(problem.detail) from None
-    if is_deep(message, DEEPEST):
+    if exceeds_depth(message, DEEPEST):
         raise invalid("nested too deeply")
     if not isinstance(message, dict) or message.get("type") not in TYPES:
         raise invalid("no message of this protocol")

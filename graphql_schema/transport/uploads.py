@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope
 
 from graphql_schema.documents.requests import GraphQLRequest
 from graphql_schema.execution.idempotency import has_key
-from graphql_schema.schema.upload_field import SentFile
-from graphql_schema.transport.http import Asking, json_of, parameters_of
+from graphql_schema.schema.upload_field import UploadValue
+from graphql_schema.transport.http import HTTPRequestContext, parse_json, parse_parameters
 from graphql_schema.transport.negotiation import Form, essence
 from graphql_schema.transport.origins import MARKS
 from services.catalogue import Problem
@@ -74,27 +74,27 @@ def check_form(headers: Mapping[bytes, bytes], form: Form | None, *, allowed: bo
         raise Problem(BAD_REQUEST, "A form has no dry run.")
 
 
-async def read_form(asking: Asking, receive: Receive) -> tuple[GraphQLRequest, SentFile]:
+async def read_form(request_context: HTTPRequestContext, receive: Receive) -> tuple[GraphQLRequest, UploadValue]:
     """Read a form up to its file, which must begin within the time that an upload may be idle.
 
     Returns the request and the file in its variables. Raises `bad_request`, `upload_stalled`, ClientDisconnect, and as
-    `parameters_of`.
+    `parse_parameters`.
     """
-    limits, idle_seconds = asking.gateway.limits, asking.gateway.part(FilesConfig).idle_seconds
-    body = awaited(aiter(Request(asking.scope, receive).stream()), idle_seconds, ClientDisconnect)
-    events = form_events(body, boundary_of(asking.headers[b"content-type"].decode("latin-1")))
+    limits, idle_seconds = request_context.gateway.limits, request_context.gateway.part(FilesConfig).idle_seconds
+    body = awaited(aiter(Request(request_context.scope, receive).stream()), idle_seconds, ClientDisconnect)
+    events = form_events(body, boundary_of(request_context.headers[b"content-type"].decode("latin-1")))
     try:
         async with before_the_file(idle_seconds):
             texts, part, first = await _texts(events)
     except InterruptedUploadError:
         raise ClientDisconnect from None
-    parameters = json_of("`operations`", texts["operations"], limits)
+    parameters = parse_json("`operations`", texts["operations"], limits)
     if isinstance(parameters, list):
         raise Problem(BAD_REQUEST, "A form holds one request, not a batch.")
-    request = parameters_of(parameters, len(texts["operations"]), limits)
-    container, member = _file_place(json_of("`map`", texts["map"], limits), part.name, request.variables)
-    length = asking.headers.get(b"content-length", b"").decode("latin-1")
-    file = SentFile(FormFile(part, length, last_part(events, part.name, first)))
+    request = parse_parameters(parameters, len(texts["operations"]), limits)
+    container, member = _file_place(parse_json("`map`", texts["map"], limits), part.name, request.variables)
+    length = request_context.headers.get(b"content-length", b"").decode("latin-1")
+    file = UploadValue(FormFile(part, length, last_part(events, part.name, first)))
     container[member], request.has_file = file, True
     return request, file
 

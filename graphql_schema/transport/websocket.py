@@ -17,9 +17,9 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from graphql_schema.documents.requests import GraphQLRequest
-from graphql_schema.execution.running import Outcome
-from graphql_schema.schema.errors import RefusedError, error_json, internal_problem
-from graphql_schema.transport.http import Asking, MalformedRequestError, parameters_of
+from graphql_schema.execution.running import ExecutionResult
+from graphql_schema.schema.errors import InvalidDocumentError, error_json, internal_problem
+from graphql_schema.transport.http import HTTPRequestContext, MalformedRequestError, parse_parameters
 from graphql_schema.transport.origins import check_origin
 from graphql_schema.transport.transport_ws import (
     CREDENTIALS,
@@ -49,13 +49,13 @@ from services.process.shutdown import ON_SHUTDOWN
 _KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
 """The header fields of the handshake that are passed to every operation."""
 
-Results: TypeAlias = Callable[[Asking, GraphQLRequest], AsyncGenerator[Outcome]]
+Results: TypeAlias = Callable[[HTTPRequestContext, GraphQLRequest], AsyncGenerator[ExecutionResult]]
 
 
 @dataclass(slots=True, eq=False)
 class _Operation:
     id: str
-    asking: Asking
+    request_context: HTTPRequestContext
     request: GraphQLRequest
     task: asyncio.Task[None] | None = None
 
@@ -147,9 +147,9 @@ class GraphQLSocket:
             raise CloseError(*TOO_MANY_INITS)
         self._initialised = True
         self._headers += credentials(message.get("payload") or {})
-        asking = self._asking()
+        request_context = self._asking()
         try:
-            await asking.gateway.part(Authenticator).actor(asking.presented)
+            await request_context.gateway.part(Authenticator).actor(request_context.presented)
         except Problem as problem:
             if problem.type is BAD_REQUEST:
                 raise invalid(problem.detail) from None
@@ -170,9 +170,11 @@ class GraphQLSocket:
         identifier = operation_id(message)
         if identifier in self._active:
             raise CloseError(4409, f"Subscriber for {shortened(identifier)} already exists")
-        asking = self._asking()
+        request_context = self._asking()
         try:
-            request = parameters_of(message.get("payload"), self._limits.message_bytes, asking.gateway.limits)
+            request = parse_parameters(
+                message.get("payload"), self._limits.message_bytes, request_context.gateway.limits
+            )
             if len(self._running) >= self._limits.operations:
                 detail = f"A WebSocket may have {self._limits.operations} operations at once: wait for one to end."
                 raise Problem(TOO_MANY_REQUESTS, detail, retry_after=1)
@@ -181,26 +183,26 @@ class GraphQLSocket:
         except Problem as problem:
             await self._decline(identifier, problem)
             return
-        operation = self._active[identifier] = _Operation(identifier, asking, request)
+        operation = self._active[identifier] = _Operation(identifier, request_context, request)
         operation.task = asyncio.create_task(self._run(operation))
         self._running.add(operation.task)
         operation.task.add_done_callback(self._running.discard)
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self._active.pop(operation_id(message), None)
-        if operation is not None and operation.task is not None and not operation.asking.changing:
+        if operation is not None and operation.task is not None and not operation.request_context.changing:
             operation.task.cancel()
 
     async def _run(self, operation: _Operation) -> None:
         """Run an operation and send its results."""
         with self._transports.framed(self._scope) as line:
             try:
-                async with aclosing(self._results(operation.asking, operation.request)) as results:
+                async with aclosing(self._results(operation.request_context, operation.request)) as results:
                     async for outcome in in_time(results, self._limits.operation_seconds):
                         await self._send_about(operation, {"type": "next", "payload": outcome.body}, line)
                 await self._send_about(operation, {"type": "complete"}, line)
                 line.status = 200
-            except RefusedError as refused:
+            except InvalidDocumentError as refused:
                 line.status = refused.status
                 await self._send_about(operation, {"type": "error", "payload": refused.errors}, line)
             except Problem as problem:
@@ -257,10 +259,10 @@ class GraphQLSocket:
         body = orjson.dumps({"errors": [error_json(problem)]})
         await self._raw_send({"type": "websocket.http.response.body", "body": body})
 
-    def _asking(self) -> Asking:
+    def _asking(self) -> HTTPRequestContext:
         """Return the request of an operation, which may change something as a POST may."""
         scope = {**self._scope, "method": "POST", "headers": self._headers}
-        return Asking(scope, dict(reversed(self._headers)))
+        return HTTPRequestContext(scope, dict(reversed(self._headers)))
 
     def _expire(self) -> None:
         if not self._initialised:
@@ -278,7 +280,7 @@ class GraphQLSocket:
     async def _cancel_reads(self) -> None:
         """Cancel the operations that change nothing, and wait for the others."""
         for operation in self._active.values():
-            if operation.task is not None and not operation.asking.changing:
+            if operation.task is not None and not operation.request_context.changing:
                 operation.task.cancel()
         self._active.clear()
         await self._drain()

@@ -31,7 +31,7 @@ from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.models import parse_value
 from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
 from services.engine.gateway import Gateway
-from services.engine.payment import OverdrawnError, PricedError, Till
+from services.engine.payment import OverdrawnError, Payment, PricedError
 from services.files.config import FilesConfig
 from services.files.links import FileLinks, Use
 from services.files.models import File, FileState
@@ -40,13 +40,13 @@ from services.files.resource import files
 from services.files.sniffing import ANYTHING, INLINE
 from services.files.store import FileStore, MissingBytesError, Place
 from services.files.uploads import InterruptedUploadError, StoppedUploadError, received
-from services.identity.auth.authentication import Authenticator, Presented
+from services.identity.auth.authentication import Authenticator, Credentials
 from services.process import observation
 from services.process.budget.budget import Budget
 from services.process.concurrency import Concurrency
 from services.queries.costs import MINIMUM
 from services.storage.base import utc_now
-from services.storage.rows import load_for, readable
+from services.storage.rows import load_for_update, select_readable
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +104,7 @@ async def _content(request: Request) -> Response:
                 return _so_far(request, row)
             return await _get(request, gateway, row, held)
     except PricedError as error:
-        return priced(error.till)
+        return priced(error.payment)
     except OverdrawnError as error:
         raise error.problem from None
 
@@ -127,7 +127,7 @@ async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _
     if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
         observation.note((complete if request.method == "PUT" else get).name, str(ANONYMOUS))
         return _Caller(signed=True)
-    actor = await gateway.part(Authenticator).actor_for([get], Presented.of(request.scope["headers"], host))
+    actor = await gateway.part(Authenticator).actor_for([get], Credentials.of(request.scope["headers"], host))
     asks = request.method == "HEAD" and get.scope not in actor.scopes and complete.scope in actor.scopes
     sends = request.method == "PUT" or asks
     await gateway.admit(complete if sends else get, actor, Client(host, request.headers.get("user-agent", "")))
@@ -135,10 +135,10 @@ async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _
 
 
 async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> None:
-    """Charge one point, however long the request is. Raises as `Till.pay`."""
+    """Charge one point, however long the request is. Raises as `Payment.pay`."""
     budget, dry = gateway.part(Budget), asks_for_the_price(request)
     if budget.is_on or dry:
-        await Till(budget, "rest", actor, host, dry).pay(MINIMUM)
+        await Payment(budget, "rest", actor, host, dry).pay(MINIMUM)
 
 
 def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
@@ -162,13 +162,13 @@ async def _row(request: Request, gateway: Gateway, key: UUID, caller: _Caller) -
         if caller.signed:
             return await linked_file(call, key)
         if request.method == "PUT":
-            return await load_for(call, files, key, "complete")
-        rows = await readable(call, files, File.id == key)
+            return await load_for_update(call, files, key, "complete")
+        rows = await select_readable(call, files, File.id == key)
         if not rows:
             raise Problem(NOT_FOUND)
         if caller.sends:
             may_send = files.policy.predicate("complete", File, caller.actor)
-            if not await readable(call, files, File.id == key, may_send):
+            if not await select_readable(call, files, File.id == key, may_send):
                 raise files.policy.refusal("complete", caller.actor)
     return rows[0]
 

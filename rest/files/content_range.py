@@ -9,7 +9,7 @@ from typing import Final
 
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST
-from services.files.uploads import Sent
+from services.files.uploads import UploadRange
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})", re.ASCII)
 _RANGE: Final = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
@@ -24,15 +24,15 @@ class Range:
     partial: bool
 
 
-def content_range(given: str | None, size: int) -> Sent:
+def content_range(given: str | None, size: int) -> UploadRange:
     """What of a file a body is; all of it if nothing is said. Raises `bad_request`."""
     if given is None:
-        return Sent()
+        return UploadRange()
     found = _CONTENT_RANGE.fullmatch(given.strip())
     first, last, total = map(int, found.groups()) if found else (1, 0, 0)
     if first > last or last >= total:
         raise Problem(BAD_REQUEST, "Content-Range is not of the form `bytes first-last/size`.")
-    return Sent(first, last + 1, total)
+    return UploadRange(first, last + 1, total)
 
 
 def requested_range(headers: Mapping[str, str], size: int, tag: str) -> Range | None:

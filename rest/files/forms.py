@@ -12,15 +12,15 @@ from starlette.responses import Response
 from rest.http.conditional import JSON, expected_of
 from rest.http.negotiation import media_type
 from rest.http.streaming import body_of
-from rest.query import parameters, refuse_rest
+from rest.query import parameters, refuse_unknown
 from rest.reading import Queries, shown_of
 from rest.routes import RestRoute
 from services.catalogue import Problem
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.engine.authorization import Admitted
-from services.engine.gateway import Gateway, Shown
+from services.engine.gateway import Gateway, WriteResult
 from services.engine.idempotency.keys import key_of_headers
-from services.engine.payment import Till
+from services.engine.payment import Payment
 from services.files.config import FilesConfig
 from services.files.forms import (
     FORM,
@@ -32,10 +32,10 @@ from services.files.forms import (
     form_events,
     last_part,
 )
-from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, Sender, upload_file
+from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, Uploader, upload_file
 from services.files.uploads import InterruptedUploadError
 from services.queries.limits import Limits
-from services.queries.versions import Expected
+from services.queries.versions import Preconditions
 
 FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
@@ -55,7 +55,7 @@ def said_of_the_file(request: Request) -> Mapping[str, Any]:
 
 
 async def received_form(
-    request: Request, gateway: Gateway, admitted: Admitted, prefix: str, till: Till | None
+    request: Request, gateway: Gateway, admitted: Admitted, prefix: str, payment: Payment | None
 ) -> Response:
     """Create, upload and complete a file in one step, or nothing of it.
 
@@ -73,11 +73,11 @@ async def received_form(
         length = request.headers.get("content-length", "")
         file = FormFile(part, length, last_part(events, _FILE, first))
         route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
-        asked, sender = Queries(route, gateway.limits).parse(b""), Sender(gateway, admitted, till)
+        asked, sender = Queries(route, gateway.limits).parse(b""), Uploader(gateway, admitted, payment)
         shown = await upload_file(sender, file, fields, expected, asked.query, asked.included)
     except InterruptedUploadError:
         raise ClientDisconnect from None
-    assert isinstance(shown, Shown)
+    assert isinstance(shown, WriteResult)
     return _created(request, gateway, prefix, route, shown)
 
 
@@ -85,15 +85,15 @@ RECEIVERS: Final = {FILE_OPERATION: received_form}
 """By their operations, what receives requests whose bodies are forms with files."""
 
 
-def _expected(request: Request, limits: Limits) -> Expected | None:
+def _expected(request: Request, limits: Limits) -> Preconditions | None:
     """Return the header's precondition. Raises for parameters and header fields that a form does not support."""
-    refuse_rest(parameters(request.scope["query_string"], limits))
+    refuse_unknown(parameters(request.scope["query_string"], limits))
     if key_of_headers(request.scope["headers"]) is not None:
         raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
     return expected_of(request.scope["headers"])
 
 
-def _created(request: Request, gateway: Gateway, prefix: str, route: RestRoute, shown: Shown) -> Response:
+def _created(request: Request, gateway: Gateway, prefix: str, route: RestRoute, shown: WriteResult) -> Response:
     row = shown_of(route, shown.answer).body
     resource = gateway.catalogue.resources["file"]
     location = f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(shown.key)}"

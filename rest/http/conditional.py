@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST
-from services.queries.versions import ANY, Expected, Tags, tag_of
+from services.queries.versions import ANY, Preconditions, Tags, tag_of
 
 RawHeader = tuple[bytes, bytes]
 
@@ -31,7 +31,7 @@ _REVALIDATED: Final = (
 With `no-store`, which all other answers have, there would be nothing to ask about."""
 
 
-def expected_of(headers: Iterable[RawHeader]) -> Expected | None:
+def expected_of(headers: Iterable[RawHeader]) -> Preconditions | None:
     """What a request expects, None where that is nothing. Raises `bad_request` for what is no list of entity tags."""
     given: dict[bytes, list[bytes]] = {}
     for name, value in headers:
@@ -40,10 +40,10 @@ def expected_of(headers: Iterable[RawHeader]) -> Expected | None:
     if not given:
         return None
     found = {name: _tags(name, b",".join(values)) for name, values in given.items()}
-    return Expected(found.get(_MATCH), found.get(_NONE_MATCH))
+    return Preconditions(found.get(_MATCH), found.get(_NONE_MATCH))
 
 
-def representation(content: bytes, headers: Mapping[str, str], expected: Expected | None) -> Response:
+def representation(content: bytes, headers: Mapping[str, str], expected: Preconditions | None) -> Response:
     """The answer to a GET: the representation, or 304 where the caller has it. Raises `precondition_failed`."""
     tag = tag_of(content)
     if expected is not None and expected.is_known(tag):

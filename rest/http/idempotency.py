@@ -11,21 +11,21 @@ from starlette.responses import Response
 
 from rest.http.negotiation import Preference
 from services.engine.idempotency.keys import REPLAYED, key_of_headers
-from services.engine.idempotency.once import Answered, Idempotency
+from services.engine.idempotency.once import IdempotentWrite, StoredOrNewAnswer
 
 
 def idempotency_of(
     request: Request, shaped: Callable[[Any], Response], preference: Preference | None
-) -> Idempotency | None:
+) -> IdempotentWrite | None:
     """The key of a request, for an answer that `shaped` makes of the result. Raises `bad_request` naming the header."""
     key = key_of_headers(request.scope["headers"])
     if key is None:
         return None
     asked = f"rest {preference.value if preference is not None else ''} ".encode() + request.scope["query_string"]
-    return Idempotency(key, asked, lambda result: _kept(shaped(result)))
+    return IdempotentWrite(key, asked, lambda result: _kept(shaped(result)))
 
 
-def answer_again(answered: Answered) -> Response:
+def answer_again(answered: StoredOrNewAnswer) -> Response:
     """The response that was kept; a header field tells whether it was given before."""
     head, _, body = answered.content.partition(b"\n")
     status, headers = orjson.loads(head)

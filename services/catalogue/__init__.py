@@ -2,7 +2,7 @@
 
 from services.catalogue.actors import ANONYMOUS, OPERATOR, Actor, Client
 from services.catalogue.calls import Call
-from services.catalogue.catalogue import Catalogue, Seam
+from services.catalogue.catalogue import Catalogue, HandWritten
 from services.catalogue.declaration import DeclarationError
 from services.catalogue.deprecation import Deprecation
 from services.catalogue.identifiers import Identifier, new_key
@@ -41,6 +41,7 @@ __all__ = [
     "Client",
     "DeclarationError",
     "Deprecation",
+    "HandWritten",
     "Identifier",
     "InputModel",
     "Instant",
@@ -53,7 +54,6 @@ __all__ = [
     "Relation",
     "Resource",
     "ResultModel",
-    "Seam",
     "absent",
     "everyone",
     "many",

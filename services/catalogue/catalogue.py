@@ -11,20 +11,20 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from services.catalogue.declaration import DeclarationError, Location, listing
+from services.catalogue.declaration import DeclarationError, Location, quoted_names
 from services.catalogue.deprecation import Deprecation, deprecations_of
 from services.catalogue.identifiers import split_identifier
 from services.catalogue.jobs import JobKind
 from services.catalogue.models import ResultModel
 from services.catalogue.naming import ETAG, EXPECTED, NAME_PATTERN
-from services.catalogue.operations import Gone, Kind, Operation
+from services.catalogue.operations import DeletionHook, Kind, Operation
 from services.catalogue.problems import Problem
 from services.catalogue.resolving import resolve
 from services.catalogue.resources import Resource
 
 
 @dataclass(frozen=True, slots=True)
-class Seam:
+class HandWritten:
     """A hand-written route or GraphQL field beside the derived ones, with the reason for it."""
 
     face: str
@@ -39,7 +39,7 @@ class Catalogue:
     """
 
     def __init__(
-        self, resources: Iterable[Resource[Any]], operations: Iterable[Operation], seams: Iterable[Seam] = (),
+        self, resources: Iterable[Resource[Any]], operations: Iterable[Operation], seams: Iterable[HandWritten] = (),
         jobs: Iterable[JobKind] = (),
     ) -> None:  # fmt: skip
         self.resources: dict[str, Resource[Any]] = {}
@@ -69,7 +69,7 @@ class Catalogue:
         return cls(
             [value for value in unique if isinstance(value, Resource)],
             [value for value in unique if isinstance(value, Operation)],
-            [value for value in declared if isinstance(value, Seam)],
+            [value for value in declared if isinstance(value, HandWritten)],
             [value for value in unique if isinstance(value, JobKind)],
         )
 
@@ -95,7 +95,7 @@ class Catalogue:
         operations = (operation for operation in self.operations.values() if operation.resource is resource)
         return next((operation for operation in operations if operation.kind is Kind.GET and operation.on_a_row), None)
 
-    def gone(self, resource: Resource[Any]) -> Gone | None:
+    def gone(self, resource: Resource[Any]) -> DeletionHook | None:
         """Return the callback that is notified of deleted rows of a resource."""
         operations = (operation for operation in self.operations.values() if operation.resource is resource)
         return next((operation.gone for operation in operations if operation.gone is not None), None)
@@ -213,7 +213,7 @@ class Catalogue:
             return returned
         raise operation.fault(
             f"it returns {getattr(returned, '__name__', returned)}, which neither face can show.",
-            f"Return a ResultModel, None, or a model of: {listing(self.resources)}.",
+            f"Return a ResultModel, None, or a model of: {quoted_names(self.resources)}.",
         )
 
 

@@ -40,11 +40,11 @@ class Location:
 class DeclarationError(Exception):
     """An invalid declaration. The message gives the location, the fault and the remedy, in this order."""
 
-    def __init__(self, location: Location, fault: str, mend: str) -> None:
-        super().__init__(f"{location}: {fault} Mend: {mend}")
+    def __init__(self, location: Location, fault: str, hint: str) -> None:
+        super().__init__(f"{location}: {fault} Hint: {hint}")
         self.location = location
         self.fault = fault
-        self.mend = mend
+        self.hint = hint
 
 
 class Declared:
@@ -53,11 +53,11 @@ class Declared:
     name: str
     location: Location
 
-    def fault(self, fault: str, mend: str) -> DeclarationError:
+    def fault(self, fault: str, hint: str) -> DeclarationError:
         """Return a DeclarationError at the location of this declaration."""
-        return DeclarationError(self.location, f"{self.name}: {fault}", mend)
+        return DeclarationError(self.location, f"{self.name}: {fault}", hint)
 
 
-def listing(names: Iterable[str]) -> str:
+def quoted_names(names: Iterable[str]) -> str:
     """Return the sorted names for an error message: `"a", "b"`."""
     return ", ".join(f'"{name}"' for name in sorted(names)) or "(none)"

@@ -30,7 +30,7 @@ from services.catalogue.naming import NAME_PATTERN
 Function = Callable[..., Awaitable[None]]
 
 
-class HopelessError(Exception):
+class PermanentError(Exception):
     """Raised by a job that would fail again in the same way: it is not retried."""
 
 

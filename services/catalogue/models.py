@@ -23,13 +23,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from services.catalogue.json_input import read_json
 from services.catalogue.naming import sentence
 from services.catalogue.problems import BAD_REQUEST, VALIDATION_FAILED, FieldError, Problem
-from services.catalogue.scalars import INT32, FieldType, field_type, integral
+from services.catalogue.scalars import INT32, FieldType, coerce_integer, field_type
 from services.catalogue.text import normalised
 
 Model = TypeVar("Model", bound="InputModel")
 
 
-def refuse_unfit(value: Any) -> Any:
+def check_representable(value: Any) -> Any:
     """Return the value if PostgreSQL and GraphQL can represent it.
 
     Raises PydanticCustomError for a string with a NUL character and for an integer beyond 32 bits, in lists too.
@@ -41,7 +41,7 @@ def refuse_unfit(value: Any) -> Any:
         raise PydanticCustomError("int32", "This integer is out of range.")
     if isinstance(text, (list, tuple)):
         for entry in text:
-            refuse_unfit(entry)
+            check_representable(entry)
     return value
 
 
@@ -59,12 +59,16 @@ class InputModel(BaseModel):
         if info.field_name in _secrets(cls):
             return value
         # The table of scalars has no floats, so every number is meant as an integer.
-        return [integral(entry) for entry in normalised(value)] if type(value) is list else integral(normalised(value))
+        return (
+            [coerce_integer(entry) for entry in normalised(value)]
+            if type(value) is list
+            else coerce_integer(normalised(value))
+        )
 
     @field_validator("*", mode="after")
     @classmethod
     def _fits(cls, value: Any) -> Any:
-        return refuse_unfit(value)
+        return check_representable(value)
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
@@ -173,7 +177,7 @@ def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldErr
     return FieldError((*prefix, *error["loc"]), code, message[:MAX_MESSAGE].removesuffix(".") + ".")
 
 
-def too_much() -> Problem:
+def too_many_errors() -> Problem:
     """Return the Problem of an input with more errors than are listed."""
     return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
 
@@ -181,7 +185,7 @@ def too_much() -> Problem:
 def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, most: int = MAX_LISTED) -> Problem:
     """Convert Pydantic's errors to a Problem that lists at most `most` of them and contains no input value."""
     if error.error_count() > most:
-        return too_much()
+        return too_many_errors()
     errors = error.errors(include_url=False, include_input=False)
     # The caller has checked that the JSON is well-formed: only the depth of Pydantic's parser can be exceeded.
     if any(detail["type"] == "json_invalid" for detail in errors):
@@ -193,10 +197,10 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, mo
     return Problem(VALIDATION_FAILED, errors=[_field_error(detail, prefix) for detail in errors])
 
 
-def refuse_crowd(model: type[BaseModel], data: Mapping[str, Any]) -> None:
+def check_member_count(model: type[BaseModel], data: Mapping[str, Any]) -> None:
     """Raise `validation_failed` if there are more unknown members than validation would list."""
     if len(data) > len(model.model_fields) + MAX_LISTED:
-        raise too_much()
+        raise too_many_errors()
 
 
 def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: int = MAX_LISTED) -> Model:
@@ -208,7 +212,7 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
     if isinstance(data, bytes):
         read_json(data)  # Pydantic's parser accepts NaN and infinities, which are not JSON (RFC 8259, section 6)
     else:
-        refuse_crowd(model, data)
+        check_member_count(model, data)
     try:
         return model.model_validate_json(data if isinstance(data, bytes) else orjson.dumps(data))
     except ValidationError as error:
@@ -217,8 +221,8 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
-def unfit(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
-    """Return the Problem of a value that `refuse_unfit` or `normalised` refuses."""
+def invalid_value(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
+    """Return the Problem of a value that `check_representable` or `normalised` refuses."""
     return Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())])
 
 
@@ -228,10 +232,10 @@ def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]
     Raises `validation_failed` with the path.
     """
     try:
-        return refuse_unfit(adapter.validate_json(orjson.dumps(value), strict=True))
+        return check_representable(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:
         raise problem_of(error, tuple(path)) from None
     except PydanticCustomError as error:
-        raise unfit(error, path) from None
+        raise invalid_value(error, path) from None
     except TypeError:  # orjson: an integer beyond 64 bits
         raise Problem.field(tuple(path), "range", "This value is out of range.") from None

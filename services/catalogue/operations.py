@@ -32,8 +32,8 @@ from services.catalogue.problems import (
 from services.catalogue.resources import Resource
 
 Function = Callable[..., Awaitable[Any]]
-Check = Callable[[Call, Any], Awaitable[None]]
-Gone = Callable[[Call, Collection[Any]], None]
+BeforeHook = Callable[[Call, Any], Awaitable[None]]
+DeletionHook = Callable[[Call, Collection[Any]], None]
 """Called with the keys of deleted rows, in the transaction that deletes them."""
 
 
@@ -77,8 +77,8 @@ class Operation(Declared):
     input: type[InputModel] | None = None
     returns: Any = None
     where: Rule | None = None
-    before: Check | None = None
-    gone: Gone | None = None
+    before: BeforeHook | None = None
+    gone: DeletionHook | None = None
     """Called for deleted rows, whether the caller named the row or it was deleted along with another one."""
     declared_problems: tuple[ProblemType, ...] = ()
     emits: tuple[str, ...] = ()

@@ -11,10 +11,10 @@ from sqlalchemy.orm import DeclarativeBase
 
 from services.catalogue.batches import VERBS, batch_input
 from services.catalogue.calls import Call
-from services.catalogue.declaration import DeclarationError, Location, listing
+from services.catalogue.declaration import DeclarationError, Location, quoted_names
 from services.catalogue.deprecation import Deprecation, deprecations_of
 from services.catalogue.models import InputModel, fields_of
-from services.catalogue.operations import ON_A_ROW, READS, Check, Function, Gone, Kind, Operation
+from services.catalogue.operations import ON_A_ROW, READS, BeforeHook, DeletionHook, Function, Kind, Operation
 from services.catalogue.policies import Rule
 from services.catalogue.problems import ProblemType
 from services.catalogue.resources import Resource
@@ -48,8 +48,9 @@ class DeclaredResource(Resource[M]):
         return declare(name, Kind.GET, self, address, description, where=where, deprecated=deprecated)
 
     def delete(
-        self, *, before: Check | None = None, gone: Gone | None = None, problems: Iterable[ProblemType] = (),
-        statements: int = 1, description: str = "", deprecated: Deprecation | None = None,
+        self, *, before: BeforeHook | None = None, gone: DeletionHook | None = None,
+        problems: Iterable[ProblemType] = (), statements: int = 1, description: str = "",
+        deprecated: Deprecation | None = None,
     ) -> Operation:  # fmt: skip
         """Declare deleting one row.
 
@@ -75,7 +76,9 @@ class DeclaredResource(Resource[M]):
         """Declare calling several of these operations at once: see services/catalogue/batches.py."""
         entries = {operation.kind.value: operation for operation in operations}
         if not entries or len(entries) < len(operations) or not set(entries) <= set(VERBS):
-            raise self.fault("a batch is made of other operations than these.", f"Pass one of each: {listing(VERBS)}.")
+            raise self.fault(
+                "a batch is made of other operations than these.", f"Pass one of each: {quoted_names(VERBS)}."
+            )
         description = f"Many changes to {self.nouns} at once: {', '.join(entries)}."
         problems = dict.fromkeys(problem for operation in operations for problem in operation.problems)
         return declare(

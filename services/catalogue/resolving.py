@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from services.catalogue.declaration import DeclarationError, listing
+from services.catalogue.declaration import DeclarationError, quoted_names
 from services.catalogue.relations import RelationDeclaration
 from services.catalogue.resources import Relation, Resource
 
@@ -39,7 +39,9 @@ def resolve(
             declaration.location,
             f'{source.name}: the relation "{declaration.name}" leads nowhere: '
             f'{source.model.__name__} has no column "{local}".',
-            "Name it after a foreign key: " + listing([c.name for c in source.table.columns if c.foreign_keys]) + ".",
+            "Name it after a foreign key: "
+            + quoted_names([c.name for c in source.table.columns if c.foreign_keys])
+            + ".",
         )
     table = foreign_key(source.table, local)
     target = by_table.get(table) if table is not None else None

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
-from services.catalogue.declaration import Declared, Location, listing
+from services.catalogue.declaration import Declared, Location, quoted_names
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, description_of, fields_of
 from services.catalogue.naming import ETAG, words
@@ -155,7 +155,9 @@ class Resource(Declared, Generic[M]):
     def _known(self, option: str, names: Iterable[str], allowed: set[str], kind: str) -> None:
         for name in names:
             if name not in allowed:
-                raise self.fault(f'{option} names "{name}", which is not {kind}.', f"Use one of: {listing(allowed)}.")
+                raise self.fault(
+                    f'{option} names "{name}", which is not {kind}.', f"Use one of: {quoted_names(allowed)}."
+                )
 
     def __repr__(self) -> str:
         return f"<Resource {self.name}>"

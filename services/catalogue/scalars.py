@@ -42,7 +42,7 @@ _RFC3339: Final = re.compile(
 _LEAP: Final = "60"
 
 
-def integral(value: Any) -> Any:
+def coerce_integer(value: Any) -> Any:
     """Convert a float without a fraction (`2.0`, `2e0`, `-0.0`) to an integer; return other values unchanged.
 
     JSON Schema defines integers so (2020-12, validation, 6.1.1).
@@ -63,7 +63,7 @@ def written_number(text: str) -> Any:
     if not any(fraction):
         return int(f"{sign}{digits[:_DIGITS] or 0}")
     value = float(text)
-    return integral(value) if isfinite(value) else text
+    return coerce_integer(value) if isfinite(value) else text
 
 
 _INFINITIES: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -146,7 +146,7 @@ class Operator(StrEnum):
     IS_NULL = "is_null"
 
 
-class Known(dict[Any, Any]):
+class EnumOutput(dict[Any, Any]):
     """Output values of an enum by the stored texts; null stays null.
 
     A text that the enum does not have maps to null and is logged once. A newer version may have written it during a
@@ -250,7 +250,7 @@ class FieldType:
         if self.identifier is not None:
             return self.identifier.encode
         if self.enum is not None:
-            return Known(self.enum, attrgetter("value")).__getitem__
+            return EnumOutput(self.enum, attrgetter("value")).__getitem__
         return self.scalar.serialise if self.scalar else None
 
     def adapter(self) -> TypeAdapter[Any]:
@@ -268,7 +268,7 @@ class FieldType:
 class _Int32Schema:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         number = core_schema.int_schema(strict=True, ge=INT32[0], le=INT32[1])
-        return core_schema.no_info_before_validator_function(integral, number)
+        return core_schema.no_info_before_validator_function(coerce_integer, number)
 
 
 Int32 = Annotated[int, _Int32Schema()]

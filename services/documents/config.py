@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Accepted(StrEnum):
+class AcceptedDocuments(StrEnum):
     """Which GraphQL documents are executed."""
 
     ANY = "any"
@@ -24,7 +24,7 @@ class DocumentsConfig:
     the syntax of the library `limits`. `remembered_bytes` is the size of each worker's cache.
     """
 
-    accepted: Accepted = Accepted.ANY
+    accepted: AcceptedDocuments = AcceptedDocuments.ANY
     document_bytes: int = 50_000
     documents: int = 10_000
     total_bytes: int = 50_000_000

@@ -16,7 +16,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
 )
-from services.documents.config import Accepted, DocumentsConfig
+from services.documents.config import AcceptedDocuments, DocumentsConfig
 from services.documents.persisted import PersistedDocuments
 from services.documents.registering import digest_of
 from services.documents.trusted import TrustedDocuments
@@ -36,7 +36,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Bringer:
+class DocumentSender:
     """The sender of a document, who is authenticated only if the document is new, and the network address.
 
     Without `may_change` the request may have no effects, so the document is not persisted; nor is it by a dry run.
@@ -49,7 +49,7 @@ class Bringer:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownDocuments:
+class DocumentResolver:
     """Finds the documents of requests, and persists those that clients send."""
 
     config: DocumentsConfig
@@ -59,10 +59,10 @@ class KnownDocuments:
     @property
     def takes_any(self) -> bool:
         """Whether a text without a reference is executed."""
-        return self.config.accepted is Accepted.ANY
+        return self.config.accepted is AcceptedDocuments.ANY
 
     async def find(
-        self, text: str, reference: Reference | None, bringer: Bringer, is_valid: Callable[[str], bool]
+        self, text: str, reference: Reference | None, bringer: DocumentSender, is_valid: Callable[[str], bool]
     ) -> str:
         """Return the document to execute: `text`, or, if that is empty, the document that the reference names.
 
@@ -76,7 +76,7 @@ class KnownDocuments:
             return await self._with_hash(text, reference, bringer, is_valid)
         identifier = reference.identifier
         digest = identifier.removeprefix(SHA256_PREFIX)
-        if self.config.accepted is not Accepted.TRUSTED:
+        if self.config.accepted is not AcceptedDocuments.TRUSTED:
             remembered = self.persisted.remembered(digest)
             if remembered is not None:
                 return remembered
@@ -84,7 +84,7 @@ class KnownDocuments:
         document = snapshot.by_id.get(identifier) or snapshot.by_digest.get(digest)
         if document is not None:
             return document.text
-        if self.config.accepted is Accepted.TRUSTED:
+        if self.config.accepted is AcceptedDocuments.TRUSTED:
             raise _untrusted()
         persisted = await self.persisted.find(digest) if is_digest(digest) else None
         if persisted is None:
@@ -103,12 +103,12 @@ class KnownDocuments:
     async def _without_reference(self, text: str) -> str:
         if self.takes_any or text in (await self.trusted.current()).texts:
             return text
-        if self.config.accepted is Accepted.TRUSTED:
+        if self.config.accepted is AcceptedDocuments.TRUSTED:
             raise _untrusted()
         raise Problem(DOCUMENT_REFUSED, "Name the document by its SHA-256 hash, or by its identifier.")
 
     async def _with_hash(
-        self, text: str, reference: Reference, bringer: Bringer, is_valid: Callable[[str], bool]
+        self, text: str, reference: Reference, bringer: DocumentSender, is_valid: Callable[[str], bool]
     ) -> str:
         digest = digest_of(text)
         if reference.identifier.removeprefix(SHA256_PREFIX) != digest:
@@ -117,11 +117,11 @@ class KnownDocuments:
             if named is None or named.text != text:
                 raise Problem(BAD_REQUEST, "The hash is not the SHA-256 of `query`.")
             return text
-        if self.config.accepted is not Accepted.TRUSTED and self.persisted.remembered(digest) is not None:
+        if self.config.accepted is not AcceptedDocuments.TRUSTED and self.persisted.remembered(digest) is not None:
             return text
         if text in (await self.trusted.current()).texts:
             return text
-        if self.config.accepted is Accepted.TRUSTED:
+        if self.config.accepted is AcceptedDocuments.TRUSTED:
             raise _untrusted()
         if await self.persisted.find(digest) is None and is_valid(text):
             if bringer.may_change:
@@ -130,7 +130,7 @@ class KnownDocuments:
                 raise _sign_in_to_persist()
         return text
 
-    async def _persist(self, digest: str, text: str, bringer: Bringer) -> None:
+    async def _persist(self, digest: str, text: str, bringer: DocumentSender) -> None:
         """Persist a new document. If any document is accepted, one that may not be persisted is no error."""
         if not self.persisted.fits(text):
             if not self.takes_any:

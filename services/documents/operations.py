@@ -1,5 +1,5 @@
-from services.catalogue import Seam
+from services.catalogue import HandWritten
 
-published_documents = Seam(
+published_documents = HandWritten(
     "rest", "GET /documents/{name}", "Trusted GraphQL documents that the operator publishes while the gateway runs."
 )

@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from services.catalogue import Client
-from services.documents.trusted import Trusted
+from services.documents.trusted import RegisteredDocument
 from services.engine.gateway import Gateway
-from services.identity.auth.authentication import Presented
+from services.identity.auth.authentication import Credentials
 
 
 class ParameterKind(StrEnum):
@@ -64,13 +64,13 @@ class DocumentCaller:
     """The caller of a document. With `dry` only the price is computed."""
 
     gateway: Gateway
-    presented: Presented
+    presented: Credentials
     client: Client
     dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """The outcome: the document's data (its price, for a dry run) or the members of a problem (RFC 9457)."""
 
     data: Mapping[str, Any] | None
@@ -78,7 +78,7 @@ class Ran:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class UnfitDocumentError(Exception):
+class UnpublishableDocumentError(Exception):
     """A document cannot be published; `sentences` are the reasons."""
 
     def __init__(self, *sentences: str) -> None:
@@ -89,11 +89,13 @@ class UnfitDocumentError(Exception):
 class DocumentRunner(Protocol):
     """Describes and executes trusted documents."""
 
-    def describe(self, document: Trusted) -> PublishedDocument:
+    def describe(self, document: RegisteredDocument) -> PublishedDocument:
         """Return the document's interface. Raise UnfitDocumentError if it no longer fits the schema."""
         ...
 
-    async def run(self, document: Trusted, variables: Mapping[str, Any], caller: DocumentCaller) -> Ran:
+    async def run(
+        self, document: RegisteredDocument, variables: Mapping[str, Any], caller: DocumentCaller
+    ) -> RunResult:
         """Execute a document with the same credentials, policies and plans as over GraphQL.
 
         Raise `validation_failed` for an invalid variable, and the Problems of requests that are not executed at all.

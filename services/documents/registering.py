@@ -39,7 +39,7 @@ class NewDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class Registration:
     """The outcome of an addition: the new documents, and the newly published names."""
 
     documents: Sequence[NewDocument] = ()
@@ -53,7 +53,7 @@ def digest_of(text: str) -> str:
 
 async def add_documents(
     database: Database, documents: Sequence[NewDocument], publish: Collection[str] = (), *, beside: bool = False
-) -> Added:
+) -> Registration:
     """Register documents, and publish those named in `publish`. Documents that exist already are kept.
 
     With `beside`, a name may belong to another text already, which clients of an earlier version send. Raise
@@ -75,7 +75,7 @@ async def add_documents(
         )  # fmt: skip
         await session.flush()
         to_publish = {document.id for document in documents if document.name in publish}
-        return Added(list(new.values()), await _publish(session, to_publish))
+        return Registration(list(new.values()), await _publish(session, to_publish))
 
 
 async def publish_document(database: Database, reference: str) -> Sequence[str]:

@@ -36,7 +36,7 @@ NEVER_CHANGED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Trusted:
+class RegisteredDocument:
     """A document that the operator has registered. `kind` is query or mutation; `name` is that of its operation."""
 
     id: str
@@ -52,13 +52,13 @@ class Snapshot:
     """All trusted documents of a version. `published` maps names to the published ones."""
 
     version: int = -1
-    by_id: Mapping[str, Trusted] = field(default_factory=dict)
-    by_digest: Mapping[str, Trusted] = field(default_factory=dict)
+    by_id: Mapping[str, RegisteredDocument] = field(default_factory=dict)
+    by_digest: Mapping[str, RegisteredDocument] = field(default_factory=dict)
     texts: frozenset[str] = frozenset()
-    published: Mapping[str, Trusted] = field(default_factory=dict)
+    published: Mapping[str, RegisteredDocument] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, version: int, documents: Iterable[Trusted]) -> Snapshot:
+    def of(cls, version: int, documents: Iterable[RegisteredDocument]) -> Snapshot:
         """Index documents by their identifiers, digests and names."""
         by_id = {document.id: document for document in documents}
         return cls(
@@ -118,10 +118,10 @@ class TrustedDocuments:
             if (NEVER_CHANGED if number is None else number) == self._snapshot.version:
                 return
             # One statement, so that the version is that of the documents.
-            columns = [getattr(TrustedDocument, name) for name in Trusted.__slots__]
+            columns = [getattr(TrustedDocument, name) for name in RegisteredDocument.__slots__]
             statement = select(DocumentsVersion.number, *columns).join_from(
                 DocumentsVersion, TrustedDocument, DocumentsVersion.id.is_not(None), isouter=True
             )
             rows = (await session.execute(statement)).all()
-        documents = [Trusted(*row[1:]) for row in rows if row[1] is not None]
+        documents = [RegisteredDocument(*row[1:]) for row in rows if row[1] is not None]
         self._snapshot = Snapshot.of(rows[0][0] if rows else NEVER_CHANGED, documents)

@@ -16,7 +16,7 @@ from services.catalogue.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Pro
 from services.catalogue.resources import Relation, Resource
 from services.process import observation
 from services.queries.selections import Query
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def authorize_query(query: Query, inputs: Sequence[Any], actor: Actor) -> None:
     authorize_resources(query.resources, actor)
     for slot in query.nodes:
         found = inputs[slot]
-        authorize_resources(found.resources if type(found) is Bound else (each for each, _ in found), actor)
+        authorize_resources(found.resources if type(found) is BoundInput else (each for each, _ in found), actor)
 
 
 def authorize_resources(resources: Iterable[Resource[Any]], actor: Actor) -> None:

@@ -11,11 +11,11 @@ from uuid import UUID
 from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
-from services.engine.audit.recording import Attempt
+from services.engine.audit.recording import AuditedCall
 from services.engine.preconditions import check_version
 from services.engine.writes import Write, Writes
 from services.process import observation
-from services.queries.batches import Batch, Entry, EntryOutcome, located, of_entry
+from services.queries.batches import Batch, Entry, EntryOutcome, entry_problem, with_path_prefix
 from services.reader.records import Records
 from services.storage.base import Base
 from services.storage.constraints import database_problems
@@ -44,8 +44,8 @@ async def run_batch(
             outcomes.append(EntryOutcome(_STATUS[entry.verb], key))
         except Problem as problem:
             if batch.atomic or problem.type is UNAVAILABLE:
-                raise of_entry(problem, index, entry.verb) from problem
-            outcomes.append(EntryOutcome(problem.type.status, entry.key, located(problem, entry.verb)))
+                raise entry_problem(problem, index, entry.verb) from problem
+            outcomes.append(EntryOutcome(problem.type.status, entry.key, with_path_prefix(problem, entry.verb)))
     call.trace = Trace()
     return await _shown(gateway, operation, call, write, outcomes)
 
@@ -75,7 +75,7 @@ async def _apart(gateway: Writes, call: Call, entry: Entry) -> UUID:
         if problem.type is UNAVAILABLE:
             raise
         # To be asked while the row can still be read.
-        refusal = gateway.audit.refusal(Attempt.of(entry.operation, call), problem)
+        refusal = gateway.audit.refusal(AuditedCall.of(entry.operation, call), problem)
         await savepoint.rollback()
         call.session.expunge_all()
         del call.after_commit[actions:]

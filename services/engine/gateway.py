@@ -21,11 +21,11 @@ from services.catalogue.models import InputModel, NoInput, ResultModel, parse_in
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
-from services.engine.audit.recording import Attempt
+from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted, authorize, authorize_resources
 from services.engine.batching import run_batch
-from services.engine.idempotency.once import STATEMENTS, Answered, KeptAnswers
-from services.engine.payment import Till
+from services.engine.idempotency.once import STATEMENTS, IdempotencyStore, StoredOrNewAnswer
+from services.engine.payment import Payment
 from services.engine.writes import Write, Writes
 from services.process import deadline, observation
 from services.queries.batches import Batch, EntryOutcome, parse_batch
@@ -46,7 +46,7 @@ _OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class WriteResult:
     """The result of a write as it was asked for: its key, and the answer to the query."""
 
     key: UUID
@@ -58,12 +58,12 @@ class Gateway(Writes):
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
 
     async def write(
-        self, admitted: Admitted, write: Write, till: Till | None = None
-    ) -> Result | Shown | Answered:  # fmt: skip
+        self, admitted: Admitted, write: Write, payment: Payment | None = None
+    ) -> Result | WriteResult | StoredOrNewAnswer:  # fmt: skip
         """Call an operation that changes something, once it is paid for.
 
         Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
-        was shaped of it. Raises the operation's Problems, `too_complex`, and as `Till.pay`.
+        was shaped of it. Raises the operation's Problems, `too_complex`, and as `Payment.pay`.
         """
         operation, shown = admitted.operation, write.shown
         if shown is not None:
@@ -79,8 +79,8 @@ class Gateway(Writes):
         else:
             points = self._price(admitted, write)
             data = parse_input(operation.input or NoInput, write.data or b"{}")
-        if till is not None:
-            await till.pay(points)
+        if payment is not None:
+            await payment.pay(points)
         with deadline.remaining():
             return await self._call(admitted, write, data)
 
@@ -103,13 +103,13 @@ class Gateway(Writes):
 
     async def _refused(self, admitted: Admitted, problem: Problem) -> Problem:
         """The problem, once it is recorded."""
-        attempt = Attempt(admitted.operation, admitted.actor, admitted.client, Trace())
+        attempt = AuditedCall(admitted.operation, admitted.actor, admitted.client, Trace())
         await self.audit.add(self.audit.refusal(attempt, problem))
         return problem
 
     async def _call(
         self, admitted: Admitted, write: Write, data: InputModel | Batch, *, again: bool = False
-    ) -> Result | Shown | Answered:
+    ) -> Result | WriteResult | StoredOrNewAnswer:
         operation = admitted.operation
         before, written, refusal = observation.statements(), False, None
         try:
@@ -118,7 +118,7 @@ class Gateway(Writes):
                     perform = self._write if write.idempotency is None else self._write_once
                     result = await perform(operation, call, write, data)
                 except Problem as problem:
-                    refusal = self.audit.refusal(Attempt.of(operation, call), problem)
+                    refusal = self.audit.refusal(AuditedCall.of(operation, call), problem)
                     if problem.keep:
                         await self.audit.add(refusal, call.session)
                         refusal = None
@@ -164,14 +164,18 @@ class Gateway(Writes):
             await session.commit()
         await self._follow_up(call)
 
-    async def _write_once(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Answered:
+    async def _write_once(
+        self, operation: Operation, call: Call, write: Write, data: InputModel | Batch
+    ) -> StoredOrNewAnswer:
         assert write.idempotency is not None
         told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
-        return await self.part(KeptAnswers).once(
+        return await self.part(IdempotencyStore).once(
             operation, call, write.idempotency, told, lambda: self._write(operation, call, write, data)
         )
 
-    async def _write(self, operation: Operation, call: Call, write: Write, data: InputModel | Batch) -> Result | Shown:
+    async def _write(
+        self, operation: Operation, call: Call, write: Write, data: InputModel | Batch
+    ) -> Result | WriteResult:
         if isinstance(data, Batch):
             return await run_batch(self, operation, call, write, data)
         returned = await self.do(operation, call, write.key, data, write.expected)
@@ -180,7 +184,7 @@ class Gateway(Writes):
         assert returned is None or isinstance(returned, ResultModel)
         return returned
 
-    async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
+    async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | WriteResult:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
         before = observation.statements()
         try:
@@ -188,7 +192,7 @@ class Gateway(Writes):
         finally:
             call.shown_by = observation.statements() - before
 
-    async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | Shown:
+    async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | WriteResult:
         if write.shown is None:
             record = await Records(call.session, call.actor, self.cursors).get(resource, key)
             if record is None:
@@ -197,7 +201,7 @@ class Gateway(Writes):
         found = await self.read_within(call, write.shown, write.inputs_for(key))
         if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
             raise Problem(NOT_FOUND)
-        return Shown(key, found)
+        return WriteResult(key, found)
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:

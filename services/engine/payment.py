@@ -29,9 +29,9 @@ def is_dry_run(value: bytes | None) -> bool:
 class PricedError(Exception):
     """A dry run has come as far as it goes: the request may be made, and this is what it costs."""
 
-    def __init__(self, till: Till) -> None:
+    def __init__(self, payment: Payment) -> None:
         super().__init__()
-        self.till = till
+        self.payment = payment
 
 
 class OverdrawnError(Exception):
@@ -43,7 +43,7 @@ class OverdrawnError(Exception):
 
 
 @dataclass(slots=True)
-class Till:
+class Payment:
     """Where one request (or one operation of a socket) pays. `face` is whose it is, `dry`: only its price is asked."""
 
     budget: Budget

@@ -10,14 +10,14 @@ from services.catalogue.naming import ETAG
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import PRECONDITION_REQUIRED, Problem
 from services.queries.selections import Query
-from services.queries.versions import UNTAGGED, Expected, tag_query
+from services.queries.versions import UNTAGGED, Preconditions, tag_query
 
 Read = Callable[[Query, tuple[UUID]], Awaitable[dict[str, Any]]]
 """From a query and the key of its row to the answer, as the transaction sees it."""
 
 
 async def check_version(
-    operation: Operation, key: UUID | None, expected: Expected | None, read: Read, *, required: bool
+    operation: Operation, key: UUID | None, expected: Preconditions | None, read: Read, *, required: bool
 ) -> None:
     """Compare with what the actor sees of the row, which must be locked by now: nobody comes in between.
 

@@ -22,7 +22,7 @@ from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Relation, Resource
 from services.engine import authorization
 from services.engine.authorization import Readable
-from services.engine.payment import Till
+from services.engine.payment import Payment
 from services.process import observation
 from services.queries.costs import price
 from services.queries.cursors import CursorCodec
@@ -32,7 +32,7 @@ from services.queries.selections import Input, Query
 from services.reader.general import answer
 from services.reader.reader import Answer, NotCompiledError, Reader
 from services.reader.records import Records
-from services.reader.shapes import Bound, bind
+from services.reader.shapes import BoundInput, bind
 from services.storage.database import Database
 
 
@@ -49,29 +49,29 @@ class Reads:
     limits: Limits = DEFAULTS
 
     async def read(
-        self, query: Query, inputs: Sequence[Input | Bound], actor: Actor, till: Till | None = None, *,
+        self, query: Query, inputs: Sequence[Input | BoundInput], actor: Actor, payment: Payment | None = None, *,
         at_once: bool = False,
     ) -> Answer:  # fmt: skip
         """Answer a query: authorized, noted, judged by its size, and paid for; `at_once` as of the Reader.
 
-        Raises `unauthenticated`, `insufficient_scope`, `too_complex`, as `Till.pay`, `validation_failed` for a cursor
-        of another list, and `unavailable`.
+        Raises `unauthenticated`, `insufficient_scope`, `too_complex`, as `Payment.pay`, `validation_failed` for a
+        cursor of another list, and `unavailable`.
         """
         authorization.authorize_query(query, inputs, actor)
         observation.note(query.noted, str(actor))
         points = price(query, inputs, self.limits.rows)
-        if till is not None:
-            if till.dry:
+        if payment is not None:
+            if payment.dry:
                 bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will
-            await till.pay(points)
+            await payment.pay(points)
         return await self._answer(query, inputs, actor, at_once=at_once)
 
-    async def read_within(self, call: Call, query: Query, inputs: Sequence[Input | Bound]) -> Answer:
+    async def read_within(self, call: Call, query: Query, inputs: Sequence[Input | BoundInput]) -> Answer:
         """Answer a query as the call's transaction sees it, what it shows having been authorized with the write."""
         return await self._answer(query, inputs, call.actor, call.session)
 
     async def _answer(
-        self, query: Query, inputs: Sequence[Input | Bound], actor: Actor, session: AsyncSession | None = None, *,
+        self, query: Query, inputs: Sequence[Input | BoundInput], actor: Actor, session: AsyncSession | None = None, *,
         at_once: bool = False,
     ) -> Answer:  # fmt: skip
         if self.reader is not None:
@@ -87,7 +87,7 @@ class Reads:
             except NotCompiledError:
                 pass
         observation.note_path("general")
-        given = [each.given if type(each) is Bound else each for each in inputs]
+        given = [each.given if type(each) is BoundInput else each for each in inputs]
         if session is not None:
             return await answer(Records(session, actor, self.cursors), query, given)  # type: ignore[arg-type]
         async with self.records(actor) as records:

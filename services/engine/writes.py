@@ -12,16 +12,16 @@ from services.catalogue.calls import Call, Part
 from services.catalogue.models import InputModel
 from services.catalogue.operations import Operation
 from services.catalogue.resources import Resource
-from services.engine.audit.recording import Attempt, Audit
-from services.engine.idempotency.once import Idempotency
+from services.engine.audit.recording import Audit, AuditedCall
+from services.engine.idempotency.once import IdempotentWrite
 from services.engine.preconditions import check_version
 from services.engine.reading import Reads
 from services.process import observation
 from services.queries.selections import Input, Query
-from services.queries.versions import Expected
+from services.queries.versions import Preconditions
 from services.storage.cascades import Cascades
 from services.storage.flushing import flush
-from services.storage.rows import check_placed, check_references, load_for, references
+from services.storage.rows import check_placed, check_references, load_for_update, references
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Write:
     shown: Query | None = None
     inputs: Sequence[Input] = ()
     """Of the slots behind the first."""
-    expected: Expected | None = None
-    idempotency: Idempotency | None = None
+    expected: Preconditions | None = None
+    idempotency: IdempotentWrite | None = None
     """The key of a write that is made once, however often it is sent."""
 
     def inputs_for(self, written: UUID | Sequence[tuple[Resource[Any], UUID]]) -> Sequence[Input]:
@@ -68,7 +68,12 @@ class Writes(Reads):
         return found
 
     async def do(
-        self, operation: Operation, call: Call, key: UUID | None, data: InputModel, expected: Expected | None = None
+        self,
+        operation: Operation,
+        call: Call,
+        key: UUID | None,
+        data: InputModel,
+        expected: Preconditions | None = None,
     ) -> Any:
         """What an operation does within its unit of work, under all rules and recorded; returns what its function does.
 
@@ -79,7 +84,7 @@ class Writes(Reads):
         if operation.on_a_row:
             assert resource is not None
             assert key is not None
-            arguments.append(await load_for(call, resource, key, operation.action))
+            arguments.append(await load_for_update(call, resource, key, operation.action))
             place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
         read = partial(self.read_within, call)
         await check_version(operation, key, expected, read, required=self.requires_versions)
@@ -88,13 +93,13 @@ class Writes(Reads):
             arguments.append(data)
         if operation.function is None:
             await self._delete(operation, call, arguments[1])
-            await self.audit.done(Attempt.of(operation, call), call.session, data, before)
+            await self.audit.done(AuditedCall.of(operation, call), call.session, data, before)
             return None
         returned = await operation.function(*arguments)
         if resource is not None and operation.result is resource and references(resource, returned) != place:
             await check_placed(call, resource, returned)
         await flush(call.session)
-        await self.audit.done(Attempt.of(operation, call), call.session, data, before)
+        await self.audit.done(AuditedCall.of(operation, call), call.session, data, before)
         return returned
 
     async def _delete(self, operation: Operation, call: Call, row: Any) -> None:
@@ -102,7 +107,7 @@ class Writes(Reads):
         if operation.before is not None:
             await operation.before(call, row)
         before = observation.statements()
-        witnesses = self.audit.witnesses(Attempt.of(operation, call))
+        witnesses = self.audit.witnesses(AuditedCall.of(operation, call))
         taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
         call.followed_by += observation.statements() - before
         for resource, keys in [(operation.resource, [row.id]), *taken.items()]:

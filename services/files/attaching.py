@@ -13,7 +13,7 @@ from services.files.models import File, FileState
 from services.files.resource import files
 from services.storage.base import Base
 from services.storage.constraints import NOT_THERE
-from services.storage.rows import readable
+from services.storage.rows import select_readable
 
 
 async def attach(call: Call, through: type[Base], row: Mapping[str, UUID], workspace_id: UUID, file_id: UUID) -> bool:
@@ -22,7 +22,7 @@ async def attach(call: Call, through: type[Base], row: Mapping[str, UUID], works
     Raise `validation_failed` naming `file_id` for a file of another workspace, or one that is not complete.
     """
     conditions = File.id == file_id, File.workspace_id == workspace_id, File.state == FileState.COMPLETE
-    if not await readable(call, files, *conditions, lock=True):
+    if not await select_readable(call, files, *conditions, lock=True):
         raise Problem.field("file_id", "not_found", NOT_THERE)
     pair = insert(through).values(**row, file_id=file_id, workspace_id=workspace_id).on_conflict_do_nothing()
     return (await call.session.execute(pair.returning(through.__table__.c.file_id))).first() is not None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select  # noqa: TID251 - all files of a workspace count, readable or not
 
-from services.catalogue import Call, Problem, Seam, new_key
+from services.catalogue import Call, HandWritten, Problem, new_key
 from services.catalogue.problems import CONFLICT, NOT_FOUND
 from services.files.config import FilesConfig
 from services.files.jobs import GoneFile, delete_file_bytes
@@ -21,11 +21,15 @@ from services.identity.workspaces.operations import lock_workspace, usual_worksp
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.cascades import Cascades
 from services.storage.constraints import NOT_THERE
-from services.storage.rows import check_placed, readable
+from services.storage.rows import check_placed, select_readable
 
-content = Seam("rest", "GET, HEAD, PUT /files/{id}/content", "Bytes are streamed, by credentials or a signed link.")
-form = Seam("rest", "POST /files (multipart/form-data)", "A file in one request (RFC 7578), streamed; JSON works too.")
-upload = Seam(
+content = HandWritten(
+    "rest", "GET, HEAD, PUT /files/{id}/content", "Bytes are streamed, by credentials or a signed link."
+)
+form = HandWritten(
+    "rest", "POST /files (multipart/form-data)", "A file in one request (RFC 7578), streamed; JSON works too."
+)
+upload = HandWritten(
     "graphql", "uploadFile (multipart/form-data)",
     "A file in one request, where GRAPHQL_UPLOADS is on: no JSON carries an `Upload`. What REST's form does.",
 )  # fmt: skip
@@ -100,7 +104,9 @@ async def set_avatar(call: Call, row: User, data: AvatarInput) -> User:
     if data.file_id is not None:
         # This publishes the file, so users may do it only with a file of their own, and for themselves.
         own = File.user_id == row.id, File.user_id == call.user_id
-        rows = await readable(call, files, File.id == data.file_id, File.state == FileState.COMPLETE, *own, lock=True)
+        rows = await select_readable(
+            call, files, File.id == data.file_id, File.state == FileState.COMPLETE, *own, lock=True
+        )
         if not rows:
             raise Problem.field("file_id", "not_found", NOT_THERE)
         if rows[0].media_type not in INLINE:

@@ -9,19 +9,19 @@ from uuid import UUID
 
 from services.catalogue import ANONYMOUS, Problem
 from services.catalogue.models import NoInput
-from services.engine.audit.recording import Attempt
+from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted
-from services.engine.gateway import Gateway, Shown
-from services.engine.payment import Till
+from services.engine.gateway import Gateway, WriteResult
+from services.engine.payment import Payment
 from services.engine.writes import Write
 from services.files.config import FilesConfig
 from services.files.forms import MAX_FIELD_BYTES, Part
 from services.files.operations import forget_file
 from services.files.schemas import FileUpload
-from services.files.uploads import Sent, received
+from services.files.uploads import UploadRange, received
 from services.queries.lists import Record
 from services.queries.selections import Input, Query
-from services.queries.versions import Expected
+from services.queries.versions import Preconditions
 
 UPLOAD: Final = "upload_file"
 """The name of the GraphQL field. REST has no name for it, but the form of `create_file`."""
@@ -41,18 +41,18 @@ class FormFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """The caller of an upload, admitted to announce the file; `till` charges for it."""
+class Uploader:
+    """The caller of an upload, admitted to announce the file; `payment` charges for it."""
 
     gateway: Gateway
     admitted: Admitted
-    till: Till | None = None
+    payment: Payment | None = None
 
 
 async def upload_file(
-    sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None = None,
+    sender: Uploader, file: FormFile, fields: Mapping[str, Any], expected: Preconditions | None = None,
     shown: Query | None = None, inputs: Sequence[Input] = (),
-) -> Record | Shown:  # fmt: skip
+) -> Record | WriteResult:  # fmt: skip
     """Receive a file as a whole: checked and complete, or not at all.
 
     `fields` is the input of `create_file`; name and media type default to those of the file's part, and without a size
@@ -68,12 +68,12 @@ async def upload_file(
     finally:
         if result is None:
             await _delete(sender, key)
-    assert isinstance(result, (Mapping, Shown))
+    assert isinstance(result, (Mapping, WriteResult))
     return result
 
 
 async def _announce_and_receive(
-    sender: Sender, file: FormFile, fields: Mapping[str, Any], expected: Expected | None
+    sender: Uploader, file: FormFile, fields: Mapping[str, Any], expected: Preconditions | None
 ) -> UUID:
     gateway = sender.gateway
     fields = _with_part(fields, file.part)
@@ -81,12 +81,12 @@ async def _announce_and_receive(
     if not exact:
         fields["size"] = _max_size(file.length, gateway)
     write = Write(data=fields, expected=expected)
-    announced = await gateway.write(sender.admitted, write, sender.till)
+    announced = await gateway.write(sender.admitted, write, sender.payment)
     assert isinstance(announced, FileUpload)
     is_received = False
     try:
         await received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, Sent(), file.body, exact=exact
+            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, UploadRange(), file.body, exact=exact
         )  # fmt: skip
         is_received = True
     finally:
@@ -95,12 +95,12 @@ async def _announce_and_receive(
     return announced.id
 
 
-async def _delete(sender: Sender, key: UUID) -> None:
+async def _delete(sender: Uploader, key: UUID) -> None:
     """Delete a file that is not complete, and record that in the audit."""
     async with sender.gateway.unit_of_work(sender.admitted.actor, sender.admitted.client) as call:
         call.trace.row = await forget_file(call, key)
         if call.trace.row is not None:
-            attempt = Attempt.of(sender.gateway.catalogue.operations[DELETE], call)
+            attempt = AuditedCall.of(sender.gateway.catalogue.operations[DELETE], call)
             await sender.gateway.audit.done(attempt, call.session, NoInput(), {})
 
 

@@ -56,7 +56,7 @@ class StoppedUploadError(InterruptedUploadError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class UploadRange:
     """The range of a request, from `start` to before `end`. `size` is that of the file."""
 
     start: int = 0
@@ -83,7 +83,7 @@ class Upload:
     """Name of the stored beginning of the next chunk, if any."""
     _renewed: float = field(default_factory=time.monotonic)
 
-    async def take(self, body: Body, sent: Sent) -> int:
+    async def take(self, body: Body, sent: UploadRange) -> int:
         """Receive a body. Return the number of bytes stored. Raise Problems; bytes to resume from are kept."""
         await self._begin(sent)
         digest = sha256() if self.offset == 0 else None
@@ -113,7 +113,7 @@ class Upload:
             await self._finish(digest.hexdigest() if digest is not None else None)
         return self.offset
 
-    async def _begin(self, sent: Sent) -> None:
+    async def _begin(self, sent: UploadRange) -> None:
         """Load the stored beginning of the next chunk; for a new attempt, delete the bytes of earlier ones."""
         if sent.start == 0:
             if self.place.attempt > 1:
@@ -244,7 +244,7 @@ def lease_of(idle_seconds: float) -> timedelta:
 
 @asynccontextmanager
 async def uploading(
-    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: Sent, *, exact: bool = True
+    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: UploadRange, *, exact: bool = True
 ) -> AsyncIterator[Upload]:
     """Open an upload of a file, which excludes other uploads of it.
 
@@ -274,7 +274,7 @@ async def uploading(
             await asyncio.shield(_release(unit_of_work, key, lease))
 
 
-def _check_acceptable(row: File, sent: Sent) -> None:
+def _check_acceptable(row: File, sent: UploadRange) -> None:
     if row.state is FileState.COMPLETE or row.checked_at is not None:
         raise Problem(CONFLICT, "The file has been sent already.")
     left = row.leased_until - utc_now() if row.lease is not None and row.leased_until is not None else timedelta()
@@ -293,7 +293,7 @@ async def _release(unit_of_work: Opener, key: UUID, lease: UUID) -> None:
 
 
 async def received(
-    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: Sent, body: Body, *, exact: bool = True
+    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: UploadRange, body: Body, *, exact: bool = True
 ) -> int:  # fmt: skip
     """Receive bytes of a file. Return the number of bytes stored. Raise as `uploading` and `Upload.take`."""
     async with uploading(parts, unit_of_work, key, sent, exact=exact) as upload:

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
 
 from services.catalogue import InputModel
-from services.catalogue.jobs import HopelessError
+from services.catalogue.jobs import PermanentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Payloads:
                     values[name] = self._fernet.decrypt(values[name]).decode()
             return model.model_validate_json(orjson.dumps(values))
         except InvalidToken:
-            raise HopelessError("The secret that its payload was sealed with is gone.") from None
+            raise PermanentError("The secret that its payload was sealed with is gone.") from None
         except ValidationError as error:
             names = ", ".join(".".join(map(str, details["loc"])) for details in error.errors())
-            raise HopelessError(f"Its payload does not fit {model.__name__} any more: {names}.") from None
+            raise PermanentError(f"Its payload does not fit {model.__name__} any more: {names}.") from None
 
     @property
     def _fernet(self) -> Fernet:

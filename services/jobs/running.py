@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import update  # noqa: TID251 - a worker is no caller
 
 from services.catalogue import Call, Problem
-from services.catalogue.jobs import HopelessError, JobKind, Work
+from services.catalogue.jobs import JobKind, PermanentError, Work
 from services.jobs.models import Job, JobState
 from services.jobs.payloads import Payloads
 from services.jobs.queue import LIVE, ticket
@@ -83,7 +83,7 @@ class Runner:
         except StoppingError:
             await self._recorded(lambda: self._give_back(attempt))
         except Exception as error:  # noqa: BLE001 - any error fails the job, and is recorded
-            message, for_good = _message(attempt, error), isinstance(error, HopelessError)
+            message, for_good = _message(attempt, error), isinstance(error, PermanentError)
             await self._recorded(lambda: self._fail(attempt, message, for_good=for_good))
         else:
             await self._recorded(lambda: self._end(attempt, state=JobState.SUCCEEDED, error=None, payload={}))
@@ -158,5 +158,5 @@ def _update_of(attempt: _Attempt) -> Any:
 def _message(attempt: _Attempt, error: Exception) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return f"It was not done within {attempt.kind.timeout:g} seconds."
-    message = str(error) if isinstance(error, (HopelessError, Problem)) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, (PermanentError, Problem)) else f"{type(error).__name__}: {error}"
     return message[:MAX_ERROR].replace("\x00", "")

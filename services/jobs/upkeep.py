@@ -22,7 +22,7 @@ _LOG_TABLES: Final = (NAMES.queue_table_log, NAMES.statistics_table)
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
+class JobRetention:
     """How long successful jobs and PgQueuer's log rows are kept."""
 
     kept: timedelta

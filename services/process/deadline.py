@@ -26,7 +26,7 @@ class DeadlineError(Problem):
         super().__init__(DEADLINE_EXCEEDED, f"This was not done within {seconds:g} seconds, and has been given up.")
 
 
-class Timers:
+class DeadlineQueue:
     """Deadlines of equal length, which expire in the order in which they were entered.
 
     One event loop timer for all is cheaper than one for each.
@@ -68,7 +68,7 @@ class Deadline:
     _task: asyncio.Task[object]
     _token: Token[Deadline | None]
 
-    def __init__(self, seconds: float, *, timers: Timers | None = None, when: float | None = None) -> None:
+    def __init__(self, seconds: float, *, timers: DeadlineQueue | None = None, when: float | None = None) -> None:
         self.seconds = seconds
         self.when = asyncio.get_running_loop().time() + seconds if when is None else when
         self.expired = False

@@ -19,7 +19,7 @@ MAX_NOTED: Final = 200
 """Length of the list of operations' names in characters, beyond which no more are added."""
 
 
-class Charged(Protocol):
+class ReportedCharge(Protocol):
     """The charge of a request (services/process/budget/accounts.py)."""
 
     earlier: Any
@@ -44,7 +44,7 @@ class Observation:
     path: ReadPath | None = None
     deprecated: tuple[tuple[str, str], ...] = ()
     """Deprecated members that were used, each once: the face and the member."""
-    charged: Charged | None = None
+    charged: ReportedCharge | None = None
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -115,7 +115,7 @@ def note_deprecated(face: str, members: Iterable[str]) -> None:
         observation.deprecated = tuple(dict.fromkeys(used))
 
 
-def note_charge(charged: Charged) -> None:
+def note_charge(charged: ReportedCharge) -> None:
     """Note a charge of the request, paid or refused, in addition to earlier ones."""
     observation = current()
     if observation is not None:

@@ -11,11 +11,18 @@ from pydantic import Field, ValidationError
 
 from services.catalogue.batches import MAX_ENTRIES, OPERATIONS
 from services.catalogue.json_input import read_json
-from services.catalogue.models import MAX_LISTED, InputModel, parse_input, problem_of, refuse_crowd, too_much
+from services.catalogue.models import (
+    MAX_LISTED,
+    InputModel,
+    check_member_count,
+    parse_input,
+    problem_of,
+    too_many_errors,
+)
 from services.catalogue.naming import EXPECTED
 from services.catalogue.operations import Operation
 from services.catalogue.problems import VALIDATION_FAILED, FieldError, Problem
-from services.queries.versions import Expected
+from services.queries.versions import Preconditions
 
 
 class _Outer(InputModel):
@@ -33,7 +40,7 @@ class Entry:
     operation: Operation
     key: UUID | None
     data: InputModel
-    expected: Expected | None = None
+    expected: Preconditions | None = None
     """The precondition on the version of its row."""
 
 
@@ -69,7 +76,7 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
         outer = _Outer.model_validate(read_json(data) if isinstance(data, bytes) else data)
     except ValidationError as error:
         raise problem_of(error) from None
-    check_number(outer.operations, most)
+    check_entry_count(outer.operations, most)
     assert operation.input is not None
     model = operation.input.model_fields[OPERATIONS].annotation.__args__[0]  # type: ignore[union-attr]
     entries: list[Entry | Problem] = []
@@ -83,7 +90,7 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
         if not is_listed:
             entry = entries[-1] = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
         if is_listed or not faults:
-            faults += located(entry, OPERATIONS, index).errors
+            faults += with_path_prefix(entry, OPERATIONS, index).errors
         if outer.atomic and not is_listed:
             raise Problem(VALIDATION_FAILED, errors=faults)
     if outer.atomic and faults:
@@ -91,7 +98,7 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
     return Batch(outer.atomic, entries)
 
 
-def check_number(entries: Any, most: int) -> None:
+def check_entry_count(entries: Any, most: int) -> None:
     """Raise `validation_failed` for more than `most` entries."""
     if isinstance(entries, Sequence) and len(entries) > most:
         raise Problem.field(OPERATIONS, "length", f"This should have at most {most} entries.")
@@ -100,11 +107,11 @@ def check_number(entries: Any, most: int) -> None:
 def _entry(batch: Operation, model: type[InputModel], entry_data: Any, max_errors: int) -> Entry | Problem:
     """Return the call of an entry, or its Problem with at most `max_errors` fields."""
     if not isinstance(entry_data, Mapping):
-        return Problem.field((), "type", "This must be an object.") if max_errors else too_much()
+        return Problem.field((), "type", "This must be an object.") if max_errors else too_many_errors()
     try:
         for verb, member in entry_data.items():
             if verb in batch.entries and isinstance(member, Mapping):
-                refuse_crowd(model.model_fields[verb].annotation, member)  # type: ignore[arg-type]
+                check_member_count(model.model_fields[verb].annotation, member)  # type: ignore[arg-type]
         parsed = parse_input(model, entry_data, most=max_errors)
     except Problem as problem:
         return problem
@@ -114,7 +121,7 @@ def _entry(batch: Operation, model: type[InputModel], entry_data: Any, max_error
         return Entry(verb, operation, None, data)
     values = {name: getattr(data, name) for name in data.model_fields_set if name not in ("id", EXPECTED)}
     plain = (operation.input or InputModel).model_construct(_fields_set=set(values), **{**_absent(operation), **values})
-    return Entry(verb, operation, data.id, plain, Expected.version(getattr(data, EXPECTED)))
+    return Entry(verb, operation, data.id, plain, Preconditions.version(getattr(data, EXPECTED)))
 
 
 def _absent(operation: Operation) -> dict[str, Any]:
@@ -122,14 +129,14 @@ def _absent(operation: Operation) -> dict[str, Any]:
     return {name: info.get_default(call_default_factory=True, validated_data={}) for name, info in fields.items()}
 
 
-def of_entry(problem: Problem, index: int, *place: str) -> Problem:
+def entry_problem(problem: Problem, index: int, *place: str) -> Problem:
     """Return the problem of an entry as the batch's. Its member `operation` is the entry's index."""
-    batch_problem = located(problem, OPERATIONS, index, *place)
+    batch_problem = with_path_prefix(problem, OPERATIONS, index, *place)
     batch_problem.extra = {**batch_problem.extra, "operation": index}
     return batch_problem
 
 
-def located(problem: Problem, *place: str | int) -> Problem:
+def with_path_prefix(problem: Problem, *place: str | int) -> Problem:
     """Return the problem with this prefix on the paths of its field errors."""
     errors = tuple(replace(error, path=(*place, *error.path)) for error in problem.errors)
     return Problem(problem.type, problem.detail, errors=errors, retry_after=problem.retry_after, **problem.extra)

@@ -23,16 +23,16 @@ from services.catalogue.problems import TOO_COMPLEX, Problem
 from services.queries.limits import MAX_ROWS
 from services.queries.lists import ListArguments
 from services.queries.selections import (
-    About,
     Listing,
     ListRoot,
     Many,
     NodesRoot,
     One,
+    PageProperty,
     Query,
     RowRoot,
     Selection,
-    facts_of,
+    page_properties_of,
     selections_of,
 )
 
@@ -142,7 +142,7 @@ def hop_points(depth: int) -> int:
 
 def _page(slot: int, listing: Listing, depth: int) -> PageCost:
     rows, own, below = _of_selections(selections_of(listing), depth)
-    counted = COUNTED_ROWS * depth if About.TOTAL in facts_of(listing) else 0
+    counted = COUNTED_ROWS * depth if PageProperty.TOTAL in page_properties_of(listing) else 0
     return PageCost(slot, 1 + rows, depth + own, counted, below)
 
 

@@ -26,7 +26,7 @@ MAX_CURSOR: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortTerm:
     """One term of a list's order. Nulls are greater than any value, as in PostgreSQL."""
 
     field: str
@@ -36,8 +36,8 @@ class Order:
         return f"-{self.field}" if self.descending else self.field
 
     @property
-    def reversed(self) -> Order:
-        return Order(self.field, not self.descending)
+    def reversed(self) -> SortTerm:
+        return SortTerm(self.field, not self.descending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,18 @@ class CursorCodec:
 
     key: bytes
 
-    def encode(self, resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> str:
+    def encode(self, resource: Resource[Any], order: Sequence[SortTerm], values: Sequence[Any]) -> str:
         """Return the cursor of a row with these values of the order's fields."""
         plain = [_plain(resource, term.field, value) for term, value in zip(order, values, strict=True)]
         return self.sign(resource, order, plain)
 
-    def sign(self, resource: Resource[Any], order: Sequence[Order], plain: Sequence[Any]) -> str:
+    def sign(self, resource: Resource[Any], order: Sequence[SortTerm], plain: Sequence[Any]) -> str:
         """Return the cursor of values in their JSON form."""
         body = orjson.dumps(plain)
         return urlsafe_b64encode(self._mac(resource, order, body) + body).rstrip(b"=").decode()
 
     def decode(
-        self, resource: Resource[Any], order: Sequence[Order], text: str, path: tuple[str | int, ...] = ("after",)
+        self, resource: Resource[Any], order: Sequence[SortTerm], text: str, path: tuple[str | int, ...] = ("after",)
     ) -> tuple[Any, ...]:
         """Return the typed order values of a cursor. Raises `validation_failed` with the path."""
         try:
@@ -77,7 +77,7 @@ class CursorCodec:
             for term, value in zip(order, plain, strict=True)
         )  # fmt: skip
 
-    def _mac(self, resource: Resource[Any], order: Sequence[Order], body: bytes) -> bytes:
+    def _mac(self, resource: Resource[Any], order: Sequence[SortTerm], body: bytes) -> bytes:
         fields = resource.fields
         # An order by an enum is marked, because earlier versions sorted enums alphabetically under the same name.
         names = [f"{term}#" if fields[term.field].enum is not None else str(term) for term in order]

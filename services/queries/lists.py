@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from services.catalogue.models import refuse_unfit, unfit
+from services.catalogue.models import check_representable, invalid_value
 from services.catalogue.problems import Problem
 from services.catalogue.resources import Resource
-from services.catalogue.scalars import Operator, integral
+from services.catalogue.scalars import Operator, coerce_integer
 from services.catalogue.text import nfc
-from services.queries.cursors import Order
+from services.queries.cursors import SortTerm
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, parse_filter
 from services.queries.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
 from services.queries.searching import search_query
@@ -37,7 +37,7 @@ class ListArguments:
     `backward`, the last. Either way it is in the list's order. For the syntax of `search` see searching.py.
     """
 
-    order: tuple[Order, ...]
+    order: tuple[SortTerm, ...]
     limit: int = DEFAULT_LIMIT
     after: str | None = None
     skip: int = 0
@@ -47,7 +47,7 @@ class ListArguments:
     backward: bool = False
 
     @property
-    def reading(self) -> tuple[Order, ...]:
+    def reading(self) -> tuple[SortTerm, ...]:
         """The order in which rows are read, the page's first: the reversed order for a backward page."""
         return tuple(term.reversed for term in self.order) if self.backward else self.order
 
@@ -115,7 +115,7 @@ def _size_name(data: Mapping[str, Any]) -> str:
 
 
 def _integer(data: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
-    value = integral(data.get(name))
+    value = coerce_integer(data.get(name))
     if value is None:
         return default
     if type(value) is not int:
@@ -125,12 +125,12 @@ def _integer(data: Mapping[str, Any], name: str, default: int, minimum: int, max
     return value
 
 
-def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
+def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[SortTerm, ...]:
     if len(sort) > MAX_SORTS:
         raise Problem.field("sort", "length", f"A list is sorted by at most {MAX_SORTS} fields.")
-    order: list[Order] = []
+    order: list[SortTerm] = []
     for index, text in enumerate(sort):
-        term = Order(text.removeprefix("-"), text.startswith("-"))
+        term = SortTerm(text.removeprefix("-"), text.startswith("-"))
         if term.field not in (*resource.sorts, "id"):
             raise Problem.field(("sort", index), "choice", "The list cannot be sorted by this.")
         if any(term.field == earlier.field for earlier in order):
@@ -139,7 +139,7 @@ def _order(resource: Resource[Any], sort: Sequence[str]) -> tuple[Order, ...]:
     if any(term.field == "id" for term in order):
         return tuple(order)
     # Newest first by default; a given order is made total in the direction of its last field.
-    return (*order, Order("id", order[-1].descending if order else True))
+    return (*order, SortTerm("id", order[-1].descending if order else True))
 
 
 def _searched(resource: Resource[Any], text: Any) -> str | None:
@@ -149,9 +149,9 @@ def _searched(resource: Resource[Any], text: Any) -> str | None:
     if not resource.search:
         raise Problem.field("q", "unknown", "This list cannot be searched.")
     try:
-        text = refuse_unfit(nfc(str(text)))
+        text = check_representable(nfc(str(text)))
     except PydanticCustomError as error:
-        raise unfit(error, ("q",)) from None
+        raise invalid_value(error, ("q",)) from None
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
     return text.strip() or None

@@ -68,7 +68,7 @@ class Selection:
     members: tuple[Constant | Value | Tag | One | Many, ...]
 
 
-class About(Enum):
+class PageProperty(Enum):
     """What can be told of a page."""
 
     HAS_NEXT = "has_next"
@@ -86,19 +86,19 @@ class About(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class PageValue:
     """Something told of the page."""
 
     key: str
-    about: About
+    about: PageProperty
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PageObject:
     """Several facts in an object of their own."""
 
     key: str
-    members: tuple[Constant | Fact, ...]
+    members: tuple[Constant | PageValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Edges:
     members: tuple[Constant | Cursor | EdgeNode, ...]
 
 
-Listing = tuple[Constant | Fact | Facts | Rows | Edges, ...]
+Listing = tuple[Constant | PageValue | PageObject | Rows | Edges, ...]
 """What is wanted of a page."""
 
 
@@ -227,12 +227,12 @@ def selections_of(listing: Listing) -> list[Selection]:
     return found
 
 
-def facts_of(listing: Listing) -> set[About]:
+def page_properties_of(listing: Listing) -> set[PageProperty]:
     """What a listing tells of its page."""
     found = set()
     for part in listing:
-        facts = part.members if isinstance(part, Facts) else (part,)
-        found |= {each.about for each in facts if isinstance(each, Fact)}
+        facts = part.members if isinstance(part, PageObject) else (part,)
+        found |= {each.about for each in facts if isinstance(each, PageValue)}
     return found
 
 

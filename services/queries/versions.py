@@ -58,7 +58,7 @@ def tag_query(resource: Resource[Any]) -> Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Preconditions:
     """Preconditions on the current version of a row or list.
 
     `match` (RFC 9110's If-Match, GraphQL's `expectedVersion`): it is one of these. `none_match` (If-None-Match): it is
@@ -69,7 +69,7 @@ class Expected:
     none_match: Tags | None = None
 
     @classmethod
-    def version(cls, tag: str | None) -> Expected | None:
+    def version(cls, tag: str | None) -> Preconditions | None:
         """Return the precondition of one tag, which may have a compressed response's suffix; None without one."""
         if tag is None:
             return None

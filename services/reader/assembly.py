@@ -36,10 +36,10 @@ from services.reader.layout import (
     TagLayout,
 )
 from services.reader.page_source import PageSource, depends_on_rows
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 from services.reader.values import cursor_writer, enum_shown, list_reader
 
-Assembly = Callable[[Sequence[Any] | None, Sequence[Bound]], dict[str, Any]]
+Assembly = Callable[[Sequence[Any] | None, Sequence[BoundInput]], dict[str, Any]]
 
 
 def assembly(roots: Sequence[tuple[str, RootLayout]], places: int, cursors: CursorCodec) -> tuple[Assembly, str]:

@@ -35,7 +35,7 @@ from sqlalchemy.types import TypeEngine
 from services.catalogue.actors import Actor
 from services.catalogue.resources import Relation, Resource
 from services.catalogue.scalars import Operator
-from services.queries.cursors import Order
+from services.queries.cursors import SortTerm
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, Not
 from services.storage.base import SEARCH_LANGUAGE, folded
 
@@ -141,20 +141,22 @@ def linked(relation: Relation, entity: Any, parent: ColumnElement[Any], rows: Se
 
 
 def order_columns(
-    order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor
+    order: Sequence[SortTerm], resource: Resource[Any], entity: Any, actor: Actor
 ) -> list[ColumnElement[Any]]:
     """Return the ORDER BY expressions. Nulls sort by PostgreSQL's default, so that plain indexes apply."""
     columns = _sorted_by(order, resource, entity, actor)
     return [column.desc() if term.descending else column.asc() for term, column in zip(order, columns, strict=True)]
 
 
-def _sorted_by(order: Sequence[Order], resource: Resource[Any], entity: Any, actor: Actor) -> list[ColumnElement[Any]]:
+def _sorted_by(
+    order: Sequence[SortTerm], resource: Resource[Any], entity: Any, actor: Actor
+) -> list[ColumnElement[Any]]:
     fields, policy = resource.fields, resource.policy
     return [fields[term.field].sort_key(policy.column(term.field, entity, actor)) for term in order]
 
 
 def after_condition(
-    order: Sequence[Order],
+    order: Sequence[SortTerm],
     values: Sequence[Any],
     resource: Resource[Any],
     entity: Any,
@@ -183,7 +185,7 @@ def after_condition(
 
 
 def before_condition(
-    order: Sequence[Order],
+    order: Sequence[SortTerm],
     values: Sequence[Any],
     resource: Resource[Any],
     entity: Any,
@@ -195,7 +197,7 @@ def before_condition(
     return after_condition(reversed_order, values, resource, entity, actor, operand, prefix="b")
 
 
-def _beyond(order: Order, column: ColumnElement[Any], value: Any, *, nullable: bool) -> ColumnElement[bool]:
+def _beyond(order: SortTerm, column: ColumnElement[Any], value: Any, *, nullable: bool) -> ColumnElement[bool]:
     """Return whether the column is strictly after the value; null counts as greater than any value."""
     if order.descending:
         return column.is_not(None) if value is None else column < value

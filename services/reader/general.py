@@ -11,17 +11,17 @@ from uuid import UUID
 from services.catalogue.resources import Resource
 from services.queries.lists import ListArguments, Page, Record
 from services.queries.selections import (
-    About,
     Constant,
     Cursor,
     Edges,
-    Fact,
-    Facts,
     Input,
     Listing,
     Many,
     NodesRoot,
     One,
+    PageObject,
+    PageProperty,
+    PageValue,
     Query,
     Root,
     RowRoot,
@@ -29,7 +29,7 @@ from services.queries.selections import (
     Selection,
     Tag,
     Value,
-    facts_of,
+    page_properties_of,
     selections_of,
 )
 from services.queries.versions import tag_of_record
@@ -58,7 +58,7 @@ class _General:
         arguments = self._arguments(root.slot)
         page = await self.records.page(root.resource, arguments, root.where)
         total = None
-        if About.TOTAL in facts_of(root.listing):
+        if PageProperty.TOTAL in page_properties_of(root.listing):
             total = await self.records.count(root.resource, arguments.whole(), root.where)
         (result,) = await self._pages(root.resource, [page], [total], root.listing)
         return result
@@ -131,7 +131,7 @@ class _General:
         keys = list({record["id"] for record in records})
         pages = await self.records.related(relation, keys, arguments)
         totals = {}
-        if About.TOTAL in facts_of(member.listing):
+        if PageProperty.TOTAL in page_properties_of(member.listing):
             totals = await self.records.related_counts(relation, keys, arguments.whole())
         results = await self._pages(
             relation.target, [pages[key] for key in keys], [totals.get(key) for key in keys], member.listing
@@ -164,9 +164,9 @@ def _page(page: Page, total: int | None, listing: Listing, rows: dict[int, list[
     """Return a page as it was requested; `rows` has its rows by the id of their selection."""
     result: Object = {}
     for part in listing:
-        if isinstance(part, (Constant, Fact)):
+        if isinstance(part, (Constant, PageValue)):
             result[part.key] = _fact(page, total, part)
-        elif isinstance(part, Facts):
+        elif isinstance(part, PageObject):
             result[part.key] = {member.key: _fact(page, total, member) for member in part.members}
         elif isinstance(part, Rows):
             result[part.key] = rows[id(part.selection)]
@@ -189,16 +189,16 @@ def _edges(page: Page, part: Edges, rows: dict[int, list[Object]]) -> list[Objec
     return edges
 
 
-def _fact(page: Page, total: int | None, part: Constant | Fact) -> Any:
+def _fact(page: Page, total: int | None, part: Constant | PageValue) -> Any:
     if isinstance(part, Constant):
         return part.value
     first, last = (page.cursors[0], page.cursors[-1]) if page.cursors else (None, None)
     return {
-        About.HAS_NEXT: page.has_next,
-        About.HAS_PREVIOUS: page.has_previous,
-        About.START: first,
-        About.END: last,
-        About.NEXT: last if page.has_next else None,
-        About.PREVIOUS: first if page.has_previous else None,
-        About.TOTAL: total,
+        PageProperty.HAS_NEXT: page.has_next,
+        PageProperty.HAS_PREVIOUS: page.has_previous,
+        PageProperty.START: first,
+        PageProperty.END: last,
+        PageProperty.NEXT: last if page.has_next else None,
+        PageProperty.PREVIOUS: first if page.has_previous else None,
+        PageProperty.TOTAL: total,
     }[part.about]

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
-from services.queries.cursors import Order
-from services.queries.selections import About, Constant
+from services.queries.cursors import SortTerm
+from services.queries.selections import Constant, PageProperty
 
-_BEHIND: Final = frozenset({About.HAS_NEXT, About.NEXT})
-_BEFORE: Final = frozenset({About.HAS_PREVIOUS, About.PREVIOUS})
+_BEHIND: Final = frozenset({PageProperty.HAS_NEXT, PageProperty.NEXT})
+_BEFORE: Final = frozenset({PageProperty.HAS_PREVIOUS, PageProperty.PREVIOUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class FactsLayout:
     """Facts about the page, in an object of their own or (without a key) beside its rows."""
 
     key: str | None
-    members: Sequence[tuple[str, Constant | About]]
+    members: Sequence[tuple[str, Constant | PageProperty]]
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class PageLayout:
     """
 
     resource: Resource[Any]
-    order: Sequence[Order]
+    order: Sequence[SortTerm]
     slot: int
     backward: bool
     inside: bool
@@ -98,15 +98,15 @@ class PageLayout:
     sized: int | None = None
 
     @property
-    def ahead(self) -> frozenset[About]:
+    def ahead(self) -> frozenset[PageProperty]:
         """The facts that depend on whether the list continues in the direction of reading."""
         return _BEFORE if self.backward else _BEHIND
 
     @property
-    def facts(self) -> set[About]:
+    def facts(self) -> set[PageProperty]:
         """The facts that the page shows."""
         parts = (part for part in self.parts if isinstance(part, FactsLayout))
-        return {fact for part in parts for _, fact in part.members if isinstance(fact, About)}
+        return {fact for part in parts for _, fact in part.members if isinstance(fact, PageProperty)}
 
     @property
     def objects(self) -> list[ObjectLayout]:

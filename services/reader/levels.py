@@ -20,7 +20,7 @@ Field = Callable[[str], ColumnElement[Any]]
 
 
 @dataclass(slots=True)
-class Numbers:
+class Counters:
     """Numbers the levels of a statement and the places in its last row."""
 
     levels: int = 0
@@ -35,14 +35,14 @@ class Numbers:
         return self.places - 1
 
 
-class Frame:
+class RowScope:
     """The row of one resource within a level: its columns, and the rows joined to it."""
 
     def __init__(self, level: Level, resource: Resource[Any], field: Field, *, own: bool) -> None:
         self.level, self.resource, self.own = level, resource, own
         self._field = field
         self._columns: dict[str, ColumnElement[Any]] = {}
-        self.joined: dict[Relation, Frame] = {}
+        self.joined: dict[Relation, RowScope] = {}
         self._tag: TagLayout | None = None
 
     def column(self, name: str) -> ColumnElement[Any]:
@@ -63,7 +63,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingList:
     """A list below a level, which is built once the level is complete."""
 
     member: Many
@@ -75,14 +75,14 @@ class Pending:
 class Level:
     """A level under construction: its source, and its columns in the last row."""
 
-    def __init__(self, numbers: Numbers, source: FromClause, *, unique: bool) -> None:
+    def __init__(self, numbers: Counters, source: FromClause, *, unique: bool) -> None:
         self.numbers, self.source, self.unique = numbers, source, unique
         self.joins: list[tuple[Any, ColumnElement[bool]]] = []
         self.order: list[tuple[int, FieldType, bool]] = []
         self.columns: list[ColumnElement[Any]] = []
         self.outputs: dict[int, tuple[int, FieldType]] = {}
         """The place in the last row, and the type, by the index of a column."""
-        self.pending: list[Pending] = []
+        self.pending: list[PendingList] = []
 
     def index(self, column: ColumnElement[Any]) -> int:
         """Return the index of a column, adding it if necessary."""

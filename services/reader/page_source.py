@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from services.queries.selections import About, Constant
+from services.queries.selections import Constant, PageProperty
 from services.reader.layout import EdgesLayout, FactsLayout, ObjectLayout, PageLayout, RowsLayout
 
 
 def depends_on_rows(layout: PageLayout) -> bool:
     """Return whether a page is computed from its rows instead of merely containing them."""
-    known = {About.TOTAL, About.HAS_NEXT if layout.backward else About.HAS_PREVIOUS}
+    known = {PageProperty.TOTAL, PageProperty.HAS_NEXT if layout.backward else PageProperty.HAS_PREVIOUS}
     return len(layout.objects) != 1 or bool(layout.cursor) or bool(layout.facts - known)
 
 
@@ -61,7 +61,7 @@ class PageSource:
         """Whether an entry is one object instead of a tuple."""
         return len(self.layout.objects) == 1 and (not self.layout.cursor or self.layout.is_aligned)
 
-    def _fact(self, fact: Constant | About) -> str:
+    def _fact(self, fact: Constant | PageProperty) -> str:
         if isinstance(fact, Constant):
             return repr(fact.value)
         first, last = f"{self.cursor}({self._first_values()})", f"{self.cursor}({self._last_values()})"
@@ -69,13 +69,13 @@ class PageSource:
         backward, inside = self.layout.backward, repr(self.layout.inside)
         known_start, known_end = (start, end) if self.layout.inside else ("None", "None")
         return {
-            About.HAS_NEXT: inside if backward else self.more,
-            About.HAS_PREVIOUS: self.more if backward else inside,
-            About.START: start,
-            About.END: end,
-            About.NEXT: known_end if backward else f"({last} if {self.more} else None)",
-            About.PREVIOUS: f"({first} if {self.more} else None)" if backward else known_start,
-            About.TOTAL: self.size,
+            PageProperty.HAS_NEXT: inside if backward else self.more,
+            PageProperty.HAS_PREVIOUS: self.more if backward else inside,
+            PageProperty.START: start,
+            PageProperty.END: end,
+            PageProperty.NEXT: known_end if backward else f"({last} if {self.more} else None)",
+            PageProperty.PREVIOUS: f"({first} if {self.more} else None)" if backward else known_start,
+            PageProperty.TOTAL: self.size,
         }[fact]
 
     def _first_values(self) -> str:

@@ -48,7 +48,7 @@ from services.catalogue.actors import Actor
 from services.catalogue.policies import Rule, Within
 from services.catalogue.resources import Relation, Resource
 from services.catalogue.scalars import Operator
-from services.queries.cursors import Order
+from services.queries.cursors import SortTerm
 from services.queries.filters import AllOf, Condition, Filter
 from services.queries.lists import ListArguments
 from services.reader.conditions import (
@@ -60,7 +60,7 @@ from services.reader.conditions import (
     order_columns,
     search_condition,
 )
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 from services.storage.prepared import given
 
 FEW: Final = 100
@@ -75,7 +75,7 @@ actor's own.
 class Pages:
     """Builds the pages of one statement, of `page_size` rows at most. Columns are named after the fields."""
 
-    def __init__(self, actor: Actor, slots: Sequence[Bound], page_size: int) -> None:
+    def __init__(self, actor: Actor, slots: Sequence[BoundInput], page_size: int) -> None:
         self.actor, self.slots, self.page_size = actor, slots, page_size
         self._key_sets: dict[Callable[[], Select[Any]], CTE] = {}
 
@@ -273,7 +273,7 @@ class Pages:
         return conditions
 
 
-def ordered(order: Sequence[Order], resource: Resource[Any], rows: FromClause) -> list[ColumnElement[Any]]:
+def ordered(order: Sequence[SortTerm], resource: Resource[Any], rows: FromClause) -> list[ColumnElement[Any]]:
     """Return ORDER BY expressions over the columns of a page."""
     columns = [resource.fields[term.field].sort_key(rows.c[term.field]) for term in order]
     return [column.desc() if term.descending else column.asc() for term, column in zip(order, columns, strict=True)]

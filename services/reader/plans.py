@@ -14,7 +14,7 @@ from services.queries.cursors import CursorCodec
 from services.queries.lists import MAX_LIMIT
 from services.queries.selections import Query
 from services.reader.assembly import Assembly, assembly
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 from services.reader.statement import NotCompiledError, build
 
 _ACTOR, _FIXED = -1, -2
@@ -32,7 +32,7 @@ class Plan:
     assemble: Assembly
     source: str
 
-    def values(self, slots: Sequence[Bound], actor: Actor) -> list[Any]:
+    def values(self, slots: Sequence[BoundInput], actor: Actor) -> list[Any]:
         """Return the values of the statement's parameters."""
         return [
             slots[slot].values[place] if slot >= 0 else getattr(actor, place) if slot == _ACTOR else place
@@ -66,7 +66,7 @@ class Plans:
         self._remembered: LRUCache[Hashable, Plan | None] = LRUCache(size, getsizeof=_weight)
         self._seen: LRUCache[int, int] = LRUCache(8 * size)
 
-    def find(self, query: Query, slots: Sequence[Bound], actor: Actor, *, at_once: bool = False) -> Plan:
+    def find(self, query: Query, slots: Sequence[BoundInput], actor: Actor, *, at_once: bool = False) -> Plan:
         """Return the plan for these inputs and this kind of actor; with `at_once` it is compiled on first use.
 
         Raises NotCompiledError.
@@ -91,7 +91,7 @@ class Plans:
         if times < self._sight:
             raise NotCompiledError("not seen often enough")
 
-    def _made(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan | None:
+    def _made(self, query: Query, slots: Sequence[BoundInput], actor: Actor) -> Plan | None:
         """Compile a plan; return None if the query is too large for one, which is cached too."""
         try:
             plan = self.make(query, slots, actor)
@@ -102,7 +102,7 @@ class Plans:
             gc.collect(1)
         return plan if len(plan.text) <= LONGEST and _weight(plan) <= self._remembered.maxsize else None
 
-    def make(self, query: Query, slots: Sequence[Bound], actor: Actor) -> Plan:
+    def make(self, query: Query, slots: Sequence[BoundInput], actor: Actor) -> Plan:
         """Compile a plan, for admins or for others like the actor. Raises NotCompiledError."""
         # An actor without values, so that none can get into the text.
         statement = build(query, slots, Actor(is_admin=actor.is_admin), self._page_size)
@@ -117,7 +117,7 @@ class Plans:
 _OF_ACTOR = {"actor_id": "user_id", "actor_session_id": "session_id", "actor_workspace_id": "workspace_id"}
 
 
-def _parameter(name: str, fixed: dict[str, Any], slots: Sequence[Bound]) -> tuple[int, Any]:
+def _parameter(name: str, fixed: dict[str, Any], slots: Sequence[BoundInput]) -> tuple[int, Any]:
     if name in _OF_ACTOR:
         return _ACTOR, _OF_ACTOR[name]
     if name in fixed:

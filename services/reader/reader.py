@@ -34,7 +34,7 @@ from services.queries.lists import MAX_LIMIT
 from services.queries.selections import Query
 from services.reader.plans import Plans
 from services.reader.pool import ReadPool
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 from services.reader.statement import NotCompiledError
 from services.storage.prepared import fetch_row
 
@@ -54,7 +54,7 @@ class Reader:
         self.plans = Plans(cursors, plans, sight=sight, page_size=page_size)
 
     async def read(
-        self, query: Query, slots: Sequence[Bound], actor: Actor, session: AsyncSession | None = None, *,
+        self, query: Query, slots: Sequence[BoundInput], actor: Actor, session: AsyncSession | None = None, *,
         at_once: bool = False,
     ) -> Answer:  # fmt: skip
         """Read the answer in one statement, through the pool or in the transaction of the session.

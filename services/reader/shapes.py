@@ -23,7 +23,7 @@ _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_nex
 
 
 @dataclass(slots=True)
-class Bound:
+class BoundInput:
     """One slot's input: its shape and its values. `after` and `before` are the decoded values of cursors."""
 
     shape: Hashable
@@ -64,7 +64,7 @@ class Bound:
         return start + int(name[1:])
 
 
-def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: CursorCodec) -> Bound:
+def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: CursorCodec) -> BoundInput:
     """Bind the arguments of a list. Raises `validation_failed` for a cursor of another list or order."""
     limit, skip, tree = arguments.limit, arguments.skip, arguments.filter
     after = before = None
@@ -79,32 +79,32 @@ def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: Cursor
     values = [limit, limit + 1, skip, limit + skip, limit + skip + 1, arguments.search, *(after or ()), *(before or ())]
     if tree is not None:
         values += [operand_value(condition) for condition in conditions(tree)]
-    return Bound(shape, values, arguments, after, before)
+    return BoundInput(shape, values, arguments, after, before)
 
 
-def bind_key(key: UUID) -> Bound:
-    return Bound(None, (key,))
+def bind_key(key: UUID) -> BoundInput:
+    return BoundInput(None, (key,))
 
 
-def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> Bound:
+def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> BoundInput:
     """Bind identifiers of rows of any resources."""
     keys: dict[Resource[Any], list[UUID]] = {}
     for resource, key in located:
         keys.setdefault(resource, []).append(key)
     places = {resource: place for place, resource in enumerate(keys)}
     nodes = [(places[resource], key.bytes) for resource, key in located]
-    return Bound(tuple(keys), tuple(keys.values()), nodes=nodes)
+    return BoundInput(tuple(keys), tuple(keys.values()), nodes=nodes)
 
 
-def bind(query: Query, inputs: Sequence[Input | Bound], cursors: CursorCodec) -> list[Bound]:
+def bind(query: Query, inputs: Sequence[Input | BoundInput], cursors: CursorCodec) -> list[BoundInput]:
     """Bind every slot's input that is not bound yet. Raises as `bind_list`."""
     return [
-        slot_input if type(slot_input) is Bound else bind_input(slot_input, query.lists.get(slot), cursors)  # type: ignore[arg-type]
+        slot_input if type(slot_input) is BoundInput else bind_input(slot_input, query.lists.get(slot), cursors)  # type: ignore[arg-type]
         for slot, slot_input in enumerate(inputs)
     ]
 
 
-def bind_input(slot_input: Input, resource: Resource[Any] | None, cursors: CursorCodec) -> Bound:
+def bind_input(slot_input: Input, resource: Resource[Any] | None, cursors: CursorCodec) -> BoundInput:
     """Bind one slot's input; `resource` is that of a list. Raises as `bind_list`."""
     if isinstance(slot_input, ListArguments):
         assert resource is not None

@@ -30,17 +30,17 @@ from sqlalchemy import CTE, ColumnElement, FromClause, Subquery, and_, func, sel
 from services.catalogue.actors import Actor
 from services.catalogue.resources import Resource
 from services.queries.selections import (
-    About,
     Constant,
     Cursor,
     Edges,
-    Fact,
-    Facts,
     Listing,
     ListRoot,
     Many,
     NodesRoot,
     One,
+    PageObject,
+    PageProperty,
+    PageValue,
     Query,
     Root,
     RowRoot,
@@ -48,7 +48,7 @@ from services.queries.selections import (
     Selection,
     Tag,
     Value,
-    facts_of,
+    page_properties_of,
 )
 from services.reader.layout import (
     Column,
@@ -62,10 +62,10 @@ from services.reader.layout import (
     RowsLayout,
     TagLayout,
 )
-from services.reader.levels import KEY, Frame, Level, Numbers, Pending, written
+from services.reader.levels import KEY, Counters, Level, PendingList, RowScope, written
 from services.reader.page_fields import looks_ahead, page_fields, selected_fields, shows_cursors
 from services.reader.pages import Pages
-from services.reader.shapes import Bound
+from services.reader.shapes import BoundInput
 from services.storage.prepared import Prepared
 
 MAX_PARTS: Final = 60
@@ -85,7 +85,7 @@ class Statement:
     roots: Sequence[tuple[str, RootLayout]]
 
 
-def build(query: Query, slots: Sequence[Bound], actor: Actor, page_size: int) -> Statement:
+def build(query: Query, slots: Sequence[BoundInput], actor: Actor, page_size: int) -> Statement:
     """Return the statement that reads a query for this kind of actor. Raises NotCompiledError for too large a query."""
     if len(query.parts) > MAX_PARTS:
         raise NotCompiledError("too many relations")
@@ -93,9 +93,9 @@ def build(query: Query, slots: Sequence[Bound], actor: Actor, page_size: int) ->
 
 
 class _Builder:
-    def __init__(self, slots: Sequence[Bound], actor: Actor, page_size: int) -> None:
+    def __init__(self, slots: Sequence[BoundInput], actor: Actor, page_size: int) -> None:
         self.slots, self.actor, self.pages = slots, actor, Pages(actor, slots, page_size)
-        self.numbers = Numbers()
+        self.numbers = Counters()
         self._columns: dict[int, ColumnElement[Any]] = {}
 
     def build(self, query: Query) -> Statement:
@@ -116,7 +116,7 @@ class _Builder:
         frame.place("id")
         return Statement(Prepared(frame.level.values()), self.numbers.places, [(root.key, layout)])
 
-    def _row_frame(self, root: RowRoot) -> Frame:
+    def _row_frame(self, root: RowRoot) -> RowScope:
         fields = selected_fields(root.resource, [root.selection])
         page = self.pages.one(root.resource, root.where, root.slot, fields)
         return self._frame(page, page, root.resource, unique=True)
@@ -145,7 +145,7 @@ class _Builder:
 
     def _list(self, root: ListRoot) -> PageLayout:
         layout = self._page_layout(root.resource, root.slot)
-        if About.TOTAL in facts_of(root.listing):
+        if PageProperty.TOTAL in page_properties_of(root.listing):
             layout.size = self.numbers.next_place()
             self._columns[layout.size] = self.pages.size(root.resource, root.where, root.slot).label(f"p{layout.size}")
         fields = page_fields(root.listing, layout)
@@ -159,13 +159,13 @@ class _Builder:
             self._fill(layout, root.listing, None)
         return layout
 
-    def _below(self, above: CTE, pending: Pending) -> None:
+    def _below(self, above: CTE, pending: PendingList) -> None:
         """Add the list of each row of a level."""
         member, layout = pending.member, pending.layout
         key = above.c[f"c{pending.key}"].label("key")
         keys = select(key) if pending.unique else select(key).where(key.is_not(None)).distinct()
         parents = keys.subquery("parent")
-        if About.TOTAL in facts_of(member.listing):
+        if PageProperty.TOTAL in page_properties_of(member.listing):
             self._sizes(layout, member, parents)
         fields = page_fields(member.listing, layout)
         if fields:
@@ -195,12 +195,12 @@ class _Builder:
         assert arguments is not None
         return PageLayout(resource, arguments.order, slot, arguments.backward, arguments.is_inside)
 
-    def _frame(self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool) -> Frame:
+    def _frame(self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool) -> RowScope:
         """Return the frame of a new level."""
         level = Level(self.numbers, source, unique=unique)
-        return Frame(level, resource, lambda name: page.c[name], own=True)
+        return RowScope(level, resource, lambda name: page.c[name], own=True)
 
-    def _fill(self, layout: PageLayout, listing: Listing, frame: Frame | None) -> None:
+    def _fill(self, layout: PageLayout, listing: Listing, frame: RowScope | None) -> None:
         """Lay out the parts of a page."""
         if frame is not None:
             level = frame.level
@@ -216,10 +216,10 @@ class _Builder:
             outputs = frame.level.outputs or {0: (frame.place("id"), KEY)}
             layout.rows = next(iter(outputs.values()))[0]
 
-    def _part(self, part: Any, frame: Frame | None) -> RowsLayout | EdgesLayout | FactsLayout:
-        if isinstance(part, (Constant, Fact)):
+    def _part(self, part: Any, frame: RowScope | None) -> RowsLayout | EdgesLayout | FactsLayout:
+        if isinstance(part, (Constant, PageValue)):
             return FactsLayout(None, ((part.key, _fact(part)),))
-        if isinstance(part, Facts):
+        if isinstance(part, PageObject):
             return FactsLayout(part.key, [(fact.key, _fact(fact)) for fact in part.members])
         assert frame is not None
         if isinstance(part, Rows):
@@ -228,17 +228,17 @@ class _Builder:
         members = [(member.key, self._edge_member(member, frame)) for member in part.members]
         return EdgesLayout(part.key, members)
 
-    def _edge_member(self, member: Any, frame: Frame) -> Constant | ObjectLayout | None:
+    def _edge_member(self, member: Any, frame: RowScope) -> Constant | ObjectLayout | None:
         if isinstance(member, Constant):
             return member
         return None if isinstance(member, Cursor) else self._object(frame, member.selection)
 
-    def _object(self, frame: Frame, selection: Selection) -> ObjectLayout:
+    def _object(self, frame: RowScope, selection: Selection) -> ObjectLayout:
         """Lay out the members of a row, adding joins and pending lists."""
         return ObjectLayout([(member.key, self._member(frame, member)) for member in selection.members])
 
     def _member(
-        self, frame: Frame, member: Constant | Value | Tag | One | Many
+        self, frame: RowScope, member: Constant | Value | Tag | One | Many
     ) -> Constant | Column | TagLayout | ObjectLayout | PageLayout:
         if isinstance(member, Constant):
             return member
@@ -253,25 +253,25 @@ class _Builder:
         layout.present = joined.place("id")
         return layout
 
-    def _join(self, frame: Frame, member: One) -> Frame:
+    def _join(self, frame: RowScope, member: One) -> RowScope:
         relation = member.relation
         if relation not in frame.joined:
             target = relation.target
             entity, on = self.pages.joined(target, frame.column(relation.local))
             frame.level.joins.append((entity, and_(*on)))
-            frame.joined[relation] = Frame(
+            frame.joined[relation] = RowScope(
                 frame.level, target, lambda name: target.policy.column(name, entity, self.actor), own=False
             )
         return frame.joined[relation]
 
-    def _pend(self, frame: Frame, member: Many) -> PageLayout:
+    def _pend(self, frame: RowScope, member: Many) -> PageLayout:
         layout = self._page_layout(member.relation.target, member.slot)
         layout.parent = frame.place("id")
         unique = frame.own and frame.level.unique
-        frame.level.pending.append(Pending(member, layout, frame.level.index(frame.column("id")), unique))
+        frame.level.pending.append(PendingList(member, layout, frame.level.index(frame.column("id")), unique))
         return layout
 
-    def _finish(self, frame: Frame) -> None:
+    def _finish(self, frame: RowScope) -> None:
         """Add the arrays of a complete level, and the lists below it."""
         level = frame.level
         if not level.outputs:
@@ -283,5 +283,5 @@ class _Builder:
             self._below(rows, pending)
 
 
-def _fact(part: Constant | Fact) -> Constant | About:
+def _fact(part: Constant | PageValue) -> Constant | PageProperty:
     return part if isinstance(part, Constant) else part.about

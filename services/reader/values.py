@@ -10,15 +10,15 @@ from uuid import UUID
 
 import orjson
 
-from services.catalogue.scalars import Known, format_instant
+from services.catalogue.scalars import EnumOutput, format_instant
 from services.queries.cursors import CursorCodec
 from services.reader.layout import Column, PageLayout
 
 
-def enum_shown(column: Column) -> Known:
+def enum_shown(column: Column) -> EnumOutput:
     """Return the output values of a column's enum."""
     assert column.kind.enum is not None
-    return Known(column.kind.enum, attrgetter("name" if column.by_name else "value"))
+    return EnumOutput(column.kind.enum, attrgetter("name" if column.by_name else "value"))
 
 
 def list_reader(column: Column) -> Callable[[str], list[Any]]:

@@ -55,7 +55,7 @@ Taken: TypeAlias = Mapping[Resource[Any], Collection[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class DeletionObserver:
     """Records rows that a deletion affects: a builder of statements, and the values of their parameters."""
 
     note: Note
@@ -105,7 +105,7 @@ class Cascades:
 
     async def follow(
         self, session: AsyncSession, model: type[DeclarativeBase], keys: Collection[Any],
-        witnesses: Sequence[Witness] = (),
+        witnesses: Sequence[DeletionObserver] = (),
     ) -> Taken:  # fmt: skip
         """Apply the changes that the deletion of rows causes; return the rows that are deleted along with them.
 
@@ -153,7 +153,9 @@ class Cascades:
             level = below
         return deleted, changed
 
-    async def _change(self, session: AsyncSession, edge: Edge, keys: set[Any], witnesses: Sequence[Witness]) -> None:
+    async def _change(
+        self, session: AsyncSession, edge: Edge, keys: set[Any], witnesses: Sequence[DeletionObserver]
+    ) -> None:
         """Change the rows of an edge, with their version and the time of the change."""
         table = edge.child
         touched = touched_columns(self._mappers[table])
@@ -170,7 +172,11 @@ class Cascades:
         await self._execute(session, edge, statement, {**touch_values, "keys": list(keys)}, witnesses)
 
     async def _take(
-        self, session: AsyncSession, resource: Resource[Any], keys: Collection[Any], witnesses: Sequence[Witness]
+        self,
+        session: AsyncSession,
+        resource: Resource[Any],
+        keys: Collection[Any],
+        witnesses: Sequence[DeletionObserver],
     ) -> None:
         """Record rows that PostgreSQL is about to delete."""
         if not witnesses:
@@ -183,7 +189,9 @@ class Cascades:
 
         await self._execute(session, table, statement, {"keys": list(keys)}, witnesses)
 
-    def _noted(self, table: Table, rows: CTE, changed: Sequence[str], witnesses: Sequence[Witness]) -> Select[int]:
+    def _noted(
+        self, table: Table, rows: CTE, changed: Sequence[str], witnesses: Sequence[DeletionObserver]
+    ) -> Select[int]:
         """Return a statement that counts the rows and executes each witness's statement."""
         resource, counted = self._by_table.get(table), select(func.count()).select_from(rows)
         notes = [witness.note(resource, rows, changed) for witness in witnesses] if resource is not None else []
@@ -191,7 +199,7 @@ class Cascades:
 
     async def _execute(
         self, session: AsyncSession, key: Any, build: Callable[[], Select[int]], values: Mapping[str, Any],
-        witnesses: Sequence[Witness],
+        witnesses: Sequence[DeletionObserver],
     ) -> None:  # fmt: skip
         notes = tuple(witness.note for witness in witnesses)
         witness_values = {name: value for witness in witnesses for name, value in witness.values().items()}

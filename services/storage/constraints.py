@@ -36,7 +36,7 @@ class ConnectionLostError(Problem):
         super().__init__(UNAVAILABLE, retry_after=1)
 
 
-class DemotedError(ConnectionLostError):
+class ReadOnlyServerError(ConnectionLostError):
     """The server is read-only: it has become a standby, or always was one."""
 
 
@@ -69,7 +69,7 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
     if is_outdated(error) or is_outdated(cause):
         return OutdatedStatementError()
     if outage is Outage.DEMOTED:
-        return DemotedError()
+        return ReadOnlyServerError()
     if is_lost(error):
         return ConnectionLostError()
     if outage is Outage.RACE:

@@ -20,8 +20,8 @@ from services.storage.connecting import connect, engine
 from services.storage.constraints import (
     DRIVER_ERRORS,
     ConnectionLostError,
-    DemotedError,
     OutdatedStatementError,
+    ReadOnlyServerError,
     database_problems,
     is_lost,
 )
@@ -186,7 +186,7 @@ class Database:
         try:
             with database_problems(Base.metadata):
                 yield
-        except DemotedError:
+        except ReadOnlyServerError:
             self._leave()
             raise
         except ConnectionLostError as lost:

@@ -71,6 +71,6 @@ def tell(error: BaseException, outage: Outage | None) -> None:
         return
     _told[summary] = True
     if outage is Outage.UNMIGRATED:
-        log.error("database_not_migrated", mend="run `gateway migrate`", error=summary)
+        log.error("database_not_migrated", hint="run `gateway migrate`", error=summary)
     else:
         log.warning("database_unavailable", error=summary)

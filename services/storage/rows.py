@@ -26,7 +26,7 @@ REMEMBERED: Final = 1_000
 """Cached statements of each kind, by resource, action and kind of actor."""
 
 
-async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) -> M:
+async def load_for_update(call: Call, resource: Resource[M], key: UUID, action: str) -> M:
     """Return the row with this key, locked until the end of the unit of work.
 
     Raises `not_found` if the actor may not read it, `forbidden` if the actor may read it but not perform the action.
@@ -45,19 +45,21 @@ async def load_for(call: Call, resource: Resource[M], key: UUID, action: str) ->
 
 @lru_cache(maxsize=REMEMBERED)
 def _locking(resource: Resource[Any], action: str, is_admin: bool) -> Select[Any]:
-    """Return the statement of `load_for`."""
+    """Return the statement of `load_for_update`."""
     model, kind = resource.model, Actor(is_admin=is_admin)
-    readable = resource.policy.predicate("read", model, kind)
+    select_readable = resource.policy.predicate("read", model, kind)
     allowed = resource.policy.predicate(action, model, kind)
     ordinary = _ordinary(resource, ("read", action), model, is_admin=is_admin)
     # Only a deletion must prevent new references to the row.
     lock: dict[str, Any] = {"of": model, "key_share": action != "delete"}
     columns = (model, allowed.label("allowed"), ordinary.label("ordinary"))
-    statement = select(*columns).where(model.__table__.c.id == bindparam("key"), readable)
+    statement = select(*columns).where(model.__table__.c.id == bindparam("key"), select_readable)
     return statement.with_for_update(**lock)
 
 
-async def readable(call: Call, resource: Resource[M], *conditions: ColumnElement[bool], lock: bool = False) -> list[M]:
+async def select_readable(
+    call: Call, resource: Resource[M], *conditions: ColumnElement[bool], lock: bool = False
+) -> list[M]:
     """Return the rows of a resource that satisfy the conditions and that the actor may read.
 
     Operations' functions look for rows by it. With `lock` none of them can be deleted until the unit of work ends.
@@ -141,9 +143,9 @@ def _readable(targets: tuple[Resource[Any], ...], is_admin: bool) -> Prepared:
     columns = []
     for index, target in enumerate(targets):
         entity: Any = aliased(target.model)
-        readable = target.policy.predicate("read", entity, Actor(is_admin=is_admin))
+        select_readable = target.policy.predicate("read", entity, Actor(is_admin=is_admin))
         requested = entity.id == any_(given(f"keys{index}", ARRAY(Uuid())))
-        columns.append(select(func.array_agg(entity.id)).where(requested, readable).scalar_subquery())
+        columns.append(select(func.array_agg(entity.id)).where(requested, select_readable).scalar_subquery())
     return Prepared(select(*columns))
 
 

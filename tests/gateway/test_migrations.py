@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from typer.testing import Result
 
 from gateway.commands.migrate import BACK, DROP
-from gateway.migrate import Revisions, Standing
+from gateway.migrate import MigrationState, Revisions
 from gateway.settings import Settings
 from services.storage import outages
 from tests.support.accounts import sign_up
@@ -226,11 +226,12 @@ def test_revisions_count_as_alembic_counts_them(tmp_path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(tmp_path))
     found = Revisions(ScriptDirectory.from_config(config))
+    behind, current, ahead = MigrationState.BEHIND, MigrationState.CURRENT, MigrationState.AHEAD
     standings = {
-        (): Standing.BEHIND, ("a",): Standing.BEHIND, ("b",): Standing.BEHIND, ("f",): Standing.BEHIND,
+        (): behind, ("a",): behind, ("b",): behind, ("f",): behind,
         # What f depends on is left out by Alembic.
-        ("g",): Standing.CURRENT, ("b", "g"): Standing.CURRENT, ("z",): Standing.AHEAD, ("g", "z"): Standing.AHEAD,
-        ("a", "z"): Standing.BEHIND, ("f", "z"): Standing.BEHIND,
+        ("g",): current, ("b", "g"): current, ("z",): ahead, ("g", "z"): ahead,
+        ("a", "z"): behind, ("f", "z"): behind,
     }  # fmt: skip
     assert {each: found.standing(each) for each in standings} == standings
 

@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 import httpx
 import orjson
 
-from gateway.parity.calls.answers import Answer, snake_path
+from gateway.parity.calls.answers import CallResult, snake_path
 from gateway.parity.calls.documents import graphql_answer, graphql_filter, graphql_request
 from gateway.parity.calls.requests import rest_answer, rest_request
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Catalogue, Operation
 from tests.support.accounts import Account
 
-__all__ = ["Answer", "Face", "GraphQLFace", "RestFace", "graphql_filter", "snake_path"]
+__all__ = ["CallResult", "Face", "GraphQLFace", "RestFace", "graphql_filter", "snake_path"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Face:
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
         expected: str | None = None, **arguments: Any,
-    ) -> Answer:  # fmt: skip
+    ) -> CallResult:  # fmt: skip
         """Call an operation by its name. `arguments` are those of a list: limit, after, filter, sort, q.
 
         `expected` is the version that the row must have, or `*`.
@@ -68,7 +68,7 @@ class RestFace(Face):
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
         expected: str | None = None, **arguments: Any,
-    ) -> Answer:  # fmt: skip
+    ) -> CallResult:  # fmt: skip
         asked = rest_request(self.operation(name), id, data, arguments, expected)
         answer = await self.send(
             asked.method, asked.path, actor, params=asked.query, content=asked.content, headers=asked.headers
@@ -100,7 +100,7 @@ class RestFace(Face):
         return answer.json()
 
     @staticmethod
-    def read(answer: httpx.Response) -> Answer:
+    def read(answer: httpx.Response) -> CallResult:
         """What a response says; a failure must be a Problem."""
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json", answer.text
@@ -117,14 +117,14 @@ class GraphQLFace(Face):
     async def call(
         self, name: str, actor: Account | None = None, data: Mapping[str, Any] | None = None, *, id: str | None = None,
         expected: str | None = None, **arguments: Any,
-    ) -> Answer:  # fmt: skip
+    ) -> CallResult:  # fmt: skip
         operation = self.operation(name)
         answer = await self.post(graphql_request(operation, id, data, arguments, expected), actor)
         return graphql_answer(operation, answer.json(), len(answer.content))
 
     async def version(self, name: str, actor: Account, id: str) -> str:
         """By `etag`."""
-        field = field_name(self.operation(name))
+        field = root_field_name(self.operation(name))
         found = await self.data(f"query($id: ID!) {{ {field}(id: $id) {{ etag }} }}", {"id": id}, actor)
         tag: str = found[field]["etag"]
         return tag
@@ -148,7 +148,7 @@ class GraphQLFace(Face):
         return body["data"]
 
     @staticmethod
-    def read(answer: httpx.Response) -> Answer | None:
+    def read(answer: httpx.Response) -> CallResult | None:
         """The first Problem of a response, if it has one."""
         errors = answer.json().get("errors")
-        return Answer.of_problem(errors[0]["extensions"], len(answer.content)) if errors else None
+        return CallResult.of_problem(errors[0]["extensions"], len(answer.content)) if errors else None

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from gateway.parity.calls.documents import graphql_request
 from gateway.parity.calls.requests import rest_request
 from services.engine.gateway import Gateway
-from services.engine.idempotency.models import KeptAnswer
+from services.engine.idempotency.models import StoredAnswer
 from tests.support.accounts import Account
 from tests.support.faces import Face, GraphQLFace, RestFace
 
@@ -65,14 +65,14 @@ async def titles(face: Face, actor: Account) -> list[str]:
 async def kept(gateway: Gateway) -> int:
     """How many answers are kept."""
     async with gateway.database.reading() as session:
-        return int((await session.execute(select(func.count()).select_from(KeptAnswer))).scalar_one())
+        return int((await session.execute(select(func.count()).select_from(StoredAnswer))).scalar_one())
 
 
 async def age(gateway: Gateway, hours: float) -> None:
     """Make all answers older."""
     async with gateway.database.unit_of_work() as session:
-        older = KeptAnswer.created_at - func.make_interval(0, 0, 0, 0, 0, int(hours * 60))
-        await session.execute(update(KeptAnswer).values(created_at=older))
+        older = StoredAnswer.created_at - func.make_interval(0, 0, 0, 0, 0, int(hours * 60))
+        await session.execute(update(StoredAnswer).values(created_at=older))
         await session.commit()
 
 

@@ -82,7 +82,7 @@ def book(**options: Any) -> Resource[Book]:
     return Resource("book", **{"model": Book, "read": BookRead, "prefix": "bok", "policy": OPEN, **options})
 
 
-def expect_fault(wrong: Callable[[], object], fault: str, mend: str) -> None:
+def expect_fault(wrong: Callable[[], object], fault: str, hint: str) -> None:
     """Calling it must be refused with these words, and with the line of its source that is marked `# here`."""
     lines, first = inspect.getsourcelines(wrong)
     marked = [first + index for index, line in enumerate(lines) if line.rstrip().endswith("# here")]
@@ -91,7 +91,7 @@ def expect_fault(wrong: Callable[[], object], fault: str, mend: str) -> None:
         wrong()
     error = caught.value
     assert error.fault == fault, error.fault
-    assert error.mend == mend, error.mend
+    assert error.hint == hint, error.hint
     file = Path(inspect.getsourcefile(wrong) or "")
     assert (Path(error.location.file), error.location.line) == (file, marked[0])
-    assert str(error) == f"{file.relative_to(ROOT)}:{marked[0]}: {fault} Mend: {mend}"
+    assert str(error) == f"{file.relative_to(ROOT)}:{marked[0]}: {fault} Hint: {hint}"

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.catalogue import Actor, Call
 from services.engine.gateway import Gateway
 from services.storage.base import utc_now
-from services.storage.rows import load_for
+from services.storage.rows import load_for_update
 from tests.support.accounts import Account
 
 WAIT_SECONDS: Final = 4
@@ -42,5 +42,5 @@ async def loaded(gateway: Gateway, account: Account, noun: str, key: UUID, actio
     """
     async with gateway.database.unit_of_work() as session:
         call = Call(Actor(account.key), session, utc_now(), gateway.parts)
-        await load_for(call, gateway.catalogue.resources[noun], key, action)
+        await load_for_update(call, gateway.catalogue.resources[noun], key, action)
         yield session

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from gateway.settings import Settings
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.memory import CredentialCache
 from tests.support.accounts import Account
 from tests.support.apps import Running
 
@@ -33,7 +33,7 @@ def session_key(account: Account) -> UUID:
 
 def is_remembered(worker: Running, account: Account) -> bool:
     """Whether the worker would ask nobody who this is."""
-    return worker.gateway.part(TokenMemory).known(account.headers["Authorization"]) is not None
+    return worker.gateway.part(CredentialCache).known(account.headers["Authorization"]) is not None
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = WARM_SECONDS) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from unittest.mock import patch
 
 from gateway.settings import Settings
-from graphql_schema.documents.parsing import Documents, Prepared
+from graphql_schema.documents.parsing import DocumentCache, ParsedDocument
 from tests.conftest import TEMPLATE, with_database
 from tests.support.databases import run_sql
 
@@ -15,15 +15,15 @@ from tests.support.databases import run_sql
 @asynccontextmanager
 async def validated_once() -> AsyncIterator[None]:
     """Both applications validate each document, against equal schemas: the second takes what the first has found."""
-    prepare, last = Documents._prepare, dict[str, Prepared]()
+    prepare, last = DocumentCache._prepare, dict[str, ParsedDocument]()
 
-    def remembered(self: Documents, text: str) -> Prepared:
+    def remembered(self: DocumentCache, text: str) -> ParsedDocument:
         if text not in last:
             last.clear()
             last[text] = prepare(self, text)
         return last[text]
 
-    with patch.object(Documents, "_prepare", remembered):
+    with patch.object(DocumentCache, "_prepare", remembered):
         yield
 
 

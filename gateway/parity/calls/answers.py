@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallResult:
     """Data, or the code, status and field errors (`{field: code}`) of a Problem; `size` is that of the body in bytes.
 
     Data has REST's form: snake_case, lower-case enums, lists as `{"data": […], "page": {…}}`.
@@ -23,7 +23,7 @@ class Answer:
     size: int = 0
 
     @classmethod
-    def of_problem(cls, members: Mapping[str, Any], size: int) -> Answer:
+    def of_problem(cls, members: Mapping[str, Any], size: int) -> CallResult:
         """Return the answer for a Problem's members as either face shows them."""
         errors = {snake_path(error["field"]): error["code"] for error in members.get("errors", ())}
         return cls(None, members["code"], members["status"], errors, members, size)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel
 
-from gateway.parity.calls.answers import Answer, snake_path
+from gateway.parity.calls.answers import CallResult, snake_path
 from gateway.parity.world.world import resource_of
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Kind, Operation, Relation
 from services.catalogue.models import fields_of
 from services.catalogue.naming import EXPECTED, camel, pascal, snake
@@ -43,12 +43,12 @@ def graphql_request(
 
 def graphql_answer(
     operation: Operation, body: Mapping[str, Any], size: int = 0, include: Relation | None = None
-) -> Answer:
+) -> CallResult:
     """Return the answer in a response's body: its first Problem, or else its data."""
     errors = body.get("errors")
     if errors:
-        return Answer.of_problem(errors[0]["extensions"], size)
-    return Answer(_data(operation, body["data"][field_name(operation)], include), size=size)
+        return CallResult.of_problem(errors[0]["extensions"], size)
+    return CallResult(_data(operation, body["data"][root_field_name(operation)], include), size=size)
 
 
 def list_argument(path: str) -> str:
@@ -84,7 +84,7 @@ def _request(
     """Return the body for an operation whose arguments are variables of these types."""
     declared = f"({', '.join(f'${name}: {graphql_type}' for name, graphql_type in types.items())})" if types else ""
     passed = f"({', '.join(f'{name}: ${name}' for name in types)})" if types else ""
-    query = f"{kind}{declared} {{ {field_name(operation)}{passed} {{ {selection} }} }}"
+    query = f"{kind}{declared} {{ {root_field_name(operation)}{passed} {{ {selection} }} }}"
     return {"query": query, "variables": variables}
 
 

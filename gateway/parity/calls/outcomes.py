@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.parity.calls.answers import Answer
+from gateway.parity.calls.answers import CallResult
 from gateway.parity.world.rows import State
 
 Path = tuple[str | int, ...]
@@ -54,7 +54,7 @@ class Normaliser:
     started: datetime
     _new: dict[str, str] = field(default_factory=dict)
 
-    def outcome(self, answer: Answer, rows: Mapping[str, Any]) -> Outcome:
+    def outcome(self, answer: CallResult, rows: Mapping[str, Any]) -> Outcome:
         """Return the outcome of a call from its answer and the rows that it changed."""
         self._new = {}
         members = {

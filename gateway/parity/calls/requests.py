@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.parity.calls.answers import Answer
+from gateway.parity.calls.answers import CallResult
 from rest.routes import METHODS
 from services.catalogue import Operation
 from services.queries.versions import ANY
@@ -49,10 +49,10 @@ def search_request(operation: Operation, arguments: Mapping[str, Any]) -> RestRe
     return RestRequest("POST", f"/{operation.address}/search", {}, orjson.dumps(members))
 
 
-def rest_answer(status: int, content: bytes) -> Answer:
+def rest_answer(status: int, content: bytes) -> CallResult:
     if status >= 400:
-        return Answer.of_problem(orjson.loads(content), len(content))
-    return Answer(orjson.loads(content) if content else None, status=status, size=len(content))
+        return CallResult.of_problem(orjson.loads(content), len(content))
+    return CallResult(orjson.loads(content) if content else None, status=status, size=len(content))
 
 
 def _query_value(name: str, value: Any) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from gateway.app import GRAPHQL_PATH
-from gateway.parity.calls.answers import Answer
+from gateway.parity.calls.answers import CallResult
 from gateway.parity.calls.documents import graphql_answer, graphql_request, list_argument
 from gateway.parity.calls.requests import RestRequest, rest_answer, rest_request, search_request
 from gateway.parity.cases.case import CURRENT, Case
@@ -29,22 +29,22 @@ from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Relat
 from services.catalogue.models import parse_value
 from services.catalogue.resources import Resource
 from services.engine.authorization import Readable
-from services.engine.gateway import Gateway, Shown
-from services.engine.idempotency.once import Answered
+from services.engine.gateway import Gateway, WriteResult
+from services.engine.idempotency.once import StoredOrNewAnswer
 from services.engine.writes import Write
-from services.identity.auth.authentication import Authenticator, Presented
+from services.identity.auth.authentication import Authenticator, Credentials
 from services.queries.batches import EntryOutcome
 from services.queries.lists import Page, Record, list_arguments
-from services.queries.versions import Expected, tag_of_record
+from services.queries.versions import Preconditions, tag_of_record
 
 SERVICES: Final = "services"
 """The name of the path that the others are compared with."""
 
-Path = Callable[["Made"], Awaitable[Answer]]
+Path = Callable[["Invocation"], Awaitable[CallResult]]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Invocation:
     """A call of an operation by a caller with a case's input; `id` is the identifier of the row it concerns."""
 
     operation: Operation
@@ -61,7 +61,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class Ways:
+class CallPaths:
     """Makes calls in a sandbox, one at a time; `prefix` is the REST API's."""
 
     sandbox: Sandbox
@@ -78,22 +78,22 @@ class Ways:
             paths["graphql, resolved"] = partial(self._graphql, self.sandbox.reference)
         return paths
 
-    async def _services(self, made: Made) -> Answer:
+    async def _services(self, made: Invocation) -> CallResult:
         try:
-            return Answer(await self._served(made))
+            return CallResult(await self._served(made))
         except Problem as problem:
-            return Answer.of_problem(problem_members(problem), 0)
+            return CallResult.of_problem(problem_members(problem), 0)
 
-    async def _rest(self, made: Made) -> Answer:
+    async def _rest(self, made: Invocation) -> CallResult:
         expected = await self._expected(made)
         return await self._send(
             made, rest_request(made.operation, made.id, made.case.data, made.case.arguments, expected)
         )
 
-    async def _search(self, made: Made) -> Answer:
+    async def _search(self, made: Invocation) -> CallResult:
         return await self._send(made, search_request(made.operation, made.case.arguments))
 
-    async def _send(self, made: Made, request: RestRequest) -> Answer:
+    async def _send(self, made: Invocation, request: RestRequest) -> CallResult:
         self.sandbox.serve(self.sandbox.gateway)
         status, content = await asgi.request(
             self.sandbox.app, request.method, self.prefix + request.path,
@@ -101,7 +101,7 @@ class Ways:
         )  # fmt: skip
         return rest_answer(status, content)
 
-    async def _graphql(self, gateway: Gateway, made: Made) -> Answer:
+    async def _graphql(self, gateway: Gateway, made: Invocation) -> CallResult:
         self.sandbox.serve(gateway)
         expected = await self._expected(made)
         body = orjson.dumps(graphql_request(made.operation, made.id, made.case.data, made.case.arguments, expected))
@@ -113,7 +113,7 @@ class Ways:
             return replace(answer, errors={list_argument(path): code for path, code in answer.errors.items()})
         return answer
 
-    async def _served(self, made: Made) -> Any:
+    async def _served(self, made: Invocation) -> Any:
         """Return the result of the services on the general path, as JSON. Raises Problems."""
         operation, gateway = made.operation, self.sandbox.reference
         actor = await self._actor(made, gateway)
@@ -127,16 +127,16 @@ class Ways:
         admitted = await gateway.admit(operation, actor, CLIENT)
         key = _key(operation, made.id)
         data = orjson.dumps(made.case.data) if made.case.data is not None else None
-        write = Write(key, data, expected=Expected.version(await self._expected(made)))
+        write = Write(key, data, expected=Preconditions.version(await self._expected(made)))
         result = await gateway.write(admitted, write)
         if isinstance(result, ResultModel):
             return result.model_dump(mode="json", exclude_none=True)
         if isinstance(result, list):
             return {"results": [_outcome(operation, outcome) for outcome in result]}
-        assert not isinstance(result, (Shown, Answered, Sequence))
+        assert not isinstance(result, (WriteResult, StoredOrNewAnswer, Sequence))
         return _row(operation.result, result) if isinstance(operation.result, Resource) and result else None
 
-    async def _expected(self, made: Made) -> str | None:
+    async def _expected(self, made: Invocation) -> str | None:
         """Return the version that the caller expects; the current one is read as the caller."""
         if made.case.expected != CURRENT or made.caller.actor is None:
             return made.case.expected
@@ -146,16 +146,16 @@ class Ways:
             record = await records.get(resource, key)
         return made.case.expected if record is None else tag_of_record(resource, record)
 
-    async def _actor(self, made: Made, gateway: Gateway) -> Actor:
+    async def _actor(self, made: Invocation, gateway: Gateway) -> Actor:
         """Return the actor that the faces find; public operations ignore credentials. Raises `invalid_token`."""
         if made.operation.scope is None:
             return ANONYMOUS
         if made.caller.actor is not None:
             return made.caller.actor
         headers = [(name.lower().encode(), value.encode()) for name, value in made.caller.headers.items()]
-        return await gateway.part(Authenticator).actor(Presented.of(headers, CLIENT.address))
+        return await gateway.part(Authenticator).actor(Credentials.of(headers, CLIENT.address))
 
-    async def _including(self, made: Made, actor: Actor) -> Any:
+    async def _including(self, made: Invocation, actor: Actor) -> Any:
         """Read a row or a list with a relation, by REST's query language: the services have none of their own."""
         routes = rest_routes(self.sandbox.gateway.catalogue)
         route = next(route for route in routes if route.operation is made.operation and not route.is_search)

@@ -12,7 +12,7 @@ from gateway.parity.world.world import FOREIGN, SHARED, World, resource_of
 from services.catalogue import Operation
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
-from services.queries.cursors import Order
+from services.queries.cursors import SortTerm
 
 Arguments = dict[str, Any]
 
@@ -33,7 +33,7 @@ def _pages(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Argumen
     yield "a page of one, counted", {"limit": 1, "count": True}
     row = world.row(resource, SHARED)
     if row is not None:
-        cursor = world.cursors.encode(resource, [Order("id", descending=True)], [row.key])
+        cursor = world.cursors.encode(resource, [SortTerm("id", descending=True)], [row.key])
         yield "a page behind a cursor", {"after": cursor, "limit": 2}
         yield "a page before a cursor", {"before": cursor, "limit": 2}
         yield "a page between two cursors", {"after": cursor, "before": cursor, "limit": 2}
@@ -87,7 +87,7 @@ def _empty(resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
 
 def _wrong(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
     other = next(listed for listed in world.catalogue.resources.values() if listed is not resource)
-    foreign = world.cursors.sign(other, [Order("id", descending=True)], [f"{other.prefix}_{NOTHING}"])
+    foreign = world.cursors.sign(other, [SortTerm("id", descending=True)], [f"{other.prefix}_{NOTHING}"])
     yield "limit 0", {"limit": 0}
     yield "limit 101", {"limit": 101}
     yield "an unknown order", {"sort": ["nonsense"]}

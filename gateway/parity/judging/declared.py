@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.parity.calls.outcomes import Outcome, Path
-from gateway.parity.calls.ways import Made
+from gateway.parity.calls.ways import Invocation
 from gateway.parity.world.values import NUMBER
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND
 
@@ -16,7 +16,7 @@ from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND
 class Difference:
     """A path whose outcome differs from the services'; `paths` are the places in the outcomes that differ."""
 
-    made: Made
+    made: Invocation
     way: str
     expected: Outcome
     found: Outcome
@@ -24,7 +24,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class IntendedDifference:
     """An intended difference: its name, its reason, and a predicate for the differences that it covers."""
 
     name: str
@@ -47,12 +47,12 @@ def _relation_of_missing_row(difference: Difference) -> bool:
 
 
 DECLARED: Final = (
-    Declared(
+    IntendedDifference(
         "An integer in place of an identifier is a `format` error in GraphQL, a `type` error elsewhere.",
         "GraphQL's scalar ID accepts integers as strings (specification, 3.5.5); the string is then malformed.",
         _number_as_identifier,
     ),
-    Declared(
+    IntendedDifference(
         "A relation of a missing row, requested without the relation's scope, is `not_found` in GraphQL.",
         "GraphQL resolves field by field, and resolves no relation of a missing row. REST and the services check the "
         "scopes of the whole request first.",
@@ -61,6 +61,6 @@ DECLARED: Final = (
 )
 
 
-def declared(difference: Difference) -> Declared | None:
+def intended_difference(difference: Difference) -> IntendedDifference | None:
     """Return the declaration that covers a difference, if there is one."""
     return next((declaration for declaration in DECLARED if declaration.applies(difference)), None)

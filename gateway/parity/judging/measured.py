@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.parity.calls.answers import Answer
-from gateway.parity.calls.ways import Made
+from gateway.parity.calls.answers import CallResult
+from gateway.parity.calls.ways import Invocation
 from gateway.parity.world.callers import ANONYMOUS_ROLE, BOUND_KEY
 from gateway.parity.world.world import ROLES, TARGETS, World, resource_of
 from services.catalogue import Kind
@@ -21,7 +21,7 @@ Line = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Measured:
+class MeasuredMatrix:
     """Cells by line and role, `calls` of operations and relations and `masks` of masked fields; `scopes` by name."""
 
     world: World
@@ -29,7 +29,7 @@ class Measured:
     masks: dict[Line, dict[str, str]] = field(default_factory=dict)
     scopes: dict[str, str] = field(default_factory=dict)
 
-    def note(self, made: Made, answer: Answer) -> None:
+    def note(self, made: Invocation, answer: CallResult) -> None:
         """Enter the outcome of a recorded call with all scopes."""
         include = made.case.include
         name = f"{resource_of(made.operation).name}.{include}" if include else made.operation.name
@@ -38,14 +38,14 @@ class Measured:
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not include:
             self._note_masks(made, answer)
 
-    def _note_masks(self, made: Made, answer: Answer) -> None:
+    def _note_masks(self, made: Invocation, answer: CallResult) -> None:
         resource = resource_of(made.operation)
         for name in resource.policy.masks:
             cell = "hidden" if answer.data and answer.data[name] is None else "shown"
             line = (f"{resource.name}.{name}", made.case.target)
             self.masks.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
 
-    def _cell(self, made: Made, answer: Answer) -> str:
+    def _cell(self, made: Invocation, answer: CallResult) -> str:
         if answer.problem is not None:
             return str(answer.status)
         relation, data, is_list = made.include, answer.data, made.operation.kind is Kind.LIST

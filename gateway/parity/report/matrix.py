@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from gateway.parity.judging.measured import COLUMNS, Line, Measured
+from gateway.parity.judging.measured import COLUMNS, Line, MeasuredMatrix
 
 START: Final = "<!-- matrix: measured by `gateway parity --record`, not written -->"
 END: Final = "<!-- matrix: end -->"
@@ -17,7 +17,7 @@ Cells = dict[Line, tuple[str, ...]]
 """The cells of each line, without its first two columns."""
 
 
-def cells(measured: Measured) -> Cells:
+def cells(measured: MeasuredMatrix) -> Cells:
     """Return every measured line."""
     calls = {line: (measured.scopes[line[0]], *_row(row)) for line, row in measured.calls.items()}
     return calls | {line: _row(row) for line, row in measured.masks.items()}
@@ -27,7 +27,7 @@ def _row(row: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(row.get(role, "") for role in COLUMNS)
 
 
-def markdown(measured: Measured) -> str:
+def markdown(measured: MeasuredMatrix) -> str:
     """Return the table of operations and relations, and that of masked fields if there are any."""
     lines = cells(measured)
     calls = _table(("Operation", "Row", "Scope", *COLUMNS), {line: lines[line] for line in measured.calls})
@@ -47,7 +47,7 @@ def recorded_in(page: str) -> str:
     return _parted(page)[1]
 
 
-def record(page: str, measured: Measured) -> str:
+def record(page: str, measured: MeasuredMatrix) -> str:
     """Return the page with the measured matrix between the markers. Raises ValueError if they are missing."""
     before, _, after = _parted(page)
     return f"{before}{START}\n\n{markdown(measured)}\n{END}{after}"
@@ -70,7 +70,7 @@ def parse(text: str) -> Cells:
     return lines
 
 
-def deviations(recorded: Cells, measured: Measured, *, whole: bool) -> Iterator[str]:
+def deviations(recorded: Cells, measured: MeasuredMatrix, *, whole: bool) -> Iterator[str]:
     """Yield a sentence for each line that differs from the recorded one; if `whole`, all lines must be measured."""
     lines = cells(measured)
     for line in recorded.keys() - lines.keys() if whole else ():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.parity.cases.case import Case
-from gateway.parity.judging.measured import Measured
+from gateway.parity.judging.measured import MeasuredMatrix
 from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import Cells, deviations
 from services.catalogue import Catalogue, Kind, Operation, everyone
@@ -131,7 +131,7 @@ async def is_caught(removal: Removal, proof: Proof, recorded: Cells) -> bool:
     restore = removal.change()
     try:
         proof.sandbox.renew(policies_only=removal.of_policy)
-        findings = Findings(Measured(proof.world))
+        findings = Findings(MeasuredMatrix(proof.world))
         for operation, case in concerned:
             await proof.call(operation, case, findings)
             if not findings.agree or any(deviations(recorded, findings.measured, whole=False)):

@@ -25,7 +25,7 @@ from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.catalogue import Catalogue
 from services.engine.gateway import Gateway
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.memory import CredentialCache
 from services.reader.pool import ReadPool
 from services.reader.reader import Reader
 from services.storage.address import Address
@@ -142,7 +142,7 @@ class Sandbox:
             await self.driver.execute(f"rollback to savepoint {_START}")
         if changed:
             await self.redis.flushdb()
-            self.gateway.part(TokenMemory).forget_all()
+            self.gateway.part(CredentialCache).forget_all()
         return changed
 
     def renew(self, *, policies_only: bool = False) -> None:

@@ -37,7 +37,7 @@ from services.identity.workspaces.models import Workspace
 from services.process import observation
 from services.process.networks import network_of
 from services.storage.base import utc_now
-from services.storage.cascades import Witness
+from services.storage.cascades import DeletionObserver
 from services.storage.database import Database
 from services.storage.prepared import Prepared, given
 
@@ -54,7 +54,7 @@ _MAX_THROTTLED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AuditedCall:
     """A call of an operation: its actor, client and trace."""
 
     operation: Operation
@@ -63,7 +63,7 @@ class Attempt:
     trace: Trace
 
     @classmethod
-    def of(cls, operation: Operation, call: Call) -> Attempt:
+    def of(cls, operation: Operation, call: Call) -> AuditedCall:
         """Return the attempt with the call's present actor, who may have been identified during the call."""
         return cls(operation, call.actor, call.client, call.trace)
 
@@ -76,7 +76,9 @@ class Audit:
         self._catalogue, self._database = catalogue, database
         self._throttled: TTLCache[tuple[UUID | None, str], bool] = TTLCache(_MAX_THROTTLED, _THROTTLED_SECONDS)
 
-    async def done(self, attempt: Attempt, session: AsyncSession, data: InputModel, before: Mapping[str, Any]) -> None:
+    async def done(
+        self, attempt: AuditedCall, session: AsyncSession, data: InputModel, before: Mapping[str, Any]
+    ) -> None:
         """Record a write that has succeeded, in its own transaction.
 
         `before` maps the attributes of the row to their values when it was loaded.
@@ -88,15 +90,15 @@ class Audit:
         event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value, changed=list(names))
         await _insert().row(session, event)
 
-    def witnesses(self, attempt: Attempt) -> Sequence[Witness]:
+    def witnesses(self, attempt: AuditedCall) -> Sequence[DeletionObserver]:
         """Return the witness that records an event for each row that a deletion cascades to."""
         if not self.is_on or not attempt.operation.audited:
             return ()
         event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value)
         event["caused_by"] = event["resource_id"]
-        return (Witness(affected, lambda: {**event, "first": new_key().bytes}),)
+        return (DeletionObserver(affected, lambda: {**event, "first": new_key().bytes}),)
 
-    def refusal(self, attempt: Attempt, problem: Problem) -> Event | None:
+    def refusal(self, attempt: AuditedCall, problem: Problem) -> Event | None:
         """Return the event for a refused write; None if the refusal is not recorded.
 
         It is recorded if a signed-in actor lacks the right, if it is a sign-in, and if the refusal itself has changed
@@ -111,7 +113,7 @@ class Audit:
         # The row was never inserted.
         return {**event, "resource_id": None} if attempt.operation.kind is Kind.CREATE else event
 
-    def _is_recorded_sign_in(self, attempt: Attempt, problem: Problem) -> bool:
+    def _is_recorded_sign_in(self, attempt: AuditedCall, problem: Problem) -> bool:
         """Return whether a sign-in was refused. Throttled ones are recorded once per interval, to bound the table."""
         if INVALID_CREDENTIALS not in attempt.operation.declared_problems:
             return False
@@ -145,7 +147,7 @@ def _insert() -> Prepared:
     return Prepared(insert(AuditEvent).values({column.name: given(column.name, column.type) for column in columns}))
 
 
-def _event(catalogue: Catalogue, attempt: Attempt, **values: Any) -> Event:
+def _event(catalogue: Catalogue, attempt: AuditedCall, **values: Any) -> Event:
     actor, trace, request = attempt.actor, attempt.trace, observation.current()
     # `vars` sends no statement for attributes that are not loaded.
     attributes: Mapping[str, Any] = vars(trace.row) if trace.row is not None else {}
@@ -169,7 +171,7 @@ def _event(catalogue: Catalogue, attempt: Attempt, **values: Any) -> Event:
     }
 
 
-def _changed(attempt: Attempt, data: InputModel, before: Mapping[str, Any]) -> list[str]:
+def _changed(attempt: AuditedCall, data: InputModel, before: Mapping[str, Any]) -> list[str]:
     """Return the names of the fields that a write has changed; for a new row, all that were sent.
 
     A field that was sent and is no column (a label to attach) counts as changed.

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.storage.base import Base
 
 
-class KeptAnswer(Base):
+class StoredAnswer(Base):
     """The stored answer to a write with an idempotency key. It is read by sending the key again, not as a resource.
 
     `id` is a digest of the caller and the key, `fingerprint` a digest of the request. `answer` is encrypted; it is

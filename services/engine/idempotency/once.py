@@ -33,7 +33,7 @@ from services.catalogue.calls import Call
 from services.catalogue.operations import Operation
 from services.catalogue.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED, TOO_COMPLEX, Problem
 from services.engine.idempotency.entries import Entry, request_of, who
-from services.engine.idempotency.models import KeptAnswer
+from services.engine.idempotency.models import StoredAnswer
 from services.engine.idempotency.statements import BOTH, keeping, keeping_both, locking, looking, looking_at_both
 from services.identity.auth.throttle import SignInThrottle
 from services.storage.sweeping import sweep
@@ -50,7 +50,7 @@ _RETRY_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class IdempotentRequest:
     """A request that makes several writes: its key, and bytes that identify its content (not a JSON array)."""
 
     key: str
@@ -58,7 +58,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Idempotency:
+class IdempotentWrite:
     """The key of a write. `asked` identifies the selection of the result; `shape` serialises the result.
 
     `whole` is the request that this is one of several writes of; its key cannot be sent as the key of a single write.
@@ -67,11 +67,11 @@ class Idempotency:
     key: str
     asked: bytes
     shape: Callable[[Any], bytes]
-    whole: Whole | None = None
+    whole: IdempotentRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class StoredOrNewAnswer:
     """A serialised answer, and whether it repeats a stored one."""
 
     content: bytes
@@ -79,16 +79,16 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswers:
+class IdempotencyStore:
     """Stores answers for `lifetime`. `secret` has 32 bytes."""
 
     secret: bytes = field(repr=False)
     lifetime: timedelta
 
     async def once(
-        self, operation: Operation, call: Call, idempotency: Idempotency, inputs: Mapping[str, Any],
+        self, operation: Operation, call: Call, idempotency: IdempotentWrite, inputs: Mapping[str, Any],
         perform: Callable[[], Awaitable[Any]],
-    ) -> Answered:  # fmt: skip
+    ) -> StoredOrNewAnswer:  # fmt: skip
         """Return the stored answer to a write, or call `perform` and store its answer.
 
         `inputs` is the caller's input. Raise `idempotency_conflict`, `idempotency_key_reused`, and whatever `perform`
@@ -101,7 +101,7 @@ class KeptAnswers:
             whole = Entry.of(self.secret, caller, idempotency.whole.key, idempotency.whole.asked)
         stored = await self._lock_and_look_up(entry, whole, call)
         if stored is not None:
-            return Answered(stored, replayed=True)
+            return StoredOrNewAnswer(stored, replayed=True)
         session, locked = call.session, call.session.sync_session.get_transaction()
         try:
             result = await perform()
@@ -115,10 +115,10 @@ class KeptAnswers:
             stored = await self._lock_and_look_up(entry, whole, call)
             if stored is None:
                 raise
-            return Answered(stored, replayed=True)
+            return StoredOrNewAnswer(stored, replayed=True)
         content = idempotency.shape(result)
         await self._store(entry, whole, call, content)
-        return Answered(content, replayed=False)
+        return StoredOrNewAnswer(content, replayed=False)
 
     async def _lock_and_look_up(self, entry: Entry, whole: Entry | None, call: Call) -> bytes | None:
         if not await locking().value(call.session, {"lock": (whole or entry).lock}):
@@ -152,7 +152,7 @@ class KeptAnswers:
         if not is_stored:
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         if entry.id[-1] % SWEEP_EVERY == 0:
-            await sweep(call.session, KeptAnswer.created_at, expired, most=SWEPT)
+            await sweep(call.session, StoredAnswer.created_at, expired, most=SWEPT)
 
 
 async def _check_fingerprint(entry: Entry, fingerprint: bytes | None, call: Call) -> None:

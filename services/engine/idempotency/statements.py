@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from services.engine.idempotency.models import KeptAnswer
+from services.engine.idempotency.models import StoredAnswer
 from services.storage.prepared import Prepared, given
 
 BOTH: Final = 2
@@ -33,20 +33,20 @@ def locking() -> Prepared:
 @cache
 def looking() -> Prepared:
     """Select the stored fingerprint and answer; no row if there are none."""
-    return Prepared(select(KeptAnswer.fingerprint, KeptAnswer.answer).where(*_is_live("id")))
+    return Prepared(select(StoredAnswer.fingerprint, StoredAnswer.answer).where(*_is_live("id")))
 
 
 @cache
 def looking_at_both() -> Prepared:
     """Select the fingerprint of the whole request, and fingerprint and answer of the write; null if not stored."""
-    members = ((KeptAnswer.fingerprint, "whole_id"), (KeptAnswer.fingerprint, "id"), (KeptAnswer.answer, "id"))
+    members = ((StoredAnswer.fingerprint, "whole_id"), (StoredAnswer.fingerprint, "id"), (StoredAnswer.answer, "id"))
     return Prepared(select(*(select(member).where(*_is_live(name)).scalar_subquery() for member, name in members)))
 
 
 @cache
 def keeping() -> Prepared:
     """Insert the row and return its id; no row if one exists that has not expired."""
-    return Prepared(_replacing(insert(KeptAnswer).values(_values("")), _has_expired()).returning(KeptAnswer.id))
+    return Prepared(_replacing(insert(StoredAnswer).values(_values("")), _has_expired()).returning(StoredAnswer.id))
 
 
 @cache
@@ -55,32 +55,32 @@ def keeping_both() -> Prepared:
 
     The row of the whole request has an empty answer. It is rewritten with each answer, so that it outlives them all.
     """
-    adding = insert(KeptAnswer).values([_values("whole_"), _values("")])
-    is_same = adding.excluded.fingerprint == KeptAnswer.fingerprint
+    adding = insert(StoredAnswer).values([_values("whole_"), _values("")])
+    is_same = adding.excluded.fingerprint == StoredAnswer.fingerprint
     is_whole = and_(is_same, func.length(adding.excluded.answer) == 0)
-    kept = _replacing(adding, or_(_has_expired(), is_whole)).returning(KeptAnswer.id).cte("kept")
+    kept = _replacing(adding, or_(_has_expired(), is_whole)).returning(StoredAnswer.id).cte("kept")
     return Prepared(select(func.count()).select_from(kept))
 
 
 def _is_live(name: str) -> tuple[ColumnElement[bool], ...]:
-    is_same = KeptAnswer.id == given(name, LargeBinary())
-    return is_same, KeptAnswer.created_at > given("expired", DateTime(timezone=True))
+    is_same = StoredAnswer.id == given(name, LargeBinary())
+    return is_same, StoredAnswer.created_at > given("expired", DateTime(timezone=True))
 
 
 def _has_expired() -> ColumnElement[bool]:
-    return KeptAnswer.created_at <= given("expired", DateTime(timezone=True))
+    return StoredAnswer.created_at <= given("expired", DateTime(timezone=True))
 
 
 def _values(prefix: str) -> dict[str, Any]:
     return {
         column.name: given(column.name if column.name == "created_at" else prefix + column.name, column.type)
-        for column in KeptAnswer.__table__.columns
+        for column in StoredAnswer.__table__.columns
     }
 
 
 def _replacing(adding: Insert, where: ColumnElement[bool]) -> Insert:
     return adding.on_conflict_do_update(
-        index_elements=[KeptAnswer.id],
+        index_elements=[StoredAnswer.id],
         set_={name: adding.excluded[name] for name in ("fingerprint", "answer", "created_at")},
         where=where,
     )

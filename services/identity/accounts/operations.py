@@ -22,7 +22,7 @@ from services.identity.auth.operations import HASHING, check_password, end_sessi
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.keys.models import ApiKey
-from services.identity.mail.asking import LINK, NOTICE, send_link
+from services.identity.mail.enqueueing import LINK, NOTICE, send_link
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import MailToken, Purpose
 from services.identity.mail.tokens import forget, is_good, spent, use_up

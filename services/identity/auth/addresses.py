@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from services.catalogue import Call, Problem
 from services.identity.auth.notices import ask_to_verify
-from services.identity.mail.asking import send_notice
+from services.identity.mail.enqueueing import send_notice
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
 from services.identity.mail.tokens import forget

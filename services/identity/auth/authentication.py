@@ -11,7 +11,7 @@ import structlog
 
 from services.catalogue import ANONYMOUS, Actor, Operation, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN
-from services.identity.auth.memory import Known, Network, TokenMemory
+from services.identity.auth.memory import CredentialCache, Network, VerifiedCredential
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.tokens import Tokens
 
@@ -27,13 +27,13 @@ _BEARER: Final = "Bearer "
 class Scheme(Protocol):
     """A kind of credential other than the gateway's tokens, distinguished by its prefix."""
 
-    async def find(self, credential: str, secret: str) -> Known:
+    async def find(self, credential: str, secret: str) -> VerifiedCredential:
         """Find the actor of a secret, and remember it under `credential`. Raise `invalid_token`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class Credentials:
     """The credentials of a request, each in the form of an `Authorization` header field (RFC 6750).
 
     `address` is the network address of the client.
@@ -43,7 +43,7 @@ class Presented:
     address: str = ""
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[bytes, bytes]], address: str) -> Presented:
+    def of(cls, headers: Iterable[tuple[bytes, bytes]], address: str) -> Credentials:
         """Collect the credentials in `Authorization` and `X-API-Key` from header fields, names in lower case.
 
         An `X-API-Key` that repeats the token of `Authorization` is ignored: generated clients send a credential by each
@@ -71,10 +71,10 @@ class Authenticator:
 
     tokens: Tokens
     states: SessionStates
-    memory: TokenMemory
+    memory: CredentialCache
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
-    async def actor_for(self, operations: Collection[Operation], presented: Presented) -> Actor:
+    async def actor_for(self, operations: Collection[Operation], presented: Credentials) -> Actor:
         """Return the actor who calls these operations. Raise as `actor`.
 
         If all of them are public, credentials are ignored, so that a caller with an expired token can get a new one.
@@ -83,7 +83,7 @@ class Authenticator:
             return ANONYMOUS
         return await self.actor(presented)
 
-    async def actor(self, presented: Presented) -> Actor:
+    async def actor(self, presented: Credentials) -> Actor:
         """Return the actor of the credentials; the anonymous one without any.
 
         Raise `invalid_token` for unknown, expired or revoked credentials and for those of another network, and
@@ -99,7 +99,7 @@ class Authenticator:
             raise Problem(INVALID_TOKEN)
         return known.actor
 
-    async def _resolve(self, authorization: str) -> Known:
+    async def _resolve(self, authorization: str) -> VerifiedCredential:
         token = _token_of(authorization)
         if token is None:
             raise Problem(INVALID_TOKEN, "Only Bearer tokens are accepted.")
@@ -113,7 +113,7 @@ class Authenticator:
                 return await scheme.find(credential, token)
         return await self._resolve_access_token(credential, token)
 
-    async def _resolve_access_token(self, credential: str, token: str) -> Known:
+    async def _resolve_access_token(self, credential: str, token: str) -> VerifiedCredential:
         actor, expires_at = self._verified(credential, token)
         assert actor.user_id is not None
         assert actor.session_id is not None
@@ -121,7 +121,7 @@ class Authenticator:
         live = await self.states.find(actor.session_id, actor.user_id)
         if live is None:
             raise Problem(INVALID_TOKEN)
-        known = Known(replace(actor, is_admin=live.is_admin), expires_at, live.until, (standing,))
+        known = VerifiedCredential(replace(actor, is_admin=live.is_admin), expires_at, live.until, (standing,))
         self.memory.remember(credential, known)
         return known
 

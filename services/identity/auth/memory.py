@@ -25,7 +25,7 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
-class Standing:
+class SubjectValidity:
     """Whether the known state of a subject (a session, an API key, a user) is valid.
 
     It is shared by all credentials that depend on the subject. Take it before asking for the subject's state, so that a
@@ -36,7 +36,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class VerifiedCredential:
     """A verified credential. It expires at `expires_at` (Unix time); its state is fresh `until` (monotonic clock).
 
     `standings` are those of the subjects it depends on. It may be used from `networks` only, if there are any.
@@ -45,12 +45,12 @@ class Known:
     actor: Actor
     expires_at: float
     until: float
-    standings: tuple[Standing, ...]
+    standings: tuple[SubjectValidity, ...]
     networks: tuple[Network, ...] = ()
 
 
 @dataclass(slots=True)
-class TokenMemory:
+class CredentialCache:
     """The actors of the `size` credentials used last.
 
     A credential depends on subjects, whose revocation invalidates it: a token on its session, an API key on itself and
@@ -61,8 +61,8 @@ class TokenMemory:
     revocations: int = field(init=False, default=0)
     """Number of revocations received. A look-up that learns the subject only from the answer, and so cannot take a
     standing first, discards the answer if this number has changed meanwhile."""
-    _known: LRUCache[str, Known] = field(init=False, repr=False)
-    _standings: WeakValueDictionary[UUID, Standing] = field(init=False, repr=False)
+    _known: LRUCache[str, VerifiedCredential] = field(init=False, repr=False)
+    _standings: WeakValueDictionary[UUID, SubjectValidity] = field(init=False, repr=False)
     _trusted_until: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class TokenMemory:
     def __len__(self) -> int:
         return len(self._known)
 
-    def known(self, credential: str) -> Known | None:
+    def known(self, credential: str) -> VerifiedCredential | None:
         """Return a remembered credential if it may be used without asking for its state."""
         known = self._known.get(credential)
         if known is None:
@@ -83,7 +83,7 @@ class TokenMemory:
             return known
         return None
 
-    def verified(self, credential: str) -> Known | None:
+    def verified(self, credential: str) -> VerifiedCredential | None:
         """Return a remembered credential that has not expired; the state of its subjects must be asked for."""
         known = self._known.get(credential)
         if known is not None and time() >= known.expires_at:
@@ -91,14 +91,14 @@ class TokenMemory:
             return None
         return known
 
-    def standing(self, subject: UUID) -> Standing:
+    def standing(self, subject: UUID) -> SubjectValidity:
         """Return the standing of a subject, to be taken before asking for its state."""
         standing = self._standings.get(subject)
         if standing is None:
-            standing = self._standings[subject] = Standing()
+            standing = self._standings[subject] = SubjectValidity()
         return standing
 
-    def remember(self, credential: str, known: Known) -> None:
+    def remember(self, credential: str, known: VerifiedCredential) -> None:
         """Remember a credential, unless a subject was revoked since its standing was taken."""
         if _is_valid(known):
             self._known[credential] = known
@@ -124,7 +124,7 @@ class TokenMemory:
         self._trusted_until = 0.0
 
 
-def _is_valid(known: Known) -> bool:
+def _is_valid(known: VerifiedCredential) -> bool:
     for standing in known.standings:  # noqa: SIM110 - `all` would double the cost of the look-up
         if not standing.valid:
             return False

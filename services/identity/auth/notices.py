@@ -8,8 +8,8 @@ from services.catalogue import Call, Problem
 from services.catalogue.problems import EMAIL_UNVERIFIED
 from services.identity.auth.models import Session
 from services.identity.auth.throttle import SignInThrottle
-from services.identity.mail.asking import send_link, send_notice
 from services.identity.mail.config import MailConfig, Verification
+from services.identity.mail.enqueueing import send_link, send_notice
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
 from services.identity.users.models import User

@@ -12,7 +12,7 @@ from sqlalchemy import (
     update,  # noqa: TID251 - likewise
 )
 
-from services.catalogue import Actor, Call, Problem, Seam, new_key, procedure
+from services.catalogue import Actor, Call, HandWritten, Problem, new_key, procedure
 from services.catalogue.problems import (
     EMAIL_UNVERIFIED,
     FORBIDDEN,
@@ -33,7 +33,7 @@ from services.identity.auth.schemas import ChangePasswordInput, LoginInput, Refr
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
-from services.identity.mail.asking import LINK, NOTICE
+from services.identity.mail.enqueueing import LINK, NOTICE
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
 from services.identity.mail.tokens import forget
@@ -53,7 +53,7 @@ HASHING = 50
 
 _CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
-login_form = Seam(
+login_form = HandWritten(
     "rest",
     "POST /auth/login",
     "The OAuth2 password form (RFC 6749, 4.3), for Swagger UI's Authorize; JSON works as well.",

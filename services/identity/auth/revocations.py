@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.memory import CredentialCache
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class Revocations:
     """Announces the end of credentials to every worker, with retries while Redis is unavailable."""
 
     redis: Redis
-    memory: TokenMemory
+    memory: CredentialCache
     _retries: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def announce(self, subjects: Sequence[UUID], marks: Marks = NONE) -> None:
@@ -104,7 +104,7 @@ class Revocations:
 
 
 @asynccontextmanager
-async def heard_revocations(redis: Redis, memory: TokenMemory) -> AsyncIterator[None]:
+async def heard_revocations(redis: Redis, memory: CredentialCache) -> AsyncIterator[None]:
     """Apply revocations to a memory while the block runs. `redis` must have time-outs, for its handshakes."""
     task = asyncio.create_task(_Listener(redis, memory).listen(), name="revocations")
     try:
@@ -129,7 +129,7 @@ async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
 @dataclass(slots=True)
 class _Listener:
     redis: Redis
-    memory: TokenMemory
+    memory: CredentialCache
     _lost: bool = False
 
     async def listen(self) -> None:

@@ -34,7 +34,7 @@ _ADMIN: Final = b"admin"
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveSession:
     """State of a live session, fresh `until` an instant of the monotonic clock."""
 
     is_admin: bool
@@ -52,7 +52,7 @@ class SessionStates:
     mark_seconds: int
     """How long an ended session is marked as such: the lifetime of access tokens."""
 
-    async def find(self, session_id: UUID, user_id: UUID) -> Live | None:
+    async def find(self, session_id: UUID, user_id: UUID) -> LiveSession | None:
         """Return the session's state; None if it is not live."""
         now = monotonic()
         state, seconds = await self._cached(session_id)
@@ -61,7 +61,7 @@ class SessionStates:
             if state != _ENDED:
                 with suppress(RedisSilentError):
                     await self.breaker.ask(self.redis.set(_key(session_id), state, ex=REMEMBERED_SECONDS, nx=True))
-        return None if state == _ENDED else Live(state == _ADMIN, now + seconds)
+        return None if state == _ENDED else LiveSession(state == _ADMIN, now + seconds)
 
     async def ended(self, session_ids: Iterable[UUID], others: Iterable[UUID] = ()) -> None:
         """Announce the end of sessions and the revocation of other subjects; call this after the commit."""

@@ -24,7 +24,7 @@ from services.identity.workspaces.resource import workspaces
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.base import folded
 from services.storage.flushing import flush
-from services.storage.rows import load_for
+from services.storage.rows import load_for_update
 
 LIFETIME: Final = timedelta(days=7)
 ASKING: Final = 5
@@ -40,7 +40,7 @@ async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
     an account.
     """
     # First, since a conflict would tell callers who are not owners whom the owners have invited.
-    workspace = await load_for(call, workspaces, data.workspace_id, "update")
+    workspace = await load_for_update(call, workspaces, data.workspace_id, "update")
     token = new_token()
     is_same = (Invitation.workspace_id == data.workspace_id, folded(Invitation.email) == folded(data.email))
     row = Invitation(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select  # noqa: TID251 - the secret is the credential
 
-from services.catalogue import Call, Problem, Seam, new_key, procedure
+from services.catalogue import Call, HandWritten, Problem, new_key, procedure
 from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
 from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
@@ -33,9 +33,9 @@ from services.process.budget.budget import Budget
 from services.storage.cascades import Cascades
 from services.storage.rows import check_placed
 
-introspection_form = Seam("rest", "POST /auth/introspect", "The form of RFC 7662, 2.1; JSON works as well.")
-revocation_form = Seam("rest", "POST /auth/revoke", "The form of RFC 7009, 2.1; JSON works as well.")
-metadata = Seam(
+introspection_form = HandWritten("rest", "POST /auth/introspect", "The form of RFC 7662, 2.1; JSON works as well.")
+revocation_form = HandWritten("rest", "POST /auth/revoke", "The form of RFC 7009, 2.1; JSON works as well.")
+metadata = HandWritten(
     "rest", "GET /.well-known/oauth-authorization-server", "OAuth2 metadata (RFC 8414), at the root of the origin."
 )
 

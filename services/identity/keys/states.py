@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update  # no
 
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import INVALID_TOKEN
-from services.identity.auth.memory import Known, TokenMemory
+from services.identity.auth.memory import CredentialCache, VerifiedCredential
 from services.identity.auth.revocations import REMEMBERED_SECONDS
 from services.identity.keys.models import ApiKey
 from services.identity.keys.secrets import hash_of, is_secret
@@ -29,14 +29,14 @@ _parsed = cache(ip_network)
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKeys:
+class ApiKeyScheme:
     """The scheme of API keys. `scopes` are all that exist; a key may have others that were removed."""
 
     database: Database
-    memory: TokenMemory
+    memory: CredentialCache
     scopes: frozenset[str]
 
-    async def find(self, credential: str, secret: str) -> Known:
+    async def find(self, credential: str, secret: str) -> VerifiedCredential:
         """Find the actor of a secret. Raise `invalid_token` if it is not that of a live key."""
         if not is_secret(secret):
             raise Problem(INVALID_TOKEN)
@@ -52,7 +52,7 @@ class ApiKeys:
         until = _seconds([key.expires_at, None if row.is_current else key.previous_until])
         standings = (self.memory.standing(key.id), self.memory.standing(key.user_id))
         networks = tuple([_parsed(network) for network in key.networks])
-        known = Known(actor, until, now + REMEMBERED_SECONDS, standings, networks)
+        known = VerifiedCredential(actor, until, now + REMEMBERED_SECONDS, standings, networks)
         if self.memory.revocations == revocations:
             self.memory.remember(credential, known)
         return known

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import ColumnElement, select  # noqa: TID251 - a worker is no caller
 
 from services.catalogue import InputModel, Instant
-from services.catalogue.jobs import HopelessError, Work, job
+from services.catalogue.jobs import PermanentError, Work, job
 from services.identity.mail.config import MailConfig
 from services.identity.mail.mailer import Mailer
 from services.identity.mail.messages import MailKind, compose
@@ -51,7 +51,7 @@ async def send(work: Work, data: Mail, condition: ColumnElement[bool] | None = N
     Raise HopelessError if its link has expired in the meantime.
     """
     if data.good_until is not None and data.good_until <= work.now:
-        raise HopelessError("Its link is too old by now.")
+        raise PermanentError("Its link is too old by now.")
     if condition is not None:
         async with work.unit_of_work() as call:
             holds = (await call.session.execute(select(condition))).scalar_one()
@@ -72,7 +72,7 @@ def link_of(config: MailConfig, data: Mail) -> str:
     if page is None:
         return ""
     if not config.account_url:
-        raise HopelessError("The target of its link is unknown: set PUBLIC_URL or ACCOUNT_URL, and retry this job.")
+        raise PermanentError("The target of its link is unknown: set PUBLIC_URL or ACCOUNT_URL, and retry this job.")
     return f"{config.account_url}/{page}#token={data.token.get_secret_value()}"
 
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 import aiosmtplib
 
-from services.catalogue.jobs import HopelessError
+from services.catalogue.jobs import PermanentError
 from services.identity.mail.config import MailConfig
 from services.identity.mail.folder import MailFolder
 
@@ -31,7 +31,7 @@ class Mailer:
         elif self.config.folder is not None:
             await asyncio.to_thread(MailFolder(self.config.folder).keep, name, message.as_bytes())
         else:
-            raise HopelessError("There is no mail server: set SMTP_HOST, and try this job again.")
+            raise PermanentError("There is no mail server: set SMTP_HOST, and try this job again.")
 
     async def _deliver(self, message: EmailMessage) -> None:
         config = self.config
@@ -46,7 +46,7 @@ class Mailer:
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
             raise _refusal(refused.code, "the mail") from None
         except aiosmtplib.SMTPNotSupported:
-            raise HopelessError("The mail server cannot write to such an address.") from None
+            raise PermanentError("The mail server cannot write to such an address.") from None
         except aiosmtplib.SMTPResponseException as answer:
             # About the gateway, not the recipient: a wrong password or sender, which the operator may correct.
             raise NotSentError(f"The mail server says {answer.code} to {type(answer).__name__}.") from None
@@ -60,5 +60,5 @@ class Mailer:
 def _refusal(code: int, refused: str) -> Exception:
     """Return the error of a reply code: 5xx is permanent, 4xx temporary (RFC 5321, 4.2.1)."""
     if code >= 500:
-        return HopelessError(f"The mail server refuses {refused} for good ({code}).")
+        return PermanentError(f"The mail server refuses {refused} for good ({code}).")
     return NotSentError(f"The mail server refuses {refused} for now ({code}).")

@@ -24,7 +24,7 @@ from uuid import UUID
 from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from services.catalogue.jobs import HopelessError
+from services.catalogue.jobs import PermanentError
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MAX_VALUE: Final = 200
@@ -67,7 +67,7 @@ def compose(
         message["To"] = Address(addr_spec=ascii_domain(to))
         message["Subject"] = one_line("".join(text.blocks["subject"](text.new_context(shown))))
     except (ValueError, HeaderParseError, IndexError):
-        raise HopelessError("Its address cannot be written to.") from None
+        raise PermanentError("Its address cannot be written to.") from None
     message["Date"] = format_datetime(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
     message["Message-ID"] = f"<{key.hex}@{_sender(sender).domain or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies

@@ -16,7 +16,7 @@ from services.identity.workspaces.schemas import MembershipCreate, MembershipUpd
 from services.storage.base import folded
 from services.storage.flushing import flush
 from services.storage.prepared import Prepared, given
-from services.storage.rows import assign, readable
+from services.storage.rows import assign, select_readable
 
 list_workspaces, get_workspace = workspaces.list(), workspaces.get()
 list_memberships, get_membership = memberships.list(), memberships.get()
@@ -75,7 +75,7 @@ async def update_workspace(call: Call, row: Workspace, data: WorkspaceUpdate) ->
 @memberships.create(statements=3)
 async def create_membership(call: Call, data: MembershipCreate) -> Membership:
     """Invite a user into a workspace by user name."""
-    rows = await readable(call, users, folded(User.username) == folded(data.username), User.is_active.is_(True))
+    rows = await select_readable(call, users, folded(User.username) == folded(data.username), User.is_active.is_(True))
     if not rows:
         raise Problem.field("username", "not_found", "There is no such user.")
     membership = Membership(workspace_id=data.workspace_id, user_id=rows[0].id, role=data.role)

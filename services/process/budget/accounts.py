@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.process.budget.buckets import LocalBucket, Taken
+from services.process.budget.buckets import BucketReply, LocalBucket
 from services.process.budget.policies import BudgetPolicy
 
 _ANSWER_SECONDS: Final = 1.0
@@ -51,7 +51,7 @@ class Account:
             return self.policy.quota
         return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
 
-    def note_refusal(self, price: int, taken: Taken, now: float) -> None:
+    def note_refusal(self, price: int, taken: BucketReply, now: float) -> None:
         self.refused, self.refused_until = price, now + min(taken.wait, _ANSWER_SECONDS)
         self.payable_at, self.clear_at = now + taken.wait, now + taken.clear
 

@@ -135,7 +135,7 @@ if redis.call('HEXISTS', KEYS[1], 'points') == 1 then redis.call('HINCRBYFLOAT',
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class BucketReply:
     """Result of asking a bucket: whether the price was paid, points leased, and points left in the bucket.
 
     `workers` is how many have asked Redis in the last minute. If the price was not paid, `wait` is the seconds until it
@@ -170,20 +170,20 @@ class SharedBuckets:
         """Return for how many seconds a lease is valid: well below the time for which the bucket is kept."""
         return min(self.lease_seconds, policy.window / 2)
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> Taken:
+    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> BucketReply:
         """Pay a price, and `lease` further points. `back` is the unspent points of the previous lease.
 
         Raise RedisSilentError.
         """
         return await self._ask(key, policy, price, back, policy.quota // LEASE_SHARE if lease else 0)
 
-    async def look(self, key: str, policy: BudgetPolicy, price: int, back: int) -> Taken:
+    async def look(self, key: str, policy: BudgetPolicy, price: int, back: int) -> BucketReply:
         """Ask whether and when the price can be paid, taking nothing. `back` and errors are those of `take`."""
         return await self._ask(key, policy, price, back, 0, looks=True)
 
     async def _ask(
         self, key: str, policy: BudgetPolicy, price: int, back: int, max_lease: int, *, looks: bool = False
-    ) -> Taken:
+    ) -> BucketReply:
         now = "" if self.clock is None else repr(self.clock())
         bounds = (LATELY_SECONDS, SPARE_SHARE, LEASE_SHARE, self.usable(policy))
         reply = self._take(
@@ -191,7 +191,7 @@ class SharedBuckets:
             args=[price, back, max_lease, policy.quota, policy.rate, self._worker, *bounds, int(looks), now],
         )
         paid, leased, left, workers, wait, clear = await self.breaker.ask(reply)
-        return Taken(bool(paid), int(leased), float(left), max(1, int(workers)), float(wait), float(clear))
+        return BucketReply(bool(paid), int(leased), float(left), max(1, int(workers)), float(wait), float(clear))
 
     async def put_back(self, key: str, points: int) -> None:
         """Refund points that were just paid. Raise RedisSilentError."""

@@ -23,7 +23,7 @@ from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.process import observation
 from services.process.breaker import RedisSilentError
 from services.process.budget.accounts import Account, Charge
-from services.process.budget.buckets import LocalBucket, SharedBuckets, Taken
+from services.process.budget.buckets import BucketReply, LocalBucket, SharedBuckets
 from services.process.budget.policies import BudgetConfig, budget_policy
 from services.process.networks import network_of
 
@@ -205,7 +205,7 @@ class Budget:
         account.until = now + self.buckets.usable(account.policy)
         return 0.0
 
-    def _note_taken(self, account: Account, taken: Taken, now: float) -> None:
+    def _note_taken(self, account: Account, taken: BucketReply, now: float) -> None:
         self._note_local(False)
         if account.known_by in self._accounts:
             # The account asked least recently is evicted first.

@@ -8,7 +8,7 @@ from services.sample.comments.schemas import CommentCreate, CommentFileInput, Co
 from services.sample.items.models import Item
 from services.sample.items.resource import items
 from services.storage.constraints import NOT_THERE
-from services.storage.rows import assign, readable
+from services.storage.rows import assign, select_readable
 
 list_comments, get_comment, delete_comment = comments.list(), comments.get(), comments.delete()
 
@@ -16,7 +16,7 @@ list_comments, get_comment, delete_comment = comments.list(), comments.get(), co
 @comments.create(statements=2)
 async def create_comment(call: Call, data: CommentCreate) -> Comment:
     """Comment on an item."""
-    rows = await readable(call, items, Item.id == data.item_id, lock=True)
+    rows = await select_readable(call, items, Item.id == data.item_id, lock=True)
     if not rows:
         raise Problem.field("item_id", "not_found", NOT_THERE)
     comment = Comment(workspace_id=rows[0].workspace_id, item_id=data.item_id, author_id=call.user_id, body=data.body)

@@ -18,7 +18,7 @@ from services.sample.labels.models import Label
 from services.sample.labels.resource import labels as all_labels
 from services.storage.constraints import NOT_THERE
 from services.storage.flushing import flush
-from services.storage.rows import assign, readable
+from services.storage.rows import assign, select_readable
 
 list_items, get_item, delete_item = items.list(), items.get(), items.delete()
 
@@ -97,7 +97,7 @@ async def _attach(call: Call, item: Item, labels: Mapping[tuple[str | int, ...],
     if not labels:
         return False
     conditions = Label.id.in_(labels.values()), Label.workspace_id == item.workspace_id
-    known = {label.id for label in await readable(call, all_labels, *conditions, lock=True)}
+    known = {label.id for label in await select_readable(call, all_labels, *conditions, lock=True)}
     foreign = [path for path, key in labels.items() if key not in known]
     if foreign:
         raise Problem(VALIDATION_FAILED, errors=[FieldError(path, "not_found", NOT_THERE) for path in foreign])

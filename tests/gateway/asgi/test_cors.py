@@ -47,7 +47,7 @@ async def test_pages_from_elsewhere_may_not(settings: Settings, origin: str) -> 
     assert [(each["reason"], each["origin"], each["asked_method"], each["log_level"]) for each in told] == [
         ("Disallowed CORS origin", origin, "POST", "warning")
     ]
-    assert told[0]["mend"] == "BACKEND_CORS_ORIGINS names the origins whose pages may call."
+    assert told[0]["hint"] == "BACKEND_CORS_ORIGINS names the origins whose pages may call."
 
 
 @pytest.mark.parametrize("origins", [[], ["https://app.example"]], ids=["none", "others"])
@@ -64,7 +64,7 @@ async def test_method_that_is_refused_is_told(settings: Settings) -> None:
         async with client_from(app) as client:
             await client.options("/api/v1/items", headers=asked)
     (told,) = [each for each in logs if each["event"] == "preflight_refused"]
-    assert (told["reason"], told["asked_method"], told["mend"]) == ("Disallowed CORS method", "TRACE", None)
+    assert (told["reason"], told["asked_method"], told["hint"]) == ("Disallowed CORS method", "TRACE", None)
 
 
 async def test_options_that_is_no_preflight_is_not_told(settings: Settings) -> None:

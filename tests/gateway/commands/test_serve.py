@@ -134,7 +134,7 @@ def test_unknown_module_is_told_in_a_sentence(
     refused: Callable[[dict[str, str]], str], servers: dict[str, str]
 ) -> None:
     said = refused({**servers, "ENVIRONMENT": "test", "MODULES": "services.identity.users,services.nonsense"})
-    assert 'there is no package "services.nonsense". Mend: Correct the setting MODULES.' in said
+    assert 'there is no package "services.nonsense". Hint: Correct the setting MODULES.' in said
 
 
 @pytest.fixture

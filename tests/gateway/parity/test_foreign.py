@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.migrate import upgrade
-from gateway.parity.judging.measured import Measured
+from gateway.parity.judging.measured import MeasuredMatrix
 from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import END, START, Cells, cells, deviations, parse, record, recorded_in
 from gateway.parity.report.removing import Removal, is_caught, removals
@@ -86,7 +86,7 @@ def test_deviations_name_the_line_and_the_role(findings: Findings) -> None:
     assert list(deviations(recorded, findings.measured, whole=True)) == [
         "get_milestone (foreign): viewer is 404, recorded as yes."
     ]
-    nothing = Measured(findings.measured.world)
+    nothing = MeasuredMatrix(findings.measured.world)
     assert list(deviations({line: ()}, nothing, whole=False)) == []
     assert list(deviations({line: ()}, nothing, whole=True)) == [
         "get_milestone (foreign) is recorded and was not measured."

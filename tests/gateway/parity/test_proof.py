@@ -103,14 +103,14 @@ async def test_number_that_one_face_takes_is_found(proof: Proof, monkeypatch: py
 
 async def test_rows_that_differ_are_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
     """One way writes something that it does not show."""
-    served = ways.Ways._served
+    served = ways.CallPaths._served
 
-    async def careless(self: ways.Ways, made: Any) -> Any:
+    async def careless(self: ways.CallPaths, made: Any) -> Any:
         result = await served(self, made)
         await self.sandbox.driver.execute("update labels set color = '#000000'")
         return result
 
-    monkeypatch.setattr(ways.Ways, "_served", careless)
+    monkeypatch.setattr(ways.CallPaths, "_served", careless)
     planned = [each for each in proof.planned if each[0].name == "get_label" and each[1].target == "shared"]
     found = await proof.run(planned[:1])
     assert found.differences

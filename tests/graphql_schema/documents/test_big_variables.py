@@ -9,15 +9,15 @@ import pytest
 from graphql import DocumentNode, GraphQLSchema, parse
 
 from graphql_schema.documents import parsing as documents
-from graphql_schema.documents.parsing import REMEMBERED, Documents
+from graphql_schema.documents.parsing import REMEMBERED, DocumentCache
 from graphql_schema.schema.schema import GatewaySchema, build_schema
-from graphql_schema.transport.http import parameters_of
+from graphql_schema.transport.http import parse_parameters
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, MAX_ERRORS, UNAVAILABLE
 from services.engine.gateway import Gateway
 from services.queries.limits import DEFAULTS
 from tests.support.accounts import Account
-from tests.support.faces import Answer, GraphQLFace
+from tests.support.faces import CallResult, GraphQLFace
 from tests.support.statements import statements
 
 MAX_SIZE = 10_000
@@ -79,7 +79,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 
-async def answered(graphql: GraphQLFace, actor: Account, content: bytes) -> Answer:
+async def answered(graphql: GraphQLFace, actor: Account, content: bytes) -> CallResult:
     """The one problem of an answer."""
     response = await graphql.post(content, actor)
     assert len(response.json()["errors"]) == 1
@@ -147,9 +147,9 @@ def schema(gateway: Gateway) -> GraphQLSchema:
 
 
 @pytest.fixture
-def known(schema: GraphQLSchema) -> Documents:
+def known(schema: GraphQLSchema) -> DocumentCache:
     """What is remembered so far: nothing."""
-    return Documents(schema, suggestions=False)
+    return DocumentCache(schema, suggestions=False)
 
 
 INVALID = {
@@ -162,14 +162,14 @@ INVALID = {
 
 
 @pytest.mark.parametrize("text", INVALID.values(), ids=INVALID)
-def test_invalid_document_is_not_remembered(known: Documents, text: str) -> None:
+def test_invalid_document_is_not_remembered(known: DocumentCache, text: str) -> None:
     for _ in range(2):
         found = known.prepare(text)
         assert found.structure or found.values
     assert (len(known._remembered), known._remembered.currsize) == (0, 0)
 
 
-def test_valid_document_is_prepared_once(known: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_document_is_prepared_once(known: DocumentCache, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
 
     def noted(text: str, **options: Any) -> DocumentNode:
@@ -182,7 +182,7 @@ def test_valid_document_is_prepared_once(known: Documents, monkeypatch: pytest.M
     assert parsed == ["{ me { id } }"]
 
 
-def test_remembered_documents_stay_within_their_size(known: Documents) -> None:
+def test_remembered_documents_stay_within_their_size(known: DocumentCache) -> None:
     texts = [f"{{ me {{ id }} }} # {number:06} " + "x" * 20_000 for number in range(40)]
     for text in texts:
         assert known.prepare(text).structure == ()
@@ -190,7 +190,7 @@ def test_remembered_documents_stay_within_their_size(known: Documents) -> None:
     assert list(known._remembered) == texts[-12:]
 
 
-def test_document_beyond_the_size_is_prepared_and_not_remembered(known: Documents) -> None:
+def test_document_beyond_the_size_is_prepared_and_not_remembered(known: DocumentCache) -> None:
     found = known.prepare("{ me { id } } #" + "x" * REMEMBERED)
     assert (found.structure, found.values) == ((), ())
     assert len(known._remembered) == 0
@@ -206,5 +206,5 @@ def test_depth_is_looked_at_before_size() -> None:
     for _ in range(2_000):
         deep = {"a": deep}
     with pytest.raises(Problem, match="nest at most") as caught:
-        parameters_of({"query": "{ me { id } }", "variables": deep}, 20_000, replace(DEFAULTS, variables_bytes=100))
+        parse_parameters({"query": "{ me { id } }", "variables": deep}, 20_000, replace(DEFAULTS, variables_bytes=100))
     assert caught.value.type is BAD_REQUEST

@@ -13,7 +13,7 @@ from services.catalogue import Problem
 from services.engine.gateway import Gateway
 from services.queries import costs
 from tests.support.accounts import Account
-from tests.support.faces import Answer, GraphQLFace
+from tests.support.faces import CallResult, GraphQLFace
 from tests.support.factories import make_item
 from tests.support.statements import statements
 
@@ -29,7 +29,7 @@ LOOPS = " ".join(f"fragment F{n} on Item {{ ...F{n + 1} ...F{n + 1} }}" for n in
 
 async def refused(
     graphql: GraphQLFace, gateway: Gateway, actor: Account, query: str, variables: dict[str, Any] | None = None
-) -> Answer:
+) -> CallResult:
     """The problem of a document that must not lead to any statement."""
     with statements(gateway) as sent:
         body = await graphql.post({"query": query, "variables": variables}, actor)

@@ -8,7 +8,7 @@ import pytest
 from graphql import GraphQLSchema
 
 from graphql_schema.documents.complexity import INTROSPECTION_WEIGHT, bound_of
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.execution.compiled import CompiledOperations
 from graphql_schema.schema.schema import build_schema
 from services.catalogue import Actor
@@ -28,7 +28,7 @@ Price = Callable[[str], int | None]
 @pytest.fixture(scope="module")
 def planned(gateway: Gateway, core: GraphQLSchema) -> Price:
     """The price of a document by its plan; None where there is none."""
-    documents = Documents(core, suggestions=False)
+    documents = DocumentCache(core, suggestions=False)
     compiled = CompiledOperations(core, gateway.catalogue, documents, size=10, sight=1)
 
     def price(text: str) -> int | None:
@@ -44,7 +44,7 @@ def planned(gateway: Gateway, core: GraphQLSchema) -> Price:
 @pytest.fixture(scope="module")
 def bound(gateway: Gateway, core: GraphQLSchema) -> Price:
     """The bound of a document's price."""
-    documents = Documents(core, suggestions=False)
+    documents = DocumentCache(core, suggestions=False)
 
     def price(text: str) -> int | None:
         prepared = documents.prepare(text)

@@ -8,12 +8,12 @@ import orjson
 import pytest
 from graphql import build_schema
 
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.published.manifests import read_manifest
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.schema import build_schema as schema_of
 from services.catalogue import Catalogue
-from services.documents.publishing import UnfitDocumentError
+from services.documents.publishing import UnpublishableDocumentError
 from services.documents.registering import NewDocument, RefusedDocumentsError
 from services.engine.gateway import Gateway
 from tests.support.documents import ME, hash_of
@@ -22,11 +22,11 @@ FORMAT = {"format": "apollo-persisted-query-manifest", "version": 1}
 
 
 @pytest.fixture(scope="module")
-def documents(gateway: Gateway) -> Documents:
-    return Documents(schema_of(gateway.catalogue)._schema, suggestions=False)
+def documents(gateway: Gateway) -> DocumentCache:
+    return DocumentCache(schema_of(gateway.catalogue)._schema, suggestions=False)
 
 
-def refusal(content: bytes, documents: Documents) -> Sequence[str]:
+def refusal(content: bytes, documents: DocumentCache) -> Sequence[str]:
     with pytest.raises(RefusedDocumentsError) as refused:
         read_manifest(content, documents._schema, documents)
     return refused.value.sentences
@@ -70,12 +70,12 @@ BROKEN: dict[str, tuple[bytes, Sequence[str]]] = {
 
 @pytest.mark.parametrize(("content", "sentences"), BROKEN.values(), ids=BROKEN)
 def test_broken_manifest_is_refused_with_all_that_is_wrong(
-    documents: Documents, content: bytes, sentences: Sequence[str]
+    documents: DocumentCache, content: bytes, sentences: Sequence[str]
 ) -> None:
     assert list(refusal(content, documents)) == list(sentences)
 
 
-def test_entry_that_is_not_what_it_says_is_refused(documents: Documents) -> None:
+def test_entry_that_is_not_what_it_says_is_refused(documents: DocumentCache) -> None:
     right = {"id": hash_of(ME), "name": "Me", "type": "query", "body": ME}
     again = [{"id": "same", "body": ME}, {"id": "same", "body": "query Other { me { id } }"}]
     operations = [right, {**right, "name": "You"}, {**right, "type": "mutation"}, *again]
@@ -86,7 +86,7 @@ def test_entry_that_is_not_what_it_says_is_refused(documents: Documents) -> None
     ]
 
 
-def test_prefixed_and_repeated_identifiers_are_taken(documents: Documents) -> None:
+def test_prefixed_and_repeated_identifiers_are_taken(documents: DocumentCache) -> None:
     operations = [{"id": f"sha256:{hash_of(ME)}", "body": ME}] * 2
     found = read_manifest(orjson.dumps({**FORMAT, "operations": operations}), documents._schema, documents)
     assert found == [NewDocument(f"sha256:{hash_of(ME)}", "Me", "query", ME)]
@@ -102,12 +102,12 @@ input At { x: Int! }
 
 def foreign() -> PublishedDocuments:
     schema = build_schema(FOREIGN)
-    return PublishedDocuments(schema, Catalogue([], []), Documents(schema, suggestions=False))
+    return PublishedDocuments(schema, Catalogue([], []), DocumentCache(schema, suggestions=False))
 
 
 def test_types_that_no_query_parameter_can_express_are_told() -> None:
     text = "query Grid($rows: [[Int]], $price: Money) { grid(rows: $rows, price: $price, ratio: 1) }"
-    with pytest.raises(UnfitDocumentError) as unfit:
+    with pytest.raises(UnpublishableDocumentError) as unfit:
         foreign().description(text)
     assert unfit.value.sentences == (
         "$rows: [[Int]]: a list of lists cannot be written as query parameters.",
@@ -130,5 +130,5 @@ def test_other_types_are_parameters() -> None:
     ["{ grid(ratio: 1) }", "query A { grid(ratio: 1) } query B { grid(ratio: 1) }", "query A { nope }"],
 )
 def test_other_documents_cannot_be_published(text: str) -> None:
-    with pytest.raises(UnfitDocumentError):
+    with pytest.raises(UnpublishableDocumentError):
         foreign().description(text)

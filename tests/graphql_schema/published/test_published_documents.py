@@ -10,9 +10,9 @@ import httpx
 import pytest
 from graphql import build_schema
 
-from gateway.documents import Published
+from gateway.documents import DocumentEndpoints
 from gateway.settings import Settings
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.schema import build_schema as schema_of_gateway
 from rest.openapi.documents import with_documents
@@ -285,7 +285,7 @@ DEFAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def runner(gateway: Gateway) -> PublishedDocuments:
     core = schema_of_gateway(gateway.catalogue)._schema
-    return PublishedDocuments(core, gateway.catalogue, Documents(core, suggestions=False))
+    return PublishedDocuments(core, gateway.catalogue, DocumentCache(core, suggestions=False))
 
 
 @pytest.mark.parametrize(("declared", "used", "schema"), DEFAULTS.values(), ids=DEFAULTS)
@@ -338,8 +338,8 @@ def test_resource_at_the_same_address_stops_the_start_and_is_told_the_mend(gatew
     seams = [published_documents]
     catalogue = Catalogue(gateway.catalogue.resources.values(), [mine], seams)
     schema = build_schema("type Query { a: Int }")
-    runner = PublishedDocuments(schema, catalogue, Documents(schema, suggestions=False))
+    runner = PublishedDocuments(schema, catalogue, DocumentCache(schema, suggestions=False))
     with pytest.raises(DeclarationError, match="is that of published documents") as raised:
-        Published(catalogue, runner, "/api/v1")
+        DocumentEndpoints(catalogue, runner, "/api/v1")
     assert "leave services.documents out of MODULES" in str(raised.value)
-    assert Published(Catalogue(gateway.catalogue.resources.values(), [mine]), runner, "/api/v1").routes == []
+    assert DocumentEndpoints(Catalogue(gateway.catalogue.resources.values(), [mine]), runner, "/api/v1").routes == []

@@ -10,9 +10,9 @@ import httpx
 import orjson
 import pytest
 
-from graphql_schema.execution.running import Outcome
+from graphql_schema.execution.running import ExecutionResult
 from graphql_schema.transport import sse
-from graphql_schema.transport.http import Asking
+from graphql_schema.transport.http import HTTPRequestContext
 from graphql_schema.transport.sse import EventStream
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_TOKEN, UNAVAILABLE
@@ -99,7 +99,7 @@ class Client:
     """The other side of a stream. `said` is what it has got; it goes when told to."""
 
     def __init__(self, *, changing: bool = False) -> None:
-        self.asking = Asking({"type": "http", "method": "POST"}, {}, changing)
+        self.request_context = HTTPRequestContext({"type": "http", "method": "POST"}, {}, changing)
         self.said, self.started = b"", 0
         self.gone, self.commented = asyncio.Event(), asyncio.Event()
 
@@ -113,9 +113,9 @@ class Client:
         if self.said.endswith(b":\n\n"):
             self.commented.set()
 
-    async def served(self, results: AsyncGenerator[Outcome]) -> None:
+    async def served(self, results: AsyncGenerator[ExecutionResult]) -> None:
         async with asyncio.timeout(10):
-            await EventStream(self.asking, results, self.send, lambda each: each.type is INVALID_TOKEN).serve(
+            await EventStream(self.request_context, results, self.send, lambda each: each.type is INVALID_TOKEN).serve(
                 self.receive
             )
 
@@ -123,9 +123,9 @@ class Client:
 async def test_results_come_one_by_one() -> None:
     client = Client()
 
-    async def results() -> AsyncGenerator[Outcome]:
+    async def results() -> AsyncGenerator[ExecutionResult]:
         for number in range(3):
-            yield Outcome({"data": number})
+            yield ExecutionResult({"data": number})
 
     await client.served(results())
     events = "".join(f'event: next\ndata: {{"data":{number}}}\n\n' for number in range(3))
@@ -136,9 +136,9 @@ async def test_comments_keep_a_silent_stream_alive(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.001)
     client = Client()
 
-    async def results() -> AsyncGenerator[Outcome]:
+    async def results() -> AsyncGenerator[ExecutionResult]:
         await client.commented.wait()
-        yield Outcome({"data": 1})
+        yield ExecutionResult({"data": 1})
 
     await client.served(results())
     blocks = client.said.decode().split("\n\n")
@@ -150,11 +150,11 @@ async def test_problem_after_the_first_comment_is_an_event(monkeypatch: pytest.M
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.001)
     client = Client()
 
-    async def results() -> AsyncGenerator[Outcome]:
+    async def results() -> AsyncGenerator[ExecutionResult]:
         await client.commented.wait()
         for problem in [Problem(INVALID_TOKEN)]:
             raise problem
-        yield Outcome({})
+        yield ExecutionResult({})
 
     await client.served(results())
     assert b'"code":"invalid_token"' in client.said
@@ -164,8 +164,8 @@ async def test_problem_after_the_first_comment_is_an_event(monkeypatch: pytest.M
 async def test_problem_between_results_is_an_event() -> None:
     client = Client()
 
-    async def results() -> AsyncGenerator[Outcome]:
-        yield Outcome({"data": 1})
+    async def results() -> AsyncGenerator[ExecutionResult]:
+        yield ExecutionResult({"data": 1})
         raise Problem(UNAVAILABLE)
 
     await client.served(results())
@@ -176,11 +176,11 @@ async def test_problem_between_results_is_an_event() -> None:
 async def test_who_leaves_breaks_the_operation_off() -> None:
     client, ended = Client(), []
 
-    async def results() -> AsyncGenerator[Outcome]:
+    async def results() -> AsyncGenerator[ExecutionResult]:
         try:
             client.gone.set()
             await asyncio.Event().wait()
-            yield Outcome({})
+            yield ExecutionResult({})
         except asyncio.CancelledError:
             ended.append("broken off")
             raise
@@ -192,12 +192,12 @@ async def test_who_leaves_breaks_the_operation_off() -> None:
 async def test_what_has_begun_to_change_is_let_finish() -> None:
     client, done = Client(changing=True), []
 
-    async def results() -> AsyncGenerator[Outcome]:
+    async def results() -> AsyncGenerator[ExecutionResult]:
         client.gone.set()
         for _ in range(10):
             await asyncio.sleep(0)
         done.append("changed")
-        yield Outcome({"data": 1})
+        yield ExecutionResult({"data": 1})
 
     await client.served(results())
     assert (done, client.said) == (["changed"], b"")
@@ -206,9 +206,9 @@ async def test_what_has_begun_to_change_is_let_finish() -> None:
 async def test_stream_that_is_left_between_results_is_closed() -> None:
     client, ended = Client(), []
 
-    async def results() -> AsyncGenerator[Outcome]:
+    async def results() -> AsyncGenerator[ExecutionResult]:
         try:
-            yield Outcome({"data": 1})
+            yield ExecutionResult({"data": 1})
             client.gone.set()
             await asyncio.Event().wait()
         finally:

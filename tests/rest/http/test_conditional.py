@@ -11,7 +11,7 @@ from gateway.settings import Settings
 from rest.http.conditional import expected_of
 from services.catalogue import Problem
 from services.engine.gateway import Gateway
-from services.queries.versions import ANY, LENGTH, UNTAGGED, Expected, Tags, tag_of
+from services.queries.versions import ANY, LENGTH, UNTAGGED, Preconditions, Tags, tag_of
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import running
 from tests.support.faces import RestFace
@@ -182,7 +182,10 @@ LISTS: Final[list[tuple[list[bytes], Tags]]] = [
 
 @pytest.mark.parametrize(("given", "tags"), LISTS)
 def test_lists_of_tags(given: list[bytes], tags: Tags) -> None:
-    for name, expected in ((b"if-match", Expected(match=tags)), (b"if-none-match", Expected(none_match=tags))):
+    for name, expected in (
+        (b"if-match", Preconditions(match=tags)),
+        (b"if-none-match", Preconditions(none_match=tags)),
+    ):
         assert expected_of([(b"accept", b"*/*"), *((name, each) for each in given)]) == expected
     assert expected_of([(b"accept", b"*/*")]) is None
 

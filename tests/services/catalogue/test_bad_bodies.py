@@ -11,26 +11,26 @@ import pytest
 from services.engine.gateway import Gateway
 from tests.services.catalogue.test_bad_input import MAX_SIZE
 from tests.support.accounts import Account
-from tests.support.faces import Answer, GraphQLFace, RestFace
+from tests.support.faces import CallResult, GraphQLFace, RestFace
 from tests.support.state import unchanged
 
 QUERY = "mutation($input: CreateItemInput!) { createItem(input: $input) { item { id } } }"
 
-Send = Callable[[bytes], Awaitable[Answer]]
+Send = Callable[[bytes], Awaitable[CallResult]]
 
 
 @pytest.fixture(params=["rest", "graphql"])
 def send(request: pytest.FixtureRequest, client: httpx.AsyncClient, gateway: Gateway, ada: Account) -> Send:
     """Sends bytes as the input of `create_item`."""
 
-    async def by_rest(data: bytes) -> Answer:
+    async def by_rest(data: bytes) -> CallResult:
         face = RestFace(client, gateway.catalogue)
         return face.read(await face.send("POST", "/items", ada, content=data))
 
-    async def by_graphql(data: bytes) -> Answer:
+    async def by_graphql(data: bytes) -> CallResult:
         body = b'{"query": ' + orjson.dumps(QUERY) + b', "variables": {"input": ' + data + b"}}"
         answer = await GraphQLFace(client, gateway.catalogue).post(body, ada)
-        return GraphQLFace.read(answer) or Answer()
+        return GraphQLFace.read(answer) or CallResult()
 
     return by_rest if request.param == "rest" else by_graphql
 

@@ -1,4 +1,4 @@
-"""A wrong resource stops the start: the error names the author's line, the fault and the mend."""
+"""A wrong resource stops the start: the error names the author's line, the fault and the hint."""
 
 from __future__ import annotations
 
@@ -148,8 +148,8 @@ RESOURCES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("case", RESOURCES)
 def test_wrong_resource_names_its_line_and_the_mend(case: str) -> None:
-    options, fault, mend = RESOURCES[case]
-    expect_fault(declare(**options), fault, mend)
+    options, fault, hint = RESOURCES[case]
+    expect_fault(declare(**options), fault, hint)
 
 
 DUPLICATES: dict[str, tuple[dict[str, Any], str]] = {

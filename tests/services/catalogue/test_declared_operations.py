@@ -1,4 +1,4 @@
-"""A wrong operation, or a wrong list of packages, stops the start: the error names the line, the fault and the mend."""
+"""A wrong operation, or a wrong list of packages, stops the start: the error names the line, the fault and the hint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.catalogue import Call, Catalogue, DeclarationError, InputModel, ResultModel, procedure
-from services.catalogue.catalogue import Seam
+from services.catalogue.catalogue import HandWritten
 from tests.support.library import Book, Lending, Shelf, book, expect_fault, shelf
 
 BOOKS, SHELVES = book(), shelf()
@@ -205,7 +205,7 @@ def test_input_with_the_name_of_the_version_is_refused() -> None:
     assert caught.value.fault == (
         "update_book: VersionedUpdate.expected_version has the name of what GraphQL takes beside the input."
     )
-    assert caught.value.mend == "Give the field another name."
+    assert caught.value.hint == "Give the field another name."
 
 
 def test_operation_of_a_resource_that_is_not_there_is_refused() -> None:
@@ -229,7 +229,7 @@ def test_batch_of_what_is_no_creation_change_or_deletion_is_refused() -> None:
     with pytest.raises(DeclarationError) as caught:
         wrong()
     assert caught.value.fault == "book: a batch is made of other operations than these."
-    assert caught.value.mend == 'Pass one of each: "create", "delete", "update".'
+    assert caught.value.hint == 'Pass one of each: "create", "delete", "update".'
 
 
 def test_batch_of_an_operation_that_is_not_there_is_refused() -> None:
@@ -254,7 +254,7 @@ def test_result_that_no_face_can_show_is_refused(returned: Any, shown: str) -> N
     with pytest.raises(DeclarationError) as caught:
         wrong()
     assert caught.value.fault == f"lend_book: it returns {shown}, which neither face can show."
-    assert caught.value.mend == 'Return a ResultModel, None, or a model of: "book", "shelf".'
+    assert caught.value.hint == 'Return a ResultModel, None, or a model of: "book", "shelf".'
     assert caught.value.location.line == lend_book.__code__.co_firstlineno
 
 
@@ -297,7 +297,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_unknown_package_is_refused(name: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         Catalogue.load(["services.identity.users", name])
-    assert (caught.value.fault, caught.value.mend) == (f'there is no package "{name}".', "Correct the setting MODULES.")
+    assert (caught.value.fault, caught.value.hint) == (f'there is no package "{name}".', "Correct the setting MODULES.")
     assert caught.value.location.file == "MODULES"
 
 
@@ -306,7 +306,7 @@ def test_package_that_declares_nothing_is_refused(folder: Path) -> None:
     with pytest.raises(DeclarationError) as caught:
         Catalogue.load([name])
     assert caught.value.fault == f'"{name}" has neither resource.py nor operations.py.'
-    assert caught.value.mend == "Correct the setting MODULES."
+    assert caught.value.hint == "Correct the setting MODULES."
 
 
 def test_package_that_imports_what_is_not_there_says_so(folder: Path) -> None:
@@ -318,10 +318,10 @@ def test_package_that_imports_what_is_not_there_says_so(folder: Path) -> None:
 def test_package_gives_what_its_two_modules_declare(folder: Path) -> None:
     resource = "from tests.support.library import shelf\nshelves = shelf()\n"
     operations = (
-        "from services.catalogue import Seam\nfrom hg_shelves.resource import shelves\n"
-        "list_shelves = shelves.list()\nagain = list_shelves\nform = Seam('rest', 'POST /x', 'Because.')\n"
+        "from services.catalogue import HandWritten\nfrom hg_shelves.resource import shelves\n"
+        "list_shelves = shelves.list()\nagain = list_shelves\nform = HandWritten('rest', 'POST /x', 'Because.')\n"
     )
     found = Catalogue.load([package(folder, "hg_shelves", resource=resource, operations=operations)])
     assert (list(found.resources), list(found.operations)) == (["shelf"], ["list_shelfs"])
     assert found.resources["shelf"].model is Shelf
-    assert (found.seams, found.scopes) == ((Seam("rest", "POST /x", "Because."),), ("shelfs:read",))
+    assert (found.seams, found.scopes) == ((HandWritten("rest", "POST /x", "Because."),), ("shelfs:read",))

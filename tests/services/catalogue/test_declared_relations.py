@@ -1,4 +1,4 @@
-"""A wrong relation stops the start: the error names the author's line, the fault and the mend."""
+"""A wrong relation stops the start: the error names the author's line, the fault and the hint."""
 
 from __future__ import annotations
 

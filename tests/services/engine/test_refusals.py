@@ -11,7 +11,7 @@ from services.catalogue import Policy, everyone
 from services.catalogue.actors import Actor
 from services.engine.gateway import Gateway
 from tests.support.accounts import Account
-from tests.support.faces import Answer, Face, GraphQLFace, RestFace
+from tests.support.faces import CallResult, Face, GraphQLFace, RestFace
 from tests.support.factories import Team, make_comment, make_item, make_key, make_label, unique
 from tests.support.uploads import announced, make_file
 
@@ -27,7 +27,7 @@ NOT_THEIRS = (
 NOT_BY_KEY = "An API key cannot make or rotate keys, itself included: call with the access token of a session."
 
 
-def said(answer: Answer) -> tuple[str | None, int, str]:
+def said(answer: CallResult) -> tuple[str | None, int, str]:
     assert answer.members is not None
     return answer.problem, answer.status, answer.members["detail"]
 

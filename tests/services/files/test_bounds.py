@@ -25,7 +25,7 @@ from services.files.config import FilesConfig
 from services.files.models import File
 from services.files.slots import UploadSlots
 from services.files.store import CHUNK, FileStore, Place
-from services.files.uploads import Sent
+from services.files.uploads import UploadRange
 from tests.support.accounts import Account, sign_up
 from tests.support.faces import RestFace
 from tests.support.server import live_gateway
@@ -190,7 +190,7 @@ async def test_what_came_before_the_process_gave_up_is_kept(rest: RestFace, gate
         await asyncio.Event().wait()
 
     task = asyncio.create_task(
-        uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, Sent(), half())
+        uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, UploadRange(), half())
     )
     await begun.wait()
     task.cancel()

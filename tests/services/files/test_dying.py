@@ -22,7 +22,7 @@ from services.files.config import FilesConfig
 from services.files.jobs import GoneFile, delete_file_bytes, forget_pending_files, sweep_files
 from services.files.models import File
 from services.files.store import FileStore
-from services.files.uploads import Sent, Upload
+from services.files.uploads import Upload, UploadRange
 from services.jobs.models import Job
 from services.storage.base import utc_now
 from tests.support.accounts import Account
@@ -114,7 +114,7 @@ async def _sent(gateway: Gateway, id: str) -> None:
     """An upload in two requests, of which the first ends within a chunk."""
     for start, end in ((0, 130), (130, SIZE)):
         await uploads.received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key_of(id), Sent(start, end, SIZE),
+            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key_of(id), UploadRange(start, end, SIZE),
             pieces([TEXT[start:end]]),
         )  # fmt: skip
 

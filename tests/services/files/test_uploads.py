@@ -17,7 +17,7 @@ from services.files import store as stores
 from services.files import uploads
 from services.files.config import FilesConfig
 from services.files.store import FileStore, Place
-from services.files.uploads import InterruptedUploadError, Sent
+from services.files.uploads import InterruptedUploadError, UploadRange
 from tests.support.accounts import Account
 from tests.support.faces import RestFace
 from tests.support.uploads import PNG, announced, fetch, make_file, pieces
@@ -99,7 +99,7 @@ async def test_what_came_before_the_caller_left_is_kept(rest: RestFace, gateway:
         raise InterruptedUploadError
 
     with pytest.raises(InterruptedUploadError):
-        await uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, Sent(), cut())
+        await uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, UploadRange(), cut())
     assert await offset(rest, made["upload_url"]) == 150
     size = len(TEXT)
     rest_of = {"Content-Range": f"bytes 150-{size - 1}/{size}"}
@@ -178,7 +178,7 @@ async def test_a_lease_ends_with_its_process(
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, Sent(), cut())
+        await uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, UploadRange(), cut())
     monkeypatch.undo()
     monkeypatch.setattr(stores, "CHUNK", 100)
     monkeypatch.setattr(uploads, "CHUNK", 100)

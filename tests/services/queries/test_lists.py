@@ -13,7 +13,7 @@ import pytest
 
 from services.catalogue import Problem
 from services.catalogue.scalars import Operator
-from services.queries.cursors import CursorCodec, Order
+from services.queries.cursors import CursorCodec, SortTerm
 from services.queries.filters import AllOf, AnyOf, Condition, Not, conditions, parse_filter
 from services.queries.lists import list_arguments
 from services.sample.items.models import ItemStatus
@@ -23,7 +23,7 @@ from services.sample.labels.resource import labels
 KEY = UUID("0198c0de-0000-7000-8000-00000000abcd")
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 CODEC = CursorCodec(b"k" * 32)
-BY_TITLE = (Order("title"), Order("id"))
+BY_TITLE = (SortTerm("title"), SortTerm("id"))
 
 
 def faults(function: Any, *arguments: Any) -> dict[tuple[Any, ...], str]:
@@ -98,9 +98,9 @@ def test_filter_with_a_fault_names_the_place(case: str) -> None:
 
 
 def test_newest_come_first_unless_asked_otherwise() -> None:
-    assert list_arguments(items, {}).order == (Order("id", descending=True),)
+    assert list_arguments(items, {}).order == (SortTerm("id", descending=True),)
     assert list_arguments(items, {"sort": ["title", "-due_at"]}).order == (
-        Order("title"), Order("due_at", descending=True), Order("id", descending=True),
+        SortTerm("title"), SortTerm("due_at", descending=True), SortTerm("id", descending=True),
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def test_list_that_cannot_be_searched_says_so() -> None:
 
 
 def test_cursor_gives_back_what_went_in() -> None:
-    order = (Order("due_at", descending=True), Order("status"), Order("title"), Order("id"))
+    order = (SortTerm("due_at", descending=True), SortTerm("status"), SortTerm("title"), SortTerm("id"))
     for due in (NOON, None):
         values = (due, ItemStatus.DONE, "Brass \U0001f40e wheels", KEY)
         text = CODEC.encode(items, order, values)
@@ -143,11 +143,11 @@ def test_cursor_gives_back_what_went_in() -> None:
 CURSOR = CODEC.encode(items, BY_TITLE, ("Brass", KEY))
 OTHERS: dict[str, tuple[CursorCodec, Any, Any]] = {
     "another key": (CursorCodec(b"o" * 32), items, BY_TITLE),
-    "another resource": (CODEC, labels, (Order("name"), Order("id"))),
-    "another direction": (CODEC, items, (Order("title", descending=True), Order("id"))),
-    "another order": (CODEC, items, (Order("id"), Order("title"))),
-    "a longer order": (CODEC, items, (*BY_TITLE, Order("priority"))),
-    "a shorter order": (CODEC, items, (Order("id"),)),
+    "another resource": (CODEC, labels, (SortTerm("name"), SortTerm("id"))),
+    "another direction": (CODEC, items, (SortTerm("title", descending=True), SortTerm("id"))),
+    "another order": (CODEC, items, (SortTerm("id"), SortTerm("title"))),
+    "a longer order": (CODEC, items, (*BY_TITLE, SortTerm("priority"))),
+    "a shorter order": (CODEC, items, (SortTerm("id"),)),
 }
 
 
@@ -183,7 +183,7 @@ TAMPERED: dict[str, str] = {
 }
 
 
-BY_STATUS = (Order("status"), Order("id"))
+BY_STATUS = (SortTerm("status"), SortTerm("id"))
 
 
 def test_cursor_behind_a_value_that_no_member_of_the_enum_has_gives_it_back() -> None:

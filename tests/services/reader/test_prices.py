@@ -9,11 +9,11 @@ from typing import Any, Final
 import pytest
 
 from graphql_schema.documents.complexity import bound_of
-from graphql_schema.documents.parsing import Documents
+from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.execution.compiled import CompiledOperations
 from graphql_schema.schema.schema import build_schema
 from services.catalogue import Actor, Problem
-from services.engine.payment import PricedError, Till
+from services.engine.payment import Payment, PricedError
 from services.queries import costs
 from services.queries.costs import MINIMUM
 from tests.services.reader.conftest import Pair
@@ -35,12 +35,12 @@ LEAST_PRICED: Final = 0.5
 def only_priced() -> Iterator[None]:
     """Requests end where they would be paid for."""
 
-    async def pay(self: Till, points: int) -> None:
+    async def pay(self: Payment, points: int) -> None:
         self.cost = max(points, MINIMUM)
         raise PricedError(self)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Till, "pay", pay)
+        patched.setattr(Payment, "pay", pay)
         yield
 
 
@@ -61,7 +61,7 @@ async def price(pair: Pair, caller: Caller, body: dict[str, Any], tally: Tally) 
 def test_bound_of_a_document_is_never_less_than_what_its_plan_comes_to(pair: Pair, part: int) -> None:
     tally, gateway = Tally(), pair.compiled.gateway
     core = build_schema(gateway.catalogue)._schema
-    documents = Documents(core, suggestions=False)
+    documents = DocumentCache(core, suggestions=False)
     operations = CompiledOperations(core, gateway.catalogue, documents, size=10, sight=1)
 
     def check(question: DocumentQuestion) -> None:

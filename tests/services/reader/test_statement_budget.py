@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, Kind, Operation, Relation, nobody
 from services.catalogue.naming import camel
@@ -32,9 +32,9 @@ async def test_every_list_is_one_statement_through_graphql(crowd: Crowd) -> None
     for operation in sampled(_lists(crowd), SHARE):
         for fields in _selections(_resource(operation)):
             for size in PARENTS:
-                query = f"{{ {field_name(operation)}(first: {size}) {{ totalCount nodes {{ id {fields} }} }} }}"
+                query = f"{{ {root_field_name(operation)}(first: {size}) {{ totalCount nodes {{ id {fields} }} }} }}"
                 body = await _one_statement(crowd, query)
-                assert len(body["data"][field_name(operation)]["nodes"]) == size, query
+                assert len(body["data"][root_field_name(operation)]["nodes"]) == size, query
 
 
 @pytest.mark.sampled
@@ -54,8 +54,8 @@ async def test_every_row_is_one_statement_through_graphql(crowd: Crowd) -> None:
         resource = _resource(operation)
         identified = f'(id: "{_identifier(resource)}")' if operation.on_a_row else ""
         for fields in _selections(resource):
-            body = await _one_statement(crowd, f"{{ {field_name(operation)}{identified} {{ id {fields} }} }}")
-            assert body["data"][field_name(operation)]["id"].startswith(resource.prefix)
+            body = await _one_statement(crowd, f"{{ {root_field_name(operation)}{identified} {{ id {fields} }} }}")
+            assert body["data"][root_field_name(operation)]["id"].startswith(resource.prefix)
 
 
 @pytest.mark.sampled
@@ -101,7 +101,7 @@ async def test_parents_that_occur_twice_are_fetched_once(crowd: Crowd, monkeypat
 
 
 async def test_many_roots_are_one_statement(crowd: Crowd) -> None:
-    roots = [f"{field_name(each)}(first: 2) {{ totalCount nodes {{ id }} }}" for each in _lists(crowd)]
+    roots = [f"{root_field_name(each)}(first: 2) {{ totalCount nodes {{ id }} }}" for each in _lists(crowd)]
     await _one_statement(crowd, f"{{ me {{ id }} {' '.join(roots)} }}")
 
 
@@ -191,6 +191,6 @@ def _identifier(resource: Resource[Any]) -> str:
 
 async def _identifiers(crowd: Crowd, resource: Resource[Any]) -> list[str]:
     operation = next(each for each in _lists(crowd) if each.resource is resource)
-    query = f"{{ {field_name(operation)}(first: {SIZE}) {{ nodes {{ id }} }} }}"
+    query = f"{{ {root_field_name(operation)}(first: {SIZE}) {{ nodes {{ id }} }} }}"
     body = await _one_statement(crowd, query)
-    return [each["id"] for each in body["data"][field_name(operation)]["nodes"]]
+    return [each["id"] for each in body["data"][root_field_name(operation)]["nodes"]]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hashlib import shake_128
 from typing import Any, Final
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Operation
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
@@ -96,7 +96,7 @@ def _result(operation: Operation) -> Resource[Any]:
 def _mutation(
     operation: Operation, time: int, selected: str, variables: dict[str, Any], definitions: str = ""
 ) -> dict[str, Any]:
-    name, result = field_name(operation), camel(_result(operation).name)
+    name, result = root_field_name(operation), camel(_result(operation).name)
     head = f"mutation($input: {pascal(operation.name)}Input!{definitions})"
     given = {"input": WRITES[operation.name].input(time), **variables}
     return {"query": f"{head} {{ {name}(input: $input) {{ {result} {selected} }} }}", "variables": given}

@@ -14,7 +14,7 @@ from services.catalogue import Catalogue, new_key
 from services.catalogue.resources import Resource
 from services.engine.gateway import Gateway
 from services.storage.base import Base, utc_now
-from services.storage.cascades import Cascades, Witness
+from services.storage.cascades import Cascades, DeletionObserver
 from tests.support.statements import statements
 from tests.support.woods import resource
 from tests.support.woods.models import NOWHERE, Bird, Egg, Leaf, Nest, Tree
@@ -50,7 +50,7 @@ def noted(resource: Resource[Any], rows: FromClause, changed: Sequence[str]) -> 
     return insert(NOTES).from_select(["resource", "id", "changed"], select(*columns))
 
 
-WITNESS = Witness(noted, dict)
+WITNESS = DeletionObserver(noted, dict)
 
 
 async def fell(cascades: Cascades, session: AsyncSession, tree: Tree) -> list[Note]:

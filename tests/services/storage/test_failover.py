@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.settings import Settings
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.memory import CredentialCache
 from services.storage import database
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, running
@@ -51,7 +51,7 @@ class Failover:
         """Nobody remembers who has signed in."""
         gateway = self.running.gateway
         await gateway.part(Redis).flushdb()
-        gateway.part(TokenMemory).forget_all()
+        gateway.part(CredentialCache).forget_all()
 
     async def ready(self) -> tuple[int, dict[str, Any]]:
         answer = await self.running.client.get("/health/ready")

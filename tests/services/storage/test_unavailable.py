@@ -20,7 +20,7 @@ from services.storage import database
 from services.storage.database import SERVER_SETTINGS
 from tests.support.accounts import Account, sign_up
 from tests.support.apps import FACES, Running, running
-from tests.support.faces import Answer, Face
+from tests.support.faces import CallResult, Face
 from tests.support.factories import Row, key_of, make_item
 from tests.support.races import held_up, loaded
 from tests.support.state import unchanged
@@ -73,7 +73,7 @@ async def exhausted(small: Running) -> AsyncIterator[None]:
         yield
 
 
-def expect_unavailable(answer: Answer) -> None:
+def expect_unavailable(answer: CallResult) -> None:
     assert (answer.problem, answer.status) == ("unavailable", 503)
     assert answer.members is not None
     assert answer.members["retry_after"] == 1

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
 from services.engine.gateway import Gateway
-from services.queries.cursors import CursorCodec, Order
+from services.queries.cursors import CursorCodec, SortTerm
 from services.queries.lists import MAX_SORTS, ListArguments
 from tests.support.generated.choices import Choices
 from tests.support.generated.village import Village
@@ -78,9 +78,9 @@ class Material:
         names = [name for name, _ in order]
         if len(set(names)) < len(names) or len(names) > MAX_SORTS:
             return None
-        full = [Order(name, descending) for name, descending in order]
+        full = [SortTerm(name, descending) for name, descending in order]
         if "id" not in names:
-            full.append(Order("id", full[-1].descending if full else True))
+            full.append(SortTerm("id", full[-1].descending if full else True))
         row = choices.of(self.rows[type_name])
         return self.cursors.sign(resource, full, [row[each.field] for each in full])
 
@@ -91,7 +91,7 @@ async def gather_material(gateway: Gateway, village: Village) -> Material:
     rows: dict[str, list[Plain]] = {}
     async with gateway.records(village.caller("root, admin").actor) as records:
         for name, resource in resources.items():
-            page = await records.page(resource, ListArguments((Order("id"),), limit=100))
+            page = await records.page(resource, ListArguments((SortTerm("id"),), limit=100))
             rows[name] = [dict(_plain(resource, record)) for record in page.records]
             assert rows[name], name
     return Material(resources, rows, gateway.cursors)

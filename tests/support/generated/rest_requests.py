@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue
 from services.catalogue.naming import camel, pascal
@@ -71,9 +71,8 @@ class RestAsked:
             below = f"{camel(route.relation.name)}{arguments} {listed}"
             return f"{{ found: {camel(route.relation.source.name)}{identified} {{ found: {below} }} }}"
         assert route.operation is not None
-        return (
-            f"{{ found: {field_name(route.operation)}{identified}{arguments} {listed if route.is_list else selected} }}"
-        )
+        below = listed if route.is_list else selected
+        return f"{{ found: {root_field_name(route.operation)}{identified}{arguments} {below} }}"
 
     def _listed(self, selected: str, *, count: bool) -> str:
         total = "totalCount" if count else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Kind, Relation
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
@@ -25,7 +25,7 @@ class Answers:
     def __init__(self, world: World, caller: Caller, tally: Tally, way: str) -> None:
         self.world, self.caller, self.tally, self.way = world, caller, tally, way
         self.resources = {pascal(each.name): each for each in world.catalogue.resources.values()}
-        self._lists = {field_name(o): o for o in world.catalogue.operations.values() if o.kind is Kind.LIST}
+        self._lists = {root_field_name(o): o for o in world.catalogue.operations.values() if o.kind is Kind.LIST}
 
     def check(self, data: Mapping[str, Any] | None, tree: Tree, variables: Mapping[str, Any]) -> None:
         """The answer to a document of the walk."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from rest.routes import METHODS
 from services.catalogue import Catalogue, Identifier, Operation, Relation
 from services.catalogue.models import fields_of
@@ -73,7 +73,9 @@ def of_row(catalogue: Catalogue, operation: Operation) -> Iterator[Asked]:
     path = f"/api/v1/{operation.address.replace('{id}', '@')}"
     yield Asked(METHODS[operation.kind], path, content)
     if operation.is_read:
-        yield Asked("POST", "/graphql", document(f"query($id: ID!) {{ {field_name(operation)}(id: $id) {{ id }} }}"))
+        yield Asked(
+            "POST", "/graphql", document(f"query($id: ID!) {{ {root_field_name(operation)}(id: $id) {{ id }} }}")
+        )
         relations = operation.resource.relations
         yield Asked("GET", path, query=f"include={','.join(relations)}") if relations else Asked("GET", path)
     else:
@@ -135,7 +137,9 @@ def mutation(operation: Operation, data: Mapping[str, Any]) -> Asked:
         camel(name): each.upper() if name in kinds and kinds[name].enum is not None else each
         for name, each in data.items()
     }
-    text = f"mutation($i: {pascal(operation.name)}Input!) {{ {field_name(operation)}(input: $i) {{ __typename }} }}"
+    text = (
+        f"mutation($i: {pascal(operation.name)}Input!) {{ {root_field_name(operation)}(input: $i) {{ __typename }} }}"
+    )
     return Asked("POST", "/graphql", {"query": text, "variables": {"i": given}})
 
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from services.catalogue import InputModel
-from services.catalogue.jobs import HopelessError, Work, job
+from services.catalogue.jobs import PermanentError, Work, job
 
 TABLE = "create table toil (name text not null, attempt integer not null, secret text)"
 """What they write into; it is made by who wants it."""
@@ -42,7 +42,7 @@ async def toil(work: Work, data: Toil) -> None:
     await asyncio.sleep(data.seconds)
     await _leave(work, data.name)
     if data.hopeless:
-        raise HopelessError("There is no point in it.")
+        raise PermanentError("There is no point in it.")
     if work.attempt <= data.failures:
         raise RuntimeError(f"try {work.attempt}")
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from gateway.settings import Settings
 from services.engine.gateway import Gateway
-from services.engine.idempotency.models import KeptAnswer
+from services.engine.idempotency.models import StoredAnswer
 from services.identity.auth.passwords import Passwords
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import Running, client_from, running
@@ -202,7 +202,7 @@ async def test_nothing_of_a_request_of_several_writes_is_in_the_database(
 
 async def _stored(gateway: Gateway) -> set[tuple[bytes, bytes, bytes]]:
     async with gateway.database.reading() as session:
-        found = await session.execute(select(KeptAnswer.id, KeptAnswer.fingerprint, KeptAnswer.answer))
+        found = await session.execute(select(StoredAnswer.id, StoredAnswer.fingerprint, StoredAnswer.answer))
         return {(id, fingerprint, answer) for id, fingerprint, answer in found}
 
 

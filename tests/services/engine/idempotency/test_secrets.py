@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from gateway.settings import Settings
 from services.engine.gateway import Gateway
-from services.engine.idempotency.models import KeptAnswer
+from services.engine.idempotency.models import StoredAnswer
 from tests.support.accounts import Account, sign_in
 from tests.support.apps import Running, client_from, running
 from tests.support.faces import Face, GraphQLFace, RestFace
@@ -109,7 +109,7 @@ async def test_nothing_of_an_answer_is_in_the_database(face: Face, gateway: Gate
     answer = await send(face, "create_api_key", ada, {"name": "Import", "scopes": ["items:read"]}, key="my-own-key")
     secret = (answer.json() if face.name == "rest" else answer.json()["data"]["createApiKey"]["issuedKey"])["secret"]
     async with gateway.database.reading() as session:
-        rows = (await session.execute(select(KeptAnswer.__table__))).all()
+        rows = (await session.execute(select(StoredAnswer.__table__))).all()
     stored = orjson.dumps([[each.hex() if isinstance(each, bytes) else str(each) for each in row] for row in rows])
     raw = b"".join(each for row in rows for each in row if isinstance(each, bytes))
     for word in (secret, secret[4:12], "Import", "my-own-key", ada.id, "issuedKey"):

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from services.catalogue import everyone
-from services.queries.cursors import CursorCodec, Order
+from services.queries.cursors import CursorCodec, SortTerm
 from services.storage import rows
 from tests.support.asgi import Reply
 from tests.support.reach.answers import Answers
@@ -98,7 +98,7 @@ async def test_a_hidden_row_that_is_told_from_none_is_reported(reach: Reach, way
 def test_marks_are_found_wherever_they_are(reach: Reach) -> None:
     scan = Scan(reach.world, reach.world.caller("outsider"))
     mark, row = "secret-shared-item-title s0", next(row for row in reach.world.rows["item"] if row.group == "shared")
-    cursor = CursorCodec(b"a key").sign(reach.world.catalogue.resources["item"], [Order("title")], [mark])
+    cursor = CursorCodec(b"a key").sign(reach.world.catalogue.resources["item"], [SortTerm("title")], [mark])
     answers = [
         (b"", {"link": f"<{mark}>"}),
         (mark.encode(), {}),

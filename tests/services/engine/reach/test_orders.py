@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Kind
 from tests.support.reach.callers import Caller
 from tests.support.reach.pair import PATHS, Reach, Tally, tallied
@@ -40,7 +40,7 @@ async def ordered(reach: Reach, way: str, caller: Caller, tally: Tally) -> dict[
                 order = f"orderBy: [{{ field: {field.upper()}, direction: {direction} }}]"
                 page = "{ totalCount pageInfo { hasNextPage endCursor } edges { cursor node { id } } }"
                 back = "{ pageInfo { hasPreviousPage startCursor } edges { cursor node { id } } }"
-                name = field_name(operation)
+                name = root_field_name(operation)
                 document = f"{{ {name}(first: 100, {order}) {page} back: {name}(last: 2, {order}) {back} }}"
                 found[document] = str(await reach.graphql(way, caller, document, {}, tally)).encode()
     return found

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Kind, Operation, Relation
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
@@ -74,7 +74,7 @@ async def test_no_filter_tells_of_what_is_hidden(reach: Reach, way: str) -> None
             rows = reach.world.listed(caller, operation)
             every = tuple(asked_on(way)(reach.world, resource, caller))
             for asked in (every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE)):
-                name = field_name(operation)
+                name = root_field_name(operation)
                 parts = " ".join(f"l{number}: {name}{PAGE.format(number)}" for number in range(len(asked)))
                 query = f"query({heads(asked)}) {{ {parts} }}"
                 answer = await reach.graphql(way, caller, query, variables(asked), tally)
@@ -114,7 +114,7 @@ async def ask_below(
     """Questions to a relation of one row."""
     name = camel(relation.name)
     parts = " ".join(f"l{number}: {name}{PAGE.format(number)}" for number in range(len(asked)))
-    query = f"query($id: ID!, {heads(asked)}) {{ row: {field_name(get)}(id: $id) {{ {parts} }} }}"
+    query = f"query($id: ID!, {heads(asked)}) {{ row: {root_field_name(get)}(id: $id) {{ {parts} }} }}"
     given = {"id": relation.source.encode(parent.key), **variables(asked)}
     answer = await reach.graphql(way, caller, query, given, tally)
     assert "errors" not in answer, (query, answer["errors"])
@@ -162,7 +162,7 @@ async def search(
     """What a search finds on each face, and how much it says there is."""
     query = urlencode({"limit": 100, "count": "true", "q": text})
     page = (await reach.rest(way, caller, f"/{operation.address}", tally, query)).json()
-    name = field_name(operation)
+    name = root_field_name(operation)
     document = f"query($q: String) {{ found: {name}(first: 100, search: $q) {{ totalCount nodes {{ id }} }} }}"
     found = (await reach.graphql(way, caller, document, {"q": text}, tally))["data"]["found"]
     return [

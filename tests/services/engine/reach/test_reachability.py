@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from graphql_schema.schema.naming import field_name
+from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Kind
 from services.catalogue.naming import pascal
 from tests.support.factories import key_of
@@ -84,6 +84,6 @@ def updates(reach: Reach, depth: int) -> list[Document]:
             assert operation.resource is not None
             kind = pascal(operation.resource.name)
             below = paths(reach.schema, reach.schema.type_map[kind], lambda root: depth - 1)
-            hop = Hop(field_name(operation), kind, Way.ONE, ("id",))
+            hop = Hop(root_field_name(operation), kind, Way.ONE, ("id",))
             found += documents(reach.schema, [(hop, *path) for path in below], mutation=True)
     return found

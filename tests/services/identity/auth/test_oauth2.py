@@ -12,18 +12,18 @@ from services.engine.gateway import Gateway
 from services.identity.keys.secrets import new_secret
 from tests.support.accounts import Account
 from tests.support.apps import client_from, make_admin, make_app
-from tests.support.faces import Answer, RestFace
+from tests.support.faces import CallResult, RestFace
 from tests.support.factories import make_key, make_team
 
 FORM = "application/x-www-form-urlencoded"
 
 
-async def post(rest: RestFace, path: str, actor: Account | None, **form: str) -> Answer:
+async def post(rest: RestFace, path: str, actor: Account | None, **form: str) -> CallResult:
     """Send a form."""
     return rest.read(await rest.send("POST", path, actor, content=urlencode(form).encode(), media_type=FORM))
 
 
-async def introspect(rest: RestFace, actor: Account | None, token: str) -> Answer:
+async def introspect(rest: RestFace, actor: Account | None, token: str) -> CallResult:
     """Ask about a token."""
     return await post(rest, "/auth/introspect", actor, token=token, token_type_hint="access_token", client_id="x")
 

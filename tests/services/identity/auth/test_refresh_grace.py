@@ -21,12 +21,12 @@ from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import FACES, running
 from tests.support.audit import event, recorded
-from tests.support.faces import Answer, Face, GraphQLFace, RestFace
+from tests.support.faces import CallResult, Face, GraphQLFace, RestFace
 from tests.support.grace import grace_passed
 from tests.support.races import held_up
 
 
-async def use(face: Face, tokens: dict[str, Any]) -> Answer:
+async def use(face: Face, tokens: dict[str, Any]) -> CallResult:
     return await face.call("refresh_token", None, {"refresh_token": tokens["refresh_token"]})
 
 

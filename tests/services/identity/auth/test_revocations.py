@@ -14,7 +14,7 @@ from gateway.embedded.valkey import Valkey
 from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.identity.auth import revocations
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.memory import CredentialCache
 from services.identity.auth.revocations import Marks, Revocations
 from tests.support.accounts import Account, KeyHolder, sign_in, sign_up
 from tests.support.apps import Running, running
@@ -225,7 +225,7 @@ async def refused_at_once(worker: Running, account: Account) -> None:
 
 async def test_message_of_another_version_makes_workers_forget_everything(two: Two, ada: Account) -> None:
     await warmed(two.there, ada)
-    standing = two.there.gateway.part(TokenMemory).standing(session_key(ada))
+    standing = two.there.gateway.part(CredentialCache).standing(session_key(ada))
     await redis_client(two.here.gateway).publish(revocations.CHANNEL, "2:\xff")
 
     async def forgotten() -> bool:

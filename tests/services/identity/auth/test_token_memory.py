@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.catalogue import Actor, new_key
-from services.identity.auth.memory import Known, TokenMemory
+from services.identity.auth.memory import CredentialCache, VerifiedCredential
 
 TOKEN = "Bearer a.b.c"
 HOUR = 3_600
@@ -21,30 +21,30 @@ def session() -> UUID:
 
 
 @pytest.fixture
-def memory(session: UUID) -> TokenMemory:
+def memory(session: UUID) -> CredentialCache:
     """Trusted, with one token in it."""
-    found = TokenMemory(2)
+    found = CredentialCache(2)
     found.trust(monotonic() + HOUR)
     remember(found, TOKEN, session)
     return found
 
 
-def actor_of(memory: TokenMemory, credential: str) -> Actor | None:
+def actor_of(memory: CredentialCache, credential: str) -> Actor | None:
     """Who is behind a credential, if nobody need be asked."""
     known = memory.known(credential)
     return known.actor if known is not None else None
 
 
 def remember(
-    memory: TokenMemory, credential: str, session: UUID, *, expires_in: float = HOUR, holds_for: float = HOUR
+    memory: CredentialCache, credential: str, session: UUID, *, expires_in: float = HOUR, holds_for: float = HOUR
 ) -> Actor:
     actor = Actor(new_key(), session)
-    known = Known(actor, time() + expires_in, monotonic() + holds_for, (memory.standing(session),))
+    known = VerifiedCredential(actor, time() + expires_in, monotonic() + holds_for, (memory.standing(session),))
     memory.remember(credential, known)
     return actor
 
 
-def test_remembered_actor_is_found_by_the_whole_credential_alone(memory: TokenMemory, session: UUID) -> None:
+def test_remembered_actor_is_found_by_the_whole_credential_alone(memory: CredentialCache, session: UUID) -> None:
     actor = remember(memory, TOKEN, session)
     assert actor_of(memory, TOKEN) is actor
     assert actor_of(memory, TOKEN[:-1]) is None
@@ -52,13 +52,13 @@ def test_remembered_actor_is_found_by_the_whole_credential_alone(memory: TokenMe
 
 
 def test_nothing_is_told_before_revocations_are_heard(session: UUID) -> None:
-    memory = TokenMemory(2)
+    memory = CredentialCache(2)
     remember(memory, TOKEN, session)
     assert actor_of(memory, TOKEN) is None
 
 
 @pytest.mark.parametrize("ago", [0, 0.001, HOUR])
-def test_nothing_is_told_once_the_time_of_trust_is_over(memory: TokenMemory, ago: float) -> None:
+def test_nothing_is_told_once_the_time_of_trust_is_over(memory: CredentialCache, ago: float) -> None:
     memory.trust(monotonic() - ago)
     assert actor_of(memory, TOKEN) is None
     memory.trust(monotonic() + HOUR)
@@ -67,14 +67,14 @@ def test_nothing_is_told_once_the_time_of_trust_is_over(memory: TokenMemory, ago
     assert actor_of(memory, TOKEN) is None
 
 
-def test_expired_token_is_not_told_and_counts_as_unverified(memory: TokenMemory, session: UUID) -> None:
+def test_expired_token_is_not_told_and_counts_as_unverified(memory: CredentialCache, session: UUID) -> None:
     remember(memory, TOKEN, session, expires_in=0)
     assert actor_of(memory, TOKEN) is None
     assert memory.verified(TOKEN) is None
     assert len(memory) == 0
 
 
-def test_state_that_has_to_be_asked_again_leaves_the_token_verified(memory: TokenMemory, session: UUID) -> None:
+def test_state_that_has_to_be_asked_again_leaves_the_token_verified(memory: CredentialCache, session: UUID) -> None:
     actor = remember(memory, TOKEN, session, holds_for=0)
     assert actor_of(memory, TOKEN) is None
     known = memory.verified(TOKEN)
@@ -82,7 +82,7 @@ def test_state_that_has_to_be_asked_again_leaves_the_token_verified(memory: Toke
     assert known.actor is actor
 
 
-def test_revocation_reaches_every_token_of_a_session_and_no_other(memory: TokenMemory, session: UUID) -> None:
+def test_revocation_reaches_every_token_of_a_session_and_no_other(memory: CredentialCache, session: UUID) -> None:
     remember(memory, "Bearer second", session)
     memory.forget([session])
     assert actor_of(memory, TOKEN) is None
@@ -92,7 +92,7 @@ def test_revocation_reaches_every_token_of_a_session_and_no_other(memory: TokenM
     assert actor_of(memory, "Bearer other") is other
 
 
-def test_missed_revocations_reach_everything(memory: TokenMemory, session: UUID) -> None:
+def test_missed_revocations_reach_everything(memory: CredentialCache, session: UUID) -> None:
     remember(memory, "Bearer other", new_key())
     memory.forget_all()
     assert actor_of(memory, TOKEN) is None
@@ -103,9 +103,11 @@ def test_missed_revocations_reach_everything(memory: TokenMemory, session: UUID)
 
 @pytest.mark.parametrize("all_of_them", [False, True])
 def test_answer_that_was_asked_for_before_a_revocation_is_not_kept(
-    memory: TokenMemory, session: UUID, all_of_them: bool
+    memory: CredentialCache, session: UUID, all_of_them: bool
 ) -> None:
-    asked = Known(Actor(new_key(), session), time() + HOUR, monotonic() + HOUR, (memory.standing(session),))
+    asked = VerifiedCredential(
+        Actor(new_key(), session), time() + HOUR, monotonic() + HOUR, (memory.standing(session),)
+    )
     if all_of_them:
         memory.forget_all()
     else:
@@ -115,7 +117,9 @@ def test_answer_that_was_asked_for_before_a_revocation_is_not_kept(
     assert memory.verified("Bearer late") is None
 
 
-def test_memory_keeps_what_was_used_last_and_the_standing_of_nothing_else(memory: TokenMemory, session: UUID) -> None:
+def test_memory_keeps_what_was_used_last_and_the_standing_of_nothing_else(
+    memory: CredentialCache, session: UUID
+) -> None:
     remember(memory, "Bearer second", new_key())
     assert actor_of(memory, TOKEN) is not None
     for number in range(10):

@@ -17,10 +17,10 @@ from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.engine.gateway import Gateway
 from services.identity.auth import sessions
-from services.identity.auth.authentication import Authenticator, Presented
-from services.identity.auth.memory import TokenMemory
+from services.identity.auth.authentication import Authenticator, Credentials
+from services.identity.auth.memory import CredentialCache
 from services.identity.auth.models import Session
-from services.identity.auth.sessions import Live, SessionStates
+from services.identity.auth.sessions import LiveSession, SessionStates
 from services.identity.auth.tokens import Tokens
 from services.identity.users.models import User
 from services.storage.base import utc_now
@@ -86,7 +86,7 @@ async def test_memory_holds_the_tokens_used_last_and_no_more(alone: Running, ada
     for each in (ada, *others):
         await warmed(alone, each)
     assert [is_remembered(alone, each) for each in (ada, *others)] == [False, True, True]
-    assert len(alone.gateway.part(TokenMemory)) == 2
+    assert len(alone.gateway.part(CredentialCache)) == 2
     await warmed(alone, others[0])
     await warmed(alone, ada)
     assert [is_remembered(alone, each) for each in (ada, *others)] == [True, True, False]
@@ -98,7 +98,7 @@ async def test_spellings_of_one_token_are_remembered_as_one(alone: Running, ada:
     for field in (f"bearer {token}", f"BEARER   {token}", f"Bearer  {token}  "):
         answer = await alone.client.get("/api/v1/users/me", headers={"Authorization": field})
         assert (answer.status_code, answer.json()["id"]) == (200, ada.id)
-    assert len(alone.gateway.part(TokenMemory)) == 1
+    assert len(alone.gateway.part(CredentialCache)) == 1
 
 
 async def test_remembered_token_is_refused_once_it_has_expired(alone: Running, ada: Account) -> None:
@@ -128,7 +128,7 @@ async def test_answer_that_a_revocation_overtakes_is_not_remembered(
     found, go_on = asyncio.Event(), asyncio.Event()
     original = SessionStates.find
 
-    async def slow(self: SessionStates, *ids: object) -> Live | None:
+    async def slow(self: SessionStates, *ids: object) -> LiveSession | None:
         live = await original(self, *ids)  # type: ignore[arg-type]
         found.set()
         await go_on.wait()
@@ -199,5 +199,5 @@ async def make(worker: Running, account: Account, *, is_admin: bool) -> None:
 
 async def acts_as_admin(worker: Running, account: Account) -> bool:
     """Whether the worker takes the caller for an admin."""
-    presented = Presented((account.headers["Authorization"],))
+    presented = Credentials((account.headers["Authorization"],))
     return (await worker.gateway.part(Authenticator).actor(presented)).is_admin

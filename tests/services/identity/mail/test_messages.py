@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.catalogue import new_key
-from services.catalogue.jobs import HopelessError
+from services.catalogue.jobs import PermanentError
 from services.identity.mail.folder import KEPT, MailFolder
 from services.identity.mail.messages import MAX_VALUE, TEMPLATES, MailKind, compose, one_line
 from tests.services.identity.conftest import text_of
@@ -61,7 +61,7 @@ def test_line_breaks_in_values_begin_no_header_and_no_line(kind: MailKind, end: 
 
 @pytest.mark.parametrize("to", ["ada@example.com\r\nBcc: eve@example.com", "", "ada", "a@b@c.example.com", "ada@"])
 def test_what_is_no_address_is_hopeless(to: str) -> None:
-    with pytest.raises(HopelessError, match="cannot be written to"):
+    with pytest.raises(PermanentError, match="cannot be written to"):
         composed(MailKind.VERIFY_EMAIL, to=to)
 
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from services.catalogue import ANONYMOUS, Actor, Problem
 from services.process.breaker import Breaker
-from services.process.budget.buckets import SharedBuckets, Taken
+from services.process.budget.buckets import BucketReply, SharedBuckets
 from services.process.budget.budget import Budget
 from services.process.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
 from tests.support.budgets import Clock, anywhere
@@ -28,7 +28,7 @@ class Counted(SharedBuckets):
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     down: bool = False
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> Taken:
+    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> BucketReply:
         self.asked.append((key, price, back))
         if self.down:
             self.breaker._until = float("inf")
