@@ -219,7 +219,7 @@ def _weight(operation: CompiledOperation | None) -> int:
 
 
 def _conditions(operation: CompiledOperation, variables: Variables) -> Values:
-    """The values of an operation's conditions. Raises UnfitError."""
+    """The values of an operation's conditions. Raises NeedsGeneralPathError."""
     found = []
     for name in operation.conditions:
         value = variables.get(name)
@@ -234,7 +234,7 @@ def _size(variant: _Variant | None) -> int:
 
 
 def _coerced(variables: Sequence[Variable], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of an operation's variables as plain data (specification, 6.1.2). Raises UnfitError."""
+    """The values of an operation's variables as plain data (specification, 6.1.2). Raises NeedsGeneralPathError."""
     found = {}
     for each in variables:
         if each.name in given:

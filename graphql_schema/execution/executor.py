@@ -53,7 +53,7 @@ class Executor:
     async def execute(self, request_context: RequestContext, asked: GraphQLRequest) -> ExecutionResult:
         """The one result of a query or a mutation.
 
-        Raises RefusedError, Problems of the whole request, and as `Till.pay`.
+        Raises InvalidDocumentError, Problems of the whole request, and as `Payment.pay`.
         """
         await resolve_document(request_context, asked, self._documents)
         operation = self._compiled.find(asked.query, asked.operation_name)

@@ -1,8 +1,8 @@
 """Compiles the arguments of a document into functions that return plain data.
 
 Plain data is what the services accept: their own names, enums by value, absent members left out. The functions accept
-only values that are certainly valid. For any other they raise UnfitError, and the general path, which is slower,
-validates the value and reports the error. graphql-core's `coerce_input_value` and `value_from_ast` do not serve: they
+only values that are certainly valid. For any other they raise NeedsGeneralPathError, and the general path, which is
+slower, validates the value and reports the error. graphql-core's `coerce_input_value` and `value_from_ast` do not serve: they
 walk the type at every request, and know nothing of the services' names.
 """
 
@@ -66,7 +66,7 @@ class Coercers:
         self._objects: dict[str, dict[str, tuple[str, Coerce, bool]]] = {}
 
     def of(self, kind: Any) -> Coerce:
-        """Return a function from a JSON value of a type to plain data. It raises UnfitError.
+        """Return a function from a JSON value of a type to plain data. It raises NeedsGeneralPathError.
 
         Raises NotCompiledError for types with defaults and for other scalars than `_SCALARS`.
         """

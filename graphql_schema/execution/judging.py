@@ -26,7 +26,7 @@ class Planned(NamedTuple):
     fixed: Sequence[BoundInput | None] = ()
 
     def inputs(self) -> list[Input | BoundInput]:
-        """The inputs of what is read. Raises `validation_failed` and UnfitError."""
+        """The inputs of what is read. Raises `validation_failed` and NeedsGeneralPathError."""
         assert isinstance(self.plan, ReadPlan)
         variables = self.variables
         return [

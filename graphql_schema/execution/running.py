@@ -79,7 +79,10 @@ class _Prepared:
 
 
 async def read(planned: Planned, gateway: Gateway, caller: ExecutionCaller, *, at_once: bool) -> ExecutionResult | None:
-    """Answer a query; `at_once` as of the Reader. Raises UnfitError, `validation_failed`, and as `Payment.pay`."""
+    """Answer a query; for `at_once` see the Reader.
+
+    Raises NeedsGeneralPathError, `validation_failed`, and as `Payment.pay`.
+    """
     plan, inputs = planned.plan, planned.inputs()
     assert isinstance(plan, ReadPlan)
     try:
@@ -118,7 +121,10 @@ def _failed(plan: ReadPlan, error: Exception) -> ExecutionResult:
 async def mutate(
     plan: MutationPlan, gateway: Gateway, caller: ExecutionCaller, variables: Variables
 ) -> ExecutionResult | None:  # fmt: skip
-    """Do what a mutation says. Raises UnfitError, `too_complex`, and as `Payment.pay`, before anything is done."""
+    """Execute the fields of a mutation in order.
+
+    Raises NeedsGeneralPathError, `too_complex`, and as `Payment.pay`, before anything is executed.
+    """
     prepared = _prepared(plan, gateway, caller, variables)
     if prepared is None:
         return None

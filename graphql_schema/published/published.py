@@ -88,7 +88,7 @@ class PublishedDocuments:
     _described: LRUCache[str, PublishedDocument] = field(init=False, default_factory=lambda: LRUCache(REMEMBERED))
 
     def describe(self, document: RegisteredDocument) -> PublishedDocument:
-        """Return the description of a document. Raises UnfitDocumentError if it cannot be published."""
+        """Return the description of a document. Raises UnpublishableDocumentError if it cannot be published."""
         description = self._described.get(document.text)
         if description is None:
             description = self._described[document.text] = self.description(document.text)
@@ -190,7 +190,7 @@ def _default(definition: VariableDefinitionNode, kind: Any) -> Any:
 
 
 def _only_query(document: DocumentNode) -> OperationDefinitionNode:
-    """Return the operation of a document that can be published. Raises UnfitDocumentError."""
+    """Return the operation of a document that can be published. Raises UnpublishableDocumentError."""
     operations = operations_of(document)
     if len(operations) != 1 or operations[0].name is None or operations[0].operation is not OperationType.QUERY:
         raise UnpublishableDocumentError(

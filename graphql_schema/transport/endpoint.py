@@ -191,7 +191,7 @@ class GraphQLEndpoint:
     ) -> AsyncGenerator[ExecutionResult]:
         """Run a request and yield its results, for transports that can send several.
 
-        Raises RefusedError and Problems before the first result.
+        Raises InvalidDocumentError and Problems before the first result.
         """
         asked.wants_cost |= self._tell_cost
         try:

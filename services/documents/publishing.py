@@ -90,7 +90,7 @@ class DocumentRunner(Protocol):
     """Describes and executes trusted documents."""
 
     def describe(self, document: RegisteredDocument) -> PublishedDocument:
-        """Return the document's interface. Raise UnfitDocumentError if it no longer fits the schema."""
+        """Return the document's interface. Raise UnpublishableDocumentError if it no longer fits the schema."""
         ...
 
     async def run(

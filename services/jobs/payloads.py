@@ -29,7 +29,7 @@ class Payloads:
         return stored
 
     def read(self, model: type[InputModel], stored: dict[str, Any]) -> InputModel:
-        """Parse a stored payload. Raise HopelessError if it is invalid by now, or the process's secret has changed."""
+        """Parse a stored payload. Raise PermanentError if it is invalid by now, or the process's secret has changed."""
         values = dict(stored)
         try:
             for name, info in model.model_fields.items():

@@ -48,7 +48,7 @@ async def deliver_mail(work: Work, data: Mail) -> None:
 async def send(work: Work, data: Mail, condition: ColumnElement[bool] | None = None) -> None:
     """Send a mail, or skip it if a condition on the database does not hold.
 
-    Raise HopelessError if its link has expired in the meantime.
+    Raise PermanentError if its link has expired in the meantime.
     """
     if data.good_until is not None and data.good_until <= work.now:
         raise PermanentError("Its link is too old by now.")

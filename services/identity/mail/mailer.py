@@ -24,7 +24,7 @@ class Mailer:
     async def send(self, name: str, message: EmailMessage) -> None:
         """Deliver a mail. `name` is that of its file in a folder.
 
-        Raise HopelessError for a permanent failure, NotSentError for a temporary one.
+        Raise PermanentError for a permanent failure, NotSentError for a temporary one.
         """
         if self.config.host:
             await self._deliver(message)

@@ -56,7 +56,7 @@ def compose(
     """Compose a mail.
 
     `key` is that of the job that sends it, a UUIDv7. Message-ID and Date are derived from it, so that a second attempt
-    sends the same mail. `link` is not shortened. Raise HopelessError for an address that a header cannot contain.
+    sends the same mail. `link` is not shortened. Raise PermanentError for an address that a header cannot contain.
     """
     shown = {name: (without_links if name in _CHOSEN else one_line)(value) for name, value in values.items()}
     shown |= {"product": one_line(product), "link": link, "to": one_line(to)}
