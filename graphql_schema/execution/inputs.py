@@ -2,8 +2,8 @@
 
 Plain data is what the services accept: their own names, enums by value, absent members left out. The functions accept
 only values that are certainly valid. For any other they raise NeedsGeneralPathError, and the general path, which is
-slower, validates the value and reports the error. graphql-core's `coerce_input_value` and `value_from_ast` do not serve: they
-walk the type at every request, and know nothing of the services' names.
+slower, validates the value and reports the error. graphql-core's `coerce_input_value` and `value_from_ast` do not
+serve: they walk the type at every request, and know nothing of the services' names.
 """
 
 from __future__ import annotations
