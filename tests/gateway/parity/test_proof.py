@@ -92,7 +92,7 @@ async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.Mo
 
 async def test_number_that_one_face_takes_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
     """The input models take 2.0 for no integer, which GraphQL's variables make one of before."""
-    monkeypatch.setattr(models, "integral", lambda value: value)
+    monkeypatch.setattr(models, "coerce_integer", lambda value: value)
     forms = {f"priority, written: {form}" for form in ("a point", "an exponent", "a fraction", "a zero before it")}
     planned = [each for each in proof.planned if each[0].name == "create_item" and each[1].name in forms]
     found = await proof.run(planned)
