@@ -86,7 +86,9 @@ class SelectionPlanner:
 
     def below(self, nodes: list[FieldNode], type_name: str) -> Fields:
         """Return the fields selected below fields whose values are of the type."""
-        return self.collector.below(nodes, frozenset({type_name}))
+        fields = self.collector.below(nodes, frozenset({type_name}))
+        self._count(len(fields))
+        return fields
 
     def arguments(self, node: FieldNode, type_name: str) -> Getter:
         """Return a function from the variables to a field's arguments, by the services' names."""

@@ -9,8 +9,7 @@ from typing import Any, Final, TypeAlias
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import Argument, attribute, field, input_type, list_of, nullable, object_type
-from graphql_schema.schema.context import Info
+from graphql_schema.schema.building import Argument, attribute, input_type, list_of, nullable, object_type
 from graphql_schema.schema.errors import problem_members
 from graphql_schema.schema.types import Types
 from services.catalogue import Operation, Problem
@@ -78,16 +77,15 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
     resource = operation.resource
     assert resource is not None
 
-    async def row(outcome: EntryOutcome, info: Info, values: dict[str, Any]) -> Any:
-        if outcome.row is None or outcome.key is None:
-            return None
-        loaders = info.context.loaders
-        return types.wrap(resource, await loaders.row(loaders.allow(resource), outcome.key))
-
     fields = [
         attribute("status", int, "The HTTP status of the operation on its own.", lambda outcome: outcome.status),
         attribute("id", nullable(strawberry.ID), "The identifier of its row.", partial(_identifier, resource)),
-        field(resource.name, nullable(types.of(resource)), f"The {resource.noun}, unless it is gone.", row),
+        attribute(
+            resource.name,
+            nullable(types.of(resource)),
+            f"The {resource.noun}, unless it is gone.",
+            lambda outcome: types.wrap(resource, outcome.row),
+        ),
         attribute("problem", nullable(ProblemType), "Why it was refused, if it was.", _problem),
     ]
     result = object_type(result_name(resource), "The outcome of one entry of a batch.", fields)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice, repeat
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Relation, Resource
 from services.queries.lists import ListArguments, Page, Record
 from services.queries.selections import (
     Constant,
@@ -41,12 +42,30 @@ Object = dict[str, Any]
 async def answer(records: Records, query: Query, inputs: Sequence[Input]) -> Object:
     """Return the answer by the roots' keys, in JSON types. Raises `validation_failed` for a cursor of another list."""
     general = _General(records, inputs)
+    await general.load_roots(query.roots)
     return {root.key: await general.root(root) for root in query.roots}
 
 
 class _General:
+    """Reads what several parts of a query have in common once, so that aliases of one relation cost one statement."""
+
     def __init__(self, records: Records, inputs: Sequence[Input]) -> None:
         self.records, self.inputs = records, inputs
+        self._loaded: defaultdict[Resource[Any], dict[UUID, Record | None]] = defaultdict(dict)
+        self._related: defaultdict[tuple[Relation, ListArguments], dict[UUID, Page]] = defaultdict(dict)
+        self._counts: defaultdict[tuple[Relation, ListArguments], dict[UUID, int]] = defaultdict(dict)
+
+    async def load_roots(self, roots: Sequence[Root]) -> None:
+        """Read the rows that roots name by their keys, in one statement for each resource."""
+        keys: defaultdict[Resource[Any], list[UUID]] = defaultdict(list)
+        for root in roots:
+            if isinstance(root, NodesRoot):
+                for resource, key in cast("Sequence[tuple[Resource[Any], UUID]]", self.inputs[root.slot]):
+                    keys[resource].append(key)
+            elif isinstance(root, RowRoot) and root.where is None:
+                keys[root.resource].append(self._key(root))
+        for resource, keys_of_resource in keys.items():
+            await self._load(resource, keys_of_resource)
 
     async def root(self, root: Root) -> Any:
         if isinstance(root, Constant):
@@ -67,10 +86,7 @@ class _General:
         if root.where is not None:
             record = await self.records.find(root.resource, root.where)
         else:
-            assert root.slot is not None
-            key = self.inputs[root.slot]
-            assert isinstance(key, UUID)
-            record = await self.records.get(root.resource, key)
+            record = self._loaded[root.resource][self._key(root)]
         return None if record is None else (await self._rows(root.resource, [record], root.selection))[0]
 
     async def _nodes(self, root: NodesRoot) -> Any:
@@ -81,7 +97,7 @@ class _General:
             keys.setdefault(resource, []).append(key)
         nodes: dict[tuple[Resource[Any], UUID], Object] = {}
         for resource, keys_of_resource in keys.items():
-            records = await self.records.many(resource, keys_of_resource)
+            records = await self._load(resource, keys_of_resource)
             rows = await self._rows(resource, list(records.values()), selections[resource])
             nodes |= {(resource, key): row for key, row in zip(records, rows, strict=True)}
         ordered = [nodes.get(identifier) for identifier in identifiers]
@@ -121,7 +137,7 @@ class _General:
     async def _one(self, member: One, records: Sequence[Record]) -> list[Object | None]:
         relation = member.relation
         keys = [record[relation.local] for record in records]
-        related = await self.records.many(relation.target, list({key for key in keys if key is not None}))
+        related = await self._load(relation.target, [key for key in keys if key is not None])
         rows = await self._rows(relation.target, list(related.values()), member.selection)
         by_key = dict(zip(related, rows, strict=True))
         return [by_key.get(key) for key in keys]
@@ -129,15 +145,33 @@ class _General:
     async def _many(self, member: Many, records: Sequence[Record]) -> list[Object]:
         relation, arguments = member.relation, self._arguments(member.slot)
         keys = list({record["id"] for record in records})
-        pages = await self.records.related(relation, keys, arguments)
-        totals = {}
+        pages = self._related[relation, arguments]
+        if unread := [key for key in keys if key not in pages]:
+            pages |= await self.records.related(relation, unread, arguments)
+        totals: dict[UUID, int] = {}
         if PageProperty.TOTAL in page_properties_of(member.listing):
-            totals = await self.records.related_counts(relation, keys, arguments.whole())
+            totals = self._counts[relation, arguments.whole()]
+            if unread := [key for key in keys if key not in totals]:
+                totals |= await self.records.related_counts(relation, unread, arguments.whole())
         results = await self._pages(
             relation.target, [pages[key] for key in keys], [totals.get(key) for key in keys], member.listing
         )
         by_key = dict(zip(keys, results, strict=True))
         return [by_key[record["id"]] for record in records]
+
+    async def _load(self, resource: Resource[Any], keys: Sequence[UUID]) -> dict[UUID, Record]:
+        """Return the readable rows by their keys, each read once."""
+        loaded = self._loaded[resource]
+        unread = list(dict.fromkeys(key for key in keys if key not in loaded))
+        if unread:
+            loaded |= dict.fromkeys(unread) | await self.records.many(resource, unread)
+        return {key: record for key in dict.fromkeys(keys) if (record := loaded[key]) is not None}
+
+    def _key(self, root: RowRoot) -> UUID:
+        assert root.slot is not None
+        key = self.inputs[root.slot]
+        assert isinstance(key, UUID)
+        return key
 
     def _arguments(self, slot: int) -> ListArguments:
         arguments = self.inputs[slot]

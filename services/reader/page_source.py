@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 
 from services.queries.selections import Constant, PageProperty
@@ -16,7 +17,7 @@ def depends_on_rows(layout: PageLayout) -> bool:
     return len(layout.objects) != 1 or bool(layout.cursor) or bool(layout.facts - known)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageSource:
     """The source of a page, made of other expressions.
 
@@ -52,14 +53,18 @@ class PageSource:
         if isinstance(member, Constant):
             return repr(member.value)
         if member is None:
-            return f"{self.cursor}(t[{len(self.layout.objects)}])"
+            return f"{self.cursor}(t[{self._object_count}])"
         index = next(indices)
         return "t" if self._is_single else f"t[{index}]"
 
-    @property
+    @cached_property
+    def _object_count(self) -> int:
+        return len(self.layout.objects)
+
+    @cached_property
     def _is_single(self) -> bool:
         """Whether an entry is one object instead of a tuple."""
-        return len(self.layout.objects) == 1 and (not self.layout.cursor or self.layout.is_aligned)
+        return self._object_count == 1 and (not self.layout.cursor or self.layout.is_aligned)
 
     def _fact(self, fact: Constant | PageProperty) -> str:
         if isinstance(fact, Constant):
@@ -90,5 +95,5 @@ class PageSource:
 
     def _values_at(self, index: str) -> str:
         if not self.layout.is_aligned:
-            return f"{self.rows}[{index}][{len(self.layout.objects)}]"
+            return f"{self.rows}[{index}][{self._object_count}]"
         return f"({', '.join(f'p{column.place}[{index}]' for column in self.layout.cursor)},)"

@@ -14,7 +14,8 @@ from services.reader.statement import MAX_PARTS
 from tests.support.accounts import Account
 from tests.support.apps import Running
 from tests.support.asgi import Reply, graphql, observed
-from tests.support.factories import unknown_id
+from tests.support.factories import make_item, unknown_id
+from tests.support.statements import statements
 
 SIZE: Final = 20
 FLAGS: Final = ("a", "b", "c", "d", "e")
@@ -166,3 +167,30 @@ async def test_null_where_none_may_be_is_told_although_there_is_a_default(
         problem = reply.json()["errors"][0]["extensions"]
         assert problem["code"] == "validation_failed"
         assert [(each["field"], each["code"]) for each in problem["errors"]] == [(field, code)]
+
+
+async def test_edges_and_cursors_are_counted_as_fields(
+    small: Running, somebody: Account, compiled: CompiledOperations
+) -> None:
+    edges = " ".join(f"e{n}: edges {{ ...E }}" for n in range(95))
+    cursors = " ".join(f"c{n}: cursor" for n in range(95))
+    document = f"query Edges {{ items(first: 1) {{ {edges} }} }} fragment E on ItemEdge {{ {cursors} }}"
+    for _ in range(2):
+        reply, path = await asked(small, document, None, somebody)
+        assert (reply.status, path) == (200, "general")
+    assert [variant for key, variant in compiled._variants.items() if "Edges" in key[0]] == [None]
+
+
+async def test_first_sight_of_a_document_reads_what_its_parts_share_once(small: Running, somebody: Account) -> None:
+    nodes = " ".join(f'n{n}: node(id: "{unknown_id("itm")}") {{ id }}' for n in range(20))
+    comments = " ".join(f"c{n}: comments(first: 2) {{ nodes {{ body }} }}" for n in range(20))
+    workspaces = " ".join(f"w{n}: workspace {{ name }}" for n in range(20))
+    for document, expected in (
+        (f"query Nodes {{ {nodes} }}", 1),
+        (f"query Comments {{ items(first: 5) {{ nodes {{ {comments} }} }} }}", 2),
+        (f"query Workspaces {{ items(first: 5) {{ nodes {{ {workspaces} }} }} }}", 2),
+    ):
+        await make_item(small.face("graphql"), somebody)
+        with statements(small.gateway) as sent:
+            reply, path = await asked(small, document, None, somebody)
+        assert (reply.status, path, len(sent)) == (200, "general", expected)
