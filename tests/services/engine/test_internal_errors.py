@@ -29,7 +29,7 @@ async def _fail(*_: Any, **__: Any) -> NoReturn:
 
 def _break_reading(patch: pytest.MonkeyPatch) -> None:
     """On either path, in a transaction or not."""
-    for name in ("page", "find", "get"):
+    for name in ("page", "find", "get", "many"):
         patch.setattr(Records, name, _fail)
     patch.setattr(ReadPool, "fetch_row", _fail)
     patch.setattr(Reader, "read", _fail)
