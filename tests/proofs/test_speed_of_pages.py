@@ -7,6 +7,8 @@ much; the work of the network and of the gateway comes on top, and is small.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -19,6 +21,8 @@ pytestmark = needs_chromium
 
 SHOWN_SECONDS = 3.0
 UNFOLDED_SECONDS = 1.0
+TRIES = 3
+"""Other programs share the processor's caches, so that the best of several openings counts."""
 LARGEST = 4
 """How many operations are opened of each kind of work that they make."""
 
@@ -63,15 +67,25 @@ def largest(document: dict[str, Any]) -> set[tuple[str, str]]:
 async def test_try_it_out_opens_within_a_second(live_server: str) -> None:
     async with httpx.AsyncClient() as client:
         document = (await client.get(f"{live_server}/api/v1/openapi.json")).json()
+    names = largest(document)
+    assert len(names) == 2 * LARGEST
+    taken = dict.fromkeys(names, math.inf)
+    for _ in range(TRIES):
+        slow = sorted(name for name, seconds in taken.items() if seconds > UNFOLDED_SECONDS)
+        if slow:
+            taken |= await unfolded(live_server, slow)
+    assert {name: seconds for name, seconds in taken.items() if seconds > UNFOLDED_SECONDS} == {}
+
+
+async def unfolded(live_server: str, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """The seconds that the tab's main thread works to open each of these operations."""
     taken = {}
     async with opened(f"{live_server}/docs") as page:
         await page.send("Performance.enable", timeDomain="threadTicks")
-        for method, path in sorted(largest(document)):
+        for method, path in names:
             block = operation(method, path)
             await page.wait_for(block)
             before = await worked(page)
             await unfold(page, block)
-            taken[f"{method} {path}"] = await worked(page) - before
-
-    assert len(taken) == 2 * LARGEST
-    assert {name: seconds for name, seconds in taken.items() if seconds > UNFOLDED_SECONDS} == {}
+            taken[method, path] = await worked(page) - before
+    return taken
