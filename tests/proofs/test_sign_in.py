@@ -154,6 +154,26 @@ async def test_access_token_is_replaced_before_it_expires_and_when_it_is_refused
         assert refreshes(page) == 2
 
 
+async def test_example_of_a_refresh_token_is_sent_as_the_sessions_own_and_the_session_goes_on(live: LiveServer) -> None:
+    refresh = operation("post", "/api/v1/auth/refresh")
+    async with opened(f"{live.url}/docs") as page:
+        await sign_in(page, live.username, live.password)
+        await page.wait_for(f"{WHO} === 'demo'")
+        for _ in range(2):
+            before = await kept(page)
+            await unfold(page, refresh)
+            status, shown = await execute(page, refresh)
+            after = await kept(page)
+            assert (status, before is not None, after is not None) == (200, True, True), shown
+            assert after["refresh"] not in (before["refresh"], "string")
+            assert after["refresh"] in shown
+            await page.go(f"{live.url}/docs")
+
+        await unfold(page, ME)
+        status, shown = await execute(page, ME)
+        assert status == 200, shown
+
+
 async def test_tabs_that_refresh_at_once_share_one_refresh(live: LiveServer) -> None:
     async with chromium() as browser:
         first = await browser.page(f"{live.url}/graphql")

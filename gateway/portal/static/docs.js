@@ -116,10 +116,32 @@ const quickDrawing = () => ({
   },
 });
 
-// A request for whoever is signed in gets a token that has not expired, and another one where it is refused.
+// Whether a request holds the published example of a refresh token, which no server has signed.
+function refreshesExample({ url, body, loadSpec }) {
+  if (loadSpec) {
+    return false; // the document itself
+  }
+  const { paths } = ui.specSelectors.specJson().toJS();
+  const path = Object.keys(paths).find((name) => paths[name].post?.operationId === "refreshToken");
+  if (new URL(url, location.href).pathname !== path) {
+    return false;
+  }
+  const { example } = paths[path].post.requestBody.content["application/json"];
+  try {
+    return JSON.parse(body).refresh_token === example.refresh_token;
+  } catch {
+    return false; // what was typed need not be JSON
+  }
+}
+
+// A request for whoever is signed in gets a token that has not expired, and another one where it is refused. Where the
+// example of a refresh token was left as it is, the session's own is sent.
 async function intercept(request) {
   const found = session.current();
-  if (found && request.headers?.Authorization === `Bearer ${found.access}`) {
+  if (found && refreshesExample(request)) {
+    request.body = JSON.stringify({ refresh_token: found.refresh });
+    request.userFetch = session.replacing;
+  } else if (found && request.headers?.Authorization === `Bearer ${found.access}`) {
     request.headers.Authorization = `Bearer ${(await session.accessToken()) ?? ""}`;
     request.userFetch = session.fetch;
   }

@@ -129,6 +129,18 @@ const session = (() => {
     return other === access ? answer : send(other);
   }
 
+  // As `fetch`, for a request that replaces the session's tokens by itself: those that come back are kept.
+  function replacing(url, options) {
+    return alone(async () => {
+      const answer = await fetch(url, options);
+      const found = current();
+      if (answer.ok && found) {
+        keepTokens(found.username, await answer.clone().json());
+      }
+      return answer;
+    });
+  }
+
   function signIn(username, password, scope) {
     return alone(async () => {
       const before = current();
@@ -164,6 +176,7 @@ const session = (() => {
     check,
     accessToken,
     fetch: authorized,
+    replacing,
     signIn,
     signOut,
     onChange: (listener) => changes.addEventListener("change", listener),

@@ -25,7 +25,7 @@ from tests.support.databases import empty_database
 REFUSED = {
     "refreshToken": (
         401,
-        "A refresh token is signed with the server's own key, so none that is published can be good.",
+        "It is signed with the server's own key; Swagger UI sends the session's own (tests/proofs/test_sign_in.py).",
     ),
 }
 """The operations that what is prefilled cannot succeed with: what they answer with, and why."""
