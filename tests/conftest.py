@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from unittest.mock import patch
 import asyncpg
 import httpx
 import pytest
+import uvloop
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
@@ -95,6 +96,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed and item.get_closest_marker("sampled"):
         report.sections.append(("Again", repeating(item.nodeid)))
     return report
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the event loop that Uvicorn chooses for the gateway."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def make_settings(**values: Any) -> Settings:
