@@ -15,12 +15,9 @@ from services.catalogue.scalars import Operator, coerce_integer
 from services.catalogue.text import nfc
 from services.queries.cursors import SortTerm
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, parse_filter
-from services.queries.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
+from services.queries.limits import DEFAULTS, USUAL_PAGE, Limits
 from services.queries.searching import search_query
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_ROWS", "ListArguments", "Page", "Record", "list_arguments"]
-
-DEFAULT_LIMIT: Final = USUAL_PAGE
 MAX_LIMIT: Final = DEFAULTS.page_size
 MAX_SORTS: Final = 5
 MAX_SEARCH: Final = 200
@@ -38,7 +35,7 @@ class ListArguments:
     """
 
     order: tuple[SortTerm, ...]
-    limit: int = DEFAULT_LIMIT
+    limit: int = USUAL_PAGE
     after: str | None = None
     skip: int = 0
     filter: Filter | None = None
