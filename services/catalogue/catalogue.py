@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -134,7 +135,8 @@ class Catalogue:
                 f'its plural is "{resource.name}" too.', "Give one and many different names: plural=…."
             )
         # The relations of the copy are those of this catalogue; another catalogue may have other resources.
-        self._bound[resource] = self.resources[resource.name] = resource.unrelated()
+        self._bound[resource] = self.resources[resource.name] = bound = copy(resource)
+        bound.relations = {}
 
     def _resolve_relations(self) -> None:
         by_table: dict[Table, Resource[Any]] = {resource.table: resource for resource in self.resources.values()}

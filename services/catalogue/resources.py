@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -87,12 +86,6 @@ class Resource(Declared, Generic[M]):
     @cached_property
     def _serialisers(self) -> Mapping[str, Callable[[Any], Any] | None]:
         return {name: kind.serialiser() for name, kind in self.fields.items()}
-
-    def unrelated(self) -> Resource[M]:
-        """Return a copy without relations."""
-        duplicate = copy(self)
-        duplicate.relations = {}
-        return duplicate
 
     def adapter(self, field: str) -> TypeAdapter[Any]:
         """Return a strict validator of one value of the field."""

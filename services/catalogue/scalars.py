@@ -17,13 +17,12 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, SecretStr, TypeAdapter, WithJsonSchema
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column
 
-from services.catalogue.identifiers import Identifier
+from services.catalogue.identifiers import Identifier, text_schema
 
 log = structlog.get_logger(__name__)
 
@@ -107,26 +106,11 @@ def format_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
-class _InstantSchema:
-    """Pydantic schema of an instant: a string in JSON, an aware datetime in Python."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        text_schema = core_schema.chain_schema(
-            [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(parse_instant)]
-        )
-        return core_schema.json_or_python_schema(
-            json_schema=text_schema,
-            python_schema=core_schema.is_instance_schema(datetime),
-            serialization=core_schema.plain_serializer_function_ser_schema(format_instant, when_used="json"),
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "format": "date-time"}
-
-
-Instant = Annotated[datetime, _InstantSchema()]
+Instant = Annotated[
+    datetime,
+    GetPydanticSchema(lambda source, handler: text_schema(datetime, parse_instant, format_instant)),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A point in time; the only datetime type of models."""
 
 
@@ -265,13 +249,7 @@ class FieldType:
         return TypeAdapter(annotation)
 
 
-class _Int32Schema:
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        number = core_schema.int_schema(strict=True, ge=INT32[0], le=INT32[1])
-        return core_schema.no_info_before_validator_function(coerce_integer, number)
-
-
-Int32 = Annotated[int, _Int32Schema()]
+Int32 = Annotated[int, Field(strict=True, ge=INT32[0], le=INT32[1]), BeforeValidator(coerce_integer)]
 """A 32-bit integer."""
 
 
