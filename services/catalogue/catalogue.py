@@ -151,9 +151,9 @@ class Catalogue:
                             "Give the relation, or its reverse, another name.",
                         )
                     relation.source.relations[relation.name] = relation
-            self._check_references(resource, by_table)
+            self._check_references(resource)
 
-    def _check_references(self, resource: Resource[Any], by_table: dict[Table, Resource[Any]]) -> None:
+    def _check_references(self, resource: Resource[Any]) -> None:
         """Check that an identifier has the prefix of the table that its foreign key refers to."""
         for relation in resource.relations.values():
             kind = resource.fields.get(relation.local)

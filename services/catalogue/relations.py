@@ -15,7 +15,6 @@ class RelationDeclaration:
     """A declared relation: `one("workspace", reverse="items")`, `many("labels", through=ItemLabel)`."""
 
     name: str
-    many: bool
     reverse: str | None
     through: Table | None
     location: Location
@@ -23,10 +22,10 @@ class RelationDeclaration:
 
 def one(name: str, *, reverse: str | None = None) -> RelationDeclaration:
     """Declare the row that the foreign key `{name}_id` refers to; `reverse` names the list on the other side."""
-    return RelationDeclaration(name, False, reverse, None, Location.of_caller())
+    return RelationDeclaration(name, reverse, None, Location.of_caller())
 
 
 def many(name: str, *, through: Any, reverse: str | None = None) -> RelationDeclaration:
     """Declare the rows linked by an association table (or its model) with a foreign key to each side."""
     table = through if isinstance(through, Table) else through.__table__
-    return RelationDeclaration(name, True, reverse, table, Location.of_caller())
+    return RelationDeclaration(name, reverse, table, Location.of_caller())

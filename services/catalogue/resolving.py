@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Table
@@ -29,53 +30,49 @@ def _link(declaration: RelationDeclaration, table: Table, through: Table) -> str
 
 def resolve(
     declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]]
-) -> list[Relation]:
-    """Return the relation and its reverse, if it has one. Raises DeclarationError if its target is unknown."""
+) -> Iterator[Relation]:
+    """Yield the relation and its reverse, if it has one. Raises DeclarationError if its target is unknown."""
+    nowhere = f'{source.name}: the relation "{declaration.name}" leads nowhere'
     if declaration.through is not None:
-        return _through(declaration, source, by_table, declaration.through)
+        yield from _through(declaration, source, by_table, declaration.through, nowhere)
+        return
     local = f"{declaration.name}_id"
     if local not in source.table.columns:
+        foreign_keys = quoted_names([column.name for column in source.table.columns if column.foreign_keys])
         raise DeclarationError(
             declaration.location,
-            f'{source.name}: the relation "{declaration.name}" leads nowhere: '
-            f'{source.model.__name__} has no column "{local}".',
-            "Name it after a foreign key: "
-            + quoted_names([c.name for c in source.table.columns if c.foreign_keys])
-            + ".",
+            f'{nowhere}: {source.model.__name__} has no column "{local}".',
+            f"Name it after a foreign key: {foreign_keys}.",
         )
     table = foreign_key(source.table, local)
     target = by_table.get(table) if table is not None else None
     if target is None:
+        table_name = table.name if table is not None else "no table"
         raise DeclarationError(
             declaration.location,
-            f'{source.name}: the relation "{declaration.name}" leads nowhere: '
-            f'"{local}" points at {table.name if table is not None else "no table"}, of which no resource is known.',
+            f'{nowhere}: "{local}" points at {table_name}, of which no resource is known.',
             "Declare a resource of that table, add its package to MODULES, or drop the relation.",
         )
-    relations = [Relation(declaration.name, source, target, many=False, local=local)]
+    yield Relation(declaration.name, source, target, many=False, local=local)
     if declaration.reverse:
-        relations.append(Relation(declaration.reverse, target, source, many=True, remote=local))
-    return relations
+        yield Relation(declaration.reverse, target, source, many=True, remote=local)
 
 
 def _through(
-    declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]], through: Table
-) -> list[Relation]:
+    declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]], through: Table,
+    nowhere: str,
+) -> Iterator[Relation]:  # fmt: skip
     near = _link(declaration, source.table, through)
     tables = {foreign_key(through, column.name) for column in through.columns} - {None, source.table}
     targets = [by_table[table] for table in tables if table in by_table]
-    target = next(
-        (resource for resource in targets if resource.plural == declaration.name),
-        targets[0] if len(targets) == 1 else None,
-    )
-    if target is None:
+    named = [resource for resource in targets if len(targets) == 1 or resource.plural == declaration.name]
+    if not named:
         raise DeclarationError(
             declaration.location,
-            f'{source.name}: the relation "{declaration.name}" leads nowhere through the table "{through.name}".',
+            f'{nowhere} through the table "{through.name}".',
             "Name it after the plural of a resource that the association table points at.",
         )
-    far = _link(declaration, target.table, through)
-    relations = [Relation(declaration.name, source, target, many=True, through=through, near=near, far=far)]
+    far = _link(declaration, named[0].table, through)
+    yield Relation(declaration.name, source, named[0], many=True, through=through, near=near, far=far)
     if declaration.reverse:
-        relations.append(Relation(declaration.reverse, target, source, many=True, through=through, near=far, far=near))
-    return relations
+        yield Relation(declaration.reverse, named[0], source, many=True, through=through, near=far, far=near)
