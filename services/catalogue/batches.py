@@ -23,8 +23,7 @@ from services.catalogue.resources import Resource
 MAX_ENTRIES: Final = 500
 """The highest number of entries that a setting can allow."""
 OPERATIONS: Final = "operations"
-VERBS: Final = ("create", "update", "delete")
-_WORDS: Final = {
+VERBS: Final = {
     "create": "Make a new one.", "update": "Change one; what is left out stays.", "delete": "Delete one.",
 }  # fmt: skip
 
@@ -44,9 +43,9 @@ class _Entry(InputModel):
 def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> type[InputModel]:
     """Return the input model of a batch of these operations, given by verb."""
     plural = pascal(resource.plural)
-    members: dict[str, Any] = {}
-    for verb, operation in entries.items():
-        members[verb] = (_entry_input(resource, operation), absent(_WORDS[verb]))
+    members: dict[str, Any] = {
+        verb: (_entry_input(resource, operation), absent(VERBS[verb])) for verb, operation in entries.items()
+    }
     entry = create_model(
         f"{plural}BatchOperation",
         __base__=_Entry,
@@ -54,14 +53,13 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
         **members,
     )
     atomic_description = "Whether one failed operation rolls back all; otherwise each has a result of its own."
-    batch_model: type[InputModel] = create_model(
+    return create_model(
         f"{plural}Batch",
         __base__=InputModel,
         __doc__=f"Many changes to {resource.nouns} at once.",
         atomic=(bool, Field(default=True, description=atomic_description)),
         operations=(list[entry], Field(min_length=1, max_length=MAX_ENTRIES, description=about_entries(MAX_ENTRIES))),
     )
-    return batch_model
 
 
 def about_entries(limit: int) -> str:

@@ -207,7 +207,7 @@ class Catalogue:
         returned = operation.returns
         if operation.function is None:
             return None if operation.kind in (Kind.DELETE, Kind.BATCH) else resource
-        if returned is type(None) or returned is None:
+        if returned is type(None):
             return None
         if returned in self.by_model:
             return self.by_model[returned]

@@ -157,21 +157,15 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
 }
 """Codes and messages by Pydantic's error types (None: Pydantic's own message). Other types have the code `format`."""
 
-_SIZES: Final[Mapping[str, tuple[str, str]]] = {
-    "too_short": ("at least", "min_length"),
-    "too_long": ("at most", "max_length"),
-}
-
 
 def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldError:
     code, fixed_message = _CODES.get(error["type"], ("format", None))
     message = fixed_message or error["msg"]
-    if error["type"] in _SIZES:
-        least_or_most, name = _SIZES[error["type"]]
-        context = error["ctx"]
+    if error["type"] in ("too_short", "too_long"):
+        bound = "at least {min_length}" if error["type"] == "too_short" else "at most {max_length}"
         # Pydantic reports the length of a secret like that of a list, but for the type "Value".
-        unit = "characters" if context["field_type"] == "Value" else "entries"
-        message = f"This should have {least_or_most} {context[name]} {unit}."
+        unit = "characters" if error["ctx"]["field_type"] == "Value" else "entries"
+        message = f"This should have {bound.format(**error['ctx'])} {unit}."
     for subject in ("Input", "String"):
         message = message.replace(f"{subject} should", "This should")
     return FieldError((*prefix, *error["loc"]), code, message[:MAX_MESSAGE].removesuffix(".") + ".")

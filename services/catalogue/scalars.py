@@ -200,9 +200,7 @@ class FieldType:
     @property
     def scalar(self) -> Scalar | None:
         """Its row of the table, or None for a nested model."""
-        if issubclass(self.python, StrEnum):
-            return SCALARS[StrEnum]
-        return SCALARS.get(self.python)
+        return SCALARS.get(self.python if self.enum is None else StrEnum)
 
     @property
     def enum(self) -> type[StrEnum] | None:
@@ -239,14 +237,8 @@ class FieldType:
 
     def adapter(self) -> TypeAdapter[Any]:
         """Return a strict validator of one JSON value, regardless of nullability and lists."""
-        annotation: Any = self.python
-        if self.identifier is not None:
-            annotation = Annotated[UUID, self.identifier]
-        elif self.python is datetime:
-            annotation = Instant
-        elif self.python is int:
-            annotation = Int32
-        return TypeAdapter(annotation)
+        annotation: Any = {datetime: Instant, int: Int32}.get(self.python, self.python)
+        return TypeAdapter(annotation if self.identifier is None else Annotated[annotation, self.identifier])
 
 
 Int32 = Annotated[int, Field(strict=True, ge=INT32[0], le=INT32[1]), BeforeValidator(coerce_integer)]
