@@ -22,6 +22,5 @@ from services.catalogue.policies import (
 from services.catalogue.presets import DeclaredResource as Resource
 from services.catalogue.presets import procedure
 from services.catalogue.problems import Problem
-from services.catalogue.relations import many, one
-from services.catalogue.resources import Relation
+from services.catalogue.resources import Relation, many, one
 from services.catalogue.scalars import Instant, Int32

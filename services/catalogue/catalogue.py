@@ -63,15 +63,13 @@ class Catalogue:
     @classmethod
     def load(cls, modules: Iterable[str]) -> Catalogue:
         """Return the catalogue of the declarations in packages' `resource.py`, `operations.py` and `jobs.py`."""
-        declared = [
-            value for package in modules for module in _declarations(package) for value in vars(module).values()
-        ]
-        unique = {id(value): value for value in declared}.values()
+        found = [value for package in modules for module in _declarations(package) for value in vars(module).values()]
+        declared = {id(value): value for value in found}.values()
         return cls(
-            [value for value in unique if isinstance(value, Resource)],
-            [value for value in unique if isinstance(value, Operation)],
+            [value for value in declared if isinstance(value, Resource)],
+            [value for value in declared if isinstance(value, Operation)],
             [value for value in declared if isinstance(value, HandWritten)],
-            [value for value in unique if isinstance(value, JobKind)],
+            [value for value in declared if isinstance(value, JobKind)],
         )
 
     def resource_of(self, identifier: str) -> tuple[Resource[Any], Any] | None:

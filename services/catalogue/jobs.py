@@ -68,9 +68,7 @@ class JobKind(Declared):
         return self.function(work) if self.payload is NoInput else self.function(work, data)
 
 
-def job(
-    name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None
-) -> Callable[[Function], JobKind]:  # fmt: skip
+def job(name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None) -> Callable[[Function], JobKind]:
     """Decorate `async (work[, data: an InputModel]) -> None` as a kind of job.
 
     `timeout` is in seconds. Raises DeclarationError if the function does not have this form.
@@ -91,16 +89,14 @@ def job(
 
 
 def _payload(function: Function, location: Location) -> type[InputModel]:
-    name = getattr(function, "__name__", "job")
-    hints = get_type_hints(function)
+    name, hints = function.__name__, get_type_hints(function)
+    data: type[InputModel] = hints.get("data", NoInput)
     parameters = list(inspect.signature(function).parameters)
-    data = hints.get("data", NoInput)
-    form = parameters in (["work"], ["work", "data"]) and hints.get("work") is Work
-    if not form or not inspect.iscoroutinefunction(function) or not issubclass(data, InputModel):
+    has_form = parameters in (["work"], ["work", "data"]) and hints.get("work") is Work
+    if not has_form or not inspect.iscoroutinefunction(function) or not issubclass(data, InputModel):
         raise DeclarationError(
             location,
             f"{name}: its function has not the form of a job.",
             f"Write async def {name}(work: Work, data: an InputModel) -> None, with or without data.",
         )
-    payload: type[InputModel] = data
-    return payload
+    return data

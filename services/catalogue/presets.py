@@ -159,7 +159,7 @@ def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[F
 
 def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:
     """Return the input model and the result of a function, from its annotations."""
-    name = getattr(function, "__name__", "operation")
+    name = function.__name__
     try:
         hints = get_type_hints(function)
     except NameError as error:

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from services.catalogue.declaration import DeclarationError, quoted_names
-from services.catalogue.relations import RelationDeclaration
-from services.catalogue.resources import Relation, Resource
+from services.catalogue.resources import Relation, RelationDeclaration, Resource
 
 
 def foreign_key(table: Table, column: str) -> Table | None:

@@ -16,10 +16,30 @@ from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, description_of, fields_of
 from services.catalogue.naming import ETAG, words
 from services.catalogue.policies import Policy
-from services.catalogue.relations import RelationDeclaration
 from services.catalogue.scalars import IF_UNKNOWN, FieldType
 
 M = TypeVar("M", bound=DeclarativeBase)
+
+
+@dataclass(frozen=True, slots=True)
+class RelationDeclaration:
+    """A relation as it is declared; its target is derived from the models' foreign keys (resolving.py)."""
+
+    name: str
+    reverse: str | None
+    through: Table | None
+    location: Location
+
+
+def one(name: str, *, reverse: str | None = None) -> RelationDeclaration:
+    """Declare the row that the foreign key `{name}_id` refers to; `reverse` names the list on the other side."""
+    return RelationDeclaration(name, reverse, None, Location.of_caller())
+
+
+def many(name: str, *, through: Any, reverse: str | None = None) -> RelationDeclaration:
+    """Declare the rows linked by an association table (or its model) with a foreign key to each side."""
+    table = through if isinstance(through, Table) else through.__table__
+    return RelationDeclaration(name, reverse, table, Location.of_caller())
 
 
 class Resource(Declared, Generic[M]):
@@ -45,6 +65,11 @@ class Resource(Declared, Generic[M]):
     ) -> None:
         self.location = Location.of_caller()
         self.name, self.plural = name, plural or f"{name}s"
+        self.noun, self.nouns = words(self.name), words(self.plural)
+        self.path = self.plural.replace("_", "-")
+        """The path segment of its rows on REST: `api-keys`."""
+        self.read_scope = f"{self.plural}:read"
+        """The scope for reading its rows, also through a relation."""
         self.model, self.read, self.prefix = model, read, prefix
         self.declared_relations = tuple(relations)
         self.filters, self.sorts, self.search = tuple(filters), tuple(sorts), tuple(search)
@@ -55,25 +80,6 @@ class Resource(Declared, Generic[M]):
         self.table = cast("Table", model.__table__)
         self.description = " ".join((model.__doc__ or name).split())
         self._check()
-
-    @property
-    def path(self) -> str:
-        """The path segment of its rows on REST: `api-keys`."""
-        return self.plural.replace("_", "-")
-
-    @property
-    def noun(self) -> str:
-        """Its name in words: `API key`."""
-        return words(self.name)
-
-    @property
-    def nouns(self) -> str:
-        return words(self.plural)
-
-    @property
-    def read_scope(self) -> str:
-        """The scope for reading its rows, also through a relation."""
-        return f"{self.plural}:read"
 
     @cached_property
     def fields(self) -> Mapping[str, FieldType]:
