@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args
 
 import orjson
 from pydantic import (
@@ -58,17 +58,11 @@ class InputModel(BaseModel):
     def _normalise(cls, value: Any, info: ValidationInfo) -> Any:
         if info.field_name in _secrets(cls):
             return value
+        value = normalised(value)
         # The table of scalars has no floats, so every number is meant as an integer.
-        return (
-            [coerce_integer(entry) for entry in normalised(value)]
-            if type(value) is list
-            else coerce_integer(normalised(value))
-        )
+        return [coerce_integer(entry) for entry in value] if type(value) is list else coerce_integer(value)
 
-    @field_validator("*", mode="after")
-    @classmethod
-    def _fits(cls, value: Any) -> Any:
-        return check_representable(value)
+    _fits = field_validator("*", mode="after")(check_representable)
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
@@ -77,11 +71,16 @@ class InputModel(BaseModel):
 
 @cache
 def _secrets(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for name, info in model.model_fields.items() if _mentions(info.annotation, SecretStr))
+    annotations = {name: info.annotation for name, info in model.model_fields.items()}
+    return frozenset(name for name, kind in annotations.items() if SecretStr in (kind, *_arguments(kind)))
 
 
-def _mentions(annotation: Any, kind: type) -> bool:
-    return annotation is kind or any(_mentions(argument, kind) for argument in get_args(annotation))
+def _arguments(annotation: Any) -> Iterator[Any]:
+    """Yield the types and the metadata that an annotation consists of, the outer ones first."""
+    arguments = get_args(annotation)
+    yield from arguments
+    for argument in arguments:
+        yield from _arguments(argument)
 
 
 class NoInput(InputModel):
@@ -112,18 +111,9 @@ def fields_of(model: type[BaseModel]) -> Mapping[str, FieldType]:
 def description_of(model: type[BaseModel], name: str) -> str:
     """Return a field's description: its own, or that of its type (`Title`), or its name in words."""
     info = model.model_fields[name]
-    nested = (
-        annotation.description for annotation in _annotations(info.annotation) if isinstance(annotation, FieldInfo)
-    )
+    nested = (part.description for part in _arguments(info.annotation) if isinstance(part, FieldInfo))
     fallback = "Its identifier, the same everywhere." if name == "id" else sentence(name)
-    return info.description or next((description for description in nested if description), None) or fallback
-
-
-def _annotations(annotation: Any) -> Iterator[Any]:
-    if get_origin(annotation) is Annotated:
-        yield from annotation.__metadata__
-    for argument in get_args(annotation):
-        yield from _annotations(argument)
+    return info.description or next(filter(None, nested), fallback)
 
 
 MAX_MESSAGE: Final = 300
