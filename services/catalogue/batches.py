@@ -68,7 +68,6 @@ def about_entries(limit: int) -> str:
 
 
 def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputModel]:
-    """Return the operation's input model, with the row's identifier if the operation acts on a row."""
     if not operation.on_a_row:
         assert operation.input is not None
         return operation.input

@@ -34,10 +34,7 @@ class HandWritten:
 
 
 class Catalogue:
-    """All resources, operations and kinds of job by name.
-
-    Raises DeclarationError, with the location of the fault and its remedy, for an invalid declaration.
-    """
+    """All resources, operations and kinds of job by name. Raises DeclarationError for an invalid declaration."""
 
     def __init__(
         self, resources: Iterable[Resource[Any]], operations: Iterable[Operation], seams: Iterable[HandWritten] = (),
@@ -80,10 +77,7 @@ class Catalogue:
         return self.by_prefix[parts[0]], parts[1]
 
     def locate(self, identifier: str, path: tuple[str | int, ...] = ("id",)) -> tuple[Resource[Any], Any]:
-        """Return the same as `resource_of`.
-
-        Raises `validation_failed` with the path for a malformed identifier or one of an unknown resource.
-        """
+        """Return the same. Raises `validation_failed` with the path if it names no resource that is known here."""
         located = self.resource_of(identifier)
         if located is None:
             raise Problem.field(path, "format", "This is not an identifier of any resource here.")
@@ -100,11 +94,7 @@ class Catalogue:
         return next((operation.gone for operation in operations if operation.gone is not None), None)
 
     def deprecations(self) -> Mapping[str, Deprecation]:
-        """Return every deprecation under the name it is counted by.
-
-        The name is `get_item` for an operation, `create_item.title` for an input field, `item.title` for a field of a
-        resource.
-        """
+        """Return every deprecation by what it is of: `get_item`, `create_item.title` (of the input), `item.title`."""
         by_name: dict[str, Deprecation] = {}
         for operation in self.operations.values():
             if operation.deprecated is not None:

@@ -66,7 +66,6 @@ class Identifier:
 
     @property
     def form(self) -> str:
-        """The form of an identifier, for messages."""
         return f"{self.prefix}_…"
 
     @property

@@ -64,15 +64,11 @@ class JobKind(Declared):
     location: Location
 
     def call(self, work: Work, data: InputModel) -> Awaitable[None]:
-        """Start an attempt."""
         return self.function(work) if self.payload is NoInput else self.function(work, data)
 
 
 def job(name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None) -> Callable[[Function], JobKind]:
-    """Decorate `async (work[, data: an InputModel]) -> None` as a kind of job.
-
-    `timeout` is in seconds. Raises DeclarationError if the function does not have this form.
-    """
+    """Decorate `async (work[, data: an InputModel]) -> None`. Raises DeclarationError for any other form."""
 
     def decorate(function: Function) -> JobKind:
         location = Location.of_function(function)

@@ -52,10 +52,7 @@ def refuse_twice(text: bytes, what: str = "The body", at: Path = ()) -> None:
 
 
 def _first_duplicate(text: bytes) -> Path | None:
-    """Return the path of the first duplicate name, or None if there is none or the text is not JSON.
-
-    This is slow, and only called for input that is refused.
-    """
+    """Return the path of the first duplicate name, if any. This is slow, and only called for input that is refused."""
     try:
         # An object becomes the tuple of its members, so that none is lost.
         pending: list[tuple[Any, Path]] = [(json.loads(text, object_pairs_hook=tuple), ())]

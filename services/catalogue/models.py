@@ -162,7 +162,6 @@ def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldErr
 
 
 def too_many_errors() -> Problem:
-    """Return the Problem of an input with more errors than are listed."""
     return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
 
 
@@ -211,10 +210,7 @@ def invalid_value(error: PydanticCustomError, path: Sequence[str | int]) -> Prob
 
 
 def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
-    """Validate one JSON value, such as an operand of a filter or an identifier.
-
-    Raises `validation_failed` with the path.
-    """
+    """Validate one JSON value, such as an operand or an identifier. Raises `validation_failed` with the path."""
     try:
         return check_representable(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:

@@ -150,15 +150,11 @@ def _check(operation: Operation) -> None:
 
 
 def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[Function], Operation]:
-    """Decorate `async (call[, data]) -> row, result or None`, an operation on no particular row.
-
-    The operation is public if `scope` is None, and open to any signed-in actor if it is empty.
-    """
+    """Decorate `async (call[, data]) -> row, result or None`, on no particular row. For `scope` see Operation."""
     return write_operation(Kind.PROCEDURE, None, address, None, None, scope=scope, **options)
 
 
 def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:
-    """Return the input model and the result of a function, from its annotations."""
     name = function.__name__
     try:
         hints = get_type_hints(function)

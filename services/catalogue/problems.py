@@ -18,7 +18,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One kind of failure. Creating one registers it in `PROBLEM_TYPES`; codes are unique."""
+    """One kind of failure. Creating one registers it in `PROBLEM_TYPES`."""
 
     code: str
     status: int
@@ -26,8 +26,6 @@ class ProblemType:
     description: str
 
     def __post_init__(self) -> None:
-        if self.code in PROBLEM_TYPES:
-            raise ValueError(f"problem code {self.code!r} is declared twice")
         PROBLEM_TYPES[self.code] = self
 
     @property

@@ -105,7 +105,6 @@ class Resource(Declared, Generic[M]):
         return [function(entry) for entry in value] if self.fields[field].many else function(value)
 
     def encode(self, key: Any) -> str:
-        """Return the public identifier of a key."""
         return f"{self.prefix}_{key.hex}"
 
     def describe(self, field: str) -> str:

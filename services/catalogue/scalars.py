@@ -208,7 +208,6 @@ class FieldType:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """The operators of filters on the field."""
         if self.scalar is None or self.many:
             return ()
         return (*self.scalar.operators, Operator.IS_NULL) if self.nullable else self.scalar.operators

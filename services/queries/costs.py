@@ -114,10 +114,7 @@ def _size(found: Any) -> int:
 
 
 def price(query: Query, inputs: Sequence[Any], most: int) -> int:
-    """What a query costs, with the operations that it calls.
-
-    Raises `too_complex` when it could ask for more rows than one answer may hold, were every list full.
-    """
+    """What a query costs, with the operations that it calls. Raises as `check_rows`, were every list full."""
     rows, points = query_cost(query).weigh(inputs)
     check_rows(rows, most)
     return query.weight + points
@@ -137,7 +134,7 @@ def weigh_write(
 
     A batch costs what its entries cost (`entries` is their number), and shows their rows as a list.
     """
-    rows, points = (0, 0)
+    rows, points = 0, 0
     if shown is not None:
         rows, points = query_cost(shown).weigh((_A_KEY if entries is None else range(entries), *inputs))
     return rows, points + (operation.cost if entries is None else batch_weight(operation, entries))
