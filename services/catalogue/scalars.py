@@ -76,17 +76,14 @@ def parse_instant(text: str) -> datetime:
     for any other text.
     """
     match = _RFC3339.fullmatch(text)
-    if match is not None:
-        try:
-            instant = _instant(*match.groups())
-        except (ValueError, OverflowError):
-            pass
-        else:
-            if instant not in _INFINITIES:
-                return instant
-    raise PydanticCustomError(
-        "instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
-    )
+    try:
+        instant = _instant(*match.groups()) if match is not None else None
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None or instant in _INFINITIES:
+        message = "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
+        raise PydanticCustomError("instant", message)
+    return instant
 
 
 def _instant(date: str, minute: str, second: str, fraction: str | None, offset: str) -> datetime:
