@@ -52,7 +52,6 @@ class Catalogue:
         self._resolve_relations()
         for operation in operations:
             self._add_operation(operation)
-        self._bind_batches()
         for job in jobs:
             self._add_job(job)
         self.scopes = tuple(sorted({operation.scope for operation in self.operations.values() if operation.scope}))
@@ -139,20 +138,6 @@ class Catalogue:
                             "Give the relation, or its reverse, another name.",
                         )
                     relation.source.relations[relation.name] = relation
-            self._check_references(resource)
-
-    def _check_references(self, resource: Resource[Any]) -> None:
-        """Check that an identifier has the prefix of the table that its foreign key refers to."""
-        for relation in resource.relations.values():
-            kind = resource.fields.get(relation.local)
-            if relation.many or kind is None:
-                continue
-            prefix = kind.identifier.prefix if kind.identifier else None
-            if prefix != relation.target.prefix:
-                raise resource.fault(
-                    f'the field "{relation.local}" has the prefix "{prefix}", but points at {relation.target.plural}.',
-                    f'Use the identifier with the prefix "{relation.target.prefix}".',
-                )
 
     def _add_operation(self, operation: Operation) -> None:
         if operation.name in self.operations:
@@ -172,24 +157,19 @@ class Catalogue:
                 raise operation.fault(
                     f'its address "{operation.address}" is that of {existing.name} already.', "Pass address=…."
                 )
+        for entry in operation.entries.values():
+            if entry.name not in self.operations or self.operations[entry.name].location != entry.location:
+                raise operation.fault(f"{entry.name} is not in the catalogue.", "Declare it in operations.py.")
+        entries = {verb: self.operations[entry.name] for verb, entry in operation.entries.items()}
         resource = self._bound[operation.resource] if operation.resource is not None else None
         result = self._result(operation, resource)
-        self.operations[operation.name] = replace(operation, resource=resource, result=result)
+        self.operations[operation.name] = replace(operation, resource=resource, result=result, entries=entries)
 
     def _add_job(self, job: JobKind) -> None:
         if job.name in self.jobs:
             location = self.jobs[job.name].location
             raise job.fault(f"the job at {location} has this name already.", "Give it another name.")
         self.jobs[job.name] = job
-
-    def _bind_batches(self) -> None:
-        """Replace the entries of batches by the operations of this catalogue."""
-        for batch in [operation for operation in self.operations.values() if operation.entries]:
-            for entry in batch.entries.values():
-                if entry.name not in self.operations or self.operations[entry.name].location != entry.location:
-                    raise batch.fault(f"{entry.name} is not in the catalogue.", "Declare it in operations.py.")
-            entries = {verb: self.operations[entry.name] for verb, entry in batch.entries.items()}
-            self.operations[batch.name] = replace(batch, entries=entries)
 
     def _result(self, operation: Operation, resource: Resource[Any] | None) -> Resource[Any] | type[ResultModel] | None:
         returned = operation.returns

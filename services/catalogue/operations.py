@@ -124,8 +124,7 @@ class Operation(Declared):
         fields = fields_of(self.input).values() if self.input is not None else ()
         has_references = any(kind.identifier is not None for kind in fields)
         reads_row = hasattr(self.result, "read_scope")
-        is_placed = reads_row and self.kind is not Kind.DELETE
-        return self.own_statements + sum((self.on_a_row, has_references, is_placed, self.audited, reads_row))
+        return self.own_statements + sum((self.on_a_row, has_references, self.audited, reads_row, reads_row))
 
     @cached_property
     def problems(self) -> tuple[ProblemType, ...]:

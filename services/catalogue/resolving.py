@@ -52,6 +52,13 @@ def resolve(
             f'{nowhere}: "{local}" points at {table_name}, of which no resource is known.',
             "Declare a resource of that table, add its package to MODULES, or drop the relation.",
         )
+    kind = source.fields.get(local)
+    prefix = kind.identifier.prefix if kind is not None and kind.identifier is not None else None
+    if kind is not None and prefix != target.prefix:
+        raise source.fault(
+            f'the field "{local}" has the prefix "{prefix}", but points at {target.plural}.',
+            f'Use the identifier with the prefix "{target.prefix}".',
+        )
     yield Relation(declaration.name, source, target, many=False, local=local)
     if declaration.reverse:
         yield Relation(declaration.reverse, target, source, many=True, remote=local)
