@@ -145,8 +145,7 @@ INVALID_DOCUMENT: Final = ProblemType(
     "invalid_document",
     400,
     "The GraphQL document is not valid.",
-    "The document has a syntax error, or asks for something the schema does not have. `detail` is the validator's "
-    "sentence.",
+    "The document has a syntax error, or asks for what the schema does not have; `detail` is the validator's sentence.",
 )
 PERSISTED_QUERY_NOT_SUPPORTED: Final = ProblemType(
     # Apollo's clients test `code` and `message` for these texts.
@@ -165,8 +164,7 @@ INVALID_TOKEN: Final = ProblemType(
     "invalid_token",
     401,
     "The token is not valid.",
-    "The token is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in "
-    "again.",
+    "It is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in again.",
 )
 INVALID_CREDENTIALS: Final = ProblemType(
     "invalid_credentials",
@@ -220,8 +218,7 @@ NOT_FOUND: Final = ProblemType(
     "not_found",
     404,
     "There is no such thing.",
-    "Nothing that the actor may read has this identifier or address. What exists but is not readable is not found "
-    "either.",
+    "Nothing that the actor may read has this identifier or address. What is not readable is not found either.",
 )
 PERSISTED_QUERY_NOT_FOUND: Final = ProblemType(
     "PERSISTED_QUERY_NOT_FOUND",
