@@ -109,14 +109,11 @@ class Problem(Exception):
 
     def headers(self) -> dict[str, str]:
         """Return the HTTP header fields of either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
-        headers: dict[str, str] = {}
+        headers = {name: str(self.extra[key]) for key, name in _MEMBERS_IN_HEADERS.items() if key in self.extra}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
             headers["WWW-Authenticate"] = self._challenge()
-        for member, name in _MEMBERS_IN_HEADERS.items():
-            if member in self.extra:
-                headers[name] = str(self.extra[member])
         return headers
 
     def _challenge(self) -> str:
