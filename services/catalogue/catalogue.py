@@ -20,8 +20,7 @@ from services.catalogue.models import ResultModel
 from services.catalogue.naming import ETAG, EXPECTED, NAME_PATTERN
 from services.catalogue.operations import DeletionHook, Kind, Operation
 from services.catalogue.problems import Problem
-from services.catalogue.resolving import resolve
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Resource, resolve
 
 
 @dataclass(frozen=True, slots=True)
