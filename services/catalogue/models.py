@@ -126,15 +126,11 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "one_of": ("choice", None),
     "enum": ("choice", "This is not one of the values allowed here."),
     "string_type": ("type", "This must be a string."),
-    "string_sub_type": ("type", "This must be a string."),
     "int_type": ("type", "This must be an integer."),
-    "int_from_float": ("type", "This must be an integer."),
     "int32": ("range", None),
-    "int_parsing_size": ("range", "This integer is out of range."),
     "bool_type": ("type", "This must be true or false."),
     "list_type": ("type", "This must be a list."),
     "model_type": ("type", "This must be an object."),
-    "dict_type": ("type", "This must be an object."),
     "string_too_short": ("length", None),
     "string_too_long": ("length", None),
     "too_short": ("length", None),
@@ -173,9 +169,7 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, mo
     # The caller has checked that the JSON is well-formed: only the depth of Pydantic's parser can be exceeded.
     if any(detail["type"] == "json_invalid" for detail in errors):
         return Problem(BAD_REQUEST, "The body is nested too deeply.")
-    if not prefix and any(
-        detail["loc"] == () and detail["type"] in {"model_type", "model_attributes_type"} for detail in errors
-    ):
+    if not prefix and any(detail["loc"] == () and detail["type"] == "model_type" for detail in errors):
         return Problem(BAD_REQUEST, "The body must be a JSON object.")
     return Problem(VALIDATION_FAILED, errors=[_field_error(detail, prefix) for detail in errors])
 
