@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar, get_args
 
@@ -152,8 +152,7 @@ def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldErr
         # Pydantic reports the length of a secret like that of a list, but for the type "Value".
         unit = "characters" if error["ctx"]["field_type"] == "Value" else "entries"
         message = f"This should have {bound.format(**error['ctx'])} {unit}."
-    for subject in ("Input", "String"):
-        message = message.replace(f"{subject} should", "This should")
+    message = message.replace("Input should", "This should").replace("String should", "This should")
     return FieldError((*prefix, *error["loc"]), code, message[:MAX_MESSAGE].removesuffix(".") + ".")
 
 
@@ -198,18 +197,13 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
-def invalid_value(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
-    """Return the Problem of a value that `check_representable` or `normalised` refuses."""
-    return Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())])
-
-
-def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
+def parse_value(adapter: TypeAdapter[Any], value: Any, path: tuple[str | int, ...]) -> Any:
     """Validate one JSON value, such as an operand or an identifier. Raises `validation_failed` with the path."""
     try:
         return check_representable(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:
-        raise problem_of(error, tuple(path)) from None
+        raise problem_of(error, path) from None
     except PydanticCustomError as error:
-        raise invalid_value(error, path) from None
+        raise Problem.field(path, "format", error.message()) from None
     except TypeError:  # orjson: an integer beyond 64 bits
-        raise Problem.field(tuple(path), "range", "This value is out of range.") from None
+        raise Problem.field(path, "range", "This value is out of range.") from None

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from services.catalogue.models import check_representable, invalid_value
+from services.catalogue.models import check_representable
 from services.catalogue.problems import Problem
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator, coerce_integer
@@ -148,7 +148,7 @@ def _searched(resource: Resource[Any], text: Any) -> str | None:
     try:
         text = check_representable(nfc(str(text)))
     except PydanticCustomError as error:
-        raise invalid_value(error, ("q",)) from None
+        raise Problem.field("q", "format", error.message()) from None
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
     return text.strip() or None
