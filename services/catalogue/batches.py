@@ -36,7 +36,9 @@ class _Entry(InputModel):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise PydanticCustomError("one_of", "Say one thing to be done: {names}.", {"names": _listed(type(self))})
+            *names, last = type(self).model_fields
+            listed = f"{', '.join(names)} or {last}" if names else last
+            raise PydanticCustomError("one_of", "Say one thing to be done: {names}.", {"names": listed})
         return self
 
 
@@ -79,8 +81,3 @@ def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputMod
     version = Field(default=None, description=EXPECTED_WORDS.format(resource.noun))
     members: dict[str, Any] = {"id": (identifier, id_field), EXPECTED: (str | None, version)}
     return create_model(name, __base__=base, __doc__=docstring, **members)
-
-
-def _listed(model: type[InputModel]) -> str:
-    *names, last = model.model_fields
-    return f"{', '.join(names)} or {last}" if names else last

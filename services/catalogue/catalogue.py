@@ -52,7 +52,10 @@ class Catalogue:
         for operation in operations:
             self._add_operation(operation)
         for job in jobs:
-            self._add_job(job)
+            if job.name in self.jobs:
+                location = self.jobs[job.name].location
+                raise job.fault(f"the job at {location} has this name already.", "Give it another name.")
+            self.jobs[job.name] = job
         self.scopes = tuple(sorted({operation.scope for operation in self.operations.values() if operation.scope}))
 
     @classmethod
@@ -163,12 +166,6 @@ class Catalogue:
         resource = self._bound[operation.resource] if operation.resource is not None else None
         result = self._result(operation, resource)
         self.operations[operation.name] = replace(operation, resource=resource, result=result, entries=entries)
-
-    def _add_job(self, job: JobKind) -> None:
-        if job.name in self.jobs:
-            location = self.jobs[job.name].location
-            raise job.fault(f"the job at {location} has this name already.", "Give it another name.")
-        self.jobs[job.name] = job
 
     def _result(self, operation: Operation, resource: Resource[Any] | None) -> Resource[Any] | type[ResultModel] | None:
         returned = operation.returns

@@ -71,8 +71,17 @@ def job(name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = 
     """Decorate `async (work[, data: an InputModel]) -> None`. Raises DeclarationError for any other form."""
 
     def decorate(function: Function) -> JobKind:
-        location = Location.of_function(function)
-        kind = JobKind(name, function, _payload(function, location), retries, timeout, cron, location)
+        location, hints = Location.of_function(function), get_type_hints(function)
+        data: type[InputModel] = hints.get("data", NoInput)
+        parameters = list(inspect.signature(function).parameters)
+        has_form = parameters in (["work"], ["work", "data"]) and hints.get("work") is Work
+        if not has_form or not inspect.iscoroutinefunction(function) or not issubclass(data, InputModel):
+            raise DeclarationError(
+                location,
+                f"{function.__name__}: its function has not the form of a job.",
+                f"Write async def {function.__name__}(work: Work, data: an InputModel) -> None, with or without data.",
+            )
+        kind = JobKind(name, function, data, retries, timeout, cron, location)
         if not NAME_PATTERN.fullmatch(name):
             raise kind.fault("the name is not lower-case words joined by underscores.", "Choose another name.")
         if retries < 0 or timeout <= 0:
@@ -82,17 +91,3 @@ def job(name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = 
         return kind
 
     return decorate
-
-
-def _payload(function: Function, location: Location) -> type[InputModel]:
-    name, hints = function.__name__, get_type_hints(function)
-    data: type[InputModel] = hints.get("data", NoInput)
-    parameters = list(inspect.signature(function).parameters)
-    has_form = parameters in (["work"], ["work", "data"]) and hints.get("work") is Work
-    if not has_form or not inspect.iscoroutinefunction(function) or not issubclass(data, InputModel):
-        raise DeclarationError(
-            location,
-            f"{name}: its function has not the form of a job.",
-            f"Write async def {name}(work: Work, data: an InputModel) -> None, with or without data.",
-        )
-    return data

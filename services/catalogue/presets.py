@@ -132,21 +132,15 @@ def write_operation(
             function, declared_problems=tuple(problems), emits=(emits,) if isinstance(emits, str) else tuple(emits),
             own_statements=statements, **{"action": kind.value} | signature | options,
         )  # fmt: skip
-        _check(operation)
+        if not operation.description:
+            raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
+        data = operation.input or InputModel
+        for member in deprecations_of(data):
+            if data.model_fields[member].is_required():
+                raise operation.fault(f'its deprecated member "{member}" is required.', "Give it a default.")
         return operation
 
     return decorate
-
-
-def _check(operation: Operation) -> None:
-    """Raise DeclarationError without a description, and if a deprecated member of the input is required."""
-    if not operation.description:
-        raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
-    if operation.input is None:
-        return
-    for name in deprecations_of(operation.input):
-        if operation.input.model_fields[name].is_required():
-            raise operation.fault(f'its deprecated member "{name}" is required.', "Give it a default.")
 
 
 def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[Function], Operation]:

@@ -113,16 +113,13 @@ class Problem(Exception):
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
-            headers["WWW-Authenticate"] = self._challenge()
+            parts = ['realm="gateway"']
+            if self.type in (INVALID_TOKEN, INSUFFICIENT_SCOPE):
+                parts.append(f'error="{self.type.code}"')
+            if "scope" in self.extra:
+                parts.append(f'scope="{self.extra["scope"]}"')
+            headers["WWW-Authenticate"] = f"Bearer {', '.join(parts)}"
         return headers
-
-    def _challenge(self) -> str:
-        parts = ['realm="gateway"']
-        if self.type in (INVALID_TOKEN, INSUFFICIENT_SCOPE):
-            parts.append(f'error="{self.type.code}"')
-        if "scope" in self.extra:
-            parts.append(f'scope="{self.extra["scope"]}"')
-        return f"Bearer {', '.join(parts)}"
 
     @classmethod
     def field(cls, path: tuple[str | int, ...] | str, code: str, message: str) -> Problem:

@@ -62,7 +62,10 @@ class Cost:
         """
         rows, points = self.rows, self.points
         for each in self.lists:
-            size = _size(inputs[each.slot])
+            # As it is bound, a list keeps its arguments, and identifiers are its nodes.
+            found = inputs[each.slot]
+            arguments = found if type(found) is ListArguments else getattr(found, "arguments", None)
+            size = arguments.limit if arguments is not None else len(getattr(found, "nodes", found))
             more, cost = each.row.weigh(inputs)
             rows += size * more
             points += each.counted + size * cost
@@ -104,13 +107,6 @@ def _cost(parts: Iterable[Part | Member], depth: int, *, rows: int = 0, points: 
         elif isinstance(part, NodesRoot):  # `node` finds one row, at no depth; `nodes` are a list
             lists.append(ListCost(part.slot, _cost(below, int(part.many), rows=1, points=int(part.many))))
     return Cost(rows, points, tuple(lists))
-
-
-def _size(found: Any) -> int:
-    """The number of rows that an input of a list or of nodes asks for."""
-    # As it is bound, a list keeps its arguments, and identifiers are its nodes.
-    arguments = found if type(found) is ListArguments else getattr(found, "arguments", None)
-    return arguments.limit if arguments is not None else len(getattr(found, "nodes", found))
 
 
 def price(query: Query, inputs: Sequence[Any], most: int) -> int:

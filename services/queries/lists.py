@@ -88,8 +88,10 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Lim
     tree = parse_filter(resource, data["filter"], limits=limits) if data.get("filter") is not None else None
     text = _searched(resource, data.get("q"))
     search = None if text is None else search_query(text)
-    if text is not None and search is None:
-        tree = _containing(resource, text, tree)
+    if text is not None and search is None:  # without searchable words: the fields contain the text without quotes
+        plain = text.strip('"').strip() or text
+        contains = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
+        tree = contains if tree is None else AllOf((tree, contains))
     return ListArguments(
         order=order,
         limit=_integer(data, size, limits.usual_page, 1, limits.page_size),
@@ -152,10 +154,3 @@ def _searched(resource: Resource[Any], text: Any) -> str | None:
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
     return text.strip() or None
-
-
-def _containing(resource: Resource[Any], text: str, tree: Filter | None) -> Filter:
-    """Return the filter for a search without searchable words: the searched fields contain its text without quotes."""
-    plain = text.strip('"').strip() or text
-    contains = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
-    return contains if tree is None else AllOf((tree, contains))
