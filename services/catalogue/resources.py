@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
@@ -79,19 +78,13 @@ class Resource(Declared, Generic[M]):
         self.policy = policy
         self.table = cast("Table", model.__table__)
         self.description = " ".join((model.__doc__ or name).split())
-        self._check()
-
-    @cached_property
-    def fields(self) -> Mapping[str, FieldType]:
-        return fields_of(self.read)
-
-    @cached_property
-    def _adapters(self) -> Mapping[str, TypeAdapter[Any]]:
-        return {name: kind.adapter() for name, kind in self.fields.items() if kind.scalar and not kind.many}
-
-    @cached_property
-    def _serialisers(self) -> Mapping[str, Callable[[Any], Any] | None]:
-        return {name: kind.serialiser() for name, kind in self.fields.items()}
+        try:
+            self.fields = fields_of(read)
+        except TypeError as error:
+            raise self.fault(f"{read.__name__}: {error}.", "Use a type of services/catalogue/scalars.py.") from None
+        self._check(self.fields)
+        self._adapters = {name: kind.adapter() for name, kind in self.fields.items() if kind.scalar and not kind.many}
+        self._serialisers = {name: kind.serialiser() for name, kind in self.fields.items()}
 
     def adapter(self, field: str) -> TypeAdapter[Any]:
         """Return a strict validator of one value of the field."""
@@ -112,13 +105,7 @@ class Resource(Declared, Generic[M]):
         description = description_of(self.read, field)
         return description if self.fields[field].enum is None else f"{description} {IF_UNKNOWN}"
 
-    def _check(self) -> None:
-        try:
-            fields = self.fields
-        except TypeError as error:
-            raise self.fault(
-                f"{self.read.__name__}: {error}.", "Use a type of services/catalogue/scalars.py."
-            ) from None
+    def _check(self, fields: Mapping[str, FieldType]) -> None:
         if not PREFIX_PATTERN.fullmatch(self.prefix):
             raise self.fault(f'the prefix "{self.prefix}" is not 2 to 8 lower-case letters.', "Choose another prefix.")
         identifier = fields["id"].identifier if "id" in fields else None
