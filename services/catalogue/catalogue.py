@@ -96,16 +96,12 @@ class Catalogue:
 
     def deprecations(self) -> Mapping[str, Deprecation]:
         """Return every deprecation by what it is of: `get_item`, `create_item.title` (of the input), `item.title`."""
-        by_name: dict[str, Deprecation] = {}
-        for operation in self.operations.values():
-            if operation.deprecated is not None:
-                by_name[operation.name] = operation.deprecated
-            if operation.input is not None:
-                fields = deprecations_of(operation.input)
-                by_name |= {f"{operation.name}.{field}": deprecation for field, deprecation in fields.items()}
-        for resource in self.resources.values():
-            fields = deprecations_of(resource.read)
-            by_name |= {f"{resource.name}.{field}": deprecation for field, deprecation in fields.items()}
+        operations = self.operations.values()
+        by_name = {operation.name: operation.deprecated for operation in operations if operation.deprecated is not None}
+        models: list[tuple[str, type[Any]]] = [(each.name, each.input) for each in operations if each.input is not None]
+        models += [(resource.name, resource.read) for resource in self.resources.values()]
+        for name, model in models:
+            by_name |= {f"{name}.{field}": deprecation for field, deprecation in deprecations_of(model).items()}
         return by_name
 
     def _add_resource(self, resource: Resource[Any]) -> None:

@@ -31,14 +31,11 @@ INT32: Final = (-(2**31), 2**31 - 1)
 
 _NUMBER: Final = re.compile(r"(-?)(?=[0-9])0*+([0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 """A number. Its quantifiers are possessive to avoid backtracking over leading zeros."""
-_DIGITS: Final = 12
-"""The digits that are converted of an integer. A longer one is out of range anyway."""
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,32}))?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 """RFC 3339, section 5.6, with ISO 8601's comma. Digits of a second beyond the sixth are cut off."""
-_LEAP: Final = "60"
 
 
 def coerce_integer(value: Any) -> Any:
@@ -60,7 +57,7 @@ def written_number(text: str) -> Any:
         return text
     sign, digits, *fraction = match.groups()
     if not any(fraction):
-        return int(f"{sign}{digits[:_DIGITS] or 0}")
+        return int(f"{sign}{digits[:12] or 0}")
     value = float(text)
     return coerce_integer(value) if isfinite(value) else text
 
@@ -88,7 +85,7 @@ def parse_instant(text: str) -> datetime:
 
 def _instant(date: str, minute: str, second: str, fraction: str | None, offset: str) -> datetime:
     """Return the instant of the parts of a text. Raises ValueError and OverflowError."""
-    is_leap = second == _LEAP
+    is_leap = second == "60"
     whole = f"{date}T{minute}:{'59' if is_leap else second}.{(fraction or '0')[:6]:0<6}{offset.upper()}"
     instant = datetime.fromisoformat(whole).astimezone(UTC)
     if not is_leap:
