@@ -59,9 +59,7 @@ class Identifier:
         """Return the key in a public identifier. Raises PydanticCustomError (a ValueError) for any other text."""
         parts = split_identifier(text)
         if parts is None or parts[0] != self.prefix:
-            raise PydanticCustomError(
-                "identifier", 'This is not an identifier of the form "{form}".', {"form": self.form}
-            )
+            raise PydanticCustomError("identifier", f'This is not an identifier of the form "{self.form}".')
         return parts[1]
 
     @property

@@ -83,16 +83,15 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
     faults: list[FieldError] = []
     for index, entry_data in enumerate(outer.operations):
         entry = _entry(operation, model, entry_data, MAX_LISTED - len(faults))
+        if isinstance(entry, Problem):
+            is_listed = bool(entry.errors)
+            if not is_listed:
+                entry = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
+            if is_listed or not faults:
+                faults += with_path_prefix(entry, OPERATIONS, index).errors
+            if outer.atomic and not is_listed:
+                break
         entries.append(entry)
-        if not isinstance(entry, Problem):
-            continue
-        is_listed = bool(entry.errors)
-        if not is_listed:
-            entry = entries[-1] = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
-        if is_listed or not faults:
-            faults += with_path_prefix(entry, OPERATIONS, index).errors
-        if outer.atomic and not is_listed:
-            raise Problem(VALIDATION_FAILED, errors=faults)
     if outer.atomic and faults:
         raise Problem(VALIDATION_FAILED, errors=faults)
     return Batch(outer.atomic, entries)
