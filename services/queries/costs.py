@@ -36,8 +36,6 @@ from services.queries.selections import (
     page_properties_of,
 )
 
-_A_KEY: Final = range(1)
-"""Stands for the key of a row."""
 MINIMUM: Final = 1
 """Points of whatever is asked, and of a dry run."""
 NODE_WEIGHT: Final = 1
@@ -130,9 +128,8 @@ def weigh_write(
 
     A batch costs what its entries cost (`entries` is their number), and shows their rows as a list.
     """
-    rows, points = 0, 0
-    if shown is not None:
-        rows, points = query_cost(shown).weigh((_A_KEY if entries is None else range(entries), *inputs))
+    keys = range(1 if entries is None else entries)
+    rows, points = query_cost(shown).weigh((keys, *inputs)) if shown is not None else (0, 0)
     return rows, points + (operation.cost if entries is None else batch_weight(operation, entries))
 
 
