@@ -131,6 +131,7 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "bool_type": ("type", "This must be true or false."),
     "list_type": ("type", "This must be a list."),
     "model_type": ("type", "This must be an object."),
+    "dict_type": ("type", "This must be an object."),
     "string_too_short": ("length", None),
     "string_too_long": ("length", None),
     "too_short": ("length", None),

@@ -67,8 +67,6 @@ class Resource(Declared, Generic[M]):
         self.noun, self.nouns = words(self.name), words(self.plural)
         self.path = self.plural.replace("_", "-")
         """The path segment of its rows on REST: `api-keys`."""
-        self.read_scope = f"{self.plural}:read"
-        """The scope for reading its rows, also through a relation."""
         self.model, self.read, self.prefix = model, read, prefix
         self.declared_relations = tuple(relations)
         self.filters, self.sorts, self.search = tuple(filters), tuple(sorts), tuple(search)
@@ -85,6 +83,11 @@ class Resource(Declared, Generic[M]):
         self._check(self.fields)
         self._adapters = {name: kind.adapter() for name, kind in self.fields.items() if kind.scalar and not kind.many}
         self._serialisers = {name: kind.serialiser() for name, kind in self.fields.items()}
+
+    @property
+    def read_scope(self) -> str:
+        """The scope for reading its rows, also through a relation."""
+        return f"{self.plural}:read"
 
     def adapter(self, field: str) -> TypeAdapter[Any]:
         """Return a strict validator of one value of the field."""
