@@ -10,7 +10,6 @@ from services.catalogue.models import InputModel, ReadModel, ResultModel, absent
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.policies import (
     ACTOR_ID,
-    ACTOR_SESSION_ID,
     ACTOR_WORKSPACE_ID,
     IN_PERSON,
     UNBOUND,
@@ -23,44 +22,5 @@ from services.catalogue.policies import (
 from services.catalogue.presets import DeclaredResource as Resource
 from services.catalogue.presets import procedure
 from services.catalogue.problems import Problem
-from services.catalogue.relations import many, one
-from services.catalogue.resources import Relation
+from services.catalogue.resources import Relation, many, one
 from services.catalogue.scalars import Instant, Int32
-
-__all__ = [
-    "ACTOR_ID",
-    "ACTOR_SESSION_ID",
-    "ACTOR_WORKSPACE_ID",
-    "ANONYMOUS",
-    "IN_PERSON",
-    "OPERATOR",
-    "UNBOUND",
-    "Actor",
-    "Call",
-    "Catalogue",
-    "Client",
-    "DeclarationError",
-    "Deprecation",
-    "HandWritten",
-    "Identifier",
-    "InputModel",
-    "Instant",
-    "Int32",
-    "Kind",
-    "Operation",
-    "Policy",
-    "Problem",
-    "ReadModel",
-    "Relation",
-    "Resource",
-    "ResultModel",
-    "absent",
-    "everyone",
-    "many",
-    "needs",
-    "new_key",
-    "nobody",
-    "one",
-    "procedure",
-    "signed_in",
-]

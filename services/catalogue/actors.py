@@ -22,7 +22,6 @@ class Actor:
     is_admin: bool = False
     key_id: UUID | None = None
     workspace_id: UUID | None = None
-    """The workspace that the credential is bound to, if any."""
     budget: int | None = None
     """The credential's own budget in points a minute, within its user's budget; None if it has none."""
 

@@ -23,8 +23,7 @@ from services.catalogue.resources import Resource
 MAX_ENTRIES: Final = 500
 """The highest number of entries that a setting can allow."""
 OPERATIONS: Final = "operations"
-VERBS: Final = ("create", "update", "delete")
-_WORDS: Final = {
+VERBS: Final = {
     "create": "Make a new one.", "update": "Change one; what is left out stays.", "delete": "Delete one.",
 }  # fmt: skip
 
@@ -37,16 +36,18 @@ class _Entry(InputModel):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise PydanticCustomError("one_of", "Say one thing to be done: {names}.", {"names": _listed(type(self))})
+            *names, last = type(self).model_fields
+            listed = f"{', '.join(names)} or {last}" if names else last
+            raise PydanticCustomError("one_of", "Say one thing to be done: {names}.", {"names": listed})
         return self
 
 
 def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> type[InputModel]:
     """Return the input model of a batch of these operations, given by verb."""
     plural = pascal(resource.plural)
-    members: dict[str, Any] = {}
-    for verb, operation in entries.items():
-        members[verb] = (_entry_input(resource, operation), absent(_WORDS[verb]))
+    members: dict[str, Any] = {
+        verb: (_entry_input(resource, operation), absent(VERBS[verb])) for verb, operation in entries.items()
+    }
     entry = create_model(
         f"{plural}BatchOperation",
         __base__=_Entry,
@@ -54,14 +55,13 @@ def batch_input(resource: Resource[Any], entries: Mapping[str, Operation]) -> ty
         **members,
     )
     atomic_description = "Whether one failed operation rolls back all; otherwise each has a result of its own."
-    batch_model: type[InputModel] = create_model(
+    return create_model(
         f"{plural}Batch",
         __base__=InputModel,
         __doc__=f"Many changes to {resource.nouns} at once.",
         atomic=(bool, Field(default=True, description=atomic_description)),
         operations=(list[entry], Field(min_length=1, max_length=MAX_ENTRIES, description=about_entries(MAX_ENTRIES))),
     )
-    return batch_model
 
 
 def about_entries(limit: int) -> str:
@@ -70,7 +70,6 @@ def about_entries(limit: int) -> str:
 
 
 def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputModel]:
-    """Return the operation's input model, with the row's identifier if the operation acts on a row."""
     if not operation.on_a_row:
         assert operation.input is not None
         return operation.input
@@ -82,8 +81,3 @@ def _entry_input(resource: Resource[Any], operation: Operation) -> type[InputMod
     version = Field(default=None, description=EXPECTED_WORDS.format(resource.noun))
     members: dict[str, Any] = {"id": (identifier, id_field), EXPECTED: (str | None, version)}
     return create_model(name, __base__=base, __doc__=docstring, **members)
-
-
-def _listed(model: type[InputModel]) -> str:
-    *names, last = model.model_fields
-    return f"{', '.join(names)} or {last}" if names else last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -19,8 +20,7 @@ from services.catalogue.models import ResultModel
 from services.catalogue.naming import ETAG, EXPECTED, NAME_PATTERN
 from services.catalogue.operations import DeletionHook, Kind, Operation
 from services.catalogue.problems import Problem
-from services.catalogue.resolving import resolve
-from services.catalogue.resources import Resource
+from services.catalogue.resources import Resource, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,7 @@ class HandWritten:
 
 
 class Catalogue:
-    """All resources, operations and kinds of job by name.
-
-    Raises DeclarationError, with the location of the fault and its remedy, for an invalid declaration.
-    """
+    """All resources, operations and kinds of job by name. Raises DeclarationError for an invalid declaration."""
 
     def __init__(
         self, resources: Iterable[Resource[Any]], operations: Iterable[Operation], seams: Iterable[HandWritten] = (),
@@ -54,23 +51,23 @@ class Catalogue:
         self._resolve_relations()
         for operation in operations:
             self._add_operation(operation)
-        self._bind_batches()
         for job in jobs:
-            self._add_job(job)
+            if job.name in self.jobs:
+                location = self.jobs[job.name].location
+                raise job.fault(f"the job at {location} has this name already.", "Give it another name.")
+            self.jobs[job.name] = job
         self.scopes = tuple(sorted({operation.scope for operation in self.operations.values() if operation.scope}))
 
     @classmethod
     def load(cls, modules: Iterable[str]) -> Catalogue:
         """Return the catalogue of the declarations in packages' `resource.py`, `operations.py` and `jobs.py`."""
-        declared = [
-            value for package in modules for module in _declarations(package) for value in vars(module).values()
-        ]
-        unique = {id(value): value for value in declared}.values()
+        found = [value for package in modules for module in _declarations(package) for value in vars(module).values()]
+        declared = {id(value): value for value in found}.values()
         return cls(
-            [value for value in unique if isinstance(value, Resource)],
-            [value for value in unique if isinstance(value, Operation)],
+            [value for value in declared if isinstance(value, Resource)],
+            [value for value in declared if isinstance(value, Operation)],
             [value for value in declared if isinstance(value, HandWritten)],
-            [value for value in unique if isinstance(value, JobKind)],
+            [value for value in declared if isinstance(value, JobKind)],
         )
 
     def resource_of(self, identifier: str) -> tuple[Resource[Any], Any] | None:
@@ -81,10 +78,7 @@ class Catalogue:
         return self.by_prefix[parts[0]], parts[1]
 
     def locate(self, identifier: str, path: tuple[str | int, ...] = ("id",)) -> tuple[Resource[Any], Any]:
-        """Return the same as `resource_of`.
-
-        Raises `validation_failed` with the path for a malformed identifier or one of an unknown resource.
-        """
+        """Return the same. Raises `validation_failed` with the path if it names no resource that is known here."""
         located = self.resource_of(identifier)
         if located is None:
             raise Problem.field(path, "format", "This is not an identifier of any resource here.")
@@ -101,21 +95,13 @@ class Catalogue:
         return next((operation.gone for operation in operations if operation.gone is not None), None)
 
     def deprecations(self) -> Mapping[str, Deprecation]:
-        """Return every deprecation under the name it is counted by.
-
-        The name is `get_item` for an operation, `create_item.title` for an input field, `item.title` for a field of a
-        resource.
-        """
-        by_name: dict[str, Deprecation] = {}
-        for operation in self.operations.values():
-            if operation.deprecated is not None:
-                by_name[operation.name] = operation.deprecated
-            if operation.input is not None:
-                fields = deprecations_of(operation.input)
-                by_name |= {f"{operation.name}.{field}": deprecation for field, deprecation in fields.items()}
-        for resource in self.resources.values():
-            fields = deprecations_of(resource.read)
-            by_name |= {f"{resource.name}.{field}": deprecation for field, deprecation in fields.items()}
+        """Return every deprecation by what it is of: `get_item`, `create_item.title` (of the input), `item.title`."""
+        operations = self.operations.values()
+        by_name = {operation.name: operation.deprecated for operation in operations if operation.deprecated is not None}
+        models: list[tuple[str, type[Any]]] = [(each.name, each.input) for each in operations if each.input is not None]
+        models += [(resource.name, resource.read) for resource in self.resources.values()]
+        for name, model in models:
+            by_name |= {f"{name}.{field}": deprecation for field, deprecation in deprecations_of(model).items()}
         return by_name
 
     def _add_resource(self, resource: Resource[Any]) -> None:
@@ -134,7 +120,8 @@ class Catalogue:
                 f'its plural is "{resource.name}" too.', "Give one and many different names: plural=…."
             )
         # The relations of the copy are those of this catalogue; another catalogue may have other resources.
-        self._bound[resource] = self.resources[resource.name] = resource.unrelated()
+        self._bound[resource] = self.resources[resource.name] = bound = copy(resource)
+        bound.relations = {}
 
     def _resolve_relations(self) -> None:
         by_table: dict[Table, Resource[Any]] = {resource.table: resource for resource in self.resources.values()}
@@ -149,20 +136,6 @@ class Catalogue:
                             "Give the relation, or its reverse, another name.",
                         )
                     relation.source.relations[relation.name] = relation
-            self._check_references(resource, by_table)
-
-    def _check_references(self, resource: Resource[Any], by_table: dict[Table, Resource[Any]]) -> None:
-        """Check that an identifier has the prefix of the table that its foreign key refers to."""
-        for relation in resource.relations.values():
-            kind = resource.fields.get(relation.local)
-            if relation.many or kind is None:
-                continue
-            prefix = kind.identifier.prefix if kind.identifier else None
-            if prefix != relation.target.prefix:
-                raise resource.fault(
-                    f'the field "{relation.local}" has the prefix "{prefix}", but points at {relation.target.plural}.',
-                    f'Use the identifier with the prefix "{relation.target.prefix}".',
-                )
 
     def _add_operation(self, operation: Operation) -> None:
         if operation.name in self.operations:
@@ -182,30 +155,19 @@ class Catalogue:
                 raise operation.fault(
                     f'its address "{operation.address}" is that of {existing.name} already.', "Pass address=…."
                 )
+        for entry in operation.entries.values():
+            if entry.name not in self.operations or self.operations[entry.name].location != entry.location:
+                raise operation.fault(f"{entry.name} is not in the catalogue.", "Declare it in operations.py.")
+        entries = {verb: self.operations[entry.name] for verb, entry in operation.entries.items()}
         resource = self._bound[operation.resource] if operation.resource is not None else None
         result = self._result(operation, resource)
-        self.operations[operation.name] = replace(operation, resource=resource, result=result)
-
-    def _add_job(self, job: JobKind) -> None:
-        if job.name in self.jobs:
-            location = self.jobs[job.name].location
-            raise job.fault(f"the job at {location} has this name already.", "Give it another name.")
-        self.jobs[job.name] = job
-
-    def _bind_batches(self) -> None:
-        """Replace the entries of batches by the operations of this catalogue."""
-        for batch in [operation for operation in self.operations.values() if operation.entries]:
-            for entry in batch.entries.values():
-                if entry.name not in self.operations or self.operations[entry.name].location != entry.location:
-                    raise batch.fault(f"{entry.name} is not in the catalogue.", "Declare it in operations.py.")
-            entries = {verb: self.operations[entry.name] for verb, entry in batch.entries.items()}
-            self.operations[batch.name] = replace(batch, entries=entries)
+        self.operations[operation.name] = replace(operation, resource=resource, result=result, entries=entries)
 
     def _result(self, operation: Operation, resource: Resource[Any] | None) -> Resource[Any] | type[ResultModel] | None:
         returned = operation.returns
         if operation.function is None:
             return None if operation.kind in (Kind.DELETE, Kind.BATCH) else resource
-        if returned is type(None) or returned is None:
+        if returned is type(None):
             return None
         if returned in self.by_model:
             return self.by_model[returned]

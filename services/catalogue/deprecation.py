@@ -50,7 +50,6 @@ class Deprecation:
 
 
 def deprecations_of(model: type[BaseModel]) -> dict[str, Deprecation]:
-    """Return the deprecated fields of a model."""
     return {
         name: annotation
         for name, info in model.model_fields.items()

@@ -7,6 +7,7 @@ Identifier("itm")]`. The Python value is the UUID, the JSON value the string.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -33,6 +34,18 @@ def split_identifier(text: str) -> tuple[str, UUID] | None:
     return (match[1], UUID(hex=match[2])) if match else None
 
 
+def text_schema(kind: type, parse: Callable[[str], Any], show: Callable[[Any], str]) -> core_schema.CoreSchema:
+    """Return Pydantic's schema of a value that is a string in JSON and an instance of its type in Python."""
+    json_schema = core_schema.chain_schema(
+        [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(parse)]
+    )
+    return core_schema.json_or_python_schema(
+        json_schema=json_schema,
+        python_schema=core_schema.is_instance_schema(kind),
+        serialization=core_schema.plain_serializer_function_ser_schema(show, when_used="json"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """Annotation of a UUID field that gives the prefix of its public form."""
@@ -46,14 +59,11 @@ class Identifier:
         """Return the key in a public identifier. Raises PydanticCustomError (a ValueError) for any other text."""
         parts = split_identifier(text)
         if parts is None or parts[0] != self.prefix:
-            raise PydanticCustomError(
-                "identifier", 'This is not an identifier of the form "{form}".', {"form": self.form}
-            )
+            raise PydanticCustomError("identifier", f'This is not an identifier of the form "{self.form}".')
         return parts[1]
 
     @property
     def form(self) -> str:
-        """The form of an identifier, for messages."""
         return f"{self.prefix}_…"
 
     @property
@@ -65,14 +75,7 @@ class Identifier:
         }
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        text_schema = core_schema.chain_schema(
-            [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(self.decode)]
-        )
-        return core_schema.json_or_python_schema(
-            json_schema=text_schema,
-            python_schema=core_schema.is_instance_schema(UUID),
-            serialization=core_schema.plain_serializer_function_ser_schema(self.encode, when_used="json"),
-        )
+        return text_schema(UUID, self.decode, self.encode)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler

@@ -64,21 +64,24 @@ class JobKind(Declared):
     location: Location
 
     def call(self, work: Work, data: InputModel) -> Awaitable[None]:
-        """Start an attempt."""
         return self.function(work) if self.payload is NoInput else self.function(work, data)
 
 
-def job(
-    name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None
-) -> Callable[[Function], JobKind]:  # fmt: skip
-    """Decorate `async (work[, data: an InputModel]) -> None` as a kind of job.
-
-    `timeout` is in seconds. Raises DeclarationError if the function does not have this form.
-    """
+def job(name: str, *, retries: int = 5, timeout: float = 60, cron: str | None = None) -> Callable[[Function], JobKind]:
+    """Decorate `async (work[, data: an InputModel]) -> None`. Raises DeclarationError for any other form."""
 
     def decorate(function: Function) -> JobKind:
-        location = Location.of_function(function)
-        kind = JobKind(name, function, _payload(function, location), retries, timeout, cron, location)
+        location, hints = Location.of_function(function), get_type_hints(function)
+        data: type[InputModel] = hints.get("data", NoInput)
+        parameters = list(inspect.signature(function).parameters)
+        has_form = parameters in (["work"], ["work", "data"]) and hints.get("work") is Work
+        if not has_form or not inspect.iscoroutinefunction(function) or not issubclass(data, InputModel):
+            raise DeclarationError(
+                location,
+                f"{function.__name__}: its function has not the form of a job.",
+                f"Write async def {function.__name__}(work: Work, data: an InputModel) -> None, with or without data.",
+            )
+        kind = JobKind(name, function, data, retries, timeout, cron, location)
         if not NAME_PATTERN.fullmatch(name):
             raise kind.fault("the name is not lower-case words joined by underscores.", "Choose another name.")
         if retries < 0 or timeout <= 0:
@@ -88,19 +91,3 @@ def job(
         return kind
 
     return decorate
-
-
-def _payload(function: Function, location: Location) -> type[InputModel]:
-    name = getattr(function, "__name__", "job")
-    hints = get_type_hints(function)
-    parameters = list(inspect.signature(function).parameters)
-    data = hints.get("data", NoInput)
-    form = parameters in (["work"], ["work", "data"]) and hints.get("work") is Work
-    if not form or not inspect.iscoroutinefunction(function) or not issubclass(data, InputModel):
-        raise DeclarationError(
-            location,
-            f"{name}: its function has not the form of a job.",
-            f"Write async def {name}(work: Work, data: an InputModel) -> None, with or without data.",
-        )
-    payload: type[InputModel] = data
-    return payload

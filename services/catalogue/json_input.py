@@ -51,48 +51,22 @@ def refuse_twice(text: bytes, what: str = "The body", at: Path = ()) -> None:
         raise Problem(BAD_REQUEST, detail, errors=[error]) from None
 
 
-class _ObjectWithDuplicate(dict[str, Any]):
-    """An object in which a name occurs twice."""
-
-    name: str
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) == len(pairs):
-        return members
-    marked, seen = _ObjectWithDuplicate(members), set()
-    for name, _ in pairs:
-        if name in seen:
-            marked.name = name
-            break
-        seen.add(name)
-    return marked
-
-
 def _first_duplicate(text: bytes) -> Path | None:
-    """Return the path of the first duplicate name, or None if there is none or the text is not JSON.
-
-    This is slow, and only called for input that is refused.
-    """
+    """Return the path of the first duplicate name, if any. This is slow, and only called for input that is refused."""
     try:
-        # Each value with its name and its parent's position: complete paths would be copied at every step.
-        pending: list[tuple[Any, Any]] = [(json.loads(text, object_pairs_hook=_object), None)]
+        # An object becomes the tuple of its members, so that none is lost.
+        pending: list[tuple[Any, Path]] = [(json.loads(text, object_pairs_hook=tuple), ())]
     except (ValueError, RecursionError):
         return None
     while pending:
-        value, position = pending.pop()
-        if isinstance(value, _ObjectWithDuplicate):
-            return _path(position, value.name)
-        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        children = [(child, (name, position)) for name, child in members if child and isinstance(child, (dict, list))]
+        value, path = pending.pop()
+        names, children = set(), []
+        for name, child in value if isinstance(value, tuple) else enumerate(value):
+            if name in names:
+                return (*path, name) if len(path) < MOST_STEPS else (name,)
+            names.add(name)
+            if child and isinstance(child, (tuple, list)):
+                # Complete paths would be copied at every step.
+                children.append((child, (*path[:MOST_STEPS], name)))
         pending += reversed(children)
     return None
-
-
-def _path(position: Any, name: str) -> Path:
-    steps: list[str | int] = [name]
-    while position is not None and len(steps) <= MOST_STEPS:
-        step, position = position
-        steps.append(step)
-    return tuple(reversed(steps)) if len(steps) <= MOST_STEPS else (name,)

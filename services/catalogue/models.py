@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args
 
 import orjson
 from pydantic import (
@@ -58,17 +58,11 @@ class InputModel(BaseModel):
     def _normalise(cls, value: Any, info: ValidationInfo) -> Any:
         if info.field_name in _secrets(cls):
             return value
+        value = normalised(value)
         # The table of scalars has no floats, so every number is meant as an integer.
-        return (
-            [coerce_integer(entry) for entry in normalised(value)]
-            if type(value) is list
-            else coerce_integer(normalised(value))
-        )
+        return [coerce_integer(entry) for entry in value] if type(value) is list else coerce_integer(value)
 
-    @field_validator("*", mode="after")
-    @classmethod
-    def _fits(cls, value: Any) -> Any:
-        return check_representable(value)
+    _fits = field_validator("*", mode="after")(check_representable)
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that the caller has sent, by name: JSON Merge Patch (RFC 7386) on the top level."""
@@ -77,11 +71,16 @@ class InputModel(BaseModel):
 
 @cache
 def _secrets(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for name, info in model.model_fields.items() if _mentions(info.annotation, SecretStr))
+    annotations = {name: info.annotation for name, info in model.model_fields.items()}
+    return frozenset(name for name, kind in annotations.items() if SecretStr in (kind, *_arguments(kind)))
 
 
-def _mentions(annotation: Any, kind: type) -> bool:
-    return annotation is kind or any(_mentions(argument, kind) for argument in get_args(annotation))
+def _arguments(annotation: Any) -> Iterator[Any]:
+    """Yield the types and the metadata that an annotation consists of, the outer ones first."""
+    arguments = get_args(annotation)
+    yield from arguments
+    for argument in arguments:
+        yield from _arguments(argument)
 
 
 class NoInput(InputModel):
@@ -112,18 +111,9 @@ def fields_of(model: type[BaseModel]) -> Mapping[str, FieldType]:
 def description_of(model: type[BaseModel], name: str) -> str:
     """Return a field's description: its own, or that of its type (`Title`), or its name in words."""
     info = model.model_fields[name]
-    nested = (
-        annotation.description for annotation in _annotations(info.annotation) if isinstance(annotation, FieldInfo)
-    )
+    nested = (part.description for part in _arguments(info.annotation) if isinstance(part, FieldInfo))
     fallback = "Its identifier, the same everywhere." if name == "id" else sentence(name)
-    return info.description or next((description for description in nested if description), None) or fallback
-
-
-def _annotations(annotation: Any) -> Iterator[Any]:
-    if get_origin(annotation) is Annotated:
-        yield from annotation.__metadata__
-    for argument in get_args(annotation):
-        yield from _annotations(argument)
+    return info.description or next(filter(None, nested), fallback)
 
 
 MAX_MESSAGE: Final = 300
@@ -136,11 +126,8 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
     "one_of": ("choice", None),
     "enum": ("choice", "This is not one of the values allowed here."),
     "string_type": ("type", "This must be a string."),
-    "string_sub_type": ("type", "This must be a string."),
     "int_type": ("type", "This must be an integer."),
-    "int_from_float": ("type", "This must be an integer."),
     "int32": ("range", None),
-    "int_parsing_size": ("range", "This integer is out of range."),
     "bool_type": ("type", "This must be true or false."),
     "list_type": ("type", "This must be a list."),
     "model_type": ("type", "This must be an object."),
@@ -157,28 +144,20 @@ _CODES: Final[Mapping[str, tuple[str, str | None]]] = {
 }
 """Codes and messages by Pydantic's error types (None: Pydantic's own message). Other types have the code `format`."""
 
-_SIZES: Final[Mapping[str, tuple[str, str]]] = {
-    "too_short": ("at least", "min_length"),
-    "too_long": ("at most", "max_length"),
-}
-
 
 def _field_error(error: ErrorDetails, prefix: tuple[str | int, ...]) -> FieldError:
     code, fixed_message = _CODES.get(error["type"], ("format", None))
     message = fixed_message or error["msg"]
-    if error["type"] in _SIZES:
-        least_or_most, name = _SIZES[error["type"]]
-        context = error["ctx"]
+    if error["type"] in ("too_short", "too_long"):
+        bound = "at least {min_length}" if error["type"] == "too_short" else "at most {max_length}"
         # Pydantic reports the length of a secret like that of a list, but for the type "Value".
-        unit = "characters" if context["field_type"] == "Value" else "entries"
-        message = f"This should have {least_or_most} {context[name]} {unit}."
-    for subject in ("Input", "String"):
-        message = message.replace(f"{subject} should", "This should")
+        unit = "characters" if error["ctx"]["field_type"] == "Value" else "entries"
+        message = f"This should have {bound.format(**error['ctx'])} {unit}."
+    message = message.replace("Input should", "This should").replace("String should", "This should")
     return FieldError((*prefix, *error["loc"]), code, message[:MAX_MESSAGE].removesuffix(".") + ".")
 
 
 def too_many_errors() -> Problem:
-    """Return the Problem of an input with more errors than are listed."""
     return Problem(VALIDATION_FAILED, "Too much is not valid to be listed.")
 
 
@@ -190,9 +169,7 @@ def problem_of(error: ValidationError, prefix: tuple[str | int, ...] = (), *, mo
     # The caller has checked that the JSON is well-formed: only the depth of Pydantic's parser can be exceeded.
     if any(detail["type"] == "json_invalid" for detail in errors):
         return Problem(BAD_REQUEST, "The body is nested too deeply.")
-    if not prefix and any(
-        detail["loc"] == () and detail["type"] in {"model_type", "model_attributes_type"} for detail in errors
-    ):
+    if not prefix and any(detail["loc"] == () and detail["type"] == "model_type" for detail in errors):
         return Problem(BAD_REQUEST, "The body must be a JSON object.")
     return Problem(VALIDATION_FAILED, errors=[_field_error(detail, prefix) for detail in errors])
 
@@ -221,21 +198,13 @@ def parse_input(model: type[Model], data: bytes | Mapping[str, Any], *, most: in
         raise Problem(VALIDATION_FAILED, "A value is out of range, or nested too deeply.") from None
 
 
-def invalid_value(error: PydanticCustomError, path: Sequence[str | int]) -> Problem:
-    """Return the Problem of a value that `check_representable` or `normalised` refuses."""
-    return Problem(VALIDATION_FAILED, errors=[FieldError(tuple(path), "format", error.message())])
-
-
-def parse_value(adapter: TypeAdapter[Any], value: Any, path: Sequence[str | int]) -> Any:
-    """Validate one JSON value, such as an operand of a filter or an identifier.
-
-    Raises `validation_failed` with the path.
-    """
+def parse_value(adapter: TypeAdapter[Any], value: Any, path: tuple[str | int, ...]) -> Any:
+    """Validate one JSON value, such as an operand or an identifier. Raises `validation_failed` with the path."""
     try:
         return check_representable(adapter.validate_json(orjson.dumps(value), strict=True))
     except ValidationError as error:
-        raise problem_of(error, tuple(path)) from None
+        raise problem_of(error, path) from None
     except PydanticCustomError as error:
-        raise invalid_value(error, path) from None
+        raise Problem.field(path, "format", error.message()) from None
     except TypeError:  # orjson: an integer beyond 64 bits
-        raise Problem.field(tuple(path), "range", "This value is out of range.") from None
+        raise Problem.field(path, "range", "This value is out of range.") from None

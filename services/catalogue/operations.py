@@ -92,7 +92,7 @@ class Operation(Declared):
     deprecated: Deprecation | None = None
     example: Mapping[str, Any] | None = None
     """An input for documentation to show, where the examples of the fields would not do together."""
-    result: Resource[Any] | type[ResultModel] | None = field(default=None)
+    result: Resource[Any] | type[ResultModel] | None = None
     entries: Mapping[str, Operation] = field(default_factory=dict)
     """The operations that a batch consists of, by verb."""
 
@@ -124,29 +124,24 @@ class Operation(Declared):
         fields = fields_of(self.input).values() if self.input is not None else ()
         has_references = any(kind.identifier is not None for kind in fields)
         reads_row = hasattr(self.result, "read_scope")
-        is_placed = reads_row and self.kind is not Kind.DELETE
-        return self.own_statements + sum((self.on_a_row, has_references, is_placed, self.audited, reads_row))
+        return self.own_statements + sum((self.on_a_row, has_references, self.audited, reads_row, reads_row))
 
     @cached_property
     def problems(self) -> tuple[ProblemType, ...]:
         """Every problem it can raise: the declared ones, and those that follow from its kind."""
-        problem_types: list[ProblemType] = []
+        problem_types = [VALIDATION_FAILED, *self.declared_problems]
         if self.scope is not None:
             problem_types += [UNAUTHENTICATED, INVALID_TOKEN]
         if self.scope:
             problem_types.append(INSUFFICIENT_SCOPE)
         if self.kind in ON_A_ROW:
             problem_types.append(NOT_FOUND)
-        if not self.is_read and self.resource is not None and self.scope is not None:
-            problem_types.append(FORBIDDEN)
         if not self.is_read and self.resource is not None:
-            problem_types.append(CONFLICT)
+            problem_types += [CONFLICT] if self.scope is None else [CONFLICT, FORBIDDEN]
         if self.on_a_row and not self.is_read:
             problem_types += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
-        problem_types.append(VALIDATION_FAILED)
         if not self.is_read:
             problem_types += [BAD_REQUEST, IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED]
         if self.resource is not None and self.scope is not None and self.kind is not Kind.DELETE:
             problem_types.append(TOO_COMPLEX)
-        problem_types += self.declared_problems
         return tuple(sorted(set(problem_types), key=lambda problem: (problem.status, problem.code)))

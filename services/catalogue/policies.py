@@ -123,10 +123,7 @@ class Policy:
         return rule if isinstance(rule, Within) and not actor.is_admin else None
 
     def column(self, field: str, entity: Any, actor: Actor) -> ColumnElement[Any]:
-        """Return a field's column, which is null where its mask hides it from the actor.
-
-        Filters and sorts use this expression too.
-        """
+        """Return a field's column, for filters and sorts too: null where its mask hides it from the actor."""
         column: ColumnElement[Any] = getattr(entity, field)
         mask = self.masks.get(field)
         if mask is None or actor.is_admin:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
@@ -66,11 +66,12 @@ class DeclaredResource(Resource[M]):
 
     def create(self, **options: Any) -> Callable[[Function], Operation]:
         """Decorate `async (call, data) -> row`. See `write_operation` for the options."""
-        return write_operation(Kind.CREATE, self, f"create_{self.name}", f"{self.name}.created", **options)
+        return write_operation(Kind.CREATE, self, self.path, f"create_{self.name}", f"{self.name}.created", **options)
 
     def update(self, **options: Any) -> Callable[[Function], Operation]:
         """Decorate `async (call, row, data) -> row`. See `write_operation` for the options."""
-        return write_operation(Kind.UPDATE, self, f"update_{self.name}", f"{self.name}.updated", **options)
+        address = f"{self.path}/{{id}}"
+        return write_operation(Kind.UPDATE, self, address, f"update_{self.name}", f"{self.name}.updated", **options)
 
     def batch(self, *operations: Operation) -> Operation:
         """Declare calling several of these operations at once: see services/catalogue/batches.py."""
@@ -87,9 +88,10 @@ class DeclaredResource(Resource[M]):
             emits=tuple(event for operation in operations for event in operation.emits),
         )  # fmt: skip
 
-    def action(self, verb: str, **options: Any) -> Callable[[Function], Operation]:
+    def action(self, verb: str, *, address: str | None = None, **options: Any) -> Callable[[Function], Operation]:
         """Decorate `async (call, row[, data]) -> row or None`, any other change of one row."""
-        return write_operation(Kind.ACTION, self, f"{verb}_{self.name}", f"{self.name}.{verb}", verb=verb, **options)
+        address = address or f"{self.path}/{{id}}/{verb.replace('_', '-')}"
+        return write_operation(Kind.ACTION, self, address, None, f"{self.name}.{verb}", action=verb, **options)
 
 
 def declare(
@@ -108,18 +110,15 @@ def declare(
 
 
 def write_operation(
-    kind: Kind, resource: Resource[Any] | None, name: str, event: str | None, *,
-    verb: str | None = None, address: str | None = None, scope: str | None = "",
-    emits: Iterable[str] | str | None = None,
-    problems: Iterable[ProblemType] = (), cost: int = 1, statements: int = 1, audited: bool = True,
-    deprecated: Deprecation | None = None, example: Mapping[str, Any] | None = None,
+    kind: Kind, resource: Resource[Any] | None, address: str, name: str | None, event: str | None, *,
+    scope: str | None = "", emits: Iterable[str] | str | None = None, problems: Iterable[ProblemType] = (),
+    statements: int = 1, **options: Any,
 ) -> Callable[[Function], Operation]:  # fmt: skip
     """Return a decorator that declares a function as an operation, with the input and the result of its annotations.
 
-    `scope` defaults to the resource's `…:write` (None: public), `emits` to `event`, and `address` to the convention for
-    the kind. An operation with a `verb` is named after its function. For `statements`, `audited` and `example` see
-    Operation.
-    Raises DeclarationError if the function does not have the form of its kind.
+    `scope` defaults to the resource's `…:write` (None: public), `emits` to `event`, and `name` to that of the function.
+    For `statements` and the other options (`cost`, `audited`, `deprecated`, `example`) see Operation. Raises
+    DeclarationError if the function does not have the form of its kind.
     """
     if scope == "" and resource is not None:
         scope = f"{resource.plural}:write"
@@ -127,68 +126,30 @@ def write_operation(
 
     def decorate(function: Function) -> Operation:
         location = Location.of_function(function)
+        signature = _signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION))
         operation = Operation(
-            name=function.__name__ if verb else name,
-            kind=kind,
-            resource=resource,
-            address=address or _address(kind, resource, verb or name),
-            description=inspect.getdoc(function) or "",
-            location=location,
-            scope=scope,
-            function=function,
-            declared_problems=tuple(problems),
-            emits=(emits,) if isinstance(emits, str) else tuple(emits),
-            cost=cost,
-            own_statements=statements,
-            action=verb or kind.value,
-            audited=audited,
-            deprecated=deprecated,
-            example=example,
-            **_signature(function, location, takes_row=kind in (Kind.UPDATE, Kind.ACTION)),
-        )
-        _check(operation)
+            name or function.__name__, kind, resource, address, inspect.getdoc(function) or "", location, scope,
+            function, declared_problems=tuple(problems), emits=(emits,) if isinstance(emits, str) else tuple(emits),
+            own_statements=statements, **{"action": kind.value} | signature | options,
+        )  # fmt: skip
+        if not operation.description:
+            raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
+        data = operation.input or InputModel
+        for member in deprecations_of(data):
+            if data.model_fields[member].is_required():
+                raise operation.fault(f'its deprecated member "{member}" is required.', "Give it a default.")
         return operation
 
     return decorate
 
 
-def _check(operation: Operation) -> None:
-    """Raise DeclarationError without a description, and if a deprecated member of the input is required."""
-    if not operation.description:
-        raise operation.fault("it has no docstring.", "Describe it in a sentence: both faces show it.")
-    if operation.input is None:
-        return
-    for name in deprecations_of(operation.input):
-        if operation.input.model_fields[name].is_required():
-            raise operation.fault(f'its deprecated member "{name}" is required.', "Give it a default.")
-
-
 def procedure(address: str, *, scope: str | None, **options: Any) -> Callable[[Function], Operation]:
-    """Decorate `async (call[, data]) -> row, result or None`, an operation on no particular row.
-
-    The operation is public if `scope` is None, and open to any signed-in actor if it is empty.
-    """
-
-    def decorate(function: Function) -> Operation:
-        declared = write_operation(
-            Kind.PROCEDURE, None, function.__name__, None, address=address, scope=scope, **options
-        )
-        return declared(function)
-
-    return decorate
-
-
-def _address(kind: Kind, resource: Resource[Any] | None, verb: str) -> str:
-    if resource is None:
-        return verb
-    if kind is Kind.CREATE:
-        return resource.path
-    return f"{resource.path}/{{id}}" + (f"/{verb.replace('_', '-')}" if kind is Kind.ACTION else "")
+    """Decorate `async (call[, data]) -> row, result or None`, on no particular row. For `scope` see Operation."""
+    return write_operation(Kind.PROCEDURE, None, address, None, None, scope=scope, **options)
 
 
 def _signature(function: Function, location: Location, *, takes_row: bool) -> dict[str, Any]:
-    """Return the input model and the result of a function, from its annotations."""
-    name = getattr(function, "__name__", "operation")
+    name = function.__name__
     try:
         hints = get_type_hints(function)
     except NameError as error:

@@ -18,7 +18,7 @@ PROBLEM_TYPES: Final[dict[str, ProblemType]] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One kind of failure. Creating one registers it in `PROBLEM_TYPES`; codes are unique."""
+    """One kind of failure. Creating one registers it in `PROBLEM_TYPES`."""
 
     code: str
     status: int
@@ -26,8 +26,6 @@ class ProblemType:
     description: str
 
     def __post_init__(self) -> None:
-        if self.code in PROBLEM_TYPES:
-            raise ValueError(f"problem code {self.code!r} is declared twice")
         PROBLEM_TYPES[self.code] = self
 
     @property
@@ -111,23 +109,17 @@ class Problem(Exception):
 
     def headers(self) -> dict[str, str]:
         """Return the HTTP header fields of either face: RFC 9110 (10.2.1, 10.2.3, 11.6.1, 15.5.16), RFC 6750."""
-        headers: dict[str, str] = {}
+        headers = {name: str(self.extra[key]) for key, name in _MEMBERS_IN_HEADERS.items() if key in self.extra}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         if self.type.status == 401 or self.type is INSUFFICIENT_SCOPE:
-            headers["WWW-Authenticate"] = self._challenge()
-        for member, name in _MEMBERS_IN_HEADERS.items():
-            if member in self.extra:
-                headers[name] = str(self.extra[member])
+            parts = ['realm="gateway"']
+            if self.type in (INVALID_TOKEN, INSUFFICIENT_SCOPE):
+                parts.append(f'error="{self.type.code}"')
+            if "scope" in self.extra:
+                parts.append(f'scope="{self.extra["scope"]}"')
+            headers["WWW-Authenticate"] = f"Bearer {', '.join(parts)}"
         return headers
-
-    def _challenge(self) -> str:
-        parts = ['realm="gateway"']
-        if self.type in (INVALID_TOKEN, INSUFFICIENT_SCOPE):
-            parts.append(f'error="{self.type.code}"')
-        if "scope" in self.extra:
-            parts.append(f'scope="{self.extra["scope"]}"')
-        return f"Bearer {', '.join(parts)}"
 
     @classmethod
     def field(cls, path: tuple[str | int, ...] | str, code: str, message: str) -> Problem:
@@ -147,8 +139,7 @@ INVALID_DOCUMENT: Final = ProblemType(
     "invalid_document",
     400,
     "The GraphQL document is not valid.",
-    "The document has a syntax error, or asks for something the schema does not have. `detail` is the validator's "
-    "sentence.",
+    "The document has a syntax error, or asks for what the schema does not have; `detail` is the validator's sentence.",
 )
 PERSISTED_QUERY_NOT_SUPPORTED: Final = ProblemType(
     # Apollo's clients test `code` and `message` for these texts.
@@ -167,8 +158,7 @@ INVALID_TOKEN: Final = ProblemType(
     "invalid_token",
     401,
     "The token is not valid.",
-    "The token is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in "
-    "again.",
+    "It is malformed, expired, revoked, or was not issued by this gateway for this use. Refresh it or sign in again.",
 )
 INVALID_CREDENTIALS: Final = ProblemType(
     "invalid_credentials",
@@ -222,8 +212,7 @@ NOT_FOUND: Final = ProblemType(
     "not_found",
     404,
     "There is no such thing.",
-    "Nothing that the actor may read has this identifier or address. What exists but is not readable is not found "
-    "either.",
+    "Nothing that the actor may read has this identifier or address. What is not readable is not found either.",
 )
 PERSISTED_QUERY_NOT_FOUND: Final = ProblemType(
     "PERSISTED_QUERY_NOT_FOUND",

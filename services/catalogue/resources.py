@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 from sqlalchemy import Table
 from sqlalchemy.orm import DeclarativeBase
 
-from services.catalogue.declaration import Declared, Location, quoted_names
+from services.catalogue.declaration import DeclarationError, Declared, Location, quoted_names
 from services.catalogue.identifiers import PREFIX_PATTERN
 from services.catalogue.models import ReadModel, description_of, fields_of
 from services.catalogue.naming import ETAG, words
 from services.catalogue.policies import Policy
-from services.catalogue.relations import RelationDeclaration
 from services.catalogue.scalars import IF_UNKNOWN, FieldType
 
 M = TypeVar("M", bound=DeclarativeBase)
+
+
+@dataclass(frozen=True, slots=True)
+class RelationDeclaration:
+    """A relation as it is declared; its target is derived from the models' foreign keys."""
+
+    name: str
+    reverse: str | None
+    through: Table | None
+    location: Location
+
+
+def one(name: str, *, reverse: str | None = None) -> RelationDeclaration:
+    """Declare the row that the foreign key `{name}_id` refers to; `reverse` names the list on the other side."""
+    return RelationDeclaration(name, reverse, None, Location.of_caller())
+
+
+def many(name: str, *, through: Any, reverse: str | None = None) -> RelationDeclaration:
+    """Declare the rows linked by an association table (or its model) with a foreign key to each side."""
+    table = through if isinstance(through, Table) else through.__table__
+    return RelationDeclaration(name, reverse, table, Location.of_caller())
 
 
 class Resource(Declared, Generic[M]):
@@ -46,6 +64,9 @@ class Resource(Declared, Generic[M]):
     ) -> None:
         self.location = Location.of_caller()
         self.name, self.plural = name, plural or f"{name}s"
+        self.noun, self.nouns = words(self.name), words(self.plural)
+        self.path = self.plural.replace("_", "-")
+        """The path segment of its rows on REST: `api-keys`."""
         self.model, self.read, self.prefix = model, read, prefix
         self.declared_relations = tuple(relations)
         self.filters, self.sorts, self.search = tuple(filters), tuple(sorts), tuple(search)
@@ -55,44 +76,18 @@ class Resource(Declared, Generic[M]):
         self.policy = policy
         self.table = cast("Table", model.__table__)
         self.description = " ".join((model.__doc__ or name).split())
-        self._check()
-
-    @property
-    def path(self) -> str:
-        """The path segment of its rows on REST: `api-keys`."""
-        return self.plural.replace("_", "-")
-
-    @property
-    def noun(self) -> str:
-        """Its name in words: `API key`."""
-        return words(self.name)
-
-    @property
-    def nouns(self) -> str:
-        return words(self.plural)
+        try:
+            self.fields = fields_of(read)
+        except TypeError as error:
+            raise self.fault(f"{read.__name__}: {error}.", "Use a type of services/catalogue/scalars.py.") from None
+        self._check(self.fields)
+        self._adapters = {name: kind.adapter() for name, kind in self.fields.items() if kind.scalar and not kind.many}
+        self._serialisers = {name: kind.serialiser() for name, kind in self.fields.items()}
 
     @property
     def read_scope(self) -> str:
         """The scope for reading its rows, also through a relation."""
         return f"{self.plural}:read"
-
-    @cached_property
-    def fields(self) -> Mapping[str, FieldType]:
-        return fields_of(self.read)
-
-    @cached_property
-    def _adapters(self) -> Mapping[str, TypeAdapter[Any]]:
-        return {name: kind.adapter() for name, kind in self.fields.items() if kind.scalar and not kind.many}
-
-    @cached_property
-    def _serialisers(self) -> Mapping[str, Callable[[Any], Any] | None]:
-        return {name: kind.serialiser() for name, kind in self.fields.items()}
-
-    def unrelated(self) -> Resource[M]:
-        """Return a copy without relations."""
-        duplicate = copy(self)
-        duplicate.relations = {}
-        return duplicate
 
     def adapter(self, field: str) -> TypeAdapter[Any]:
         """Return a strict validator of one value of the field."""
@@ -106,7 +101,6 @@ class Resource(Declared, Generic[M]):
         return [function(entry) for entry in value] if self.fields[field].many else function(value)
 
     def encode(self, key: Any) -> str:
-        """Return the public identifier of a key."""
         return f"{self.prefix}_{key.hex}"
 
     def describe(self, field: str) -> str:
@@ -114,13 +108,7 @@ class Resource(Declared, Generic[M]):
         description = description_of(self.read, field)
         return description if self.fields[field].enum is None else f"{description} {IF_UNKNOWN}"
 
-    def _check(self) -> None:
-        try:
-            fields = self.fields
-        except TypeError as error:
-            raise self.fault(
-                f"{self.read.__name__}: {error}.", "Use a type of services/catalogue/scalars.py."
-            ) from None
+    def _check(self, fields: Mapping[str, FieldType]) -> None:
         if not PREFIX_PATTERN.fullmatch(self.prefix):
             raise self.fault(f'the prefix "{self.prefix}" is not 2 to 8 lower-case letters.', "Choose another prefix.")
         identifier = fields["id"].identifier if "id" in fields else None
@@ -180,3 +168,76 @@ class Relation:
     through: Table | None = None
     near: str = ""
     far: str = ""
+
+
+def foreign_key(table: Table, column: str) -> Table | None:
+    """Return the table whose primary key the column refers to."""
+    return next((key.column.table for key in table.columns[column].foreign_keys if key.column.primary_key), None)
+
+
+def _link(declaration: RelationDeclaration, table: Table, through: Table) -> str:
+    names = [column.name for column in through.columns if foreign_key(through, column.name) is table]
+    if len(names) == 1:
+        return names[0]
+    raise DeclarationError(
+        declaration.location,
+        f'relation "{declaration.name}": the table "{through.name}" has {len(names)} foreign keys to "{table.name}".',
+        "Let the association table have exactly one to each side.",
+    )
+
+
+def resolve(
+    declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]]
+) -> Iterator[Relation]:
+    """Yield the relation and its reverse, if it has one. Raises DeclarationError if its target is unknown."""
+    nowhere = f'{source.name}: the relation "{declaration.name}" leads nowhere'
+    if declaration.through is not None:
+        yield from _through(declaration, source, by_table, declaration.through, nowhere)
+        return
+    local = f"{declaration.name}_id"
+    if local not in source.table.columns:
+        foreign_keys = quoted_names([column.name for column in source.table.columns if column.foreign_keys])
+        raise DeclarationError(
+            declaration.location,
+            f'{nowhere}: {source.model.__name__} has no column "{local}".',
+            f"Name it after a foreign key: {foreign_keys}.",
+        )
+    table = foreign_key(source.table, local)
+    target = by_table.get(table) if table is not None else None
+    if target is None:
+        table_name = table.name if table is not None else "no table"
+        raise DeclarationError(
+            declaration.location,
+            f'{nowhere}: "{local}" points at {table_name}, of which no resource is known.',
+            "Declare a resource of that table, add its package to MODULES, or drop the relation.",
+        )
+    kind = source.fields.get(local)
+    prefix = kind.identifier.prefix if kind is not None and kind.identifier is not None else None
+    if kind is not None and prefix != target.prefix:
+        raise source.fault(
+            f'the field "{local}" has the prefix "{prefix}", but points at {target.plural}.',
+            f'Use the identifier with the prefix "{target.prefix}".',
+        )
+    yield Relation(declaration.name, source, target, many=False, local=local)
+    if declaration.reverse:
+        yield Relation(declaration.reverse, target, source, many=True, remote=local)
+
+
+def _through(
+    declaration: RelationDeclaration, source: Resource[Any], by_table: dict[Table, Resource[Any]], through: Table,
+    nowhere: str,
+) -> Iterator[Relation]:  # fmt: skip
+    near = _link(declaration, source.table, through)
+    tables = {foreign_key(through, column.name) for column in through.columns} - {None, source.table}
+    targets = [by_table[table] for table in tables if table in by_table]
+    named = [resource for resource in targets if len(targets) == 1 or resource.plural == declaration.name]
+    if not named:
+        raise DeclarationError(
+            declaration.location,
+            f'{nowhere} through the table "{through.name}".',
+            "Name it after the plural of a resource that the association table points at.",
+        )
+    far = _link(declaration, named[0].table, through)
+    yield Relation(declaration.name, source, named[0], many=True, through=through, near=near, far=far)
+    if declaration.reverse:
+        yield Relation(declaration.reverse, named[0], source, many=True, through=through, near=far, far=near)

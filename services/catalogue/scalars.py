@@ -17,13 +17,12 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, SecretStr, TypeAdapter, WithJsonSchema
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column
 
-from services.catalogue.identifiers import Identifier
+from services.catalogue.identifiers import Identifier, text_schema
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +31,11 @@ INT32: Final = (-(2**31), 2**31 - 1)
 
 _NUMBER: Final = re.compile(r"(-?)(?=[0-9])0*+([0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 """A number. Its quantifiers are possessive to avoid backtracking over leading zeros."""
-_DIGITS: Final = 12
-"""The digits that are converted of an integer. A longer one is out of range anyway."""
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,32}))?"
     r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 """RFC 3339, section 5.6, with ISO 8601's comma. Digits of a second beyond the sixth are cut off."""
-_LEAP: Final = "60"
 
 
 def coerce_integer(value: Any) -> Any:
@@ -61,7 +57,7 @@ def written_number(text: str) -> Any:
         return text
     sign, digits, *fraction = match.groups()
     if not any(fraction):
-        return int(f"{sign}{digits[:_DIGITS] or 0}")
+        return int(f"{sign}{digits[:12] or 0}")
     value = float(text)
     return coerce_integer(value) if isfinite(value) else text
 
@@ -77,22 +73,19 @@ def parse_instant(text: str) -> datetime:
     for any other text.
     """
     match = _RFC3339.fullmatch(text)
-    if match is not None:
-        try:
-            instant = _instant(*match.groups())
-        except (ValueError, OverflowError):
-            pass
-        else:
-            if instant not in _INFINITIES:
-                return instant
-    raise PydanticCustomError(
-        "instant", "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
-    )
+    try:
+        instant = _instant(*match.groups()) if match is not None else None
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None or instant in _INFINITIES:
+        message = "This is not an RFC 3339 date-time with an offset, such as 2026-01-31T12:00:00Z."
+        raise PydanticCustomError("instant", message)
+    return instant
 
 
 def _instant(date: str, minute: str, second: str, fraction: str | None, offset: str) -> datetime:
     """Return the instant of the parts of a text. Raises ValueError and OverflowError."""
-    is_leap = second == _LEAP
+    is_leap = second == "60"
     whole = f"{date}T{minute}:{'59' if is_leap else second}.{(fraction or '0')[:6]:0<6}{offset.upper()}"
     instant = datetime.fromisoformat(whole).astimezone(UTC)
     if not is_leap:
@@ -107,26 +100,11 @@ def format_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
-class _InstantSchema:
-    """Pydantic schema of an instant: a string in JSON, an aware datetime in Python."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        text_schema = core_schema.chain_schema(
-            [core_schema.str_schema(strict=True), core_schema.no_info_plain_validator_function(parse_instant)]
-        )
-        return core_schema.json_or_python_schema(
-            json_schema=text_schema,
-            python_schema=core_schema.is_instance_schema(datetime),
-            serialization=core_schema.plain_serializer_function_ser_schema(format_instant, when_used="json"),
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "format": "date-time"}
-
-
-Instant = Annotated[datetime, _InstantSchema()]
+Instant = Annotated[
+    datetime,
+    GetPydanticSchema(lambda source, handler: text_schema(datetime, parse_instant, format_instant)),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A point in time; the only datetime type of models."""
 
 
@@ -216,9 +194,7 @@ class FieldType:
     @property
     def scalar(self) -> Scalar | None:
         """Its row of the table, or None for a nested model."""
-        if issubclass(self.python, StrEnum):
-            return SCALARS[StrEnum]
-        return SCALARS.get(self.python)
+        return SCALARS.get(self.python if self.enum is None else StrEnum)
 
     @property
     def enum(self) -> type[StrEnum] | None:
@@ -226,7 +202,6 @@ class FieldType:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """The operators of filters on the field."""
         if self.scalar is None or self.many:
             return ()
         return (*self.scalar.operators, Operator.IS_NULL) if self.nullable else self.scalar.operators
@@ -255,23 +230,11 @@ class FieldType:
 
     def adapter(self) -> TypeAdapter[Any]:
         """Return a strict validator of one JSON value, regardless of nullability and lists."""
-        annotation: Any = self.python
-        if self.identifier is not None:
-            annotation = Annotated[UUID, self.identifier]
-        elif self.python is datetime:
-            annotation = Instant
-        elif self.python is int:
-            annotation = Int32
-        return TypeAdapter(annotation)
+        annotation: Any = {datetime: Instant, int: Int32}.get(self.python, self.python)
+        return TypeAdapter(annotation if self.identifier is None else Annotated[annotation, self.identifier])
 
 
-class _Int32Schema:
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        number = core_schema.int_schema(strict=True, ge=INT32[0], le=INT32[1])
-        return core_schema.no_info_before_validator_function(coerce_integer, number)
-
-
-Int32 = Annotated[int, _Int32Schema()]
+Int32 = Annotated[int, Field(strict=True, ge=INT32[0], le=INT32[1]), BeforeValidator(coerce_integer)]
 """A 32-bit integer."""
 
 

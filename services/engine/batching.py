@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from services.catalogue.batches import OPERATIONS
 from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
@@ -15,7 +16,7 @@ from services.engine.audit.recording import AuditedCall
 from services.engine.preconditions import check_version
 from services.engine.writes import Write, Writes
 from services.process import observation
-from services.queries.batches import Batch, Entry, EntryOutcome, entry_problem, with_path_prefix
+from services.queries.batches import Batch, Entry, EntryOutcome, with_path_prefix
 from services.reader.records import Records
 from services.storage.base import Base
 from services.storage.constraints import database_problems
@@ -44,7 +45,7 @@ async def run_batch(
             outcomes.append(EntryOutcome(_STATUS[entry.verb], key))
         except Problem as problem:
             if batch.atomic or problem.type is UNAVAILABLE:
-                raise entry_problem(problem, index, entry.verb) from problem
+                raise with_path_prefix(problem, OPERATIONS, index, entry.verb, operation=index) from problem
             outcomes.append(EntryOutcome(problem.type.status, entry.key, with_path_prefix(problem, entry.verb)))
     call.trace = Trace()
     return await _shown(gateway, operation, call, write, outcomes)

@@ -83,16 +83,15 @@ def parse_batch(operation: Operation, data: bytes | Mapping[str, Any], most: int
     faults: list[FieldError] = []
     for index, entry_data in enumerate(outer.operations):
         entry = _entry(operation, model, entry_data, MAX_LISTED - len(faults))
+        if isinstance(entry, Problem):
+            is_listed = bool(entry.errors)
+            if not is_listed:
+                entry = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
+            if is_listed or not faults:
+                faults += with_path_prefix(entry, OPERATIONS, index).errors
+            if outer.atomic and not is_listed:
+                break
         entries.append(entry)
-        if not isinstance(entry, Problem):
-            continue
-        is_listed = bool(entry.errors)
-        if not is_listed:
-            entry = entries[-1] = Problem(entry.type, entry.detail, errors=[FieldError((), "format", entry.detail)])
-        if is_listed or not faults:
-            faults += with_path_prefix(entry, OPERATIONS, index).errors
-        if outer.atomic and not is_listed:
-            raise Problem(VALIDATION_FAILED, errors=faults)
     if outer.atomic and faults:
         raise Problem(VALIDATION_FAILED, errors=faults)
     return Batch(outer.atomic, entries)
@@ -120,23 +119,12 @@ def _entry(batch: Operation, model: type[InputModel], entry_data: Any, max_error
     if not operation.on_a_row:
         return Entry(verb, operation, None, data)
     values = {name: getattr(data, name) for name in data.model_fields_set if name not in ("id", EXPECTED)}
-    plain = (operation.input or InputModel).model_construct(_fields_set=set(values), **{**_absent(operation), **values})
+    plain = (operation.input or InputModel).model_construct(_fields_set=set(values), **values)
     return Entry(verb, operation, data.id, plain, Preconditions.version(getattr(data, EXPECTED)))
 
 
-def _absent(operation: Operation) -> dict[str, Any]:
-    fields = operation.input.model_fields if operation.input is not None else {}
-    return {name: info.get_default(call_default_factory=True, validated_data={}) for name, info in fields.items()}
-
-
-def entry_problem(problem: Problem, index: int, *place: str) -> Problem:
-    """Return the problem of an entry as the batch's. Its member `operation` is the entry's index."""
-    batch_problem = with_path_prefix(problem, OPERATIONS, index, *place)
-    batch_problem.extra = {**batch_problem.extra, "operation": index}
-    return batch_problem
-
-
-def with_path_prefix(problem: Problem, *place: str | int) -> Problem:
-    """Return the problem with this prefix on the paths of its field errors."""
-    errors = tuple(replace(error, path=(*place, *error.path)) for error in problem.errors)
-    return Problem(problem.type, problem.detail, errors=errors, retry_after=problem.retry_after, **problem.extra)
+def with_path_prefix(problem: Problem, *place: str | int, **members: Any) -> Problem:
+    """Return the problem with this prefix on the paths of its field errors, and with more members."""
+    errors = [replace(error, path=(*place, *error.path)) for error in problem.errors]
+    members = {**problem.extra, **members}
+    return Problem(problem.type, problem.detail, errors=errors, retry_after=problem.retry_after, **members)

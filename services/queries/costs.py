@@ -14,7 +14,7 @@ root to it, itself included. A list that is to be counted as a whole is asked fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,21 +23,19 @@ from services.catalogue.problems import TOO_COMPLEX, Problem
 from services.queries.limits import MAX_ROWS
 from services.queries.lists import ListArguments
 from services.queries.selections import (
-    Listing,
     ListRoot,
     Many,
+    Member,
     NodesRoot,
     One,
     PageProperty,
+    Part,
     Query,
     RowRoot,
-    Selection,
+    members_below,
     page_properties_of,
-    selections_of,
 )
 
-_A_KEY: Final = range(1)
-"""Stands for the key of a row."""
 MINIMUM: Final = 1
 """Points of whatever is asked, and of a dry run."""
 NODE_WEIGHT: Final = 1
@@ -46,26 +44,13 @@ COUNTED_ROWS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class PageCost:
-    """What one list comes to: where its size is found, and what each of its rows asks for."""
-
-    slot: int
-    rows: int
-    """Rows that each of its rows stands for: itself, and those of the to-one relations that are followed from it."""
-    own: int
-    """Points of each row: its depth, and these relations."""
-    counted: int
-    """Points of each list, whatever its size."""
-    below: tuple[PageCost, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class QueryCost:
-    """What a query comes to, but for the sizes of its lists and the weights of its operations."""
+class Cost:
+    """What a row, or a whole query, comes to, but for the sizes of the lists in it and the weights of operations."""
 
     rows: int
+    """A row itself, and those of the to-one relations that are followed from it."""
     points: int
-    pages: tuple[PageCost, ...]
+    lists: tuple[ListCost, ...]
 
     def weigh(self, inputs: Sequence[Any]) -> tuple[int, int]:
         """The rows that it may have to hold, were every list full, and its points, for the inputs of one call.
@@ -74,37 +59,56 @@ class QueryCost:
         many entries as there may be rows.
         """
         rows, points = self.rows, self.points
-        for page in self.pages:
-            more, cost = _weigh(page, inputs)
-            rows += more
-            points += cost
+        for each in self.lists:
+            # As it is bound, a list keeps its arguments, and identifiers are its nodes.
+            found = inputs[each.slot]
+            arguments = found if type(found) is ListArguments else getattr(found, "arguments", None)
+            size = arguments.limit if arguments is not None else len(getattr(found, "nodes", found))
+            more, cost = each.row.weigh(inputs)
+            rows += size * more
+            points += each.counted + size * cost
         return rows, points
 
 
-def query_cost(query: Query) -> QueryCost:
+@dataclass(frozen=True, slots=True)
+class ListCost:
+    """What one list comes to: where its size is found, and what each of its rows asks for."""
+
+    slot: int
+    row: Cost
+    counted: int = 0
+    """Points of the list, whatever its size."""
+
+
+def query_cost(query: Query) -> Cost:
     """What a query comes to, found once."""
     if query.cost is None:
-        rows, points, pages = 0, 0, list[PageCost]()
-        for root in query.roots:
-            if isinstance(root, ListRoot):
-                pages.append(_page(root.slot, root.listing, 1))
-            elif isinstance(root, RowRoot):
-                more, own, below = _row(root.selection, 0)
-                rows += 1 + more
-                points += own
-                pages += below
-            elif isinstance(root, NodesRoot):
-                pages.append(_nodes(root))
-        object.__setattr__(query, "cost", QueryCost(rows, points, tuple(pages)))
-    found: QueryCost = query.cost
+        object.__setattr__(query, "cost", _cost(query.roots, depth=0))
+    found: Cost = query.cost
     return found
 
 
-def price(query: Query, inputs: Sequence[Any], most: int) -> int:
-    """What a query costs, with the operations that it calls.
+def _cost(parts: Iterable[Part | Member], depth: int, *, rows: int = 0, points: int = 0) -> Cost:
+    """What these parts come to at a depth, with the rows and points of the row that they are of."""
+    lists: list[ListCost] = []
+    for part in parts:
+        below = members_below(part)
+        if isinstance(part, (One, RowRoot)):
+            followed = _cost(below, depth, rows=1, points=hop_points(depth) if isinstance(part, One) else 0)
+            rows += followed.rows
+            points += followed.points
+            lists += followed.lists
+        elif isinstance(part, (Many, ListRoot)):
+            row = _cost(below, depth + 1, rows=1, points=depth + 1)
+            is_counted = PageProperty.TOTAL in page_properties_of(part.listing)
+            lists.append(ListCost(part.slot, row, COUNTED_ROWS * (depth + 1) if is_counted else 0))
+        elif isinstance(part, NodesRoot):  # `node` finds one row, at no depth; `nodes` are a list
+            lists.append(ListCost(part.slot, _cost(below, int(part.many), rows=1, points=int(part.many))))
+    return Cost(rows, points, tuple(lists))
 
-    Raises `too_complex` when it could ask for more rows than one answer may hold, were every list full.
-    """
+
+def price(query: Query, inputs: Sequence[Any], most: int) -> int:
+    """What a query costs, with the operations that it calls. Raises as `check_rows`, were every list full."""
     rows, points = query_cost(query).weigh(inputs)
     check_rows(rows, most)
     return query.weight + points
@@ -124,9 +128,8 @@ def weigh_write(
 
     A batch costs what its entries cost (`entries` is their number), and shows their rows as a list.
     """
-    rows, points = (0, 0)
-    if shown is not None:
-        rows, points = query_cost(shown).weigh((_A_KEY if entries is None else range(entries), *inputs))
+    keys = range(1 if entries is None else entries)
+    rows, points = query_cost(shown).weigh((keys, *inputs)) if shown is not None else (0, 0)
     return rows, points + (operation.cost if entries is None else batch_weight(operation, entries))
 
 
@@ -138,53 +141,3 @@ def batch_weight(operation: Operation, entries: int) -> int:
 def hop_points(depth: int) -> int:
     """Points of a to-one relation that is followed from one row at a depth."""
     return max(depth, 1)
-
-
-def _page(slot: int, listing: Listing, depth: int) -> PageCost:
-    rows, own, below = _of_selections(selections_of(listing), depth)
-    counted = COUNTED_ROWS * depth if PageProperty.TOTAL in page_properties_of(listing) else 0
-    return PageCost(slot, 1 + rows, depth + own, counted, below)
-
-
-def _nodes(root: NodesRoot) -> PageCost:
-    """`node` finds one row, at no depth; `nodes` are a list."""
-    depth = 1 if root.many else 0
-    rows, own, below = _of_selections([each for _, each in root.selections], depth)
-    return PageCost(root.slot, 1 + rows, depth + own, 0, below)
-
-
-def _of_selections(selections: Sequence[Selection], depth: int) -> tuple[int, int, tuple[PageCost, ...]]:
-    rows, own, pages = 0, 0, list[PageCost]()
-    for each in selections:
-        more, points, below = _row(each, depth)
-        rows += more
-        own += points
-        pages += below
-    return rows, own, tuple(pages)
-
-
-def _row(selection: Selection, depth: int) -> tuple[int, int, list[PageCost]]:
-    """What each row at a depth comes to: rows and points of its to-one relations, and the lists below it."""
-    rows, own, pages = 0, 0, list[PageCost]()
-    for member in selection.members:
-        if isinstance(member, One):
-            more, points, below = _row(member.selection, depth)
-            rows += 1 + more
-            own += hop_points(depth) + points
-            pages += below
-        elif isinstance(member, Many):
-            pages.append(_page(member.slot, member.listing, depth + 1))
-    return rows, own, pages
-
-
-def _weigh(page: PageCost, inputs: Sequence[Any]) -> tuple[int, int]:
-    found = inputs[page.slot]
-    # As it is bound, a list keeps its arguments, and identifiers are its nodes.
-    arguments = found if type(found) is ListArguments else getattr(found, "arguments", None)
-    size: int = arguments.limit if arguments is not None else len(getattr(found, "nodes", found))
-    rows, points = page.rows, page.own
-    for below in page.below:
-        more, cost = _weigh(below, inputs)
-        rows += more
-        points += cost
-    return size * rows, page.counted + size * points

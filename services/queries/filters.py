@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from services.catalogue.models import invalid_value, parse_value
+from services.catalogue.models import parse_value
 from services.catalogue.problems import Problem
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
@@ -158,7 +158,7 @@ def _value(resource: Resource[Any], name: str, value: Any, path: Path) -> Any:
     try:
         value = normalised(value)
     except PydanticCustomError as error:
-        raise invalid_value(error, path) from None
+        raise Problem.field(path, "format", error.message()) from None
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise Problem.field(path, "length", f"This should have at most {MAX_TEXT} characters.")
     return parse_value(resource.adapter(name), value, path)

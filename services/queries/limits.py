@@ -71,7 +71,6 @@ class Limits:
 
     @property
     def usual_page(self) -> int:
-        """The default size of a page."""
         return min(USUAL_PAGE, self.page_size)
 
 

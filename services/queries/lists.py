@@ -8,19 +8,16 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from services.catalogue.models import check_representable, invalid_value
+from services.catalogue.models import check_representable
 from services.catalogue.problems import Problem
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator, coerce_integer
 from services.catalogue.text import nfc
 from services.queries.cursors import SortTerm
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, parse_filter
-from services.queries.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE, Limits
+from services.queries.limits import DEFAULTS, USUAL_PAGE, Limits
 from services.queries.searching import search_query
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_ROWS", "ListArguments", "Page", "Record", "list_arguments"]
-
-DEFAULT_LIMIT: Final = USUAL_PAGE
 MAX_LIMIT: Final = DEFAULTS.page_size
 MAX_SORTS: Final = 5
 MAX_SEARCH: Final = 200
@@ -38,7 +35,7 @@ class ListArguments:
     """
 
     order: tuple[SortTerm, ...]
-    limit: int = DEFAULT_LIMIT
+    limit: int = USUAL_PAGE
     after: str | None = None
     skip: int = 0
     filter: Filter | None = None
@@ -91,8 +88,10 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Lim
     tree = parse_filter(resource, data["filter"], limits=limits) if data.get("filter") is not None else None
     text = _searched(resource, data.get("q"))
     search = None if text is None else search_query(text)
-    if text is not None and search is None:
-        tree = _containing(resource, text, tree)
+    if text is not None and search is None:  # without searchable words: the fields contain the text without quotes
+        plain = text.strip('"').strip() or text
+        contains = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
+        tree = contains if tree is None else AllOf((tree, contains))
     return ListArguments(
         order=order,
         limit=_integer(data, size, limits.usual_page, 1, limits.page_size),
@@ -151,14 +150,7 @@ def _searched(resource: Resource[Any], text: Any) -> str | None:
     try:
         text = check_representable(nfc(str(text)))
     except PydanticCustomError as error:
-        raise invalid_value(error, ("q",)) from None
+        raise Problem.field("q", "format", error.message()) from None
     if len(text) > MAX_SEARCH:
         raise Problem.field("q", "length", f"This should have at most {MAX_SEARCH} characters.")
     return text.strip() or None
-
-
-def _containing(resource: Resource[Any], text: str, tree: Filter | None) -> Filter:
-    """Return the filter for a search without searchable words: the searched fields contain its text without quotes."""
-    plain = text.strip('"').strip() or text
-    contains = AnyOf(tuple(Condition(name, Operator.CONTAINS, plain) for name in resource.search))
-    return contains if tree is None else AllOf((tree, contains))

@@ -61,11 +61,14 @@ class Many:
     listing: Listing
 
 
+Member = Constant | Value | Tag | One | Many
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is wanted of one row."""
 
-    members: tuple[Constant | Value | Tag | One | Many, ...]
+    members: tuple[Member, ...]
 
 
 class PageProperty(Enum):
@@ -203,15 +206,15 @@ class Query:
     """What `query_cost` of costs.py has found."""
 
     def __post_init__(self) -> None:
-        parts = tuple(_parts(self.roots))
-        related = dict.fromkeys(part.relation.target for part in parts if isinstance(part, (One, Many)))
+        relations = [relation for root in self.roots for relation in _relations_below(root)]
+        related = dict.fromkeys(relation.relation.target for relation in relations)
         roots = dict.fromkeys(root.resource for root in self.roots if isinstance(root, (ListRoot, RowRoot)))
-        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "parts", (*self.roots, *relations))
         object.__setattr__(self, "related", tuple(related))
         object.__setattr__(self, "resources", tuple(roots | related))
         object.__setattr__(self, "scopes", frozenset(each.read_scope for each in self.resources))
-        lists = {each.slot: each.resource for each in parts if isinstance(each, ListRoot)}
-        lists |= {each.slot: each.relation.target for each in parts if isinstance(each, Many)}
+        lists = {each.slot: each.resource for each in self.roots if isinstance(each, ListRoot)}
+        lists |= {each.slot: each.relation.target for each in relations if isinstance(each, Many)}
         object.__setattr__(self, "lists", lists)
         object.__setattr__(self, "nodes", tuple(each.slot for each in self.roots if isinstance(each, NodesRoot)))
 
@@ -236,28 +239,20 @@ def page_properties_of(listing: Listing) -> set[PageProperty]:
     return found
 
 
-def _parts(roots: Iterable[Root]) -> Iterator[Part]:
-    for root in roots:
-        yield root
-        if isinstance(root, ListRoot):
-            yield from _below_page(root.listing)
-        elif isinstance(root, RowRoot):
-            yield from _below_row(root.selection)
-        elif isinstance(root, NodesRoot):
-            for _, selection in root.selections:
-                yield from _below_row(selection)
+def members_below(part: Part | Member) -> list[Member]:
+    """What a part of a query wants of each of its rows."""
+    selections: Iterable[Selection] = ()
+    if isinstance(part, (One, RowRoot)):
+        selections = [part.selection]
+    elif isinstance(part, (Many, ListRoot)):
+        selections = selections_of(part.listing)
+    elif isinstance(part, NodesRoot):
+        selections = [selection for _, selection in part.selections]
+    return [member for selection in selections for member in selection.members]
 
 
-def _below_page(listing: Listing) -> Iterator[Part]:
-    for selection in selections_of(listing):
-        yield from _below_row(selection)
-
-
-def _below_row(selection: Selection) -> Iterator[Part]:
-    for member in selection.members:
-        if isinstance(member, One):
+def _relations_below(part: Part) -> Iterator[One | Many]:
+    for member in members_below(part):
+        if isinstance(member, (One, Many)):
             yield member
-            yield from _below_row(member.selection)
-        elif isinstance(member, Many):
-            yield member
-            yield from _below_page(member.listing)
+            yield from _relations_below(member)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -27,7 +27,6 @@ ANY: Final = "*"
 UNTAGGED: Final = " "
 """The version of a list that a row is added to: it exists, but no caller can name it."""
 
-REMEMBERED: Final = 1_000
 _BYTES: Final = 15
 LENGTH: Final = 20
 """Characters of a tag: base64 of `_BYTES` bytes, without padding."""
@@ -51,7 +50,7 @@ def tag_of_record(resource: Resource[Any], record: Record) -> str:
     return tag_of_fields({name: resource.serialise(name, record[name]) for name in resource.fields})
 
 
-@lru_cache(maxsize=REMEMBERED)
+@cache
 def tag_query(resource: Resource[Any]) -> Query:
     """Return the query of the tag of the row whose key is the one input, under `ETAG` in the root `ETAG`."""
     return Query((RowRoot(ETAG, resource, None, 0, Selection((Tag(ETAG),))),))

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from graphql import GraphQLSchema
 
-from services.queries.limits import DEFAULTS
-from services.queries.lists import MAX_ROWS
+from services.queries.limits import DEFAULTS, MAX_ROWS
 from services.reader.statement import MAX_PARTS
 from tests.support.reach.graph import Hop, Path, Way, plain
 

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from services.catalogue import Relation
 from services.catalogue.resources import Resource
-from services.queries.limits import DEFAULTS
-from services.queries.lists import DEFAULT_LIMIT, MAX_ROWS
+from services.queries.limits import DEFAULTS, MAX_ROWS, USUAL_PAGE
 from services.reader.statement import MAX_PARTS
 from tests.support.factories import key_of
 from tests.support.reach.callers import Caller
@@ -67,7 +66,7 @@ def _rows(resource: Resource[Any], tree: Includes) -> int:
     found = 0
     for name, below in tree.items():
         relation = resource.relations[name]
-        found += (DEFAULT_LIMIT if relation.many else 1) * (1 + _rows(relation.target, below))
+        found += (USUAL_PAGE if relation.many else 1) * (1 + _rows(relation.target, below))
     return found
 
 
@@ -111,7 +110,7 @@ class RestAnswers:
             relation: Relation = resource.relations[name]
             found = self.world.related(self.caller, relation, row.key)
             if relation.many:
-                self.page(value[name], relation.target, further, found, DEFAULT_LIMIT)
+                self.page(value[name], relation.target, further, found, USUAL_PAGE)
             else:
                 self.row(value[name], relation.target, further, next(iter(found.values()), None))
 
