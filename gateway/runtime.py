@@ -26,11 +26,11 @@ from services.files.config import FilesConfig
 from services.files.links import FileLinks
 from services.files.slots import UploadSlots
 from services.files.store import FileStore
-from services.identity.auth.authentication import KEY_PREFIX, Authenticator
+from services.identity.auth.authentication import Authenticator
 from services.identity.auth.config import AuthConfig
 from services.identity.auth.memory import CredentialCache
 from services.identity.auth.passwords import Passwords
-from services.identity.auth.revocations import Revocations, heard_revocations
+from services.identity.auth.revocations import Revocations
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
@@ -80,11 +80,10 @@ async def open_gateway(
         requires_versions=settings.REQUIRE_PRECONDITIONS,
     )  # fmt: skip
     try:
-        async with heard_revocations(redis, gateway.part(CredentialCache)):
+        async with gateway.part(Revocations).heard():
             yield gateway
     finally:
         await gateway.part(TrustedDocuments).close()
-        await gateway.part(Revocations).close()
         await redis.aclose()
         await reads.close()
         await database.close()
@@ -93,9 +92,8 @@ async def open_gateway(
 def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: Redis) -> list[object]:
     auth, mail, documents = _auth_config(settings, catalogue), mail_config(settings, catalogue), _documents(settings)
     breaker, tokens, memory = Breaker(), Tokens(auth), CredentialCache(auth.remembered_tokens)
-    revocations = Revocations(redis, memory)
-    marked = int(auth.access_lifetime.total_seconds())
-    states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
+    revocations = Revocations(redis, memory, mark_seconds=int(auth.access_lifetime.total_seconds()))
+    states = SessionStates(database, redis, breaker)
     keys = ApiKeyScheme(database, memory, frozenset(auth.scopes))
     trusted = TrustedDocuments(database)
     files = FilesConfig(
@@ -108,7 +106,7 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
     )  # fmt: skip
     return [
         auth, redis, tokens, states, memory, revocations, Passwords.of(auth), SignInThrottle(redis, breaker, auth),
-        Authenticator(tokens, states, memory, {KEY_PREFIX: keys}), Audit(catalogue, database), Cascades(catalogue),
+        Authenticator(tokens, states, memory, keys.find), Audit(catalogue, database), Cascades(catalogue),
         IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),
         mail, Mailer(mail), Payloads(_derived_key(settings, b"job payloads")),

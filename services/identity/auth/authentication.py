@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from services.catalogue import ANONYMOUS, Actor, Operation, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN
-from services.identity.auth.memory import CredentialCache, Network, VerifiedCredential
+from services.identity.auth.memory import CredentialCache, VerifiedCredential
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.tokens import Tokens
 
@@ -22,14 +22,6 @@ API_KEY: Final = b"x-api-key"
 KEY_PREFIX: Final = "hgw_"
 """Prefix of API keys, by which people and secret scanners recognise them."""
 _BEARER: Final = "Bearer "
-
-
-class Scheme(Protocol):
-    """A kind of credential other than the gateway's tokens, distinguished by its prefix."""
-
-    async def find(self, credential: str, secret: str) -> VerifiedCredential:
-        """Find the actor of a secret, and remember it under `credential`. Raise `invalid_token`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +59,15 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Authenticates requests, for both faces. `schemes` maps prefixes of credentials to their schemes."""
+    """Authenticates requests, for both faces.
+
+    `find_key` finds the actor of an API key and remembers it under a credential. It raises `invalid_token`.
+    """
 
     tokens: Tokens
     states: SessionStates
     memory: CredentialCache
-    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    find_key: Callable[[str, str], Awaitable[VerifiedCredential]]
 
     async def actor_for(self, operations: Collection[Operation], presented: Credentials) -> Actor:
         """Return the actor who calls these operations. Raise as `actor`.
@@ -94,7 +89,7 @@ class Authenticator:
         if len(presented.given) > 1:
             raise Problem(BAD_REQUEST, "Send one credential: `Authorization` or `X-API-Key`, once.")
         known = self.memory.known(presented.given[0]) or await self._resolve(presented.given[0])
-        if known.networks and not _is_from(known.networks, presented.address):
+        if known.networks and not _is_from(known, presented.address):
             log.warning("credential_refused", reason="network", actor=str(known.actor), address=presented.address)
             raise Problem(INVALID_TOKEN)
         return known.actor
@@ -108,30 +103,17 @@ class Authenticator:
         known = self.memory.known(credential)
         if known is not None:
             return known
-        for prefix, scheme in self.schemes.items():
-            if token.startswith(prefix):
-                return await scheme.find(credential, token)
-        return await self._resolve_access_token(credential, token)
-
-    async def _resolve_access_token(self, credential: str, token: str) -> VerifiedCredential:
-        actor, expires_at = self._verified(credential, token)
-        assert actor.user_id is not None
-        assert actor.session_id is not None
-        standing = self.memory.standing(actor.session_id)
-        live = await self.states.find(actor.session_id, actor.user_id)
+        if token.startswith(KEY_PREFIX):
+            return await self.find_key(credential, token)
+        claims = self.tokens.verify(token, "access")
+        standing = self.memory.standing(claims.session_id)
+        live = await self.states.find(claims.session_id, claims.user_id)
         if live is None:
             raise Problem(INVALID_TOKEN)
-        known = VerifiedCredential(replace(actor, is_admin=live.is_admin), expires_at, live.until, (standing,))
+        actor = Actor(claims.user_id, claims.session_id, claims.scopes, live.is_admin)
+        known = VerifiedCredential(actor, claims.expires_at, live.until, (standing,))
         self.memory.remember(credential, known)
         return known
-
-    def _verified(self, credential: str, token: str) -> tuple[Actor, float]:
-        """Verify the signature and the claims of a token. Return its actor and expiry. Raise `invalid_token`."""
-        known = self.memory.verified(credential)
-        if known is not None:
-            return known.actor, known.expires_at
-        claims = self.tokens.verify(token, "access")
-        return Actor(claims.user_id, claims.session_id, claims.scopes), claims.expires_at
 
 
 def _token_of(authorization: str) -> str | None:
@@ -140,10 +122,10 @@ def _token_of(authorization: str) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _is_from(networks: Iterable[Network], address: str) -> bool:
+def _is_from(known: VerifiedCredential, address: str) -> bool:
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
     client = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(client in network for network in networks)
+    return any(client in network for network in known.networks)

@@ -11,7 +11,7 @@ process that holds these texts also holds the key that signs them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from time import monotonic, time
 from uuid import UUID
@@ -20,8 +20,6 @@ from weakref import WeakValueDictionary
 from cachetools import LRUCache
 
 from services.catalogue import Actor
-
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -46,28 +44,23 @@ class VerifiedCredential:
     expires_at: float
     until: float
     standings: tuple[SubjectValidity, ...]
-    networks: tuple[Network, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
-@dataclass(slots=True)
 class CredentialCache:
     """The actors of the `size` credentials used last.
 
     A credential depends on subjects, whose revocation invalidates it: a token on its session, an API key on itself and
-    its user.
+    its user. `revocations` is the number of those received: a look-up that learns the subject only from the answer, and
+    so cannot take a standing first, discards the answer if it has changed meanwhile. The memory is used only before
+    `trusted_until`, an instant of the monotonic clock.
     """
 
-    size: int
-    revocations: int = field(init=False, default=0)
-    """Number of revocations received. A look-up that learns the subject only from the answer, and so cannot take a
-    standing first, discards the answer if this number has changed meanwhile."""
-    _known: LRUCache[str, VerifiedCredential] = field(init=False, repr=False)
-    _standings: WeakValueDictionary[UUID, SubjectValidity] = field(init=False, repr=False)
-    _trusted_until: float = field(init=False, default=0.0)
-
-    def __post_init__(self) -> None:
-        self._known = LRUCache(self.size)
-        self._standings = WeakValueDictionary()
+    def __init__(self, size: int) -> None:
+        self.revocations = 0
+        self.trusted_until = 0.0
+        self._known: LRUCache[str, VerifiedCredential] = LRUCache(size)
+        self._standings: WeakValueDictionary[UUID, SubjectValidity] = WeakValueDictionary()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -79,17 +72,9 @@ class CredentialCache:
             return None
         now = monotonic()
         # After a stall of the event loop the trust has expired, whatever is still unread in its sockets.
-        if now < self._trusted_until and now < known.until and time() < known.expires_at and _is_valid(known):
+        if now < self.trusted_until and now < known.until and time() < known.expires_at and _is_valid(known):
             return known
         return None
-
-    def verified(self, credential: str) -> VerifiedCredential | None:
-        """Return a remembered credential that has not expired; the state of its subjects must be asked for."""
-        known = self._known.get(credential)
-        if known is not None and time() >= known.expires_at:
-            del self._known[credential]
-            return None
-        return known
 
     def standing(self, subject: UUID) -> SubjectValidity:
         """Return the standing of a subject, to be taken before asking for its state."""
@@ -114,14 +99,6 @@ class CredentialCache:
     def forget_all(self) -> None:
         """Invalidate everything, since revocations may have been missed."""
         self.forget(list(self._standings))
-
-    def trust(self, until: float) -> None:
-        """Allow the use of the memory `until` an instant of the monotonic clock."""
-        self._trusted_until = until
-
-    def distrust(self) -> None:
-        """Forbid the use of the memory, since revocations are not received."""
-        self._trusted_until = 0.0
 
 
 def _is_valid(known: VerifiedCredential) -> bool:

@@ -29,8 +29,8 @@ from services.identity.auth.passwords import Passwords
 from services.identity.auth.policy import own
 from services.identity.auth.refreshing import next_generation
 from services.identity.auth.resource import sessions
+from services.identity.auth.revocations import Revocations
 from services.identity.auth.schemas import ChangePasswordInput, LoginInput, RefreshInput, TokenPair
-from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
 from services.identity.mail.enqueueing import LINK, NOTICE
@@ -63,8 +63,8 @@ list_sessions = sessions.list(where=own)
 
 
 def _announce_end(call: Call, session_ids: Collection[UUID], others: Collection[UUID] = ()) -> None:
-    states = call.part(SessionStates)
-    call.after_commit.append(lambda: states.ended(session_ids, others))
+    revocations = call.part(Revocations)
+    call.after_commit.append(lambda: revocations.announce(session_ids, others))
 
 
 delete_session = sessions.delete(gone=_announce_end)

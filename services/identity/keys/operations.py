@@ -43,8 +43,8 @@ list_api_keys, get_api_key = api_keys.list(), api_keys.get()
 
 
 def _announce_revocation(call: Call, keys: Collection[UUID]) -> None:
-    revocations, subjects = call.part(Revocations), list(keys)
-    call.after_commit.append(lambda: revocations.announce(subjects))
+    revocations = call.part(Revocations)
+    call.after_commit.append(lambda: revocations.announce(others=keys))
 
 
 delete_api_key = api_keys.delete(

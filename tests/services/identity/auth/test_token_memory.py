@@ -24,7 +24,7 @@ def session() -> UUID:
 def memory(session: UUID) -> CredentialCache:
     """Trusted, with one token in it."""
     found = CredentialCache(2)
-    found.trust(monotonic() + HOUR)
+    found.trusted_until = monotonic() + HOUR
     remember(found, TOKEN, session)
     return found
 
@@ -59,27 +59,20 @@ def test_nothing_is_told_before_revocations_are_heard(session: UUID) -> None:
 
 @pytest.mark.parametrize("ago", [0, 0.001, HOUR])
 def test_nothing_is_told_once_the_time_of_trust_is_over(memory: CredentialCache, ago: float) -> None:
-    memory.trust(monotonic() - ago)
+    memory.trusted_until = monotonic() - ago
     assert actor_of(memory, TOKEN) is None
-    memory.trust(monotonic() + HOUR)
+    memory.trusted_until = monotonic() + HOUR
     assert actor_of(memory, TOKEN) is not None
-    memory.distrust()
+    memory.trusted_until = 0
     assert actor_of(memory, TOKEN) is None
 
 
-def test_expired_token_is_not_told_and_counts_as_unverified(memory: CredentialCache, session: UUID) -> None:
-    remember(memory, TOKEN, session, expires_in=0)
+@pytest.mark.parametrize("over", ["expires_in", "holds_for"])
+def test_token_is_not_told_once_it_has_expired_or_its_state_has_to_be_asked_again(
+    memory: CredentialCache, session: UUID, over: str
+) -> None:
+    remember(memory, TOKEN, session, **{over: 0})
     assert actor_of(memory, TOKEN) is None
-    assert memory.verified(TOKEN) is None
-    assert len(memory) == 0
-
-
-def test_state_that_has_to_be_asked_again_leaves_the_token_verified(memory: CredentialCache, session: UUID) -> None:
-    actor = remember(memory, TOKEN, session, holds_for=0)
-    assert actor_of(memory, TOKEN) is None
-    known = memory.verified(TOKEN)
-    assert known is not None
-    assert known.actor is actor
 
 
 def test_revocation_reaches_every_token_of_a_session_and_no_other(memory: CredentialCache, session: UUID) -> None:
@@ -114,7 +107,7 @@ def test_answer_that_was_asked_for_before_a_revocation_is_not_kept(
         memory.forget([session])
     memory.remember("Bearer late", asked)
     assert actor_of(memory, "Bearer late") is None
-    assert memory.verified("Bearer late") is None
+    assert len(memory) == 1
 
 
 def test_memory_keeps_what_was_used_last_and_the_standing_of_nothing_else(

@@ -20,6 +20,7 @@ from services.identity.auth import sessions
 from services.identity.auth.authentication import Authenticator, Credentials
 from services.identity.auth.memory import CredentialCache
 from services.identity.auth.models import Session
+from services.identity.auth.revocations import Revocations
 from services.identity.auth.sessions import LiveSession, SessionStates
 from services.identity.auth.tokens import Tokens
 from services.identity.users.models import User
@@ -138,7 +139,7 @@ async def test_answer_that_a_revocation_overtakes_is_not_remembered(
     call = asyncio.create_task(alone.face("rest").call("me", ada))
     await found.wait()
     monkeypatch.undo()
-    await alone.gateway.part(SessionStates).ended([session_key(ada)])
+    await alone.gateway.part(Revocations).announce([session_key(ada)])
     go_on.set()
     assert (await call).problem in {None, "invalid_token"}
     assert not is_remembered(alone, ada)
