@@ -105,7 +105,7 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
         settings.BUDGET_LEASE_SECONDS,
     )  # fmt: skip
     return [
-        auth, redis, tokens, states, memory, revocations, Passwords.of(auth), SignInThrottle(redis, breaker, auth),
+        auth, redis, tokens, states, memory, revocations, Passwords(auth), SignInThrottle(redis, breaker, auth),
         Authenticator(tokens, states, memory, keys.find), Audit(catalogue, database), Cascades(catalogue),
         IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),

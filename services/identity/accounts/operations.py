@@ -15,9 +15,8 @@ from services.catalogue import Actor, Call, procedure
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
 from services.identity.accounts.jobs import Asked, mail_link
 from services.identity.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
-from services.identity.auth.addresses import tell_old
 from services.identity.auth.models import Session
-from services.identity.auth.notices import tell
+from services.identity.auth.notices import tell, tell_old
 from services.identity.auth.operations import HASHING, check_password, end_sessions, password_changed
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import SignInThrottle

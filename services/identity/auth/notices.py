@@ -1,26 +1,20 @@
-"""Mails about sign-ins and addresses, and the check that an address is verified."""
+"""Mails about sign-ins and addresses."""
 
 from __future__ import annotations
 
 from sqlalchemy import select  # noqa: TID251 - of those who sign in
 
 from services.catalogue import Call, Problem
-from services.catalogue.problems import EMAIL_UNVERIFIED
 from services.identity.auth.models import Session
 from services.identity.auth.throttle import SignInThrottle
-from services.identity.mail.config import MailConfig, Verification
+from services.identity.mail.config import MailConfig
 from services.identity.mail.enqueueing import send_link, send_notice
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
+from services.identity.mail.tokens import forget
 from services.identity.users.models import User
 from services.process.networks import network_of
-
-
-def check_address(call: Call, user: User) -> None:
-    """Raise `email_unverified` if the address must be verified and is not. Call it after the password was verified."""
-    required = call.part(MailConfig).verification is Verification.REQUIRED
-    if required and user.email_verified_at is None:
-        raise Problem(EMAIL_UNVERIFIED)
+from services.storage.flushing import flush
 
 
 async def tell_of_sign_in(call: Call, user: User) -> None:
@@ -59,3 +53,18 @@ async def ask_to_verify(call: Call, user: User) -> None:
     except Problem:
         return
     await send_link(call, Purpose.VERIFY_EMAIL, user, user.email)
+
+
+async def address_changed(call: Call, user: User, former: str | None) -> None:
+    """Invalidate all mailed links, notify the former address if it was verified, and ask to verify the new one."""
+    # The row is written first, so that a concurrent issue of a token either comes before, or sees the new address.
+    await flush(call.session)
+    await forget(call, user.id, *Purpose)
+    await tell_old(call, user, former)
+    await ask_to_verify(call, user)
+
+
+async def tell_old(call: Call, user: User, former: str | None) -> None:
+    """Notify an account's former address, None if it was not verified, of the change, regardless of rate limits."""
+    if former is not None:
+        await send_notice(call, MailKind.EMAIL_CHANGED, former, user.username)
