@@ -35,7 +35,6 @@ from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
 from services.identity.keys.states import ApiKeyScheme
-from services.identity.mail.mailer import Mailer
 from services.jobs.payloads import Payloads
 from services.jobs.upkeep import JobRetention
 from services.process.breaker import Breaker
@@ -109,7 +108,7 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
         Authenticator(tokens, states, memory, keys.find), Audit(catalogue, database), Cascades(catalogue),
         IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),
-        mail, Mailer(mail), Payloads(_derived_key(settings, b"job payloads")),
+        mail, Payloads(_derived_key(settings, b"job payloads")),
         JobRetention(timedelta(days=settings.JOBS_KEPT_DAYS)), files,
         FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
         FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,

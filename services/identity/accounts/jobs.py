@@ -7,7 +7,7 @@ from sqlalchemy import select  # noqa: TID251 - the caller does not learn the re
 
 from services.catalogue import InputModel
 from services.catalogue.jobs import Work, job
-from services.identity.mail.enqueueing import send_link
+from services.identity.mail.jobs import send_link
 from services.identity.mail.models import Purpose
 from services.identity.users.models import User
 from services.storage.base import folded

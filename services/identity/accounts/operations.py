@@ -21,10 +21,10 @@ from services.identity.auth.operations import HASHING, check_password, end_sessi
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.keys.models import ApiKey
-from services.identity.mail.enqueueing import LINK, NOTICE, send_link
+from services.identity.mail.jobs import LINK, NOTICE, send_link
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import MailToken, Purpose
-from services.identity.mail.tokens import forget, is_good, spent, use_up
+from services.identity.mail.tokens import forget, spent, usable, use_up
 from services.identity.users.models import User
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.base import folded
@@ -109,7 +109,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
     throttle, secret = call.part(SignInThrottle), data.token.get_secret_value()
     await throttle.address(call.client.address)
     # Checked before the password is hashed, which is expensive, and used up only afterwards.
-    if not await is_good(call, Purpose.RESET_PASSWORD, secret):
+    if not (await call.session.execute(select(usable(Purpose.RESET_PASSWORD, secret, call.now)))).scalar_one():
         raise spent()
     await call.session.rollback()
     new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())

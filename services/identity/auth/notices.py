@@ -8,7 +8,7 @@ from services.catalogue import Call, Problem
 from services.identity.auth.models import Session
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.mail.config import MailConfig
-from services.identity.mail.enqueueing import send_link, send_notice
+from services.identity.mail.jobs import send_link, send_notice
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
 from services.identity.mail.tokens import forget

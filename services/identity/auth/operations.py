@@ -35,7 +35,7 @@ from services.identity.auth.schemas import ChangePasswordInput, LoginInput, Refr
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Claims, Tokens
 from services.identity.mail.config import MailConfig, Verification
-from services.identity.mail.enqueueing import LINK, NOTICE
+from services.identity.mail.jobs import LINK, NOTICE
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
 from services.identity.mail.tokens import forget

@@ -64,7 +64,8 @@ def compose(
     message = EmailMessage(policy=SMTP)
     try:
         message["From"] = _sender(sender)
-        message["To"] = Address(addr_spec=ascii_domain(to))
+        validated = validate_email(to, check_deliverability=False)
+        message["To"] = Address(addr_spec=f"{validated.local_part}@{validated.ascii_domain}")
         message["Subject"] = one_line("".join(text.blocks["subject"](text.new_context(shown))))
     except (ValueError, HeaderParseError, IndexError):
         raise PermanentError("Its address cannot be written to.") from None
@@ -86,12 +87,6 @@ def one_line(text: str) -> str:
 def without_links(text: str) -> str:
     """Return text of a user as a short line in which nothing is recognised as a link, cut to `MAX_CHOSEN`."""
     return one_line(_LINK.sub(" ", one_line(text)))[:MAX_CHOSEN].rstrip()
-
-
-def ascii_domain(address: str) -> str:
-    """Return an address with its domain in ASCII (RFC 5891). Raise EmailNotValidError."""
-    validated = validate_email(address, check_deliverability=False)
-    return f"{validated.local_part}@{validated.ascii_domain}"
 
 
 def _sender(text: str) -> Address:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select  # noqa: TID251 - the token is the credential
+from sqlalchemy import ColumnElement, Exists, delete, exists, or_  # noqa: TID251 - the token is the credential
 from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue import Call, Problem, new_key
@@ -56,11 +56,6 @@ def usable(purpose: Purpose, token: str, now: datetime) -> Exists:
     is_same = folded(User.email) == folded(MailToken.email)
     holder = (User.id == MailToken.user_id, User.is_active, or_(MailToken.purpose == Purpose.CONFIRM_EMAIL, is_same))
     return exists().where(*_live(purpose, token, now), *holder)
-
-
-async def is_good(call: Call, purpose: Purpose, token: str) -> bool:
-    """Return whether a token is `usable` now."""
-    return bool((await call.session.execute(select(usable(purpose, token, call.now)))).scalar_one())
 
 
 async def use_up(call: Call, purpose: Purpose, token: str) -> MailToken:
