@@ -35,8 +35,8 @@ from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
 from services.identity.keys.states import ApiKeyScheme
+from services.jobs.jobs import JobRetention
 from services.jobs.payloads import Payloads
-from services.jobs.upkeep import JobRetention
 from services.process.breaker import Breaker
 from services.process.budget.buckets import SharedBuckets
 from services.process.budget.budget import Budget
