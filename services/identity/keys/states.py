@@ -6,9 +6,7 @@ learns when the key is revoked or rotated, or its user deactivated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from ipaddress import ip_network
 from math import inf
@@ -49,7 +47,8 @@ class ApiKeyScheme:
             key.user_id, None, frozenset(key.scopes) & self.scopes, row.is_superuser and key.workspace_id is None,
             key.id, key.workspace_id, key.budget_per_minute,
         )  # fmt: skip
-        until = _seconds([key.expires_at, None if row.is_current else key.previous_until])
+        ends = (key.expires_at, None if row.is_current else key.previous_until)
+        until = min((end.timestamp() for end in ends if end is not None), default=inf)
         standings = (self.memory.standing(key.id), self.memory.standing(key.user_id))
         networks = tuple([_parsed(network) for network in key.networks])
         known = VerifiedCredential(actor, until, now + REMEMBERED_SECONDS, standings, networks)
@@ -59,16 +58,16 @@ class ApiKeyScheme:
 
     async def _load(self, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
         """Load the key from PostgreSQL, and record its use, at most twice a minute."""
-        statement = (
-            select(ApiKey, User.is_superuser, (ApiKey.secret_hash == hash_of(secret)).label("is_current"), _unnoted())
-            .join(User, User.id == ApiKey.user_id)
-            .where(live(secret))
-        )
+        outdated = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
+        unnoted = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < outdated)
+        is_current = (ApiKey.secret_hash == hash_of(secret)).label("is_current")
+        columns = select(ApiKey, User.is_superuser, is_current, unnoted.label("is_unnoted"))
+        statement = columns.join(User, User.id == ApiKey.user_id).where(live(secret))
         async with self.database.reading() as session:
             row = (await session.execute(statement)).one_or_none()
         if row is not None and row.is_unnoted:
             of_key = ApiKey.id == row[0].id
-            await self.database.note(update(ApiKey).where(of_key, _unnoted()).values(last_used_at=func.now()))
+            await self.database.note(update(ApiKey).where(of_key, unnoted).values(last_used_at=func.now()))
         return row
 
 
@@ -78,13 +77,3 @@ def live(secret: str) -> ColumnElement[bool]:
     is_previous = and_(ApiKey.previous_hash == digest, ApiKey.previous_until > func.now())
     is_unexpired = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     return and_(or_(ApiKey.secret_hash == digest, is_previous), is_unexpired, User.is_active)
-
-
-def _unnoted() -> ColumnElement[bool]:
-    outdated = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
-    return or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < outdated).label("is_unnoted")
-
-
-def _seconds(instants: Sequence[datetime | None]) -> float:
-    """Return the earliest of some instants in Unix time; infinity if there is none."""
-    return min((instant.timestamp() for instant in instants if instant is not None), default=inf)
