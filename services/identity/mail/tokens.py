@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
+from pydantic import Field, SecretStr
 from sqlalchemy import ColumnElement, Exists, delete, exists, or_  # noqa: TID251 - the token is the credential
 from sqlalchemy.dialects.postgresql import insert
 
@@ -16,6 +17,9 @@ from services.identity.mail.models import MailToken, Purpose
 from services.identity.users.models import User
 from services.storage.base import folded
 
+MailedToken = Annotated[
+    SecretStr, Field(min_length=1, max_length=200, description="The token in the link of the mail, after `#token=`.")
+]
 LIFETIMES: Final = {
     Purpose.VERIFY_EMAIL: timedelta(hours=24),
     Purpose.CONFIRM_EMAIL: timedelta(hours=24),
