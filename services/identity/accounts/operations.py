@@ -11,9 +11,9 @@ from typing import Final
 from pydantic import SecretStr
 from sqlalchemy import ColumnElement, select  # noqa: TID251 - the mailed token is the permission
 
-from services.catalogue import Actor, Call, procedure
+from services.catalogue import Actor, Call, InputModel, procedure
+from services.catalogue.jobs import Work, job
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
-from services.identity.accounts.jobs import Asked, mail_link
 from services.identity.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
 from services.identity.auth.models import Session
 from services.identity.auth.notices import tell, tell_old
@@ -34,6 +34,28 @@ from services.storage.flushing import flush
 ASKING: Final = 5
 """Points of requesting a mail."""
 _CROWDED: Final = [TOO_MANY_REQUESTS, UNAVAILABLE]
+
+
+class Asked(InputModel):
+    """The purpose of a mail and an address, which is secret, as the existence of an account is."""
+
+    purpose: Purpose
+    email: SecretStr
+
+
+@job("mail_link", retries=10, timeout=30)
+async def mail_link(work: Work, data: Asked) -> None:
+    """Send a link to the account of an address, if there is one that can use it.
+
+    The token has the job's key, so that a second attempt at the job makes no second token and mail.
+    """
+    statement = select(User).where(folded(User.email) == folded(data.email.get_secret_value()), User.is_active)
+    if data.purpose is Purpose.VERIFY_EMAIL:
+        statement = statement.where(User.email_verified_at.is_(None))
+    async with work.unit_of_work() as call:
+        user = (await call.session.execute(statement.with_for_update(key_share=True))).scalar_one_or_none()
+        if user is not None:
+            await send_link(call, data.purpose, user, user.email, work.id)
 
 
 @procedure(

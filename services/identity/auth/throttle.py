@@ -67,11 +67,7 @@ class SignInThrottle:
 
     async def may_tell(self, purpose: str, email: str) -> bool:
         """Count a notice to an address. Return whether it is within the limit."""
-        try:
-            await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
-        except Problem:
-            return False
-        return True
+        return not await self._throttle.hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def succeeded(self, account: str, *names: str) -> None:
         """Reset the counts of an account and of these names."""

@@ -23,7 +23,6 @@ from services.catalogue.problems import INVALID_TOKEN
 from services.identity.auth.config import AuthConfig
 
 Use = Literal["access", "refresh"]
-USES: Final[tuple[Use, ...]] = ("access", "refresh")
 
 _USER, _SESSION = Identifier("usr"), Identifier("ses")
 _MAX_TOKEN: Final = 4_096
@@ -75,27 +74,28 @@ class Tokens:
 
     def claims(self, token: str) -> Claims | None:
         """Return the claims of a valid access or refresh token, or None."""
-        for use in USES:
-            with suppress(Problem):
-                return self.verify(token, use)
+        with suppress(Problem):
+            return self.verify(token, "access", "refresh")
         return None
 
-    def verify(self, token: str, use: Use) -> Claims:
-        """Return the claims of a token of this use. Raise `invalid_token` if it is invalid or has expired."""
+    def verify(self, token: str, *uses: Use) -> Claims:
+        """Return the claims of a token of one of these uses. Raise `invalid_token` if it is invalid or has expired."""
         try:
-            claims = self._claims(token, use)
+            claims = self._claims(token)
+            if claims["use"] not in uses:
+                raise ValueError("use")
             return Claims(
                 user_id=_USER.decode(claims["sub"]),
                 session_id=_SESSION.decode(claims["sid"]),
                 scopes=_scopes(claims["scope"]),
                 generation=int(claims["gen"]),
                 expires_at=int(claims["exp"]),
-                use=use,
+                use=claims["use"],
             )
         except (JOSEError, ValueError, KeyError, TypeError, AttributeError):
             raise Problem(INVALID_TOKEN) from None
 
-    def _claims(self, token: str, use: Use) -> dict[str, Any]:
+    def _claims(self, token: str) -> dict[str, Any]:
         # jose's base64 decoder skips invalid characters.
         if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
             raise ValueError("form")
@@ -107,13 +107,10 @@ class Tokens:
             or header.get("alg") != self.config.algorithm
         ):
             raise ValueError("header")
-        claims: dict[str, Any] = jwt.decode(
+        return jwt.decode(
             token, self.config.secret, algorithms=[self.config.algorithm],
             audience=self.config.audience, issuer=self.config.issuer, options=_REQUIRED,
         )  # fmt: skip
-        if claims.get("use") != use:
-            raise ValueError("use")
-        return claims
 
 
 @lru_cache(maxsize=256)

@@ -1,18 +1,32 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import exists
+from sqlalchemy import ColumnElement, exists, or_
 
 from services.catalogue.jobs import Work, job
 from services.identity.invitations.models import Invitation
-from services.identity.invitations.validity import is_valid
 from services.identity.mail.jobs import Mail, send
+from services.identity.mail.tokens import digest_of
+from services.identity.users.models import User
+from services.identity.workspaces.models import Membership, Role
 from services.storage.sweeping import sweep_all
 
 SHOWN_AFTERWARDS: Final = timedelta(days=30)
 """How long an expired invitation is kept."""
+
+
+def is_valid(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that select the invitation of a token, while it can be accepted.
+
+    It must exist, must not have expired, and its inviter must still own the workspace, or be an admin.
+    """
+    owns = exists().where(
+        Membership.workspace_id == Invitation.workspace_id, Membership.user_id == User.id, Membership.role == Role.OWNER
+    )
+    inviter = exists().where(User.id == Invitation.user_id, User.is_active, or_(User.is_superuser, owns))
+    return Invitation.digest == digest_of(token), Invitation.expires_at > now, inviter
 
 
 @job("deliver_invitation", retries=26, timeout=120)

@@ -9,11 +9,10 @@ from sqlalchemy import delete, select  # noqa: TID251 - the mailed token is the 
 from services.catalogue import Call, Problem, new_key, procedure
 from services.catalogue.problems import CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS
 from services.identity.auth.throttle import SignInThrottle
-from services.identity.invitations.jobs import deliver_invitation
+from services.identity.invitations.jobs import deliver_invitation, is_valid
 from services.identity.invitations.models import Invitation
 from services.identity.invitations.resource import invitations
 from services.identity.invitations.schemas import InvitationAccept, InvitationCreate, Joined
-from services.identity.invitations.validity import is_valid
 from services.identity.mail.config import MailConfig
 from services.identity.mail.jobs import Mail
 from services.identity.mail.messages import MailKind

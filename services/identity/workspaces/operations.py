@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from uuid import UUID
 
 from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not be able to read
@@ -17,6 +16,8 @@ from services.storage.base import folded
 from services.storage.flushing import flush
 from services.storage.prepared import Prepared, given
 from services.storage.rows import assign, select_readable
+
+_PERSONAL = Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
 
 list_workspaces, get_workspace = workspaces.list(), workspaces.get()
 list_memberships, get_membership = memberships.list(), memberships.get()
@@ -50,13 +51,8 @@ async def usual_workspace_id(call: Call) -> UUID:
     """Return the key of the default workspace: the one that the API key is bound to, else the personal one."""
     if call.actor.workspace_id is not None:
         return call.actor.workspace_id
-    key: UUID = await _personal().value(call.session, {"user_id": call.user_id})
+    key: UUID = await _PERSONAL.value(call.session, {"user_id": call.user_id})
     return key
-
-
-@cache
-def _personal() -> Prepared:
-    return Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
 
 
 @workspaces.create(statements=2)
