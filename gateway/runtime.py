@@ -93,7 +93,7 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
     breaker, tokens, memory = Breaker(), Tokens(auth), CredentialCache(auth.remembered_tokens)
     revocations = Revocations(redis, memory, mark_seconds=int(auth.access_lifetime.total_seconds()))
     states = SessionStates(database, redis, breaker)
-    keys = ApiKeyScheme(database, memory, frozenset(auth.scopes))
+    keys = ApiKeyScheme(database, frozenset(auth.scopes))
     trusted = TrustedDocuments(database)
     files = FilesConfig(
         settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,

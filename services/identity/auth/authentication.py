@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -59,15 +60,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Authenticates requests, for both faces.
-
-    `find_key` finds the actor of an API key and remembers it under a credential. It raises `invalid_token`.
-    """
+    """Authenticates requests, for both faces. `find_key` verifies an API key, or raises `invalid_token`."""
 
     tokens: Tokens
     states: SessionStates
     memory: CredentialCache
-    find_key: Callable[[str, str], Awaitable[VerifiedCredential]]
+    find_key: Callable[[str], Awaitable[VerifiedCredential]]
 
     async def actor_for(self, operations: Collection[Operation], presented: Credentials) -> Actor:
         """Return the actor who calls these operations. Raise as `actor`.
@@ -101,19 +99,19 @@ class Authenticator:
         # Remembered under one spelling, so that the spellings of one token cannot fill the memory.
         credential = _BEARER + token
         known = self.memory.known(credential)
-        if known is not None:
-            return known
-        if token.startswith(KEY_PREFIX):
-            return await self.find_key(credential, token)
+        if known is None:
+            known = await (self.find_key(token) if token.startswith(KEY_PREFIX) else self._verify(token))
+            self.memory.remember(credential, known)
+        return known
+
+    async def _verify(self, token: str) -> VerifiedCredential:
         claims = self.tokens.verify(token, "access")
-        standing = self.memory.standing(claims.session_id)
+        asked_at = monotonic()
         live = await self.states.find(claims.session_id, claims.user_id)
         if live is None:
             raise Problem(INVALID_TOKEN)
         actor = Actor(claims.user_id, claims.session_id, claims.scopes, live.is_admin)
-        known = VerifiedCredential(actor, claims.expires_at, live.until, (standing,))
-        self.memory.remember(credential, known)
-        return known
+        return VerifiedCredential(actor, claims.expires_at, asked_at, live.until, (claims.session_id.hex,))
 
 
 def _token_of(authorization: str) -> str | None:

@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from services.identity.auth.memory import CredentialCache
+from services.identity.auth.memory import REMEMBERED_SECONDS, CredentialCache
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +39,6 @@ _PAUSE_SECONDS: Final = 0.5
 _LOST_SECONDS: Final = 0.05
 _RETRY_SECONDS: Final = 0.2
 ENDED: Final = b"ended"
-REMEMBERED_SECONDS: Final = 30
-"""How long the state of a session or key is used before it is asked for again, in any case."""
 
 
 def state_key(session_id: UUID) -> str:

@@ -20,8 +20,9 @@ from uuid import UUID
 from redis.asyncio import Redis
 from sqlalchemy import func, select, update  # noqa: TID251 - this is how an actor is found
 
+from services.identity.auth.memory import REMEMBERED_SECONDS
 from services.identity.auth.models import Session
-from services.identity.auth.revocations import ENDED, REMEMBERED_SECONDS, state_key
+from services.identity.auth.revocations import ENDED, state_key
 from services.identity.users.models import User
 from services.process.breaker import Breaker, RedisSilentError
 from services.storage.database import Database
@@ -59,19 +60,15 @@ class SessionStates:
 
     async def _cached(self, session_id: UUID) -> tuple[bytes | None, float]:
         """Return the state in Redis, and for how many seconds it remains there."""
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.get(state_key(session_id))
+        pipeline.pttl(state_key(session_id))
         try:
-            value, milliseconds = await self.breaker.ask(self._get_with_ttl(state_key(session_id)))
+            value, milliseconds = await self.breaker.ask(pipeline.execute())
         except RedisSilentError:
             return None, 0
         state = value.encode() if isinstance(value, str) else value
         return state, min(max(milliseconds / 1000, 0), REMEMBERED_SECONDS)
-
-    async def _get_with_ttl(self, key: str) -> tuple[bytes | str | None, int]:
-        async with self.redis.pipeline(transaction=False) as pipeline:
-            pipeline.get(key)
-            pipeline.pttl(key)
-            value, milliseconds = await pipeline.execute()
-        return value, milliseconds
 
     async def _load(self, session_id: UUID, user_id: UUID) -> bytes:
         """Load the state from PostgreSQL, and record the use of the session, at most twice a minute."""

@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update  # no
 
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import INVALID_TOKEN
-from services.identity.auth.memory import CredentialCache, VerifiedCredential
-from services.identity.auth.revocations import REMEMBERED_SECONDS
+from services.identity.auth.memory import REMEMBERED_SECONDS, VerifiedCredential
 from services.identity.keys.models import ApiKey
 from services.identity.keys.secrets import hash_of, is_secret
 from services.identity.users.models import User
@@ -31,14 +30,13 @@ class ApiKeyScheme:
     """The scheme of API keys. `scopes` are all that exist; a key may have others that were removed."""
 
     database: Database
-    memory: CredentialCache
     scopes: frozenset[str]
 
-    async def find(self, credential: str, secret: str) -> VerifiedCredential:
-        """Find the actor of a secret. Raise `invalid_token` if it is not that of a live key."""
+    async def find(self, secret: str) -> VerifiedCredential:
+        """Verify a secret. Raise `invalid_token` if it is not that of a live key."""
         if not is_secret(secret):
             raise Problem(INVALID_TOKEN)
-        now, revocations = monotonic(), self.memory.revocations
+        asked_at = monotonic()
         row = await self._load(secret)
         if row is None:
             raise Problem(INVALID_TOKEN)
@@ -49,12 +47,9 @@ class ApiKeyScheme:
         )  # fmt: skip
         ends = (key.expires_at, None if row.is_current else key.previous_until)
         until = min((end.timestamp() for end in ends if end is not None), default=inf)
-        standings = (self.memory.standing(key.id), self.memory.standing(key.user_id))
         networks = tuple([_parsed(network) for network in key.networks])
-        known = VerifiedCredential(actor, until, now + REMEMBERED_SECONDS, standings, networks)
-        if self.memory.revocations == revocations:
-            self.memory.remember(credential, known)
-        return known
+        fresh_until, subjects = asked_at + REMEMBERED_SECONDS, (key.id.hex, key.user_id.hex)
+        return VerifiedCredential(actor, until, asked_at, fresh_until, subjects, networks)
 
     async def _load(self, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
         """Load the key from PostgreSQL, and record its use, at most twice a minute."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from time import monotonic, time
 from uuid import UUID
 
 import pytest
 
 from services.catalogue import Actor, new_key
-from services.identity.auth.memory import CredentialCache, VerifiedCredential
+from services.identity.auth.memory import REMEMBERED_SECONDS, CredentialCache, VerifiedCredential
 
 TOKEN = "Bearer a.b.c"
 HOUR = 3_600
@@ -39,8 +38,8 @@ def remember(
     memory: CredentialCache, credential: str, session: UUID, *, expires_in: float = HOUR, holds_for: float = HOUR
 ) -> Actor:
     actor = Actor(new_key(), session)
-    known = VerifiedCredential(actor, time() + expires_in, monotonic() + holds_for, (memory.standing(session),))
-    memory.remember(credential, known)
+    now = monotonic()
+    memory.remember(credential, VerifiedCredential(actor, time() + expires_in, now, now + holds_for, (session.hex,)))
     return actor
 
 
@@ -98,27 +97,34 @@ def test_missed_revocations_reach_everything(memory: CredentialCache, session: U
 def test_answer_that_was_asked_for_before_a_revocation_is_not_kept(
     memory: CredentialCache, session: UUID, all_of_them: bool
 ) -> None:
-    asked = VerifiedCredential(
-        Actor(new_key(), session), time() + HOUR, monotonic() + HOUR, (memory.standing(session),)
-    )
+    now = monotonic()
+    asked = VerifiedCredential(Actor(new_key(), session), time() + HOUR, now, now + HOUR, (session.hex,))
     if all_of_them:
         memory.forget_all()
     else:
         memory.forget([session])
     memory.remember("Bearer late", asked)
     assert actor_of(memory, "Bearer late") is None
-    assert len(memory) == 1
 
 
-def test_memory_keeps_what_was_used_last_and_the_standing_of_nothing_else(
-    memory: CredentialCache, session: UUID
-) -> None:
+def test_memory_keeps_what_was_used_last(memory: CredentialCache) -> None:
     remember(memory, "Bearer second", new_key())
     assert actor_of(memory, TOKEN) is not None
     for number in range(10):
         remember(memory, f"Bearer {number}", new_key())
         assert actor_of(memory, TOKEN) is not None
-    assert len(memory) == 2
+    assert len(memory._known) == 2
     assert actor_of(memory, "Bearer second") is None
-    gc.collect()
-    assert len(memory._standings) == 2
+
+
+def test_revocations_are_kept_for_as_long_as_an_older_answer_may_be_fresh(
+    memory: CredentialCache, session: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.forget([session])
+    memory.forget([new_key()])
+    memory.forget([session])
+    assert len(memory._revoked_at) == 2
+    later = monotonic() + REMEMBERED_SECONDS + 1
+    monkeypatch.setattr("services.identity.auth.memory.monotonic", lambda: later)
+    memory.forget([session])
+    assert list(memory._revoked_at) == [session.hex]

@@ -87,7 +87,7 @@ async def test_memory_holds_the_tokens_used_last_and_no_more(alone: Running, ada
     for each in (ada, *others):
         await warmed(alone, each)
     assert [is_remembered(alone, each) for each in (ada, *others)] == [False, True, True]
-    assert len(alone.gateway.part(CredentialCache)) == 2
+    assert len(alone.gateway.part(CredentialCache)._known) == 2
     await warmed(alone, others[0])
     await warmed(alone, ada)
     assert [is_remembered(alone, each) for each in (ada, *others)] == [True, True, False]
@@ -99,7 +99,7 @@ async def test_spellings_of_one_token_are_remembered_as_one(alone: Running, ada:
     for field in (f"bearer {token}", f"BEARER   {token}", f"Bearer  {token}  "):
         answer = await alone.client.get("/api/v1/users/me", headers={"Authorization": field})
         assert (answer.status_code, answer.json()["id"]) == (200, ada.id)
-    assert len(alone.gateway.part(CredentialCache)) == 1
+    assert len(alone.gateway.part(CredentialCache)._known) == 1
 
 
 async def test_remembered_token_is_refused_once_it_has_expired(alone: Running, ada: Account) -> None:
