@@ -6,22 +6,20 @@ or not an address has an account, which a job looks for.
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import SecretStr
 from sqlalchemy import ColumnElement, select  # noqa: TID251 - the mailed token is the permission
 
 from services.catalogue import Actor, Call, InputModel, procedure
 from services.catalogue.jobs import Work, job
-from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
+from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS
 from services.identity.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
 from services.identity.auth.models import Session
-from services.identity.auth.notices import tell, tell_old
-from services.identity.auth.operations import HASHING, check_password, end_sessions, password_changed
+from services.identity.auth.notices import address_changed, tell
+from services.identity.auth.operations import CROWDED, HASHING, check_password, end_sessions, password_changed
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.keys.models import ApiKey
-from services.identity.mail.jobs import LINK, NOTICE, send_link
+from services.identity.mail.jobs import ASKING, LINK, NOTICE, send_link
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import MailToken, Purpose
 from services.identity.mail.tokens import forget, spent, usable, use_up
@@ -30,10 +28,6 @@ from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.base import folded
 from services.storage.cascades import Cascades
 from services.storage.flushing import flush
-
-ASKING: Final = 5
-"""Points of requesting a mail."""
-_CROWDED: Final = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
 
 class Asked(InputModel):
@@ -77,7 +71,7 @@ async def resend_verification(call: Call, data: AddressInput) -> None:
 
 
 @procedure(
-    "auth/change-email", scope="users:write", problems=_CROWDED, statements=2 + LINK, cost=HASHING,
+    "auth/change-email", scope="users:write", problems=CROWDED, statements=2 + LINK, cost=HASHING,
 )  # fmt: skip
 async def change_email(call: Call, data: ChangeEmailInput) -> None:
     """Send a mail to a new address, which becomes the account's once it is confirmed (`confirmEmail`).
@@ -107,11 +101,8 @@ async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     user = await _holder(call, token)
     former = user.email if user.email_verified_at is not None else None
     user.email, user.email_verified_at = token.email, call.now
-    await flush(call.session)
-    # All other tokens were sent for an outdated address.
-    await forget(call, user.id, *Purpose)
     call.trace.changed = ("email", "email_verified")
-    await tell_old(call, user, former)
+    await address_changed(call, user, former)
 
 
 @procedure("auth/forgot-password", scope=None, problems=[TOO_MANY_REQUESTS], statements=STATEMENTS, cost=ASKING)
@@ -121,7 +112,7 @@ async def forgot_password(call: Call, data: AddressInput) -> None:
 
 
 @procedure(
-    "auth/reset-password", scope=None, problems=_CROWDED, emits=("user.password_changed", "session.ended"),
+    "auth/reset-password", scope=None, problems=CROWDED, emits=("user.password_changed", "session.ended"),
     statements=7 + NOTICE, cost=HASHING,
 )  # fmt: skip
 async def reset_password(call: Call, data: ResetPasswordInput) -> None:

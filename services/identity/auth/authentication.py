@@ -27,21 +27,14 @@ _BEARER: Final = "Bearer "
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The credentials of a request, each in the form of an `Authorization` header field (RFC 6750).
-
-    `address` is the network address of the client.
-    """
+    """The credentials of a request, each as an `Authorization` header field (RFC 6750), and its client's address."""
 
     given: tuple[str, ...] = ()
     address: str = ""
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], address: str) -> Credentials:
-        """Collect the credentials in `Authorization` and `X-API-Key` from header fields, names in lower case.
-
-        An `X-API-Key` that repeats the token of `Authorization` is ignored: generated clients send a credential by each
-        scheme that they know.
-        """
+        """Collect the credentials in `Authorization` and `X-API-Key` from header fields, names in lower case."""
         given: tuple[str, ...] = ()
         keys: tuple[str, ...] = ()
         for name, value in headers:
@@ -50,6 +43,7 @@ class Credentials:
             elif name == API_KEY:
                 keys += (value.decode("latin-1").strip(),)
         if keys:
+            # One that repeats a token is ignored: generated clients send a credential by each scheme that they know.
             tokens = {_token_of(authorization) for authorization in given}
             # Only API keys are accepted here: other tokens become an empty, invalid one.
             given += tuple(

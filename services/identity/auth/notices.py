@@ -18,10 +18,7 @@ from services.storage.flushing import flush
 
 
 async def tell_of_sign_in(call: Call, user: User) -> None:
-    """Notify a user of a sign-in with a device or from a network of which they have no session, except the first.
-
-    Call this before the new session is added.
-    """
+    """Notify a user of a sign-in, before its session is added, with a new device or from a new network."""
     device, network = call.client.agent[:300], network_of(call.client.address)
     live = select(Session.device, Session.address).where(Session.user_id == user.id, Session.expires_at > call.now)
     known = {(row.device, network_of(row.address)) for row in await call.session.execute(live.distinct())}
@@ -56,15 +53,9 @@ async def ask_to_verify(call: Call, user: User) -> None:
 
 
 async def address_changed(call: Call, user: User, former: str | None) -> None:
-    """Invalidate all mailed links, notify the former address if it was verified, and ask to verify the new one."""
+    """Invalidate all mailed links, and notify the former address if it was verified, regardless of rate limits."""
     # The row is written first, so that a concurrent issue of a token either comes before, or sees the new address.
     await flush(call.session)
     await forget(call, user.id, *Purpose)
-    await tell_old(call, user, former)
-    await ask_to_verify(call, user)
-
-
-async def tell_old(call: Call, user: User, former: str | None) -> None:
-    """Notify an account's former address, None if it was not verified, of the change, regardless of rate limits."""
     if former is not None:
         await send_notice(call, MailKind.EMAIL_CHANGED, former, user.username)

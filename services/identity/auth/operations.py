@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 HASHING = 50
 """Points of a password hash, which takes about as long as fifty small requests."""
 
-_CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
+CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
 login_form = HandWritten(
     "rest",
@@ -72,7 +72,7 @@ def _announce_end(call: Call, session_ids: Collection[UUID], others: Collection[
 delete_session = sessions.delete(gone=_announce_end)
 
 
-@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
+@users.create(scope=None, problems=CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
 async def create_user(call: Call, data: UserRegister) -> User:
     """Sign up: create an account and its personal workspace."""
     await call.part(SignInThrottle).address(call.client.address)
@@ -83,7 +83,6 @@ async def create_user(call: Call, data: UserRegister) -> User:
 
 
 async def register(call: Call, data: UserRegister) -> User:
-    """Create an account with its personal workspace."""
     password_hash = await call.part(Passwords).hash(data.password.get_secret_value())
     user = User(
         id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
@@ -97,7 +96,7 @@ async def register(call: Call, data: UserRegister) -> User:
 @procedure(
     "auth/login",
     scope=None,
-    problems=[INVALID_CREDENTIALS, EMAIL_UNVERIFIED, *_CROWDED],
+    problems=[INVALID_CREDENTIALS, EMAIL_UNVERIFIED, *CROWDED],
     emits="session.created",
     statements=5 + NOTICE,
     cost=HASHING,
@@ -159,7 +158,7 @@ async def logout_all(call: Call) -> None:
 @procedure(
     "auth/change-password",
     scope="users:write",
-    problems=_CROWDED,
+    problems=CROWDED,
     emits="user.password_changed",
     statements=6 + NOTICE,
     cost=2 * HASHING,
@@ -182,10 +181,7 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
 
 
 async def check_password(call: Call, password: str) -> str:
-    """Verify the caller's password, and return its stored hash. Attempts are counted. Ends the transaction.
-
-    Raise `validation_failed`, `too_many_requests` and `unavailable`.
-    """
+    """Verify the caller's password, count the attempt, and return the stored hash. Ends the transaction."""
     throttle, account = call.part(SignInThrottle), call.user_id.hex
     await throttle.address(call.client.address)
     await throttle.own(account)
@@ -199,7 +195,6 @@ async def check_password(call: Call, password: str) -> str:
 
 
 def password_changed() -> Problem:
-    """Return the Problem for a password that was changed while it was verified."""
     return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
 
 
@@ -217,6 +212,7 @@ async def update_user(call: Call, row: User, data: UserUpdate) -> User:
     assign(row, data)
     if is_new_address:
         await address_changed(call, row, former)
+        await ask_to_verify(call, row)
     return row
 
 
@@ -251,7 +247,7 @@ def _granted(call: Call, scope: str | None) -> frozenset[str]:
 async def _verified_user(call: Call, name: str, password: str) -> User:
     """Return the account, locked against deactivation and a change of password until the session is added.
 
-    Raise `invalid_credentials`, with the same message and timing for every reason, and `too_many_requests`.
+    Raise `invalid_credentials` with the same message and timing for every reason.
     """
     throttle, passwords = call.part(SignInThrottle), call.part(Passwords)
     await throttle.address(call.client.address)

@@ -42,21 +42,18 @@ ENDED: Final = b"ended"
 
 
 def state_key(session_id: UUID) -> str:
-    """Return the name under which Redis keeps the state of a session."""
     return f"session:{session_id.hex}"
 
 
 @dataclass(slots=True)
 class Revocations:
-    """Announces the end of credentials to every worker, and applies what workers announce to this one's memory.
-
-    `redis` must have time-outs, for its handshakes. Ended sessions are marked in Redis for `mark_seconds`, the lifetime
-    of access tokens.
-    """
+    """Announces the end of credentials to every worker, and applies what workers announce to this one's memory."""
 
     redis: Redis
+    """Must have time-outs, for its handshakes."""
     memory: CredentialCache
     mark_seconds: int
+    """How long an ended session is marked as such: the lifetime of access tokens."""
     _retries: set[asyncio.Task[None]] = field(default_factory=set)
     _lost: bool = False
 

@@ -48,7 +48,6 @@ class SessionStates:
     breaker: Breaker
 
     async def find(self, session_id: UUID, user_id: UUID) -> LiveSession | None:
-        """Return the session's state; None if it is not live."""
         now = monotonic()
         state, seconds = await self._cached(session_id)
         if state is None:

@@ -66,7 +66,6 @@ class SignInThrottle:
         await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def may_tell(self, purpose: str, email: str) -> bool:
-        """Count a notice to an address. Return whether it is within the limit."""
         return not await self._throttle.hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def succeeded(self, account: str, *names: str) -> None:

@@ -33,8 +33,6 @@ _HEADER: Final = {"alg", "typ"}
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a verified token."""
-
     user_id: UUID
     session_id: UUID
     scopes: frozenset[str]

@@ -18,10 +18,7 @@ SHOWN_AFTERWARDS: Final = timedelta(days=30)
 
 
 def is_valid(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that select the invitation of a token, while it can be accepted.
-
-    It must exist, must not have expired, and its inviter must still own the workspace, or be an admin.
-    """
+    """Return the conditions that select the invitation of a token, if its inviter owns the workspace or is an admin."""
     owns = exists().where(
         Membership.workspace_id == Invitation.workspace_id, Membership.user_id == User.id, Membership.role == Role.OWNER
     )

@@ -33,7 +33,6 @@ def is_secret(text: str) -> bool:
 
 
 def hash_of(secret: str) -> bytes:
-    """Return the hash that is stored of a secret."""
     return sha256(secret.encode()).digest()
 
 

@@ -23,6 +23,8 @@ from services.storage.sweeping import sweep_all
 
 NOTICE: Final = STATEMENTS
 """SQL statements that a mail adds to an operation."""
+ASKING: Final = 5
+"""Points of requesting a mail."""
 LINK: Final = STATEMENTS + 1
 """SQL statements that a mail with a link adds to an operation."""
 
@@ -77,10 +79,7 @@ async def deliver_mail(work: Work, data: Mail) -> None:
 
 
 async def send(work: Work, data: Mail, condition: ColumnElement[bool] | None = None) -> None:
-    """Send a mail, or skip it if a condition on the database does not hold.
-
-    Raise PermanentError if its link has expired in the meantime.
-    """
+    """Send a mail, unless a condition on the database does not hold. Raise PermanentError if its link has expired."""
     if data.good_until is not None and data.good_until <= work.now:
         raise PermanentError("Its link is too old by now.")
     if condition is not None:
@@ -108,5 +107,4 @@ def _link(config: MailConfig, data: Mail) -> str:
 
 @job("sweep_mail_tokens", cron="27 * * * *", timeout=3600)
 async def sweep_mail_tokens(work: Work) -> None:
-    """Delete expired tokens."""
     await sweep_all(work, MailToken.expires_at, work.now)

@@ -17,10 +17,7 @@ class NotSentError(Exception):
 
 
 async def deliver(config: MailConfig, name: str, message: EmailMessage) -> None:
-    """Deliver a mail. `name` is that of its file in a folder.
-
-    Raise PermanentError for a permanent failure, NotSentError for a temporary one.
-    """
+    """Deliver a mail, to a folder under `name`. Raise PermanentError, and NotSentError for a temporary failure."""
     if not config.host:
         if config.folder is None:
             raise PermanentError("There is no mail server: set SMTP_HOST, and try this job again.")

@@ -16,7 +16,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -27,6 +26,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from services.catalogue.jobs import PermanentError
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]), undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+)  # fmt: skip
 MAX_VALUE: Final = 200
 """Maximum length of a value in a mail, in characters."""
 MAX_CHOSEN: Final = 60
@@ -60,7 +63,7 @@ def compose(
     """
     shown = {name: (without_links if name in _CHOSEN else one_line)(value) for name, value in values.items()}
     shown |= {"product": one_line(product), "link": link, "to": one_line(to)}
-    text, html = (_templates().get_template(f"{kind}.{form}") for form in ("txt", "html"))
+    text, html = (_TEMPLATES.get_template(f"{kind}.{form}") for form in ("txt", "html"))
     message = EmailMessage(policy=SMTP)
     try:
         message["From"] = _sender(sender)
@@ -92,11 +95,3 @@ def without_links(text: str) -> str:
 def _sender(text: str) -> Address:
     name, address = parseaddr(text)
     return Address(name, addr_spec=address)
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip

@@ -38,10 +38,7 @@ def digest_of(token: str) -> bytes:
 
 
 async def issue(call: Call, purpose: Purpose, user_id: UUID, email: str, key: UUID | None = None) -> str | None:
-    """Store a new token for a user and an address, and return it.
-
-    With a `key` there is at most one token with that key: return None if it exists already.
-    """
+    """Store a new token for a user and an address, and return it; None if there is one with this `key` already."""
     token = new_token()
     values = {
         "id": key or new_key(), "purpose": purpose, "digest": digest_of(token), "user_id": user_id, "email": email,

@@ -21,10 +21,7 @@ _PROFILE: Final = get_profile("OpaqueString")
 
 
 def prepared(password: str) -> str | None:
-    """Return the password in the form that is hashed.
-
-    Return None if the profile disallows it: control, invisible or unassigned characters, or the empty string.
-    """
+    """Return the form of a password that is hashed; None for characters that the profile disallows, or none at all."""
     try:
         return str(_PROFILE.enforce(password))
     except UnicodeEncodeError:

@@ -32,7 +32,6 @@ delete_workspace = workspaces.delete(before=_keep_personal)
 
 
 async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, personal: bool = False) -> Workspace:
-    """Create a workspace with its first owner."""
     workspace = Workspace(id=new_key(), name=name, slug=slug, personal_user_id=owner_id if personal else None)
     call.session.add(workspace)
     await flush(call.session)
@@ -86,10 +85,8 @@ async def lock_workspace(call: Call, workspace_id: UUID) -> Workspace:
 
 
 async def _keep_an_owner(call: Call, membership: Membership) -> None:
-    """Raise `conflict` if no other active user owns the workspace, or if it is the member's personal one.
-
-    The workspace is locked, so that two owners can't both leave.
-    """
+    """Raise `conflict` if no other active user owns the workspace, or if it is the member's personal one."""
+    # Locked, so that two owners can't both leave.
     workspace = await lock_workspace(call, membership.workspace_id)
     if workspace.personal_user_id == membership.user_id:
         raise Problem(CONFLICT, "A personal workspace belongs to its user.")

@@ -23,10 +23,7 @@ _REQUIREMENTS = {
 
 @cache
 def workspaces_with(least: Role) -> Callable[[], Select[Any]]:
-    """Return a function that selects the keys of workspaces in which the actor has this role or a higher one.
-
-    It is the same object for the same role.
-    """
+    """Return the function that selects the keys of workspaces in which the actor has this role or a higher one."""
     sufficient = _RANKED[_RANKED.index(least) :]
 
     def keys() -> Select[Any]:
@@ -51,9 +48,8 @@ def member(least: Role, column: str = "workspace_id") -> Rule:
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
     """Return the policy of a resource in workspaces: roles for reading and writing, and rules for other actions."""
-    policy = Policy(read=member(read), create=member(write), update=member(write), delete=member(write))
-    policy.rules.update(rules)
-    return policy
+    writing = dict.fromkeys(("create", "update", "delete"), member(write))
+    return Policy(read=member(read), **(writing | rules))
 
 
 @needs("Only owners of the workspace may remove other members.")
