@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import blake2b
 
 from redis.asyncio import Redis
@@ -34,7 +35,7 @@ from services.identity.auth.revocations import Revocations
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
-from services.identity.keys.states import ApiKeyScheme
+from services.identity.keys.states import verify_key
 from services.jobs.jobs import JobRetention
 from services.jobs.payloads import Payloads
 from services.process.breaker import Breaker
@@ -93,7 +94,6 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
     breaker, tokens, memory = Breaker(), Tokens(auth), CredentialCache(auth.remembered_tokens)
     revocations = Revocations(redis, memory, mark_seconds=int(auth.access_lifetime.total_seconds()))
     states = SessionStates(database, redis, breaker)
-    keys = ApiKeyScheme(database, frozenset(auth.scopes))
     trusted = TrustedDocuments(database)
     files = FilesConfig(
         settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
@@ -105,7 +105,8 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
     )  # fmt: skip
     return [
         auth, redis, tokens, states, memory, revocations, Passwords(auth), SignInThrottle(redis, breaker, auth),
-        Authenticator(tokens, states, memory, keys.find), Audit(catalogue, database), Cascades(catalogue),
+        Authenticator(tokens, states, memory, partial(verify_key, database, frozenset(auth.scopes))),
+        Audit(catalogue, database), Cascades(catalogue),
         IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),
         mail, Payloads(_derived_key(settings, b"job payloads")),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from services.catalogue import Call, Problem
 from services.catalogue.problems import CONFLICT
 from services.jobs.models import Job, JobState
@@ -28,5 +26,5 @@ async def retry_job(call: Call, row: Job) -> Job:
     if row.state is not JobState.FAILED:
         raise Problem(CONFLICT, "Only a job that has failed can be tried again.")
     row.state, row.attempts, row.error, row.finished_at = JobState.QUEUED, 0, None, None
-    row.run_at, row.ticket = call.now, await ticket(call.session, row.name, row.id, timedelta())
+    row.run_at, row.ticket = call.now, await ticket(call.session, row.name, row.id)
     return row

@@ -32,7 +32,7 @@ async def enqueue(
     *,
     delay: timedelta = timedelta(),
     once: str | None = None,
-) -> UUID | None:  # fmt: skip
+) -> UUID | None:
     """Enqueue a job to run after `delay`, once the call's transaction is committed. Return its key.
 
     With `once` there is at most one unfinished job of that name: return None if there is one already.
@@ -52,7 +52,7 @@ async def enqueue(
     return (await session.execute(adding.returning(Job.id))).scalar_one_or_none()
 
 
-async def ticket(session: AsyncSession, name: str, key: UUID, delay: timedelta) -> int:
+async def ticket(session: AsyncSession, name: str, key: UUID, delay: timedelta = timedelta()) -> int:
     """Add a job to PgQueuer's queue. Return the id of its row there, to be stored as `Job.ticket`."""
     count_statement()
     driver = AsyncpgDriver(await begun(session))

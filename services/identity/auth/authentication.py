@@ -104,8 +104,9 @@ class Authenticator:
         live = await self.states.find(claims.session_id, claims.user_id)
         if live is None:
             raise Problem(INVALID_TOKEN)
-        actor = Actor(claims.user_id, claims.session_id, claims.scopes, live.is_admin)
-        return VerifiedCredential(actor, claims.expires_at, asked_at, live.until, (claims.session_id.hex,))
+        is_admin, fresh_until = live
+        actor = Actor(claims.user_id, claims.session_id, claims.scopes, is_admin)
+        return VerifiedCredential(actor, claims.expires_at, asked_at, fresh_until, (claims.session_id.hex,))
 
 
 def _token_of(authorization: str) -> str | None:

@@ -7,7 +7,7 @@ from sqlalchemy import select  # noqa: TID251 - of those who sign in
 from services.catalogue import Call, Problem
 from services.identity.auth.models import Session
 from services.identity.auth.throttle import SignInThrottle
-from services.identity.mail.config import MailConfig
+from services.identity.mail.config import MailConfig, Verification
 from services.identity.mail.jobs import send_link, send_notice
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
@@ -43,7 +43,8 @@ async def tell(call: Call, kind: MailKind, user: User, **facts: str) -> None:
 
 async def ask_to_verify(call: Call, user: User) -> None:
     """Send the mail that verifies an address, within the rate limit."""
-    if not call.part(MailConfig).verifies:
+    config = call.part(MailConfig)
+    if not config.is_on or config.verification is Verification.OFF:
         return
     try:
         await call.part(SignInThrottle).mail(Purpose.VERIFY_EMAIL, user.email, address=call.client.address)

@@ -31,14 +31,6 @@ _USER: Final = b"user"
 _ADMIN: Final = b"admin"
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSession:
-    """State of a live session, fresh `until` an instant of the monotonic clock."""
-
-    is_admin: bool
-    until: float
-
-
 @dataclass(slots=True)
 class SessionStates:
     """Finds whether a session is live and whether its user is an admin."""
@@ -47,7 +39,8 @@ class SessionStates:
     redis: Redis
     breaker: Breaker
 
-    async def find(self, session_id: UUID, user_id: UUID) -> LiveSession | None:
+    async def find(self, session_id: UUID, user_id: UUID) -> tuple[bool, float] | None:
+        """Return whether an admin owns a live session, and until when this is fresh (monotonic clock), or None."""
         now = monotonic()
         state, seconds = await self._cached(session_id)
         if state is None:
@@ -55,7 +48,7 @@ class SessionStates:
             if state != ENDED:
                 with suppress(RedisSilentError):
                     await self.breaker.ask(self.redis.set(state_key(session_id), state, ex=REMEMBERED_SECONDS, nx=True))
-        return None if state == ENDED else LiveSession(state == _ADMIN, now + seconds)
+        return None if state == ENDED else (state == _ADMIN, now + seconds)
 
     async def _cached(self, session_id: UUID) -> tuple[bytes | None, float]:
         """Return the state in Redis, and for how many seconds it remains there."""

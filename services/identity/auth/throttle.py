@@ -50,10 +50,7 @@ class SignInThrottle:
             await self._hit(self._per_account, "account", _key(account))
 
     async def own(self, account: str) -> None:
-        """Count an attempt of a signed-in user to enter their password. Raise as `address`.
-
-        It is counted apart from sign-ins, with which a stranger could lock the user out.
-        """
+        """Count an attempt of a signed-in user, apart from sign-ins by strangers. Raise as `address`."""
         await self._hit(self._per_name, "own", _key(account))
 
     async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:

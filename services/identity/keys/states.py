@@ -6,7 +6,6 @@ learns when the key is revoked or rotated, or its user deactivated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
 from math import inf
@@ -25,45 +24,39 @@ from services.storage.database import Database
 _parsed = cache(ip_network)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyScheme:
-    """The scheme of API keys. `scopes` are all that exist; a key may have others that were removed."""
+async def verify_key(database: Database, scopes: frozenset[str], secret: str) -> VerifiedCredential:
+    """Verify the secret of an API key, which may have scopes that were removed. Raise `invalid_token`."""
+    if not is_secret(secret):
+        raise Problem(INVALID_TOKEN)
+    asked_at = monotonic()
+    row = await _load(database, secret)
+    if row is None:
+        raise Problem(INVALID_TOKEN)
+    key: ApiKey = row[0]
+    actor = Actor(
+        key.user_id, None, frozenset(key.scopes) & scopes, row.is_superuser and key.workspace_id is None,
+        key.id, key.workspace_id, key.budget_per_minute,
+    )  # fmt: skip
+    ends = (key.expires_at, None if row.is_current else key.previous_until)
+    until = min((end.timestamp() for end in ends if end is not None), default=inf)
+    networks = tuple([_parsed(network) for network in key.networks])
+    fresh_until, subjects = asked_at + REMEMBERED_SECONDS, (key.id.hex, key.user_id.hex)
+    return VerifiedCredential(actor, until, asked_at, fresh_until, subjects, networks)
 
-    database: Database
-    scopes: frozenset[str]
 
-    async def find(self, secret: str) -> VerifiedCredential:
-        """Verify a secret. Raise `invalid_token` if it is not that of a live key."""
-        if not is_secret(secret):
-            raise Problem(INVALID_TOKEN)
-        asked_at = monotonic()
-        row = await self._load(secret)
-        if row is None:
-            raise Problem(INVALID_TOKEN)
-        key: ApiKey = row[0]
-        actor = Actor(
-            key.user_id, None, frozenset(key.scopes) & self.scopes, row.is_superuser and key.workspace_id is None,
-            key.id, key.workspace_id, key.budget_per_minute,
-        )  # fmt: skip
-        ends = (key.expires_at, None if row.is_current else key.previous_until)
-        until = min((end.timestamp() for end in ends if end is not None), default=inf)
-        networks = tuple([_parsed(network) for network in key.networks])
-        fresh_until, subjects = asked_at + REMEMBERED_SECONDS, (key.id.hex, key.user_id.hex)
-        return VerifiedCredential(actor, until, asked_at, fresh_until, subjects, networks)
-
-    async def _load(self, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
-        """Load the key from PostgreSQL, and record its use, at most twice a minute."""
-        outdated = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
-        unnoted = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < outdated)
-        is_current = (ApiKey.secret_hash == hash_of(secret)).label("is_current")
-        columns = select(ApiKey, User.is_superuser, is_current, unnoted.label("is_unnoted"))
-        statement = columns.join(User, User.id == ApiKey.user_id).where(live(secret))
-        async with self.database.reading() as session:
-            row = (await session.execute(statement)).one_or_none()
-        if row is not None and row.is_unnoted:
-            of_key = ApiKey.id == row[0].id
-            await self.database.note(update(ApiKey).where(of_key, unnoted).values(last_used_at=func.now()))
-        return row
+async def _load(database: Database, secret: str) -> Row[ApiKey, bool, bool, bool] | None:
+    """Load the key from PostgreSQL, and record its use, at most twice a minute."""
+    outdated = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, REMEMBERED_SECONDS)
+    unnoted = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < outdated)
+    is_current = (ApiKey.secret_hash == hash_of(secret)).label("is_current")
+    columns = select(ApiKey, User.is_superuser, is_current, unnoted.label("is_unnoted"))
+    statement = columns.join(User, User.id == ApiKey.user_id).where(live(secret))
+    async with database.reading() as session:
+        row = (await session.execute(statement)).one_or_none()
+    if row is not None and row.is_unnoted:
+        of_key = ApiKey.id == row[0].id
+        await database.note(update(ApiKey).where(of_key, unnoted).values(last_used_at=func.now()))
+    return row
 
 
 def live(secret: str) -> ColumnElement[bool]:

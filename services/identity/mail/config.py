@@ -36,8 +36,3 @@ class MailConfig:
     account_url: str = ""
     folder: Path | None = None
     verification: Verification = Verification.OPTIONAL
-
-    @property
-    def verifies(self) -> bool:
-        """Whether new users receive a mail to verify their address."""
-        return self.is_on and self.verification is not Verification.OFF

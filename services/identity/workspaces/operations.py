@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not be able to read
+from sqlalchemy import Uuid, select  # noqa: TID251 - locks, and owners whom the caller need not be able to read
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
@@ -90,18 +90,9 @@ async def _keep_an_owner(call: Call, membership: Membership) -> None:
     workspace = await lock_workspace(call, membership.workspace_id)
     if workspace.personal_user_id == membership.user_id:
         raise Problem(CONFLICT, "A personal workspace belongs to its user.")
-    others = (
-        select(func.count())
-        .select_from(Membership)
-        .join(User, User.id == Membership.user_id)
-        .where(
-            User.is_active,
-            Membership.workspace_id == membership.workspace_id,
-            Membership.id != membership.id,
-            Membership.role == Role.OWNER,
-        )
-    )
-    if membership.role is Role.OWNER and not (await call.session.execute(others)).scalar_one():
+    others = (Membership.workspace_id == workspace.id, Membership.id != membership.id, Membership.role == Role.OWNER)
+    owners = select(Membership.id).join(User, User.id == Membership.user_id).where(*others, User.is_active).limit(1)
+    if membership.role is Role.OWNER and not (await call.session.execute(owners)).first():
         raise Problem(CONFLICT, "A workspace keeps at least one owner.")
 
 

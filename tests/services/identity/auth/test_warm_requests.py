@@ -21,7 +21,7 @@ from services.identity.auth.authentication import Authenticator, Credentials
 from services.identity.auth.memory import CredentialCache
 from services.identity.auth.models import Session
 from services.identity.auth.revocations import Revocations
-from services.identity.auth.sessions import LiveSession, SessionStates
+from services.identity.auth.sessions import SessionStates
 from services.identity.auth.tokens import Tokens
 from services.identity.users.models import User
 from services.storage.base import utc_now
@@ -129,7 +129,7 @@ async def test_answer_that_a_revocation_overtakes_is_not_remembered(
     found, go_on = asyncio.Event(), asyncio.Event()
     original = SessionStates.find
 
-    async def slow(self: SessionStates, *ids: object) -> LiveSession | None:
+    async def slow(self: SessionStates, *ids: object) -> tuple[bool, float] | None:
         live = await original(self, *ids)  # type: ignore[arg-type]
         found.set()
         await go_on.wait()
@@ -152,7 +152,7 @@ async def test_worker_remembers_a_session_for_no_longer_than_redis(alone: Runnin
     assert await redis_client(alone.gateway).pexpire(f"session:{session_key(ada).hex}", 5_000)
     found = await alone.gateway.part(SessionStates).find(session_key(ada), ada.key)
     assert found is not None
-    assert found.until <= monotonic() + 5
+    assert found[1] <= monotonic() + 5
 
 
 async def test_session_served_from_memory_is_noted_as_in_use(
