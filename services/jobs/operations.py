@@ -11,13 +11,12 @@ from services.jobs.resource import jobs
 list_jobs, get_job = jobs.list(), jobs.get()
 
 
-async def check_idle(_call: Call, row: Job) -> None:
-    """Raise `conflict` for a job that is running."""
+async def _check_idle(_call: Call, row: Job) -> None:
     if row.state is JobState.RUNNING:
         raise Problem(CONFLICT, "The job is running.")
 
 
-delete_job = jobs.delete(before=check_idle, description="Discard a job. One that is running cannot be.")
+delete_job = jobs.delete(before=_check_idle, description="Discard a job. One that is running cannot be.")
 
 
 @jobs.action("retry", statements=3)

@@ -79,7 +79,9 @@ class Runner:
             await self._recorded(lambda: self._fail(attempt, message, for_good=for_good))
             return
         if not is_done:
-            await self._recorded(lambda: self._give_back(attempt))
+            # An attempt that was cancelled by a shutdown does not count.
+            await self._recorded(lambda: self._queue(attempt, timedelta(), attempts=attempt.number - 1))
+            log.info("job_given_back", job=attempt.kind.name, id=f"job_{key.hex}")
             return
         await self._recorded(lambda: self._end(attempt, state=JobState.SUCCEEDED, error=None, payload={}))
         milliseconds = round((monotonic() - began) * 1000)
@@ -129,11 +131,6 @@ class Runner:
         delay = delay_after(attempt.number)
         await self._queue(attempt, delay, error=error)
         log.warning("job_will_be_tried_again", seconds=round(delay.total_seconds(), 1), **fields)
-
-    async def _give_back(self, attempt: _Attempt) -> None:
-        """Queue the job again at once; an attempt that was cancelled by a shutdown does not count."""
-        await self._queue(attempt, timedelta(), attempts=attempt.number - 1)
-        log.info("job_given_back", job=attempt.kind.name, id=f"job_{attempt.key.hex}")
 
     async def _queue(self, attempt: _Attempt, delay: timedelta, **values: Any) -> None:
         async with self.unit_of_work() as call:

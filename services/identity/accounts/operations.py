@@ -7,9 +7,9 @@ or not an address has an account, which a job looks for.
 from __future__ import annotations
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, select  # noqa: TID251 - the mailed token is the permission
+from sqlalchemy import select  # noqa: TID251 - the mailed token is the permission
 
-from services.catalogue import Actor, Call, InputModel, procedure
+from services.catalogue import Call, InputModel, procedure
 from services.catalogue.jobs import Work, job
 from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS
 from services.identity.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
@@ -21,7 +21,7 @@ from services.identity.auth.throttle import SignInThrottle
 from services.identity.keys.models import ApiKey
 from services.identity.mail.jobs import ASKING, LINK, NOTICE, send_link
 from services.identity.mail.messages import MailKind
-from services.identity.mail.models import MailToken, Purpose
+from services.identity.mail.models import Purpose
 from services.identity.mail.tokens import forget, spent, usable, use_up
 from services.identity.users.models import User
 from services.jobs.queue import STATEMENTS, enqueue
@@ -58,8 +58,7 @@ async def mail_link(work: Work, data: Asked) -> None:
 async def verify_email(call: Call, data: MailedTokenInput) -> None:
     """Verify an address, with the token of the mail that was sent to it."""
     await call.part(SignInThrottle).address(call.client.address)
-    token = await use_up(call, Purpose.VERIFY_EMAIL, data.token.get_secret_value())
-    user = await _holder(call, token, folded(User.email) == folded(token.email))
+    _, user = await use_up(call, Purpose.VERIFY_EMAIL, data.token.get_secret_value())
     user.email_verified_at = user.email_verified_at or call.now
     call.trace.changed = ("email_verified",)
 
@@ -97,8 +96,7 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
 async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     """Change to a new address, with the token of the mail that was sent to it. A verified old address is notified."""
     await call.part(SignInThrottle).address(call.client.address)
-    token = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
-    user = await _holder(call, token)
+    token, user = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
     former = user.email if user.email_verified_at is not None else None
     user.email, user.email_verified_at = token.email, call.now
     call.trace.changed = ("email", "email_verified")
@@ -126,8 +124,7 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
         raise spent()
     await call.session.rollback()
     new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())
-    token = await use_up(call, Purpose.RESET_PASSWORD, secret)
-    user = await _holder(call, token, folded(User.email) == folded(token.email))
+    _, user = await use_up(call, Purpose.RESET_PASSWORD, secret)
     was_verified = user.email_verified_at is not None
     user.password_hash, user.email_verified_at = new_hash, user.email_verified_at or call.now
     await flush(call.session)
@@ -147,13 +144,3 @@ async def _request_mail(call: Call, purpose: Purpose, data: AddressInput) -> Non
     await throttle.address(call.client.address)
     await throttle.mail(purpose, data.email, address=call.client.address)
     await enqueue(call, mail_link, Asked(purpose=purpose, email=SecretStr(data.email)))
-
-
-async def _holder(call: Call, token: MailToken, *conditions: ColumnElement[bool]) -> User:
-    """Return the user of a token, locked, and make them the actor, for the audit. Raise as `use_up`."""
-    locked = select(User).where(User.id == token.user_id, User.is_active, *conditions).with_for_update(key_share=True)
-    user = (await call.session.execute(locked)).scalar_one_or_none()
-    if user is None:
-        raise spent()
-    call.actor, call.trace.row = Actor(user.id), user
-    return user

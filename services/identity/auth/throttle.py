@@ -54,10 +54,7 @@ class SignInThrottle:
         await self._hit(self._per_name, "own", _key(account))
 
     async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
-        """Count a mail to `email`, which need not belong to an account. Raise as `address`.
-
-        Its sender is the client at the network `address` and, if they are signed in, the key of their `account`.
-        """
+        """Count a mail by the client at `address` and their `account`, if they are signed in. Raise as `address`."""
         for sender in filter(None, (network_of(address), account)):
             await self._hit(self._per_sender, f"{purpose} by", sender)
         await self._hit(self._per_mailbox, f"{purpose} to", _key(email))

@@ -1,7 +1,7 @@
 """JSON Web Tokens (RFC 7519), issued and verified in this module alone.
 
 An access token names the user, the session, the scopes (`scope`, RFC 9068) and the expiry. A refresh token names the
-session and its generation, so that the reuse of an old one is detected. The claim `use` distinguishes them. `_claims`
+session and its generation, so that the reuse of an old one is detected. The claim `use` distinguishes them. `verify`
 adds the checks that python-jose omits.
 """
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from jose import jwt
@@ -28,7 +28,6 @@ _USER, _SESSION = Identifier("usr"), Identifier("ses")
 _MAX_TOKEN: Final = 4_096
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _REQUIRED: Final = {f"require_{name}": True for name in ("exp", "iat", "sub", "aud", "iss", "jti")}
-_HEADER: Final = {"alg", "typ"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,16 @@ class Tokens:
     def verify(self, token: str, *uses: Use) -> Claims:
         """Return the claims of a token of one of these uses. Raise `invalid_token` if it is invalid or has expired."""
         try:
-            claims = self._claims(token)
+            # jose's base64 decoder skips invalid characters.
+            if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
+                raise ValueError("form")
+            # jose ignores `crit`; tokens with a `kid` or another `typ` were not issued here.
+            if jwt.get_unverified_header(token) != {"alg": self.config.algorithm, "typ": "JWT"}:
+                raise ValueError("header")
+            claims = jwt.decode(
+                token, self.config.secret, algorithms=[self.config.algorithm],
+                audience=self.config.audience, issuer=self.config.issuer, options=_REQUIRED,
+            )  # fmt: skip
             if claims["use"] not in uses:
                 raise ValueError("use")
             return Claims(
@@ -92,23 +100,6 @@ class Tokens:
             )
         except (JOSEError, ValueError, KeyError, TypeError, AttributeError):
             raise Problem(INVALID_TOKEN) from None
-
-    def _claims(self, token: str) -> dict[str, Any]:
-        # jose's base64 decoder skips invalid characters.
-        if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
-            raise ValueError("form")
-        header = jwt.get_unverified_header(token)
-        # jose ignores `crit`; tokens with a `kid` or another `typ` were not issued here.
-        if (
-            not set(header) <= _HEADER
-            or header.get("typ", "JWT") != "JWT"
-            or header.get("alg") != self.config.algorithm
-        ):
-            raise ValueError("header")
-        return jwt.decode(
-            token, self.config.secret, algorithms=[self.config.algorithm],
-            audience=self.config.audience, issuer=self.config.issuer, options=_REQUIRED,
-        )  # fmt: skip
 
 
 @lru_cache(maxsize=256)

@@ -137,9 +137,7 @@ async def revoke(call: Call, data: CredentialInput) -> Revocation:
         if key is not None:
             await call.part(Cascades).delete_where(call.session, ApiKey, ApiKey.id == key.id)
             _announce_revocation(call, [key.id])
-        return Revocation()
-    claims = call.part(Tokens).claims(secret)
-    if claims is not None:
+    elif (claims := call.part(Tokens).claims(secret)) is not None:
         await end_sessions(call, Session.id == claims.session_id, Session.user_id == claims.user_id)
     return Revocation()
 

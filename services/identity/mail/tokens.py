@@ -9,10 +9,10 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field, SecretStr
-from sqlalchemy import ColumnElement, Exists, delete, exists, or_  # noqa: TID251 - the token is the credential
+from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select  # noqa: TID251 - the token is the credential
 from sqlalchemy.dialects.postgresql import insert
 
-from services.catalogue import Call, Problem, new_key
+from services.catalogue import Actor, Call, Problem, new_key
 from services.identity.mail.models import MailToken, Purpose
 from services.identity.users.models import User
 from services.storage.base import folded
@@ -59,13 +59,23 @@ def usable(purpose: Purpose, token: str, now: datetime) -> Exists:
     return exists().where(*_live(purpose, token, now), *holder)
 
 
-async def use_up(call: Call, purpose: Purpose, token: str) -> MailToken:
-    """Delete a valid token and return its row. Raise `validation_failed` for any other."""
+async def use_up(call: Call, purpose: Purpose, token: str) -> tuple[MailToken, User]:
+    """Delete a `usable` token. Return its row and its user, locked, who becomes the actor, for the audit.
+
+    Raise `validation_failed` for any other token.
+    """
     used = delete(MailToken).where(*_live(purpose, token, call.now)).returning(MailToken)
     row = (await call.session.execute(used)).scalar_one_or_none()
     if row is None:
         raise spent()
-    return row
+    holder = select(User).where(User.id == row.user_id, User.is_active)
+    if purpose is not Purpose.CONFIRM_EMAIL:
+        holder = holder.where(folded(User.email) == folded(row.email))
+    user = (await call.session.execute(holder.with_for_update(key_share=True))).scalar_one_or_none()
+    if user is None:
+        raise spent()
+    call.actor, call.trace.row = Actor(user.id), user
+    return row, user
 
 
 async def forget(call: Call, user_id: UUID, *purposes: Purpose) -> None:

@@ -48,8 +48,9 @@ def member(least: Role, column: str = "workspace_id") -> Rule:
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
     """Return the policy of a resource in workspaces: roles for reading and writing, and rules for other actions."""
-    writing = dict.fromkeys(("create", "update", "delete"), member(write))
-    return Policy(read=member(read), **(writing | rules))
+    policy = Policy(read=member(read), create=member(write), update=member(write), delete=member(write))
+    policy.rules.update(rules)
+    return policy
 
 
 @needs("Only owners of the workspace may remove other members.")
