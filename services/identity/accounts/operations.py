@@ -39,10 +39,7 @@ class Asked(InputModel):
 
 @job("mail_link", retries=10, timeout=30)
 async def mail_link(work: Work, data: Asked) -> None:
-    """Send a link to the account of an address, if there is one that can use it.
-
-    The token has the job's key, so that a second attempt at the job makes no second token and mail.
-    """
+    """Send a link to the account of an address, if there is one that can use it. A second attempt sends no second."""
     statement = select(User).where(folded(User.email) == folded(data.email.get_secret_value()), User.is_active)
     if data.purpose is Purpose.VERIFY_EMAIL:
         statement = statement.where(User.email_verified_at.is_(None))

@@ -62,10 +62,8 @@ class Authenticator:
     find_key: Callable[[str], Awaitable[VerifiedCredential]]
 
     async def actor_for(self, operations: Collection[Operation], presented: Credentials) -> Actor:
-        """Return the actor who calls these operations. Raise as `actor`.
-
-        If all of them are public, credentials are ignored, so that a caller with an expired token can get a new one.
-        """
+        """Return the actor who calls these operations, anonymous if all of them are public. Raise as `actor`."""
+        # With an expired token one can still get a new one.
         if operations and all(operation.scope is None for operation in operations):
             return ANONYMOUS
         return await self.actor(presented)

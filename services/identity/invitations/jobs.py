@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import ColumnElement, exists, or_
 
@@ -12,9 +11,6 @@ from services.identity.mail.tokens import digest_of
 from services.identity.users.models import User
 from services.identity.workspaces.models import Membership, Role
 from services.storage.sweeping import sweep_all
-
-SHOWN_AFTERWARDS: Final = timedelta(days=30)
-"""How long an expired invitation is kept."""
 
 
 def is_valid(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -34,5 +30,5 @@ async def deliver_invitation(work: Work, data: Mail) -> None:
 
 @job("sweep_invitations", cron="37 4 * * *", timeout=3600)
 async def sweep_invitations(work: Work) -> None:
-    """Delete invitations that expired `SHOWN_AFTERWARDS` ago."""
-    await sweep_all(work, Invitation.expires_at, work.now - SHOWN_AFTERWARDS)
+    """Delete invitations that expired 30 days ago."""
+    await sweep_all(work, Invitation.expires_at, work.now - timedelta(days=30))

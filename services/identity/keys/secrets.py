@@ -37,7 +37,6 @@ def hash_of(secret: str) -> bytes:
 
 
 def hint_of(secret: str) -> str:
-    """Return the abbreviation of a secret by which people recognise it."""
     return f"{KEY_PREFIX}…{secret[-4:]}"
 
 

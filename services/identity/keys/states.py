@@ -6,7 +6,6 @@ learns when the key is revoked or rotated, or its user deactivated.
 
 from __future__ import annotations
 
-from functools import cache
 from ipaddress import ip_network
 from math import inf
 from time import monotonic
@@ -20,8 +19,6 @@ from services.identity.keys.models import ApiKey
 from services.identity.keys.secrets import hash_of, is_secret
 from services.identity.users.models import User
 from services.storage.database import Database
-
-_parsed = cache(ip_network)
 
 
 async def verify_key(database: Database, scopes: frozenset[str], secret: str) -> VerifiedCredential:
@@ -39,7 +36,7 @@ async def verify_key(database: Database, scopes: frozenset[str], secret: str) ->
     )  # fmt: skip
     ends = (key.expires_at, None if row.is_current else key.previous_until)
     until = min((end.timestamp() for end in ends if end is not None), default=inf)
-    networks = tuple([_parsed(network) for network in key.networks])
+    networks = tuple([ip_network(network) for network in key.networks])
     fresh_until, subjects = asked_at + REMEMBERED_SECONDS, (key.id.hex, key.user_id.hex)
     return VerifiedCredential(actor, until, asked_at, fresh_until, subjects, networks)
 

@@ -66,14 +66,15 @@ def compose(
     text, html = (_TEMPLATES.get_template(f"{kind}.{form}") for form in ("txt", "html"))
     message = EmailMessage(policy=SMTP)
     try:
-        message["From"] = _sender(sender)
+        name, address = parseaddr(sender)
+        origin = message["From"] = Address(name, addr_spec=address)
         validated = validate_email(to, check_deliverability=False)
         message["To"] = Address(addr_spec=f"{validated.local_part}@{validated.ascii_domain}")
         message["Subject"] = one_line("".join(text.blocks["subject"](text.new_context(shown))))
     except (ValueError, HeaderParseError, IndexError):
         raise PermanentError("Its address cannot be written to.") from None
     message["Date"] = format_datetime(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
-    message["Message-ID"] = f"<{key.hex}@{_sender(sender).domain or 'localhost'}>"
+    message["Message-ID"] = f"<{key.hex}@{origin.domain or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
     message.set_content(text.render(shown), cte="quoted-printable")
     message.add_alternative(html.render(shown), subtype="html", cte="quoted-printable")
@@ -90,8 +91,3 @@ def one_line(text: str) -> str:
 def without_links(text: str) -> str:
     """Return text of a user as a short line in which nothing is recognised as a link, cut to `MAX_CHOSEN`."""
     return one_line(_LINK.sub(" ", one_line(text)))[:MAX_CHOSEN].rstrip()
-
-
-def _sender(text: str) -> Address:
-    name, address = parseaddr(text)
-    return Address(name, addr_spec=address)
