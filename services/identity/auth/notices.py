@@ -29,10 +29,9 @@ async def tell_of_sign_in(call: Call, user: User) -> None:
 
 async def tell_of_reuse(call: Call, session: Session) -> None:
     """Notify the user of a session that it was ended because a refresh token was reused."""
-    user = (await call.session.execute(select(User).where(User.id == session.user_id))).scalar_one_or_none()
-    if user is not None:
-        facts = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
-        await tell(call, MailKind.SESSION_REVOKED, user, **facts)
+    user = (await call.session.execute(select(User).where(User.id == session.user_id))).scalar_one()
+    facts = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
+    await tell(call, MailKind.SESSION_REVOKED, user, **facts)
 
 
 async def tell(call: Call, kind: MailKind, user: User, **facts: str) -> None:
