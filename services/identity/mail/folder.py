@@ -32,8 +32,7 @@ class MailFolder:
             (self.path / f"{old}.eml").unlink(missing_ok=True)
 
     def names(self) -> list[str]:
-        stems = (path.stem for path in self.path.glob("*.eml"))
-        return sorted((stem for stem in stems if _NAME.fullmatch(stem)), reverse=True)
+        return sorted((path.stem for path in self.path.glob("*.eml")), reverse=True)
 
     def mail(self, name: str) -> EmailMessage | None:
         if not _NAME.fullmatch(name):

@@ -79,9 +79,8 @@ async def use_up(call: Call, purpose: Purpose, token: str) -> tuple[MailToken, U
 
 
 async def forget(call: Call, user_id: UUID, *purposes: Purpose) -> None:
-    await call.session.execute(
-        delete(MailToken).where(MailToken.user_id == user_id, MailToken.purpose.in_(purposes))
-    )  # fmt: skip
+    sent = delete(MailToken).where(MailToken.user_id == user_id, MailToken.purpose.in_(purposes))
+    await call.session.execute(sent)
 
 
 def spent() -> Problem:
