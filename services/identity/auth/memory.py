@@ -73,10 +73,10 @@ class CredentialCache:
         for subject in subjects:
             self._revoked_at.pop(subject.hex, None)
             self._revoked_at[subject.hex] = now
-        # The oldest are first; what was asked for before them is not fresh any more.
+        # The oldest are first; what was asked for before them is not fresh any more, by a wide margin.
         while self._revoked_at:
             oldest = next(iter(self._revoked_at))
-            if self._revoked_at[oldest] > now - REMEMBERED_SECONDS:
+            if self._revoked_at[oldest] > now - 2 * REMEMBERED_SECONDS:
                 break
             del self._revoked_at[oldest]
 
