@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import blake2b
 
 from redis.asyncio import Redis
@@ -26,18 +27,17 @@ from services.files.config import FilesConfig
 from services.files.links import FileLinks
 from services.files.slots import UploadSlots
 from services.files.store import FileStore
-from services.identity.auth.authentication import KEY_PREFIX, Authenticator
+from services.identity.auth.authentication import Authenticator
 from services.identity.auth.config import AuthConfig
 from services.identity.auth.memory import CredentialCache
 from services.identity.auth.passwords import Passwords
-from services.identity.auth.revocations import Revocations, heard_revocations
+from services.identity.auth.revocations import Revocations
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.auth.tokens import Tokens
-from services.identity.keys.states import ApiKeyScheme
-from services.identity.mail.mailer import Mailer
+from services.identity.keys.states import verify_key
+from services.jobs.jobs import JobRetention
 from services.jobs.payloads import Payloads
-from services.jobs.upkeep import JobRetention
 from services.process.breaker import Breaker
 from services.process.budget.buckets import SharedBuckets
 from services.process.budget.budget import Budget
@@ -80,11 +80,10 @@ async def open_gateway(
         requires_versions=settings.REQUIRE_PRECONDITIONS,
     )  # fmt: skip
     try:
-        async with heard_revocations(redis, gateway.part(CredentialCache)):
+        async with gateway.part(Revocations).heard():
             yield gateway
     finally:
         await gateway.part(TrustedDocuments).close()
-        await gateway.part(Revocations).close()
         await redis.aclose()
         await reads.close()
         await database.close()
@@ -93,10 +92,8 @@ async def open_gateway(
 def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: Redis) -> list[object]:
     auth, mail, documents = _auth_config(settings, catalogue), mail_config(settings, catalogue), _documents(settings)
     breaker, tokens, memory = Breaker(), Tokens(auth), CredentialCache(auth.remembered_tokens)
-    revocations = Revocations(redis, memory)
-    marked = int(auth.access_lifetime.total_seconds())
-    states = SessionStates(database, redis, breaker, revocations, mark_seconds=marked)
-    keys = ApiKeyScheme(database, memory, frozenset(auth.scopes))
+    revocations = Revocations(redis, memory, mark_seconds=int(auth.access_lifetime.total_seconds()))
+    states = SessionStates(database, redis, breaker)
     trusted = TrustedDocuments(database)
     files = FilesConfig(
         settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
@@ -107,11 +104,12 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
         settings.BUDGET_LEASE_SECONDS,
     )  # fmt: skip
     return [
-        auth, redis, tokens, states, memory, revocations, Passwords.of(auth), SignInThrottle(redis, breaker, auth),
-        Authenticator(tokens, states, memory, {KEY_PREFIX: keys}), Audit(catalogue, database), Cascades(catalogue),
+        auth, redis, tokens, states, memory, revocations, Passwords(auth), SignInThrottle(redis, breaker, auth),
+        Authenticator(tokens, states, memory, partial(verify_key, database, frozenset(auth.scopes))),
+        Audit(catalogue, database), Cascades(catalogue),
         IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),
-        mail, Mailer(mail), Payloads(_derived_key(settings, b"job payloads")),
+        mail, Payloads(_derived_key(settings, b"job payloads")),
         JobRetention(timedelta(days=settings.JOBS_KEPT_DAYS)), files,
         FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
         FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,

@@ -30,10 +30,10 @@ from gateway.settings import Settings
 from services.catalogue import ANONYMOUS
 from services.catalogue.jobs import JobKind
 from services.engine.gateway import Gateway
+from services.jobs.jobs import queue_lost
 from services.jobs.names import CHANNEL, queries
 from services.jobs.queue import enqueue
 from services.jobs.running import Runner
-from services.jobs.upkeep import queue_lost
 from services.storage.address import Pooler
 from services.storage.connecting import connect
 from services.storage.database import ANSWER_SECONDS, SERVER_SETTINGS

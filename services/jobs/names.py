@@ -20,10 +20,7 @@ NAMES: Final = DBSettings(
     schedules_table="pgqueuer_schedules", queue_status_type="pgqueuer_status", durability=Durability.durable,
     widen_id=True,
 )  # fmt: skip
-TABLES: Final = frozenset(
-    {NAMES.queue_table, NAMES.queue_table_log, NAMES.statistics_table, NAMES.schedules_table}
-)  # fmt: skip
-
+TABLES: Final = frozenset({NAMES.queue_table, NAMES.queue_table_log, NAMES.statistics_table, NAMES.schedules_table})
 INSTALL: Final = QueryBuilderEnvironment(NAMES).build_install_query()
 """SQL that creates PgQueuer's tables."""
 UNINSTALL: Final = QueryBuilderEnvironment(NAMES).build_uninstall_query()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from services.catalogue import Call, Problem
 from services.catalogue.problems import CONFLICT
 from services.jobs.models import Job, JobState
@@ -13,13 +11,12 @@ from services.jobs.resource import jobs
 list_jobs, get_job = jobs.list(), jobs.get()
 
 
-async def check_idle(_call: Call, row: Job) -> None:
-    """Raise `conflict` for a job that is running."""
+async def _check_idle(_call: Call, row: Job) -> None:
     if row.state is JobState.RUNNING:
         raise Problem(CONFLICT, "The job is running.")
 
 
-delete_job = jobs.delete(before=check_idle, description="Discard a job. One that is running cannot be.")
+delete_job = jobs.delete(before=_check_idle, description="Discard a job. One that is running cannot be.")
 
 
 @jobs.action("retry", statements=3)
@@ -28,5 +25,5 @@ async def retry_job(call: Call, row: Job) -> Job:
     if row.state is not JobState.FAILED:
         raise Problem(CONFLICT, "Only a job that has failed can be tried again.")
     row.state, row.attempts, row.error, row.finished_at = JobState.QUEUED, 0, None, None
-    row.run_at, row.ticket = call.now, await ticket(call.session, row.name, row.id, timedelta())
+    row.run_at, row.ticket = call.now, await ticket(call.session, row.name, row.id)
     return row

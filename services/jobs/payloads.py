@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -14,11 +13,11 @@ from services.catalogue import InputModel
 from services.catalogue.jobs import PermanentError
 
 
-@dataclass(frozen=True, slots=True)
 class Payloads:
     """Serialises and parses payloads. `secret` has 32 bytes."""
 
-    secret: bytes = field(repr=False)
+    def __init__(self, secret: bytes) -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(secret))
 
     def written(self, data: InputModel) -> dict[str, Any]:
         """Return a payload as JSON, with its SecretStr members encrypted."""
@@ -41,7 +40,3 @@ class Payloads:
         except ValidationError as error:
             names = ", ".join(".".join(map(str, details["loc"])) for details in error.errors())
             raise PermanentError(f"Its payload does not fit {model.__name__} any more: {names}.") from None
-
-    @property
-    def _fernet(self) -> Fernet:
-        return Fernet(base64.urlsafe_b64encode(self.secret))

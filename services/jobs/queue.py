@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from sqlalchemy import exists, select  # noqa: TID251 - jobs of the gateway, not of the caller
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,27 +31,23 @@ async def enqueue(
     *,
     delay: timedelta = timedelta(),
     once: str | None = None,
-) -> UUID | None:  # fmt: skip
+) -> UUID | None:
     """Enqueue a job to run after `delay`, once the call's transaction is committed. Return its key.
 
     With `once` there is at most one unfinished job of that name: return None if there is one already.
     """
-    session, key, due = call.session, new_key(), call.now + delay
-    if once is not None:
-        unfinished = select(exists().where(Job.once == once, Job.state.in_(LIVE)))
-        if (await session.execute(unfinished)).scalar_one():
-            return None
+    key, due = new_key(), call.now + delay
     values = {
         "id": key, "name": kind.name, "state": JobState.QUEUED, "attempts": 0, "once": once, "created_at": call.now,
         "payload": call.part(Payloads).written(data or NoInput()), "user_id": call.actor.user_id, "run_at": due,
-        "ticket": await ticket(session, kind.name, key, delay),
+        "ticket": await ticket(call.session, kind.name, key, delay),
     }  # fmt: skip
     adding = insert(Job).values(values)
     adding = adding.on_conflict_do_nothing(index_elements=[Job.once], index_where=NOT_DONE)
-    return (await session.execute(adding.returning(Job.id))).scalar_one_or_none()
+    return (await call.session.execute(adding.returning(Job.id))).scalar_one_or_none()
 
 
-async def ticket(session: AsyncSession, name: str, key: UUID, delay: timedelta) -> int:
+async def ticket(session: AsyncSession, name: str, key: UUID, delay: timedelta = timedelta()) -> int:
     """Add a job to PgQueuer's queue. Return the id of its row there, to be stored as `Job.ticket`."""
     count_statement()
     driver = AsyncpgDriver(await begun(session))

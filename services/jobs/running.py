@@ -37,12 +37,6 @@ RECORDING_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
-Opener = Callable[[], AbstractAsyncContextManager[Call]]
-
-
-class StoppingError(Exception):
-    """The worker stops before the job is finished; another worker runs it."""
-
 
 class _Attempt(NamedTuple):
     kind: JobKind
@@ -63,7 +57,7 @@ class Runner:
 
     kinds: Mapping[str, JobKind]
     parts: Mapping[type, Any]
-    unit_of_work: Opener
+    unit_of_work: Callable[[], AbstractAsyncContextManager[Call]]
     hand_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, key: UUID, ticket_id: int) -> None:
@@ -79,25 +73,30 @@ class Runner:
         try:
             data = self.parts[Payloads].read(attempt.kind.payload, attempt.payload)
             work = Work(key, attempt.number, utc_now(), self.parts, self.unit_of_work)
-            await self._unless_stopped(attempt.kind.call(work, data), attempt.kind.timeout)
-        except StoppingError:
-            await self._recorded(lambda: self._give_back(attempt))
+            is_done = await self._unless_stopped(attempt.kind.call(work, data), attempt.kind.timeout)
         except Exception as error:  # noqa: BLE001 - any error fails the job, and is recorded
             message, for_good = _message(attempt, error), isinstance(error, PermanentError)
             await self._recorded(lambda: self._fail(attempt, message, for_good=for_good))
-        else:
-            await self._recorded(lambda: self._end(attempt, state=JobState.SUCCEEDED, error=None, payload={}))
-            milliseconds = round((monotonic() - began) * 1000)
-            log.info("job_done", job=attempt.kind.name, id=f"job_{key.hex}", attempt=attempt.number, ms=milliseconds)
+            return
+        if not is_done:
+            # An attempt that was cancelled by a shutdown does not count.
+            await self._recorded(lambda: self._queue(attempt, timedelta(), attempts=attempt.number - 1))
+            log.info("job_given_back", job=attempt.kind.name, id=f"job_{key.hex}")
+            return
+        await self._recorded(lambda: self._end(attempt, state=JobState.SUCCEEDED, error=None, payload={}))
+        milliseconds = round((monotonic() - began) * 1000)
+        log.info("job_done", job=attempt.kind.name, id=f"job_{key.hex}", attempt=attempt.number, ms=milliseconds)
 
-    async def _unless_stopped(self, running: Awaitable[None], seconds: float) -> None:
-        """Wait for an attempt. Raise StoppingError, TimeoutError, and whatever the attempt raises."""
+    async def _unless_stopped(self, running: Awaitable[None], seconds: float) -> bool:
+        """Return whether an attempt was finished before the worker stops. Raise TimeoutError, and what it raises."""
         task, stop = asyncio.ensure_future(running), asyncio.ensure_future(self.hand_back.wait())
         try:
             await asyncio.wait({task, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                return await task
-            raise StoppingError if stop.done() else TimeoutError
+                await task
+            elif not stop.done():
+                raise TimeoutError
+            return task.done()
         finally:
             for future in (task, stop):
                 future.cancel()
@@ -132,11 +131,6 @@ class Runner:
         delay = delay_after(attempt.number)
         await self._queue(attempt, delay, error=error)
         log.warning("job_will_be_tried_again", seconds=round(delay.total_seconds(), 1), **fields)
-
-    async def _give_back(self, attempt: _Attempt) -> None:
-        """Queue the job again at once; an attempt that was cancelled by a shutdown does not count."""
-        await self._queue(attempt, timedelta(), attempts=attempt.number - 1)
-        log.info("job_given_back", job=attempt.kind.name, id=f"job_{attempt.key.hex}")
 
     async def _queue(self, attempt: _Attempt, delay: timedelta, **values: Any) -> None:
         async with self.unit_of_work() as call:

@@ -8,13 +8,11 @@ from pydantic import Field
 from services.catalogue import Identifier, Instant, ReadModel
 from services.jobs.models import JobState
 
-JobID = Annotated[UUID, Identifier("job")]
-
 
 class JobRead(ReadModel):
     """A background job, as admins see it."""
 
-    id: JobID
+    id: Annotated[UUID, Identifier("job")]
     name: str = Field(description="The kind of job.", examples=["deliver_mail"])
     state: JobState = Field(description="The state of the job.")
     user_id: Annotated[UUID, Identifier("usr")] | None = Field(

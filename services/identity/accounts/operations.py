@@ -6,35 +6,47 @@ or not an address has an account, which a job looks for.
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, select  # noqa: TID251 - the mailed token is the permission
+from sqlalchemy import select  # noqa: TID251 - the mailed token is the permission
 
-from services.catalogue import Actor, Call, procedure
-from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS, UNAVAILABLE
-from services.identity.accounts.jobs import Asked, mail_link
+from services.catalogue import Call, InputModel, procedure
+from services.catalogue.jobs import Work, job
+from services.catalogue.problems import CONFLICT, TOO_MANY_REQUESTS
 from services.identity.accounts.schemas import AddressInput, ChangeEmailInput, MailedTokenInput, ResetPasswordInput
-from services.identity.auth.addresses import tell_old
 from services.identity.auth.models import Session
-from services.identity.auth.notices import tell
-from services.identity.auth.operations import HASHING, check_password, end_sessions, password_changed
+from services.identity.auth.notices import address_changed, tell
+from services.identity.auth.operations import CROWDED, HASHING, check_password, end_sessions, password_changed
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.keys.models import ApiKey
-from services.identity.mail.enqueueing import LINK, NOTICE, send_link
+from services.identity.mail.jobs import ASKING, LINK, NOTICE, send_link
 from services.identity.mail.messages import MailKind
-from services.identity.mail.models import MailToken, Purpose
-from services.identity.mail.tokens import forget, is_good, spent, use_up
+from services.identity.mail.models import Purpose
+from services.identity.mail.tokens import forget, spent, usable, use_up
 from services.identity.users.models import User
 from services.jobs.queue import STATEMENTS, enqueue
 from services.storage.base import folded
 from services.storage.cascades import Cascades
 from services.storage.flushing import flush
 
-ASKING: Final = 5
-"""Points of requesting a mail."""
-_CROWDED: Final = [TOO_MANY_REQUESTS, UNAVAILABLE]
+
+class Asked(InputModel):
+    """The purpose of a mail and an address, which is secret, as the existence of an account is."""
+
+    purpose: Purpose
+    email: SecretStr
+
+
+@job("mail_link", retries=10, timeout=30)
+async def mail_link(work: Work, data: Asked) -> None:
+    """Send a link to the account of an address, if there is one that can use it. A second attempt sends no second."""
+    statement = select(User).where(folded(User.email) == folded(data.email.get_secret_value()), User.is_active)
+    if data.purpose is Purpose.VERIFY_EMAIL:
+        statement = statement.where(User.email_verified_at.is_(None))
+    async with work.unit_of_work() as call:
+        user = (await call.session.execute(statement.with_for_update(key_share=True))).scalar_one_or_none()
+        if user is not None:
+            await send_link(call, data.purpose, user, user.email, work.id)
 
 
 @procedure(
@@ -43,8 +55,7 @@ _CROWDED: Final = [TOO_MANY_REQUESTS, UNAVAILABLE]
 async def verify_email(call: Call, data: MailedTokenInput) -> None:
     """Verify an address, with the token of the mail that was sent to it."""
     await call.part(SignInThrottle).address(call.client.address)
-    token = await use_up(call, Purpose.VERIFY_EMAIL, data.token.get_secret_value())
-    user = await _holder(call, token, folded(User.email) == folded(token.email))
+    _, user = await use_up(call, Purpose.VERIFY_EMAIL, data.token.get_secret_value())
     user.email_verified_at = user.email_verified_at or call.now
     call.trace.changed = ("email_verified",)
 
@@ -56,7 +67,7 @@ async def resend_verification(call: Call, data: AddressInput) -> None:
 
 
 @procedure(
-    "auth/change-email", scope="users:write", problems=_CROWDED, statements=2 + LINK, cost=HASHING,
+    "auth/change-email", scope="users:write", problems=CROWDED, statements=2 + LINK, cost=HASHING,
 )  # fmt: skip
 async def change_email(call: Call, data: ChangeEmailInput) -> None:
     """Send a mail to a new address, which becomes the account's once it is confirmed (`confirmEmail`).
@@ -82,15 +93,11 @@ async def change_email(call: Call, data: ChangeEmailInput) -> None:
 async def confirm_email(call: Call, data: MailedTokenInput) -> None:
     """Change to a new address, with the token of the mail that was sent to it. A verified old address is notified."""
     await call.part(SignInThrottle).address(call.client.address)
-    token = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
-    user = await _holder(call, token)
+    token, user = await use_up(call, Purpose.CONFIRM_EMAIL, data.token.get_secret_value())
     former = user.email if user.email_verified_at is not None else None
     user.email, user.email_verified_at = token.email, call.now
-    await flush(call.session)
-    # All other tokens were sent for an outdated address.
-    await forget(call, user.id, *Purpose)
     call.trace.changed = ("email", "email_verified")
-    await tell_old(call, user, former)
+    await address_changed(call, user, former)
 
 
 @procedure("auth/forgot-password", scope=None, problems=[TOO_MANY_REQUESTS], statements=STATEMENTS, cost=ASKING)
@@ -100,7 +107,7 @@ async def forgot_password(call: Call, data: AddressInput) -> None:
 
 
 @procedure(
-    "auth/reset-password", scope=None, problems=_CROWDED, emits=("user.password_changed", "session.ended"),
+    "auth/reset-password", scope=None, problems=CROWDED, emits=("user.password_changed", "session.ended"),
     statements=7 + NOTICE, cost=HASHING,
 )  # fmt: skip
 async def reset_password(call: Call, data: ResetPasswordInput) -> None:
@@ -110,12 +117,11 @@ async def reset_password(call: Call, data: ResetPasswordInput) -> None:
     throttle, secret = call.part(SignInThrottle), data.token.get_secret_value()
     await throttle.address(call.client.address)
     # Checked before the password is hashed, which is expensive, and used up only afterwards.
-    if not await is_good(call, Purpose.RESET_PASSWORD, secret):
+    if not (await call.session.execute(select(usable(Purpose.RESET_PASSWORD, secret, call.now)))).scalar_one():
         raise spent()
     await call.session.rollback()
     new_hash = await call.part(Passwords).hash(data.new_password.get_secret_value())
-    token = await use_up(call, Purpose.RESET_PASSWORD, secret)
-    user = await _holder(call, token, folded(User.email) == folded(token.email))
+    _, user = await use_up(call, Purpose.RESET_PASSWORD, secret)
     was_verified = user.email_verified_at is not None
     user.password_hash, user.email_verified_at = new_hash, user.email_verified_at or call.now
     await flush(call.session)
@@ -135,13 +141,3 @@ async def _request_mail(call: Call, purpose: Purpose, data: AddressInput) -> Non
     await throttle.address(call.client.address)
     await throttle.mail(purpose, data.email, address=call.client.address)
     await enqueue(call, mail_link, Asked(purpose=purpose, email=SecretStr(data.email)))
-
-
-async def _holder(call: Call, token: MailToken, *conditions: ColumnElement[bool]) -> User:
-    """Return the user of a token, locked, and make them the actor, for the audit. Raise as `use_up`."""
-    locked = select(User).where(User.id == token.user_id, User.is_active, *conditions).with_for_update(key_share=True)
-    user = (await call.session.execute(locked)).scalar_one_or_none()
-    if user is None:
-        raise spent()
-    call.actor, call.trace.row = Actor(user.id), user
-    return user

@@ -2,27 +2,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from services.catalogue import InputModel
 from services.identity.auth.schemas import GivenPassword
+from services.identity.mail.tokens import MailedToken
 from services.identity.users.schemas import Email, Password
-
-MailedToken = Annotated[
-    SecretStr,
-    Field(
-        min_length=1,
-        max_length=200,
-        description="The token in the link of the mail, after `#token=`.",
-        examples=["Yk3v0eJc5tqKqO0w1mZb7w"],
-    ),
-]
 
 
 class MailedTokenInput(InputModel):
     """The token of a mail."""
 
-    token: MailedToken
+    token: Annotated[MailedToken, Field(examples=["Yk3v0eJc5tqKqO0w1mZb7w"])]
 
 
 class AddressInput(InputModel):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final, Protocol
+from time import monotonic
+from typing import Final
 
 import structlog
 
 from services.catalogue import ANONYMOUS, Actor, Operation, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN
-from services.identity.auth.memory import CredentialCache, Network, VerifiedCredential
+from services.identity.auth.memory import CredentialCache, VerifiedCredential
 from services.identity.auth.sessions import SessionStates
 from services.identity.auth.tokens import Tokens
 
@@ -24,31 +25,16 @@ KEY_PREFIX: Final = "hgw_"
 _BEARER: Final = "Bearer "
 
 
-class Scheme(Protocol):
-    """A kind of credential other than the gateway's tokens, distinguished by its prefix."""
-
-    async def find(self, credential: str, secret: str) -> VerifiedCredential:
-        """Find the actor of a secret, and remember it under `credential`. Raise `invalid_token`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The credentials of a request, each in the form of an `Authorization` header field (RFC 6750).
-
-    `address` is the network address of the client.
-    """
+    """The credentials of a request, each as an `Authorization` header field (RFC 6750), and its client's address."""
 
     given: tuple[str, ...] = ()
     address: str = ""
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], address: str) -> Credentials:
-        """Collect the credentials in `Authorization` and `X-API-Key` from header fields, names in lower case.
-
-        An `X-API-Key` that repeats the token of `Authorization` is ignored: generated clients send a credential by each
-        scheme that they know.
-        """
+        """Collect the credentials in `Authorization` and `X-API-Key` from header fields, names in lower case."""
         given: tuple[str, ...] = ()
         keys: tuple[str, ...] = ()
         for name, value in headers:
@@ -57,6 +43,7 @@ class Credentials:
             elif name == API_KEY:
                 keys += (value.decode("latin-1").strip(),)
         if keys:
+            # One that repeats a token is ignored: generated clients send a credential by each scheme that they know.
             tokens = {_token_of(authorization) for authorization in given}
             # Only API keys are accepted here: other tokens become an empty, invalid one.
             given += tuple(
@@ -67,18 +54,16 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Authenticates requests, for both faces. `schemes` maps prefixes of credentials to their schemes."""
+    """Authenticates requests, for both faces. `find_key` verifies an API key, or raises `invalid_token`."""
 
     tokens: Tokens
     states: SessionStates
     memory: CredentialCache
-    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    find_key: Callable[[str], Awaitable[VerifiedCredential]]
 
     async def actor_for(self, operations: Collection[Operation], presented: Credentials) -> Actor:
-        """Return the actor who calls these operations. Raise as `actor`.
-
-        If all of them are public, credentials are ignored, so that a caller with an expired token can get a new one.
-        """
+        """Return the actor who calls these operations, anonymous if all of them are public. Raise as `actor`."""
+        # With an expired token one can still get a new one.
         if operations and all(operation.scope is None for operation in operations):
             return ANONYMOUS
         return await self.actor(presented)
@@ -94,7 +79,7 @@ class Authenticator:
         if len(presented.given) > 1:
             raise Problem(BAD_REQUEST, "Send one credential: `Authorization` or `X-API-Key`, once.")
         known = self.memory.known(presented.given[0]) or await self._resolve(presented.given[0])
-        if known.networks and not _is_from(known.networks, presented.address):
+        if known.networks and not _is_from(known, presented.address):
             log.warning("credential_refused", reason="network", actor=str(known.actor), address=presented.address)
             raise Problem(INVALID_TOKEN)
         return known.actor
@@ -106,32 +91,20 @@ class Authenticator:
         # Remembered under one spelling, so that the spellings of one token cannot fill the memory.
         credential = _BEARER + token
         known = self.memory.known(credential)
-        if known is not None:
-            return known
-        for prefix, scheme in self.schemes.items():
-            if token.startswith(prefix):
-                return await scheme.find(credential, token)
-        return await self._resolve_access_token(credential, token)
-
-    async def _resolve_access_token(self, credential: str, token: str) -> VerifiedCredential:
-        actor, expires_at = self._verified(credential, token)
-        assert actor.user_id is not None
-        assert actor.session_id is not None
-        standing = self.memory.standing(actor.session_id)
-        live = await self.states.find(actor.session_id, actor.user_id)
-        if live is None:
-            raise Problem(INVALID_TOKEN)
-        known = VerifiedCredential(replace(actor, is_admin=live.is_admin), expires_at, live.until, (standing,))
-        self.memory.remember(credential, known)
+        if known is None:
+            known = await (self.find_key(token) if token.startswith(KEY_PREFIX) else self._verify(token))
+            self.memory.remember(credential, known)
         return known
 
-    def _verified(self, credential: str, token: str) -> tuple[Actor, float]:
-        """Verify the signature and the claims of a token. Return its actor and expiry. Raise `invalid_token`."""
-        known = self.memory.verified(credential)
-        if known is not None:
-            return known.actor, known.expires_at
+    async def _verify(self, token: str) -> VerifiedCredential:
         claims = self.tokens.verify(token, "access")
-        return Actor(claims.user_id, claims.session_id, claims.scopes), claims.expires_at
+        asked_at = monotonic()
+        live = await self.states.find(claims.session_id, claims.user_id)
+        if live is None:
+            raise Problem(INVALID_TOKEN)
+        is_admin, fresh_until = live
+        actor = Actor(claims.user_id, claims.session_id, claims.scopes, is_admin)
+        return VerifiedCredential(actor, claims.expires_at, asked_at, fresh_until, (claims.session_id.hex,))
 
 
 def _token_of(authorization: str) -> str | None:
@@ -140,10 +113,10 @@ def _token_of(authorization: str) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _is_from(networks: Iterable[Network], address: str) -> bool:
+def _is_from(known: VerifiedCredential, address: str) -> bool:
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
     client = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(client in network for network in networks)
+    return any(client in network for network in known.networks)

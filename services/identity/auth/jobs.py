@@ -7,5 +7,4 @@ from services.storage.sweeping import sweep_all
 
 @job("sweep_sessions", cron="17 * * * *", timeout=3600)
 async def sweep_sessions(work: Work) -> None:
-    """Delete expired sessions."""
     await sweep_all(work, Session.expires_at, work.now)

@@ -11,121 +11,75 @@ process that holds these texts also holds the key that signs them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from time import monotonic, time
+from typing import Final
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
 from services.catalogue import Actor
 
-Network = IPv4Network | IPv6Network
-
-
-@dataclass(slots=True, weakref_slot=True, eq=False)
-class SubjectValidity:
-    """Whether the known state of a subject (a session, an API key, a user) is valid.
-
-    It is shared by all credentials that depend on the subject. Take it before asking for the subject's state, so that a
-    revocation that overtakes the answer invalidates the answer.
-    """
-
-    valid: bool = True
+REMEMBERED_SECONDS: Final = 30
+"""How long the state of a session or key is used before it is asked for again, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCredential:
-    """A verified credential. It expires at `expires_at` (Unix time); its state is fresh `until` (monotonic clock).
+    """A verified credential. It expires at `expires_at` (Unix time), and may be used from `networks` only, if any.
 
-    `standings` are those of the subjects it depends on. It may be used from `networks` only, if there are any.
+    It depends on `subjects`, whose revocation invalidates it: a token on its session, an API key on itself and its
+    user. Their state was asked for at `asked_at`, and is fresh `until` (monotonic clock).
     """
 
     actor: Actor
     expires_at: float
+    asked_at: float
     until: float
-    standings: tuple[SubjectValidity, ...]
-    networks: tuple[Network, ...] = ()
+    subjects: tuple[str, ...]
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
-@dataclass(slots=True)
 class CredentialCache:
-    """The actors of the `size` credentials used last.
+    """The actors of the `size` credentials used last. It is used only before `trusted_until` (monotonic clock)."""
 
-    A credential depends on subjects, whose revocation invalidates it: a token on its session, an API key on itself and
-    its user.
-    """
-
-    size: int
-    revocations: int = field(init=False, default=0)
-    """Number of revocations received. A look-up that learns the subject only from the answer, and so cannot take a
-    standing first, discards the answer if this number has changed meanwhile."""
-    _known: LRUCache[str, VerifiedCredential] = field(init=False, repr=False)
-    _standings: WeakValueDictionary[UUID, SubjectValidity] = field(init=False, repr=False)
-    _trusted_until: float = field(init=False, default=0.0)
-
-    def __post_init__(self) -> None:
-        self._known = LRUCache(self.size)
-        self._standings = WeakValueDictionary()
-
-    def __len__(self) -> int:
-        return len(self._known)
+    def __init__(self, size: int) -> None:
+        self.trusted_until = 0.0
+        self._known: LRUCache[str, VerifiedCredential] = LRUCache(size)
+        self._revoked_at: dict[str, float] = {}
+        self._all_revoked_at = 0.0
 
     def known(self, credential: str) -> VerifiedCredential | None:
         """Return a remembered credential if it may be used without asking for its state."""
         known = self._known.get(credential)
-        if known is None:
+        if known is None or known.asked_at <= self._all_revoked_at:
             return None
         now = monotonic()
         # After a stall of the event loop the trust has expired, whatever is still unread in its sockets.
-        if now < self._trusted_until and now < known.until and time() < known.expires_at and _is_valid(known):
-            return known
-        return None
-
-    def verified(self, credential: str) -> VerifiedCredential | None:
-        """Return a remembered credential that has not expired; the state of its subjects must be asked for."""
-        known = self._known.get(credential)
-        if known is not None and time() >= known.expires_at:
-            del self._known[credential]
+        if now >= self.trusted_until or now >= known.until or time() >= known.expires_at:
             return None
+        for subject in known.subjects:
+            if known.asked_at <= self._revoked_at.get(subject, 0.0):
+                return None
         return known
 
-    def standing(self, subject: UUID) -> SubjectValidity:
-        """Return the standing of a subject, to be taken before asking for its state."""
-        standing = self._standings.get(subject)
-        if standing is None:
-            standing = self._standings[subject] = SubjectValidity()
-        return standing
-
     def remember(self, credential: str, known: VerifiedCredential) -> None:
-        """Remember a credential, unless a subject was revoked since its standing was taken."""
-        if _is_valid(known):
-            self._known[credential] = known
+        self._known[credential] = known
 
     def forget(self, subjects: Iterable[UUID]) -> None:
-        """Invalidate the known state of subjects, including answers that are being asked for."""
-        self.revocations += 1
+        """Invalidate what is known of subjects, including answers that are being asked for."""
+        now = monotonic()
         for subject in subjects:
-            standing = self._standings.pop(subject, None)
-            if standing is not None:
-                standing.valid = False
+            self._revoked_at.pop(subject.hex, None)
+            self._revoked_at[subject.hex] = now
+        # The oldest are first; what was asked for before them is not fresh any more, by a wide margin.
+        while self._revoked_at:
+            oldest = next(iter(self._revoked_at))
+            if self._revoked_at[oldest] > now - 2 * REMEMBERED_SECONDS:
+                break
+            del self._revoked_at[oldest]
 
     def forget_all(self) -> None:
         """Invalidate everything, since revocations may have been missed."""
-        self.forget(list(self._standings))
-
-    def trust(self, until: float) -> None:
-        """Allow the use of the memory `until` an instant of the monotonic clock."""
-        self._trusted_until = until
-
-    def distrust(self) -> None:
-        """Forbid the use of the memory, since revocations are not received."""
-        self._trusted_until = 0.0
-
-
-def _is_valid(known: VerifiedCredential) -> bool:
-    for standing in known.standings:  # noqa: SIM110 - `all` would double the cost of the look-up
-        if not standing.valid:
-            return False
-    return True
+        self._all_revoked_at = monotonic()

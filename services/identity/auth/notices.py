@@ -1,33 +1,24 @@
-"""Mails about sign-ins and addresses, and the check that an address is verified."""
+"""Mails about sign-ins and addresses."""
 
 from __future__ import annotations
 
 from sqlalchemy import select  # noqa: TID251 - of those who sign in
 
 from services.catalogue import Call, Problem
-from services.catalogue.problems import EMAIL_UNVERIFIED
 from services.identity.auth.models import Session
 from services.identity.auth.throttle import SignInThrottle
 from services.identity.mail.config import MailConfig, Verification
-from services.identity.mail.enqueueing import send_link, send_notice
+from services.identity.mail.jobs import send_link, send_notice
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
+from services.identity.mail.tokens import forget
 from services.identity.users.models import User
 from services.process.networks import network_of
-
-
-def check_address(call: Call, user: User) -> None:
-    """Raise `email_unverified` if the address must be verified and is not. Call it after the password was verified."""
-    required = call.part(MailConfig).verification is Verification.REQUIRED
-    if required and user.email_verified_at is None:
-        raise Problem(EMAIL_UNVERIFIED)
+from services.storage.flushing import flush
 
 
 async def tell_of_sign_in(call: Call, user: User) -> None:
-    """Notify a user of a sign-in with a device or from a network of which they have no session, except the first.
-
-    Call this before the new session is added.
-    """
+    """Notify a user of a sign-in, before its session is added, with a new device or from a new network."""
     device, network = call.client.agent[:300], network_of(call.client.address)
     live = select(Session.device, Session.address).where(Session.user_id == user.id, Session.expires_at > call.now)
     known = {(row.device, network_of(row.address)) for row in await call.session.execute(live.distinct())}
@@ -38,10 +29,9 @@ async def tell_of_sign_in(call: Call, user: User) -> None:
 
 async def tell_of_reuse(call: Call, session: Session) -> None:
     """Notify the user of a session that it was ended because a refresh token was reused."""
-    user = (await call.session.execute(select(User).where(User.id == session.user_id))).scalar_one_or_none()
-    if user is not None:
-        facts = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
-        await tell(call, MailKind.SESSION_REVOKED, user, **facts)
+    user = (await call.session.execute(select(User).where(User.id == session.user_id))).scalar_one()
+    facts = {"device": session.device or "unknown", "since": session.created_at.strftime("%Y-%m-%d %H:%M UTC")}
+    await tell(call, MailKind.SESSION_REVOKED, user, **facts)
 
 
 async def tell(call: Call, kind: MailKind, user: User, **facts: str) -> None:
@@ -52,10 +42,20 @@ async def tell(call: Call, kind: MailKind, user: User, **facts: str) -> None:
 
 async def ask_to_verify(call: Call, user: User) -> None:
     """Send the mail that verifies an address, within the rate limit."""
-    if not call.part(MailConfig).verifies:
+    config = call.part(MailConfig)
+    if not config.is_on or config.verification is Verification.OFF:
         return
     try:
         await call.part(SignInThrottle).mail(Purpose.VERIFY_EMAIL, user.email, address=call.client.address)
     except Problem:
         return
     await send_link(call, Purpose.VERIFY_EMAIL, user, user.email)
+
+
+async def address_changed(call: Call, user: User, former: str | None) -> None:
+    """Invalidate all mailed links, and notify the former address if it was verified, regardless of rate limits."""
+    # The row is written first, so that a concurrent issue of a token either comes before, or sees the new address.
+    await flush(call.session)
+    await forget(call, user.id, *Purpose)
+    if former is not None:
+        await send_notice(call, MailKind.EMAIL_CHANGED, former, user.username)

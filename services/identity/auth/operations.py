@@ -6,11 +6,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy import (
     ColumnElement,
-    Select,
+    and_,
+    case,
+    func,
     or_,
     select,  # noqa: TID251 - of a caller who is not authenticated yet
     update,  # noqa: TID251 - likewise
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from services.catalogue import Actor, Call, HandWritten, Problem, new_key, procedure
 from services.catalogue.problems import (
@@ -21,19 +24,18 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
 )
-from services.identity.auth.addresses import address_changed, check_may_change_address
 from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
-from services.identity.auth.notices import ask_to_verify, check_address, tell, tell_of_reuse, tell_of_sign_in
+from services.identity.auth.notices import address_changed, ask_to_verify, tell, tell_of_reuse, tell_of_sign_in
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.policy import own
-from services.identity.auth.refreshing import next_generation
 from services.identity.auth.resource import sessions
+from services.identity.auth.revocations import Revocations
 from services.identity.auth.schemas import ChangePasswordInput, LoginInput, RefreshInput, TokenPair
-from services.identity.auth.sessions import SessionStates
 from services.identity.auth.throttle import SignInThrottle
-from services.identity.auth.tokens import Tokens
-from services.identity.mail.enqueueing import LINK, NOTICE
+from services.identity.auth.tokens import Claims, Tokens
+from services.identity.mail.config import MailConfig, Verification
+from services.identity.mail.jobs import LINK, NOTICE
 from services.identity.mail.messages import MailKind
 from services.identity.mail.models import Purpose
 from services.identity.mail.tokens import forget
@@ -51,7 +53,7 @@ log = structlog.get_logger(__name__)
 HASHING = 50
 """Points of a password hash, which takes about as long as fifty small requests."""
 
-_CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
+CROWDED = [TOO_MANY_REQUESTS, UNAVAILABLE]
 
 login_form = HandWritten(
     "rest",
@@ -63,14 +65,14 @@ list_sessions = sessions.list(where=own)
 
 
 def _announce_end(call: Call, session_ids: Collection[UUID], others: Collection[UUID] = ()) -> None:
-    states = call.part(SessionStates)
-    call.after_commit.append(lambda: states.ended(session_ids, others))
+    revocations = call.part(Revocations)
+    call.after_commit.append(lambda: revocations.announce(session_ids, others))
 
 
 delete_session = sessions.delete(gone=_announce_end)
 
 
-@users.create(scope=None, problems=_CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
+@users.create(scope=None, problems=CROWDED, emits="user.registered", statements=3 + LINK, cost=HASHING)
 async def create_user(call: Call, data: UserRegister) -> User:
     """Sign up: create an account and its personal workspace."""
     await call.part(SignInThrottle).address(call.client.address)
@@ -81,7 +83,6 @@ async def create_user(call: Call, data: UserRegister) -> User:
 
 
 async def register(call: Call, data: UserRegister) -> User:
-    """Create an account with its personal workspace."""
     password_hash = await call.part(Passwords).hash(data.password.get_secret_value())
     user = User(
         id=new_key(), email=data.email, username=data.username, full_name=data.full_name, password_hash=password_hash
@@ -95,7 +96,7 @@ async def register(call: Call, data: UserRegister) -> User:
 @procedure(
     "auth/login",
     scope=None,
-    problems=[INVALID_CREDENTIALS, EMAIL_UNVERIFIED, *_CROWDED],
+    problems=[INVALID_CREDENTIALS, EMAIL_UNVERIFIED, *CROWDED],
     emits="session.created",
     statements=5 + NOTICE,
     cost=HASHING,
@@ -104,7 +105,8 @@ async def login(call: Call, data: LoginInput) -> TokenPair:
     """Sign in with user name or e-mail address and password."""
     scopes = _granted(call, data.scope)
     user = await _verified_user(call, data.username, data.password.get_secret_value())
-    check_address(call, user)
+    if call.part(MailConfig).verification is Verification.REQUIRED and user.email_verified_at is None:
+        raise Problem(EMAIL_UNVERIFIED)
     await tell_of_sign_in(call, user)
     session = Session(
         id=new_key(), user_id=user.id, device=call.client.agent[:300], address=call.client.address[:45],
@@ -124,7 +126,7 @@ async def refresh_token(call: Call, data: RefreshInput) -> TokenPair:
     tokens = call.part(Tokens)
     claims = tokens.verify(data.refresh_token.get_secret_value(), "refresh")
     call.actor = Actor(claims.user_id, claims.session_id)
-    row = (await call.session.execute(next_generation(call, claims))).one_or_none()
+    row = (await call.session.execute(_next_generation(call, claims))).one_or_none()
     if row is not None:
         if row.again:
             log.info("refresh_token_answered_again", session=f"ses_{claims.session_id.hex}")
@@ -156,7 +158,7 @@ async def logout_all(call: Call) -> None:
 @procedure(
     "auth/change-password",
     scope="users:write",
-    problems=_CROWDED,
+    problems=CROWDED,
     emits="user.password_changed",
     statements=6 + NOTICE,
     cost=2 * HASHING,
@@ -179,10 +181,7 @@ async def change_password(call: Call, data: ChangePasswordInput) -> None:
 
 
 async def check_password(call: Call, password: str) -> str:
-    """Verify the caller's password, and return its stored hash. Attempts are counted. Ends the transaction.
-
-    Raise `validation_failed`, `too_many_requests` and `unavailable`.
-    """
+    """Verify the caller's password, count the attempt, and return the stored hash. Ends the transaction."""
     throttle, account = call.part(SignInThrottle), call.user_id.hex
     await throttle.address(call.client.address)
     await throttle.own(account)
@@ -196,20 +195,24 @@ async def check_password(call: Call, password: str) -> str:
 
 
 def password_changed() -> Problem:
-    """Return the Problem for a password that was changed while it was verified."""
     return Problem.field("current_password", "wrong", "The password was changed in the meantime.")
 
 
 @users.update(statements=2 + LINK + NOTICE, example={"full_name": "Grace Brewster Hopper"})
 async def update_user(call: Call, row: User, data: UserUpdate) -> User:
     """Change a user's own account; admins may change any. One's own address is changed by `changeEmail`."""
-    former, was_verified = row.email, row.email_verified_at is not None
-    if data.changes().get("email", row.email) != row.email:
-        check_may_change_address(call, row)
+    former = row.email if row.email_verified_at is not None else None
+    is_new_address = data.changes().get("email", row.email) != row.email
+    if is_new_address:
+        # With a stolen session alone it must not be possible to take over an account.
+        if not call.actor.is_admin or row.id == call.actor.user_id:
+            fault = "An address is changed by changeEmail, which writes to it first."
+            raise Problem.field("email", "confirmation", fault)
         row.email_verified_at = None
     assign(row, data)
-    if row.email != former:
-        await address_changed(call, row, former if was_verified else None)
+    if is_new_address:
+        await address_changed(call, row, former)
+        await ask_to_verify(call, row)
     return row
 
 
@@ -235,9 +238,7 @@ async def activate_user(call: Call, row: User) -> User:
 def _granted(call: Call, scope: str | None) -> frozenset[str]:
     """Return the requested scopes, or all. Raise `validation_failed` for one that does not exist."""
     existing = frozenset(call.part(AuthConfig).scopes)
-    if scope is None or not scope.strip():
-        return existing
-    requested = frozenset(scope.split())
+    requested = frozenset((scope or "").split()) or existing
     if not requested <= existing:
         raise Problem.field("scope", "choice", "There is no such scope.")
     return requested
@@ -246,11 +247,14 @@ def _granted(call: Call, scope: str | None) -> frozenset[str]:
 async def _verified_user(call: Call, name: str, password: str) -> User:
     """Return the account, locked against deactivation and a change of password until the session is added.
 
-    Raise `invalid_credentials`, with the same message and timing for every reason, and `too_many_requests`.
+    Raise `invalid_credentials` with the same message and timing for every reason.
     """
     throttle, passwords = call.part(SignInThrottle), call.part(Passwords)
     await throttle.address(call.client.address)
-    account = (await call.session.execute(_account_named(name))).one_or_none()
+    wanted = folded(normalised_email(name.strip()))
+    is_named = or_(folded(User.username) == wanted, folded(User.email) == wanted)
+    named = select(User.id, User.password_hash, User.is_active).where(is_named)
+    account = (await call.session.execute(named)).one_or_none()
     await call.session.rollback()  # releases the connection while the hash is computed
     call.trace.claimed = account.id if account else None
     await throttle.sign_in(name, account.id.hex if account else None)
@@ -267,11 +271,25 @@ async def _verified_user(call: Call, name: str, password: str) -> User:
     return user
 
 
-def _account_named(name: str) -> Select[UUID, str, bool]:
-    """Select key, hash and state of the account with this user name or e-mail address, compared by PostgreSQL."""
-    wanted = folded(normalised_email(name.strip()))
-    is_named = or_(folded(User.username) == wanted, folded(User.email) == wanted)
-    return select(User.id, User.password_hash, User.is_active).where(is_named)
+def _next_generation(call: Call, claims: Claims) -> ReturningUpdate[list[str], bool]:
+    """Return the statement that moves a live session to the generation after that of a refresh token.
+
+    Within the grace period, counted from the first use by the database's clock, the session may be there already.
+    Concurrent uses are serialised by the row lock.
+    """
+    grace, current = call.part(AuthConfig).refresh_grace, Session.generation == claims.generation
+    recent = and_(Session.generation == claims.generation + 1, Session.refreshed_at > func.now() - grace)
+    answerable = or_(current, recent) if grace else current
+    return (
+        update(Session)
+        .where(Session.id == claims.session_id, answerable, Session.expires_at > call.now)
+        .where(Session.user_id.in_(select(User.id).where(User.id == claims.user_id, User.is_active)))
+        .values(
+            generation=claims.generation + 1, refreshed_at=case((current, func.now()), else_=Session.refreshed_at),
+            last_used_at=call.now, expires_at=call.now + call.part(Tokens).lifetime("refresh"),
+        )
+        .returning(Session.scopes, (Session.refreshed_at != func.now()).label("again"))
+    )  # fmt: skip
 
 
 def _pair(call: Call, session_id: UUID, user_id: UUID, scopes: frozenset[str], generation: int) -> TokenPair:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
-import anyio.to_thread
-from anyio import CapacityLimiter
 from passlib.context import CryptContext
 
 from services.catalogue import Problem
@@ -29,20 +27,16 @@ _WAITING = 40
 """Maximum length of the queue, about three seconds."""
 
 
-@dataclass(frozen=True, slots=True)
 class Passwords:
-    """Hashes and verifies passwords, in threads and behind a small limiter."""
+    """Hashes and verifies passwords, in a few threads with a short queue."""
 
-    context: CryptContext
-    limiter: CapacityLimiter
-
-    @classmethod
-    def of(cls, config: AuthConfig) -> Passwords:
-        context = CryptContext(
+    def __init__(self, config: AuthConfig) -> None:
+        self.context = CryptContext(
             ["argon2", "bcrypt"], deprecated="auto",
             argon2__time_cost=config.hash_time_cost, argon2__memory_cost=config.hash_memory_kib,
         )  # fmt: skip
-        return cls(context, CapacityLimiter(_AT_ONCE))
+        self.pending: set[Future[Any]] = set()
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "passwords")
 
     async def hash(self, password: str) -> str:
         """Return a hash to store. Raise `unavailable` if too many are waiting."""
@@ -58,18 +52,12 @@ class Passwords:
 
     async def _work(self, function: Callable[[], T]) -> T:
         """Call the function in a thread. A cancelled caller's place stays occupied until the thread is done."""
-        if self.limiter.statistics().tasks_waiting >= _WAITING:
+        if len(self.pending) >= _AT_ONCE + _WAITING:
             raise Problem(UNAVAILABLE, "Too many sign-ins at once. Try again in a moment.", retry_after=2)
-        borrower = object()
-        await self.limiter.acquire_on_behalf_of(borrower)
-
-        async def work() -> T:
-            try:
-                return await anyio.to_thread.run_sync(function)
-            finally:
-                self.limiter.release_on_behalf_of(borrower)
-
-        return await asyncio.shield(asyncio.create_task(work()))
+        future = self._threads.submit(function)
+        self.pending.add(future)
+        future.add_done_callback(self.pending.discard)
+        return await asyncio.wrap_future(future)
 
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         normal = prepared(password)

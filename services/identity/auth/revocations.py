@@ -12,7 +12,7 @@ Messages published while a worker is not subscribed are lost: a new subscription
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from services.identity.auth.memory import CredentialCache
+from services.identity.auth.memory import REMEMBERED_SECONDS, CredentialCache
 
 log = structlog.get_logger(__name__)
 
@@ -38,113 +38,83 @@ _SILENCE_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.5
 _LOST_SECONDS: Final = 0.05
 _RETRY_SECONDS: Final = 0.2
-REMEMBERED_SECONDS: Final = 30
-"""How long the state of a session or key is used before it is asked for again, in any case."""
+ENDED: Final = b"ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Redis keys to set, their value, and their lifetime in seconds."""
-
-    keys: Sequence[str] = ()
-    value: bytes = b""
-    seconds: int = 0
-
-
-NONE: Final = Marks()
-
-
-def announcement(subjects: Iterable[UUID]) -> str:
-    """Return the message that revokes subjects (primary keys of sessions, API keys, users)."""
-    return " ".join(subject.hex for subject in subjects)
+def state_key(session_id: UUID) -> str:
+    return f"session:{session_id.hex}"
 
 
 @dataclass(slots=True)
 class Revocations:
-    """Announces the end of credentials to every worker, with retries while Redis is unavailable."""
+    """Announces the end of credentials to every worker, and applies what workers announce to this one's memory."""
 
     redis: Redis
+    """Must have time-outs, for its handshakes."""
     memory: CredentialCache
+    mark_seconds: int
+    """How long an ended session is marked as such: the lifetime of access tokens."""
     _retries: set[asyncio.Task[None]] = field(default_factory=set)
+    _lost: bool = False
 
-    async def announce(self, subjects: Sequence[UUID], marks: Marks = NONE) -> None:
-        """Announce that subjects are revoked; call this after the commit. `marks` are set in Redis first."""
-        if not subjects:
+    async def announce(self, sessions: Collection[UUID] = (), others: Collection[UUID] = ()) -> None:
+        """Announce the end of sessions and of other subjects (API keys, users); call this after the commit.
+
+        While Redis is unavailable this is tried again, until the state that it has of sessions has expired by itself.
+        """
+        if not sessions and not others:
             return
-        self.memory.forget(subjects)
-        is_published = await self._publish(subjects, marks)
+        self.memory.forget([*sessions, *others])
+        is_published = await self._publish(sessions, others)
         # An answer that Redis gave before would stay in memory until the message arrives through the channel.
-        self.memory.forget(subjects)
+        self.memory.forget([*sessions, *others])
         if not is_published:
-            task = asyncio.create_task(self._retry(subjects, marks))
+            task = asyncio.create_task(self._retry(sessions, others))
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
 
-    async def close(self) -> None:
-        """Cancel retries."""
-        await stop(self._retries)
-
-    async def _publish(self, subjects: Sequence[UUID], marks: Marks) -> bool:
+    async def _publish(self, sessions: Collection[UUID], others: Collection[UUID]) -> bool:
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
-                for key in marks.keys:
-                    pipeline.set(key, marks.value, ex=marks.seconds)
-                pipeline.publish(CHANNEL, announcement(subjects))
+                for session_id in sessions:
+                    pipeline.set(state_key(session_id), ENDED, ex=max(self.mark_seconds, REMEMBERED_SECONDS))
+                pipeline.publish(CHANNEL, " ".join(subject.hex for subject in (*sessions, *others)))
                 await pipeline.execute()
         except (RedisError, OSError):
             return False
         return True
 
-    async def _retry(self, subjects: Sequence[UUID], marks: Marks) -> None:
+    async def _retry(self, sessions: Collection[UUID], others: Collection[UUID]) -> None:
         until = monotonic() + REMEMBERED_SECONDS
         while monotonic() < until:
             await asyncio.sleep(_RETRY_SECONDS)
-            if await self._publish(subjects, marks):
+            if await self._publish(sessions, others):
                 return
 
+    @asynccontextmanager
+    async def heard(self) -> AsyncIterator[None]:
+        """Listen to the channel while the block runs, then cancel retries as well."""
+        listening = asyncio.create_task(self._listen(), name="revocations")
+        try:
+            yield
+        finally:
+            await stop([listening, *self._retries])
 
-@asynccontextmanager
-async def heard_revocations(redis: Redis, memory: CredentialCache) -> AsyncIterator[None]:
-    """Apply revocations to a memory while the block runs. `redis` must have time-outs, for its handshakes."""
-    task = asyncio.create_task(_Listener(redis, memory).listen(), name="revocations")
-    try:
-        yield
-    finally:
-        await stop([task])
-
-
-async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait for their end.
-
-    Cancellation is repeated, since Python 3.11's `wait_for`, which the Redis client uses, loses a cancellation that
-    arrives just when it completes.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_LOST_SECONDS)
-
-
-@dataclass(slots=True)
-class _Listener:
-    redis: Redis
-    memory: CredentialCache
-    _lost: bool = False
-
-    async def listen(self) -> None:
-        """Subscribe, and resubscribe after errors, until cancelled."""
+    async def _listen(self) -> None:
         while True:
             try:
                 async with self.redis.pubsub() as subscription:
                     await self._follow(subscription)
-            except (RedisError, OSError, TimeoutError) as error:
-                self._note_loss(error)
+            except (RedisError, OSError) as error:
+                if not self._lost:
+                    name = type(error).__name__
+                    log.warning("revocations_unheard", error=name, consequence="every token's state is asked")
+                self._lost = True
             except Exception:
                 # Without this task, every request would ask Redis until the process is restarted.
                 log.exception("revocations_failed")
             finally:
-                self.memory.distrust()
+                self.memory.trusted_until = 0.0
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _follow(self, subscription: PubSub) -> None:
@@ -167,11 +137,13 @@ class _Listener:
         kind, data = message["type"], message["data"]
         if kind == "subscribe":
             self.memory.forget_all()
-            self._note_return()
+            if self._lost:
+                log.info("revocations_heard_again")
+            self._lost = False
         elif kind == "message":
             self._revoke(data)
         elif kind == "pong":
-            self.memory.trust(float(data) + TRUSTED_SECONDS)
+            self.memory.trusted_until = float(data) + TRUSTED_SECONDS
 
     def _revoke(self, data: bytes | str) -> None:
         text = data.decode("ascii", "replace") if isinstance(data, bytes) else data
@@ -181,12 +153,15 @@ class _Listener:
             # A message of another version, during a deployment: it revokes something.
             self.memory.forget_all()
 
-    def _note_loss(self, error: BaseException) -> None:
-        if not self._lost:
-            self._lost = True
-            log.warning("revocations_unheard", error=type(error).__name__, consequence="every token's state is asked")
 
-    def _note_return(self) -> None:
-        if self._lost:
-            self._lost = False
-            log.info("revocations_heard_again")
+async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for their end.
+
+    Cancellation is repeated, since Python 3.11's `wait_for`, which the Redis client uses, loses a cancellation that
+    arrives just when it completes.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_LOST_SECONDS)

@@ -13,11 +13,7 @@ SessionID = Annotated[UUID, Identifier("ses")]
 GivenPassword = Annotated[
     SecretStr,
     AfterValidator(check_given),
-    Field(
-        description="The password.",
-        examples=["demo-password"],
-        json_schema_extra={"maxLength": MAX_LENGTH},
-    ),
+    Field(description="The password.", examples=["demo-password"], json_schema_extra={"maxLength": MAX_LENGTH}),
 ]
 
 

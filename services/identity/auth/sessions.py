@@ -2,8 +2,7 @@
 
 The state of a live session is cached in Redis for a short time; an ended session is marked as ended there for the
 lifetime of its access tokens. The mark overwrites, the cache never does (`SET NX`), so that a slow reader cannot undo
-an end. Without Redis, PostgreSQL is asked every time. If the mark cannot be set, that is retried until the cached state
-has expired by itself.
+an end. Without Redis, PostgreSQL is asked every time.
 
 Workers also remember tokens (auth/memory.py), and receive the end of a session through a channel. Their memory of a
 session expires together with that of Redis, so that a worker that receives nothing is outdated for no longer, and that
@@ -12,7 +11,6 @@ PostgreSQL records the use of a session as often as without workers' memories.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -22,23 +20,15 @@ from uuid import UUID
 from redis.asyncio import Redis
 from sqlalchemy import func, select, update  # noqa: TID251 - this is how an actor is found
 
+from services.identity.auth.memory import REMEMBERED_SECONDS
 from services.identity.auth.models import Session
-from services.identity.auth.revocations import REMEMBERED_SECONDS, Marks, Revocations
+from services.identity.auth.revocations import ENDED, state_key
 from services.identity.users.models import User
 from services.process.breaker import Breaker, RedisSilentError
 from services.storage.database import Database
 
-_ENDED: Final = b"ended"
 _USER: Final = b"user"
 _ADMIN: Final = b"admin"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSession:
-    """State of a live session, fresh `until` an instant of the monotonic clock."""
-
-    is_admin: bool
-    until: float
 
 
 @dataclass(slots=True)
@@ -48,42 +38,29 @@ class SessionStates:
     database: Database
     redis: Redis
     breaker: Breaker
-    revocations: Revocations
-    mark_seconds: int
-    """How long an ended session is marked as such: the lifetime of access tokens."""
 
-    async def find(self, session_id: UUID, user_id: UUID) -> LiveSession | None:
-        """Return the session's state; None if it is not live."""
+    async def find(self, session_id: UUID, user_id: UUID) -> tuple[bool, float] | None:
+        """Return whether an admin owns a live session, and until when this is fresh (monotonic clock), or None."""
         now = monotonic()
         state, seconds = await self._cached(session_id)
         if state is None:
             state, seconds = await self._load(session_id, user_id), REMEMBERED_SECONDS
-            if state != _ENDED:
+            if state != ENDED:
                 with suppress(RedisSilentError):
-                    await self.breaker.ask(self.redis.set(_key(session_id), state, ex=REMEMBERED_SECONDS, nx=True))
-        return None if state == _ENDED else LiveSession(state == _ADMIN, now + seconds)
-
-    async def ended(self, session_ids: Iterable[UUID], others: Iterable[UUID] = ()) -> None:
-        """Announce the end of sessions and the revocation of other subjects; call this after the commit."""
-        ids = list(session_ids)
-        marks = Marks([_key(session_id) for session_id in ids], _ENDED, max(self.mark_seconds, REMEMBERED_SECONDS))
-        await self.revocations.announce([*ids, *others], marks)
+                    await self.breaker.ask(self.redis.set(state_key(session_id), state, ex=REMEMBERED_SECONDS, nx=True))
+        return None if state == ENDED else (state == _ADMIN, now + seconds)
 
     async def _cached(self, session_id: UUID) -> tuple[bytes | None, float]:
         """Return the state in Redis, and for how many seconds it remains there."""
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.get(state_key(session_id))
+        pipeline.pttl(state_key(session_id))
         try:
-            value, milliseconds = await self.breaker.ask(self._get_with_ttl(_key(session_id)))
+            value, milliseconds = await self.breaker.ask(pipeline.execute())
         except RedisSilentError:
             return None, 0
         state = value.encode() if isinstance(value, str) else value
         return state, min(max(milliseconds / 1000, 0), REMEMBERED_SECONDS)
-
-    async def _get_with_ttl(self, key: str) -> tuple[bytes | str | None, int]:
-        async with self.redis.pipeline(transaction=False) as pipeline:
-            pipeline.get(key)
-            pipeline.pttl(key)
-            value, milliseconds = await pipeline.execute()
-        return value, milliseconds
 
     async def _load(self, session_id: UUID, user_id: UUID) -> bytes:
         """Load the state from PostgreSQL, and record the use of the session, at most twice a minute."""
@@ -93,12 +70,8 @@ class SessionStates:
         async with self.database.reading() as session:
             row = (await session.execute(of_user.where(User.is_active, *live))).one_or_none()
         if row is None:
-            return _ENDED
+            return ENDED
         is_admin, is_unnoted = row
         if is_unnoted:
             await self.database.note(update(Session).where(*live, unnoted).values(last_used_at=func.now()))
         return _ADMIN if is_admin else _USER
-
-
-def _key(session_id: UUID) -> str:
-    return f"session:{session_id.hex}"

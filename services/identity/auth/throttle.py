@@ -50,28 +50,17 @@ class SignInThrottle:
             await self._hit(self._per_account, "account", _key(account))
 
     async def own(self, account: str) -> None:
-        """Count an attempt of a signed-in user to enter their password. Raise as `address`.
-
-        It is counted apart from sign-ins, with which a stranger could lock the user out.
-        """
+        """Count an attempt of a signed-in user, apart from sign-ins by strangers. Raise as `address`."""
         await self._hit(self._per_name, "own", _key(account))
 
     async def mail(self, purpose: str, email: str, *, address: str, account: str | None = None) -> None:
-        """Count a mail to `email`, which need not belong to an account. Raise as `address`.
-
-        Its sender is the client at the network `address` and, if they are signed in, the key of their `account`.
-        """
+        """Count a mail by the client at `address` and their `account`, if they are signed in. Raise as `address`."""
         for sender in filter(None, (network_of(address), account)):
             await self._hit(self._per_sender, f"{purpose} by", sender)
         await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def may_tell(self, purpose: str, email: str) -> bool:
-        """Count a notice to an address. Return whether it is within the limit."""
-        try:
-            await self._hit(self._per_mailbox, f"{purpose} to", _key(email))
-        except Problem:
-            return False
-        return True
+        return not await self._throttle.hit(self._per_mailbox, f"{purpose} to", _key(email))
 
     async def succeeded(self, account: str, *names: str) -> None:
         """Reset the counts of an account and of these names."""

@@ -1,7 +1,7 @@
 """JSON Web Tokens (RFC 7519), issued and verified in this module alone.
 
 An access token names the user, the session, the scopes (`scope`, RFC 9068) and the expiry. A refresh token names the
-session and its generation, so that the reuse of an old one is detected. The claim `use` distinguishes them. `_claims`
+session and its generation, so that the reuse of an old one is detected. The claim `use` distinguishes them. `verify`
 adds the checks that python-jose omits.
 """
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from jose import jwt
@@ -23,19 +23,15 @@ from services.catalogue.problems import INVALID_TOKEN
 from services.identity.auth.config import AuthConfig
 
 Use = Literal["access", "refresh"]
-USES: Final[tuple[Use, ...]] = ("access", "refresh")
 
 _USER, _SESSION = Identifier("usr"), Identifier("ses")
 _MAX_TOKEN: Final = 4_096
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _REQUIRED: Final = {f"require_{name}": True for name in ("exp", "iat", "sub", "aud", "iss", "jti")}
-_HEADER: Final = {"alg", "typ"}
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a verified token."""
-
     user_id: UUID
     session_id: UUID
     scopes: frozenset[str]
@@ -75,45 +71,35 @@ class Tokens:
 
     def claims(self, token: str) -> Claims | None:
         """Return the claims of a valid access or refresh token, or None."""
-        for use in USES:
-            with suppress(Problem):
-                return self.verify(token, use)
+        with suppress(Problem):
+            return self.verify(token, "access", "refresh")
         return None
 
-    def verify(self, token: str, use: Use) -> Claims:
-        """Return the claims of a token of this use. Raise `invalid_token` if it is invalid or has expired."""
+    def verify(self, token: str, *uses: Use) -> Claims:
+        """Return the claims of a token of one of these uses. Raise `invalid_token` if it is invalid or has expired."""
         try:
-            claims = self._claims(token, use)
+            # jose's base64 decoder skips invalid characters.
+            if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
+                raise ValueError("form")
+            # jose ignores `crit`; tokens with a `kid` or another `typ` were not issued here.
+            if jwt.get_unverified_header(token) != {"alg": self.config.algorithm, "typ": "JWT"}:
+                raise ValueError("header")
+            claims = jwt.decode(
+                token, self.config.secret, algorithms=[self.config.algorithm],
+                audience=self.config.audience, issuer=self.config.issuer, options=_REQUIRED,
+            )  # fmt: skip
+            if claims["use"] not in uses:
+                raise ValueError("use")
             return Claims(
                 user_id=_USER.decode(claims["sub"]),
                 session_id=_SESSION.decode(claims["sid"]),
                 scopes=_scopes(claims["scope"]),
                 generation=int(claims["gen"]),
                 expires_at=int(claims["exp"]),
-                use=use,
+                use=claims["use"],
             )
         except (JOSEError, ValueError, KeyError, TypeError, AttributeError):
             raise Problem(INVALID_TOKEN) from None
-
-    def _claims(self, token: str, use: Use) -> dict[str, Any]:
-        # jose's base64 decoder skips invalid characters.
-        if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
-            raise ValueError("form")
-        header = jwt.get_unverified_header(token)
-        # jose ignores `crit`; tokens with a `kid` or another `typ` were not issued here.
-        if (
-            not set(header) <= _HEADER
-            or header.get("typ", "JWT") != "JWT"
-            or header.get("alg") != self.config.algorithm
-        ):
-            raise ValueError("header")
-        claims: dict[str, Any] = jwt.decode(
-            token, self.config.secret, algorithms=[self.config.algorithm],
-            audience=self.config.audience, issuer=self.config.issuer, options=_REQUIRED,
-        )  # fmt: skip
-        if claims.get("use") != use:
-            raise ValueError("use")
-        return claims
 
 
 @lru_cache(maxsize=256)

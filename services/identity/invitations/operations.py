@@ -9,13 +9,12 @@ from sqlalchemy import delete, select  # noqa: TID251 - the mailed token is the 
 from services.catalogue import Call, Problem, new_key, procedure
 from services.catalogue.problems import CONFLICT, FORBIDDEN, TOO_MANY_REQUESTS
 from services.identity.auth.throttle import SignInThrottle
-from services.identity.invitations.jobs import deliver_invitation
+from services.identity.invitations.jobs import deliver_invitation, is_valid
 from services.identity.invitations.models import Invitation
 from services.identity.invitations.resource import invitations
 from services.identity.invitations.schemas import InvitationAccept, InvitationCreate, Joined
-from services.identity.invitations.validity import is_valid
 from services.identity.mail.config import MailConfig
-from services.identity.mail.jobs import Mail
+from services.identity.mail.jobs import ASKING, Mail
 from services.identity.mail.messages import MailKind
 from services.identity.mail.tokens import digest_of, new_token, spent
 from services.identity.users.models import User
@@ -27,8 +26,6 @@ from services.storage.flushing import flush
 from services.storage.rows import load_for_update
 
 LIFETIME: Final = timedelta(days=7)
-ASKING: Final = 5
-"""Points of creating an invitation."""
 
 list_invitations, get_invitation = invitations.list(), invitations.get()
 delete_invitation = invitations.delete(description="Revoke an invitation: its link becomes invalid.")
@@ -53,16 +50,12 @@ async def create_invitation(call: Call, data: InvitationCreate) -> Invitation:
     await flush(call.session)
     throttle, by = call.part(SignInThrottle), call.user_id.hex
     await throttle.mail(MailKind.INVITATION, data.email, address=call.client.address, account=by)
-    await _send(call, row, workspace.name, token)
-    return row
-
-
-async def _send(call: Call, row: Invitation, workspace: str, token: str) -> None:
     inviter = (await call.session.execute(select(User.username).where(User.id == row.user_id))).scalar_one()
-    facts = {"workspace": workspace, "inviter": inviter, "role": row.role.value, "hours": "7 days"}
+    facts = {"workspace": workspace.name, "inviter": inviter, "role": row.role.value, "hours": "7 days"}
     mail = Mail(kind=MailKind.INVITATION, to=row.email, token=SecretStr(token), good_until=row.expires_at, facts=facts)
     if call.part(MailConfig).is_on:
         await enqueue(call, deliver_invitation, mail)
+    return row
 
 
 @procedure(

@@ -3,20 +3,19 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from services.catalogue import Identifier, InputModel, Instant, ReadModel, ResultModel
+from services.identity.mail.tokens import MailedToken
 from services.identity.users.schemas import Email, UserID
 from services.identity.workspaces.models import Role
 from services.identity.workspaces.schemas import MembershipID, WorkspaceID
-
-InvitationID = Annotated[UUID, Identifier("inv")]
 
 
 class InvitationRead(ReadModel):
     """An invitation as the workspace's owners see it."""
 
-    id: InvitationID
+    id: Annotated[UUID, Identifier("inv")]
     workspace_id: WorkspaceID = Field(description="The workspace.")
     email: str = Field(description="The address that the mail went to.")
     role: Role = Field(description="The role of the new member.")
@@ -36,15 +35,7 @@ class InvitationCreate(InputModel):
 class InvitationAccept(InputModel):
     """The token of a mail."""
 
-    token: Annotated[
-        SecretStr,
-        Field(
-            min_length=1,
-            max_length=200,
-            description="The token in the link of the mail, after `#token=`.",
-            examples=["b6Gs9kMxE2jWfC5uN1oTvQ"],
-        ),
-    ]
+    token: Annotated[MailedToken, Field(examples=["b6Gs9kMxE2jWfC5uN1oTvQ"])]
 
 
 class Joined(ResultModel):

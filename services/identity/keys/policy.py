@@ -15,14 +15,8 @@ from services.identity.workspaces.models import Role
 from services.identity.workspaces.policy import has_role
 
 
-def own(key: Any) -> ColumnElement[bool]:
-    """Select the actor's keys."""
-    return and_(key.user_id == ACTOR_ID, UNBOUND)
-
-
 def own_or_of_workspace(key: Any) -> ColumnElement[bool]:
-    """Select the actor's keys, and those bound to workspaces that they own."""
-    return or_(own(key), has_role(key.workspace_id, Role.OWNER))
+    return or_(and_(key.user_id == ACTOR_ID, UNBOUND), has_role(key.workspace_id, Role.OWNER))
 
 
 @needs(

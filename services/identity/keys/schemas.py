@@ -14,51 +14,12 @@ from services.identity.workspaces.schemas import WorkspaceID
 
 ApiKeyID = Annotated[UUID, Identifier("key")]
 
-MAX_GRACE = 30 * 24 * 3600
-
 
 def _network(text: str) -> str:
     try:
         return str(ip_network(text, strict=False))
     except ValueError:
         raise PydanticCustomError("network", "This is no network such as 192.0.2.0/24 or 2001:db8::/32.") from None
-
-
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=100, strip_whitespace=True),
-    Field(description="What it is for.", examples=["Nightly import"]),
-]
-Scopes = Annotated[
-    list[Annotated[str, StringConstraints(max_length=100)]],
-    Field(
-        min_length=1, max_length=100, description="Its scopes, out of those of its creator.", examples=[["items:read"]]
-    ),
-]
-Networks = Annotated[
-    list[Annotated[str, StringConstraints(max_length=50), AfterValidator(_network)]],
-    Field(
-        max_length=20, description="Networks it may be used from (CIDR); any if none is given.",
-        examples=[["192.0.2.0/24"]],
-    ),
-]  # fmt: skip
-ExpiresAt = Annotated[Instant, Field(description="When it expires.", examples=["2035-01-31T12:00:00Z"])]
-BudgetPerMinute = Annotated[
-    int,
-    Field(
-        ge=1, le=INT32[1], examples=[6000],
-        description="Points it may spend in a minute, out of its creator's budget and at most that; as many as its "
-        "creator if left out.",
-    ),
-]  # fmt: skip
-GivenToken = Annotated[
-    SecretStr, Field(max_length=4_096, description="An access token, a refresh token or an API key.")
-]
-Hint = Annotated[
-    str,
-    StringConstraints(max_length=50),
-    Field(description="The kind of credential; optional, and ignored.", examples=["access_token"]),
-]
 
 
 class ApiKeyRead(ReadModel):
@@ -84,20 +45,33 @@ class ApiKeyRead(ReadModel):
 class ApiKeyCreate(InputModel):
     """A new API key."""
 
-    name: Name
-    scopes: Scopes
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)] = Field(
+        description="What it is for.", examples=["Nightly import"]
+    )
+    scopes: list[Annotated[str, StringConstraints(max_length=100)]] = Field(
+        min_length=1, max_length=100, description="Its scopes, out of those of its creator.", examples=[["items:read"]]
+    )
     workspace_id: WorkspaceID | None = Field(
         default=None, description="A workspace that the caller owns, to bind it to; none if left out."
     )
-    expires_at: ExpiresAt | None = None
-    networks: Networks = Field(default=[])
-    budget_per_minute: BudgetPerMinute | None = None
+    expires_at: Annotated[Instant, Field(description="When it expires.", examples=["2035-01-31T12:00:00Z"])] | None = (
+        None
+    )
+    networks: list[Annotated[str, StringConstraints(max_length=50), AfterValidator(_network)]] = Field(
+        default=[], max_length=20, description="Networks it may be used from (CIDR); any if none is given.",
+        examples=[["192.0.2.0/24"]],
+    )  # fmt: skip
+    budget_per_minute: Annotated[int, Field(ge=1, le=INT32[1], examples=[6000])] | None = Field(
+        default=None,
+        description="Points it may spend in a minute, out of its creator's budget and at most that; as many as its "
+        "creator if left out.",
+    )
 
 
 class ApiKeyRotate(InputModel):
     """How to rotate an API key."""
 
-    grace_seconds: Annotated[int, Field(ge=0, le=MAX_GRACE, examples=[3600])] = Field(
+    grace_seconds: Annotated[int, Field(ge=0, le=30 * 24 * 3600, examples=[3600])] = Field(
         default=0, description="How long the old secret remains valid, in seconds."
     )
 
@@ -112,8 +86,10 @@ class IssuedKey(ResultModel):
 class CredentialInput(InputModel):
     """A token or an API key (RFC 7662 and RFC 7009)."""
 
-    token: GivenToken
-    token_type_hint: Hint | None = None
+    token: SecretStr = Field(max_length=4_096, description="An access token, a refresh token or an API key.")
+    token_type_hint: Annotated[str, Field(max_length=50, examples=["access_token"])] | None = Field(
+        default=None, description="The kind of credential; optional, and ignored."
+    )
 
 
 class Introspection(ResultModel):

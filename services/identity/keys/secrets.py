@@ -33,12 +33,10 @@ def is_secret(text: str) -> bool:
 
 
 def hash_of(secret: str) -> bytes:
-    """Return the hash that is stored of a secret."""
     return sha256(secret.encode()).digest()
 
 
 def hint_of(secret: str) -> str:
-    """Return the abbreviation of a secret by which people recognise it."""
     return f"{KEY_PREFIX}…{secret[-4:]}"
 
 

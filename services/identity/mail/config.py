@@ -5,8 +5,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-Security = Literal["starttls", "tls", "none"]
-
 
 class Verification(StrEnum):
     """Whether new users must verify their e-mail address."""
@@ -31,15 +29,10 @@ class MailConfig:
     port: int = 587
     username: str = ""
     password: str = field(default="", repr=False)
-    security: Security = "starttls"
+    security: Literal["starttls", "tls", "none"] = "starttls"
     timeout: float = 10
     sender: str = "gateway@localhost"
     product: str = "Hybrid Gateway"
     account_url: str = ""
     folder: Path | None = None
     verification: Verification = Verification.OPTIONAL
-
-    @property
-    def verifies(self) -> bool:
-        """Whether new users receive a mail to verify their address."""
-        return self.is_on and self.verification is not Verification.OFF

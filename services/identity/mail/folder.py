@@ -18,7 +18,7 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class MailFolder:
-    """A folder of mails, whose names sort by time."""
+    """A folder of mails, whose names sort by time; the newest are first."""
 
     path: Path
 
@@ -32,12 +32,9 @@ class MailFolder:
             (self.path / f"{old}.eml").unlink(missing_ok=True)
 
     def names(self) -> list[str]:
-        """Return the names of the mails, newest first."""
-        stems = (path.stem for path in self.path.glob("*.eml"))
-        return sorted((stem for stem in stems if _NAME.fullmatch(stem)), reverse=True)
+        return sorted((path.stem for path in self.path.glob("*.eml")), reverse=True)
 
     def mail(self, name: str) -> EmailMessage | None:
-        """Return a mail by its name, or None."""
         if not _NAME.fullmatch(name):
             return None
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -17,44 +16,30 @@ class NotSentError(Exception):
     """A mail was not accepted, but may be later. The message contains no personal data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mailer:
-    config: MailConfig
-
-    async def send(self, name: str, message: EmailMessage) -> None:
-        """Deliver a mail. `name` is that of its file in a folder.
-
-        Raise PermanentError for a permanent failure, NotSentError for a temporary one.
-        """
-        if self.config.host:
-            await self._deliver(message)
-        elif self.config.folder is not None:
-            await asyncio.to_thread(MailFolder(self.config.folder).keep, name, message.as_bytes())
-        else:
+async def deliver(config: MailConfig, name: str, message: EmailMessage) -> None:
+    """Deliver a mail, to a folder under `name`. Raise PermanentError, and NotSentError for a temporary failure."""
+    if not config.host:
+        if config.folder is None:
             raise PermanentError("There is no mail server: set SMTP_HOST, and try this job again.")
-
-    async def _deliver(self, message: EmailMessage) -> None:
-        config = self.config
-        try:
-            await aiosmtplib.send(
-                message, hostname=config.host, port=config.port, timeout=config.timeout,
-                username=config.username or None, password=config.password or None,
-                use_tls=config.security == "tls", start_tls=config.security == "starttls",
-            )  # fmt: skip
-        except aiosmtplib.SMTPRecipientsRefused as refused:
-            raise _refusal(refused.recipients[0].code, "the recipient") from None
-        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
-            raise _refusal(refused.code, "the mail") from None
-        except aiosmtplib.SMTPNotSupported:
-            raise PermanentError("The mail server cannot write to such an address.") from None
-        except aiosmtplib.SMTPResponseException as answer:
-            # About the gateway, not the recipient: a wrong password or sender, which the operator may correct.
-            raise NotSentError(f"The mail server says {answer.code} to {type(answer).__name__}.") from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            # Without the error's message, which may quote the server's, and contain personal data.
-            raise NotSentError(
-                f"The mail server cannot be reached, or falls silent ({type(error).__name__})."
-            ) from None
+        return await asyncio.to_thread(MailFolder(config.folder).keep, name, message.as_bytes())
+    try:
+        await aiosmtplib.send(
+            message, hostname=config.host, port=config.port, timeout=config.timeout,
+            username=config.username or None, password=config.password or None,
+            use_tls=config.security == "tls", start_tls=config.security == "starttls",
+        )  # fmt: skip
+    except aiosmtplib.SMTPRecipientsRefused as refused:
+        raise _refusal(refused.recipients[0].code, "the recipient") from None
+    except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
+        raise _refusal(refused.code, "the mail") from None
+    except aiosmtplib.SMTPNotSupported:
+        raise PermanentError("The mail server cannot write to such an address.") from None
+    except aiosmtplib.SMTPResponseException as answer:
+        # About the gateway, not the recipient: a wrong password or sender, which the operator may correct.
+        raise NotSentError(f"The mail server says {answer.code} to {type(answer).__name__}.") from None
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        # Without the error's message, which may quote the server's, and contain personal data.
+        raise NotSentError(f"The mail server cannot be reached, or falls silent ({type(error).__name__}).") from None
 
 
 def _refusal(code: int, refused: str) -> Exception:

@@ -16,7 +16,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -27,6 +26,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from services.catalogue.jobs import PermanentError
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]), undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+)  # fmt: skip
 MAX_VALUE: Final = 200
 """Maximum length of a value in a mail, in characters."""
 MAX_CHOSEN: Final = 60
@@ -60,16 +63,18 @@ def compose(
     """
     shown = {name: (without_links if name in _CHOSEN else one_line)(value) for name, value in values.items()}
     shown |= {"product": one_line(product), "link": link, "to": one_line(to)}
-    text, html = (_templates().get_template(f"{kind}.{form}") for form in ("txt", "html"))
+    text, html = (_TEMPLATES.get_template(f"{kind}.{form}") for form in ("txt", "html"))
     message = EmailMessage(policy=SMTP)
     try:
-        message["From"] = _sender(sender)
-        message["To"] = Address(addr_spec=ascii_domain(to))
+        name, address = parseaddr(sender)
+        origin = message["From"] = Address(name, addr_spec=address)
+        validated = validate_email(to, check_deliverability=False)
+        message["To"] = Address(addr_spec=f"{validated.local_part}@{validated.ascii_domain}")
         message["Subject"] = one_line("".join(text.blocks["subject"](text.new_context(shown))))
     except (ValueError, HeaderParseError, IndexError):
         raise PermanentError("Its address cannot be written to.") from None
     message["Date"] = format_datetime(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))
-    message["Message-ID"] = f"<{key.hex}@{_sender(sender).domain or 'localhost'}>"
+    message["Message-ID"] = f"<{key.hex}@{origin.domain or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
     message.set_content(text.render(shown), cte="quoted-printable")
     message.add_alternative(html.render(shown), subtype="html", cte="quoted-printable")
@@ -86,22 +91,3 @@ def one_line(text: str) -> str:
 def without_links(text: str) -> str:
     """Return text of a user as a short line in which nothing is recognised as a link, cut to `MAX_CHOSEN`."""
     return one_line(_LINK.sub(" ", one_line(text)))[:MAX_CHOSEN].rstrip()
-
-
-def ascii_domain(address: str) -> str:
-    """Return an address with its domain in ASCII (RFC 5891). Raise EmailNotValidError."""
-    validated = validate_email(address, check_deliverability=False)
-    return f"{validated.local_part}@{validated.ascii_domain}"
-
-
-def _sender(text: str) -> Address:
-    name, address = parseaddr(text)
-    return Address(name, addr_spec=address)
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip

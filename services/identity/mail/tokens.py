@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
+from pydantic import Field, SecretStr
 from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select  # noqa: TID251 - the token is the credential
 from sqlalchemy.dialects.postgresql import insert
 
-from services.catalogue import Call, Problem, new_key
+from services.catalogue import Actor, Call, Problem, new_key
 from services.identity.mail.models import MailToken, Purpose
 from services.identity.users.models import User
 from services.storage.base import folded
 
+MailedToken = Annotated[
+    SecretStr, Field(min_length=1, max_length=200, description="The token in the link of the mail, after `#token=`.")
+]
 LIFETIMES: Final = {
     Purpose.VERIFY_EMAIL: timedelta(hours=24),
     Purpose.CONFIRM_EMAIL: timedelta(hours=24),
@@ -34,10 +38,7 @@ def digest_of(token: str) -> bytes:
 
 
 async def issue(call: Call, purpose: Purpose, user_id: UUID, email: str, key: UUID | None = None) -> str | None:
-    """Store a new token for a user and an address, and return it.
-
-    With a `key` there is at most one token with that key: return None if it exists already.
-    """
+    """Store a new token for a user and an address, and return it; None if there is one with this `key` already."""
     token = new_token()
     values = {
         "id": key or new_key(), "purpose": purpose, "digest": digest_of(token), "user_id": user_id, "email": email,
@@ -58,24 +59,28 @@ def usable(purpose: Purpose, token: str, now: datetime) -> Exists:
     return exists().where(*_live(purpose, token, now), *holder)
 
 
-async def is_good(call: Call, purpose: Purpose, token: str) -> bool:
-    """Return whether a token is `usable` now."""
-    return bool((await call.session.execute(select(usable(purpose, token, call.now)))).scalar_one())
+async def use_up(call: Call, purpose: Purpose, token: str) -> tuple[MailToken, User]:
+    """Delete a `usable` token. Return its row and its user, locked, who becomes the actor, for the audit.
 
-
-async def use_up(call: Call, purpose: Purpose, token: str) -> MailToken:
-    """Delete a valid token and return its row. Raise `validation_failed` for any other."""
+    Raise `validation_failed` for any other token.
+    """
     used = delete(MailToken).where(*_live(purpose, token, call.now)).returning(MailToken)
     row = (await call.session.execute(used)).scalar_one_or_none()
     if row is None:
         raise spent()
-    return row
+    holder = select(User).where(User.id == row.user_id, User.is_active)
+    if purpose is not Purpose.CONFIRM_EMAIL:
+        holder = holder.where(folded(User.email) == folded(row.email))
+    user = (await call.session.execute(holder.with_for_update(key_share=True))).scalar_one_or_none()
+    if user is None:
+        raise spent()
+    call.actor, call.trace.row = Actor(user.id), user
+    return row, user
 
 
 async def forget(call: Call, user_id: UUID, *purposes: Purpose) -> None:
-    await call.session.execute(
-        delete(MailToken).where(MailToken.user_id == user_id, MailToken.purpose.in_(purposes))
-    )  # fmt: skip
+    sent = delete(MailToken).where(MailToken.user_id == user_id, MailToken.purpose.in_(purposes))
+    await call.session.execute(sent)
 
 
 def spent() -> Problem:

@@ -21,10 +21,7 @@ _PROFILE: Final = get_profile("OpaqueString")
 
 
 def prepared(password: str) -> str | None:
-    """Return the password in the form that is hashed.
-
-    Return None if the profile disallows it: control, invisible or unassigned characters, or the empty string.
-    """
+    """Return the form of a password that is hashed; None for characters that the profile disallows, or none at all."""
     try:
         return str(_PROFILE.enforce(password))
     except UnicodeEncodeError:
@@ -41,10 +38,7 @@ def prepare_new(password: SecretStr) -> SecretStr:
 
 
 def check_given(password: SecretStr) -> SecretStr:
-    """Return a password to be verified, unprepared, since older hashes are of unprepared ones.
-
-    Raise PydanticCustomError for one that is too long in every normal form.
-    """
+    """Return a password as it is, since older hashes are of unprepared ones, unless it is too long in any form."""
     text = password.get_secret_value()
     if len(text) > MAX_LENGTH and len(nfc(text[: _MAX_DECOMPOSED + 1])) > MAX_LENGTH:
         raise PydanticCustomError("too_long", "too long", {"field_type": "Value", "max_length": MAX_LENGTH})

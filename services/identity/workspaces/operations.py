@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Uuid, func, select  # noqa: TID251 - locks, and owners whom the caller need not be able to read
+from sqlalchemy import Uuid, select  # noqa: TID251 - locks, and owners whom the caller need not be able to read
 
 from services.catalogue import Call, Problem, new_key
 from services.catalogue.problems import CONFLICT
@@ -17,6 +16,8 @@ from services.storage.base import folded
 from services.storage.flushing import flush
 from services.storage.prepared import Prepared, given
 from services.storage.rows import assign, select_readable
+
+_PERSONAL = Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
 
 list_workspaces, get_workspace = workspaces.list(), workspaces.get()
 list_memberships, get_membership = memberships.list(), memberships.get()
@@ -31,7 +32,6 @@ delete_workspace = workspaces.delete(before=_keep_personal)
 
 
 async def open_workspace(call: Call, owner_id: UUID, *, name: str, slug: str, personal: bool = False) -> Workspace:
-    """Create a workspace with its first owner."""
     workspace = Workspace(id=new_key(), name=name, slug=slug, personal_user_id=owner_id if personal else None)
     call.session.add(workspace)
     await flush(call.session)
@@ -50,13 +50,8 @@ async def usual_workspace_id(call: Call) -> UUID:
     """Return the key of the default workspace: the one that the API key is bound to, else the personal one."""
     if call.actor.workspace_id is not None:
         return call.actor.workspace_id
-    key: UUID = await _personal().value(call.session, {"user_id": call.user_id})
+    key: UUID = await _PERSONAL.value(call.session, {"user_id": call.user_id})
     return key
-
-
-@cache
-def _personal() -> Prepared:
-    return Prepared(select(Workspace.id).where(Workspace.personal_user_id == given("user_id", Uuid())))
 
 
 @workspaces.create(statements=2)
@@ -90,25 +85,14 @@ async def lock_workspace(call: Call, workspace_id: UUID) -> Workspace:
 
 
 async def _keep_an_owner(call: Call, membership: Membership) -> None:
-    """Raise `conflict` if no other active user owns the workspace, or if it is the member's personal one.
-
-    The workspace is locked, so that two owners can't both leave.
-    """
+    """Raise `conflict` if no other active user owns the workspace, or if it is the member's personal one."""
+    # Locked, so that two owners can't both leave.
     workspace = await lock_workspace(call, membership.workspace_id)
     if workspace.personal_user_id == membership.user_id:
         raise Problem(CONFLICT, "A personal workspace belongs to its user.")
-    others = (
-        select(func.count())
-        .select_from(Membership)
-        .join(User, User.id == Membership.user_id)
-        .where(
-            User.is_active,
-            Membership.workspace_id == membership.workspace_id,
-            Membership.id != membership.id,
-            Membership.role == Role.OWNER,
-        )
-    )
-    if membership.role is Role.OWNER and not (await call.session.execute(others)).scalar_one():
+    others = (Membership.workspace_id == workspace.id, Membership.id != membership.id, Membership.role == Role.OWNER)
+    owners = select(Membership.id).join(User, User.id == Membership.user_id).where(*others, User.is_active).limit(1)
+    if membership.role is Role.OWNER and not (await call.session.execute(owners)).first():
         raise Problem(CONFLICT, "A workspace keeps at least one owner.")
 
 

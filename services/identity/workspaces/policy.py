@@ -23,10 +23,7 @@ _REQUIREMENTS = {
 
 @cache
 def workspaces_with(least: Role) -> Callable[[], Select[Any]]:
-    """Return a function that selects the keys of workspaces in which the actor has this role or a higher one.
-
-    It is the same object for the same role.
-    """
+    """Return the function that selects the keys of workspaces in which the actor has this role or a higher one."""
     sufficient = _RANKED[_RANKED.index(least) :]
 
     def keys() -> Select[Any]:
@@ -44,9 +41,9 @@ def has_role(workspace_id: ColumnElement[Any], least: Role) -> ColumnElement[boo
     return workspace_id.in_(workspaces_with(least)())
 
 
-def member(least: Role) -> Rule:
-    """Return the rule that the actor has this role or a higher one in the row's workspace."""
-    return Within("workspace_id", workspaces_with(least), _REQUIREMENTS[least])
+def member(least: Role, column: str = "workspace_id") -> Rule:
+    """Return the rule that the actor has this role or a higher one in the workspace that a column of the row names."""
+    return Within(column, workspaces_with(least), _REQUIREMENTS[least])
 
 
 def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **rules: Rule) -> Policy:
@@ -54,10 +51,6 @@ def workspace_members(*, read: Role = Role.VIEWER, write: Role = Role.EDITOR, **
     policy = Policy(read=member(read), create=member(write), update=member(write), delete=member(write))
     policy.rules.update(rules)
     return policy
-
-
-def _role_in(least: Role) -> Rule:
-    return Within("id", workspaces_with(least), _REQUIREMENTS[least])
 
 
 @needs("Only owners of the workspace may remove other members.")
@@ -71,6 +64,7 @@ def _signed_in_unbound(workspace: Any) -> ColumnElement[bool]:
 
 
 workspace_policy = Policy(
-    read=_role_in(Role.VIEWER), create=_signed_in_unbound, update=_role_in(Role.OWNER), delete=_role_in(Role.OWNER)
-)
+    read=member(Role.VIEWER, "id"), create=_signed_in_unbound,
+    update=member(Role.OWNER, "id"), delete=member(Role.OWNER, "id"),
+)  # fmt: skip
 membership_policy = workspace_members(write=Role.OWNER, delete=_owner_or_themself)

@@ -16,7 +16,6 @@ from services.catalogue import ANONYMOUS
 from services.engine.gateway import Gateway
 from services.identity.mail.config import MailConfig
 from services.identity.mail.folder import MailFolder
-from services.identity.mail.mailer import Mailer
 from services.identity.users.models import User
 from services.jobs.models import Job, JobState
 from services.jobs.running import Runner
@@ -35,7 +34,7 @@ class PostOffice:
     def runner(self, **settings: Any) -> Runner:
         """What runs tries, with other settings of mail."""
         config = replace(self.gateway.part(MailConfig), **{"folder": self.folder, **settings})
-        parts = {**self.gateway.parts, MailConfig: config, Mailer: Mailer(config)}
+        parts = {**self.gateway.parts, MailConfig: config}
         return Runner(self.gateway.catalogue.jobs, parts, lambda: self.gateway.unit_of_work(ANONYMOUS))
 
     async def waiting(self, name: str | Sequence[str], to: str | None = None) -> list[Job]:

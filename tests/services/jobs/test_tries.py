@@ -10,10 +10,10 @@ import orjson
 from pydantic import SecretStr
 
 from services.catalogue import ANONYMOUS
+from services.jobs.jobs import queue_lost
 from services.jobs.models import JobState
 from services.jobs.queue import enqueue
 from services.jobs.running import LONGEST_DELAY, delay_after
-from services.jobs.upkeep import queue_lost
 from tests.services.jobs.conftest import Yard
 from tests.support.databases import run_sql
 from tests.support.toil.jobs import Secret, Toil, hurry, toil, whisper

@@ -23,7 +23,7 @@ BCRYPT = CryptContext(["bcrypt"], bcrypt__rounds=4)
 
 @pytest.fixture
 def passwords() -> Passwords:
-    return Passwords.of(CONFIG)
+    return Passwords(CONFIG)
 
 
 async def test_new_hashes_are_argon2id_with_the_configured_costs(passwords: Passwords) -> None:
@@ -95,7 +95,7 @@ async def test_wrong_password_against_bcrypt_replaces_nothing(passwords: Passwor
 
 
 async def test_argon2_hash_of_lower_cost_is_replaced(passwords: Passwords) -> None:
-    dearer = Passwords.of(AuthConfig(secret="x" * 32, scopes=(), hash_time_cost=2, hash_memory_kib=64))
+    dearer = Passwords(AuthConfig(secret="x" * 32, scopes=(), hash_time_cost=2, hash_memory_kib=64))
     right, replacement = await dearer.verify("correct horse", await passwords.hash("correct horse"))
     assert right
     assert replacement is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -15,7 +15,7 @@ from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.identity.auth import revocations
 from services.identity.auth.memory import CredentialCache
-from services.identity.auth.revocations import Marks, Revocations
+from services.identity.auth.revocations import Revocations
 from tests.support.accounts import Account, KeyHolder, sign_in, sign_up
 from tests.support.apps import Running, running
 from tests.support.factories import make_key
@@ -195,7 +195,7 @@ async def test_end_that_could_not_be_told_is_told_as_soon_as_it_can_be(two: Two,
 async def test_end_takes_effect_on_its_own_worker_without_the_channel(
     two: Two, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(revocations._Listener, "_revoke", lambda *_: None)
+    monkeypatch.setattr(Revocations, "_revoke", lambda *_: None)
     await warmed(two.here, ada)
     await end(two.here, "logout", ada)
     await refused_at_once(two.here, ada)
@@ -204,12 +204,12 @@ async def test_end_takes_effect_on_its_own_worker_without_the_channel(
 async def test_call_between_an_end_and_its_announcement_does_not_bring_the_token_back(
     two: Two, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(revocations._Listener, "_revoke", lambda *_: None)
+    monkeypatch.setattr(Revocations, "_revoke", lambda *_: None)
     tell = Revocations._publish
 
-    async def called_before(self: Revocations, subjects: Sequence[UUID], marks: Marks) -> bool:
+    async def called_before(self: Revocations, *subjects: Collection[UUID]) -> bool:
         await warmed(two.here, ada)
-        return await tell(self, subjects, marks)
+        return await tell(self, *subjects)
 
     monkeypatch.setattr(Revocations, "_publish", called_before)
     await warmed(two.here, ada)
@@ -225,11 +225,12 @@ async def refused_at_once(worker: Running, account: Account) -> None:
 
 async def test_message_of_another_version_makes_workers_forget_everything(two: Two, ada: Account) -> None:
     await warmed(two.there, ada)
-    standing = two.there.gateway.part(CredentialCache).standing(session_key(ada))
+    memory = two.there.gateway.part(CredentialCache)
+    before = memory._all_revoked_at
     await redis_client(two.here.gateway).publish(revocations.CHANNEL, "2:\xff")
 
     async def forgotten() -> bool:
-        return not standing.valid
+        return memory._all_revoked_at > before
 
     await eventually(forgotten)
     await warmed(two.there, ada)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import func, select
 from gateway.settings import Settings
 from services.catalogue import Problem
 from services.engine.gateway import Gateway
+from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
 from services.identity.auth.passwords import _AT_ONCE, _WAITING, Passwords
 from services.identity.auth.throttle import SignInThrottle
@@ -210,19 +212,17 @@ async def test_addresses_that_are_none_count_as_one(settings: Settings) -> None:
 
 @pytest.mark.parametrize("operation", ["hash", "verify"])
 async def test_too_many_waiting_hashes_are_refused(gateway: Gateway, operation: str) -> None:
-    passwords = Passwords(gateway.part(Passwords).context, type(gateway.part(Passwords).limiter)(_AT_ONCE))
-    holders = [object() for _ in range(_AT_ONCE)]
-    for each in holders:
-        passwords.limiter.acquire_on_behalf_of_nowait(each)
+    passwords, go_on = Passwords(gateway.part(AuthConfig)), threading.Event()
+    holders = [asyncio.create_task(passwords._work(go_on.wait)) for _ in range(_AT_ONCE)]
+    await asyncio.sleep(0)
     waiting = [asyncio.create_task(passwords.verify("correct horse", None)) for _ in range(_WAITING)]
-    while passwords.limiter.statistics().tasks_waiting < _WAITING:  # noqa: ASYNC110 - the limiter has no event
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)
     with pytest.raises(Problem) as caught:
         async with asyncio.timeout(WAIT_SECONDS):
             await (passwords.hash("x") if operation == "hash" else passwords.verify("x", None))
     problem = caught.value
     assert (problem.type.code, problem.type.status, problem.headers()) == ("unavailable", 503, {"Retry-After": "2"})
-    for each in holders:
-        passwords.limiter.release_on_behalf_of(each)
+    go_on.set()
+    assert await asyncio.gather(*holders) == [True] * _AT_ONCE
     assert await asyncio.gather(*waiting) == [(False, None)] * _WAITING
     assert await passwords.verify("x", None) == (False, None)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from time import monotonic, time
 from uuid import UUID
 
 import pytest
 
 from services.catalogue import Actor, new_key
-from services.identity.auth.memory import CredentialCache, VerifiedCredential
+from services.identity.auth.memory import REMEMBERED_SECONDS, CredentialCache, VerifiedCredential
 
 TOKEN = "Bearer a.b.c"
 HOUR = 3_600
@@ -24,7 +23,7 @@ def session() -> UUID:
 def memory(session: UUID) -> CredentialCache:
     """Trusted, with one token in it."""
     found = CredentialCache(2)
-    found.trust(monotonic() + HOUR)
+    found.trusted_until = monotonic() + HOUR
     remember(found, TOKEN, session)
     return found
 
@@ -39,8 +38,8 @@ def remember(
     memory: CredentialCache, credential: str, session: UUID, *, expires_in: float = HOUR, holds_for: float = HOUR
 ) -> Actor:
     actor = Actor(new_key(), session)
-    known = VerifiedCredential(actor, time() + expires_in, monotonic() + holds_for, (memory.standing(session),))
-    memory.remember(credential, known)
+    now = monotonic()
+    memory.remember(credential, VerifiedCredential(actor, time() + expires_in, now, now + holds_for, (session.hex,)))
     return actor
 
 
@@ -59,27 +58,20 @@ def test_nothing_is_told_before_revocations_are_heard(session: UUID) -> None:
 
 @pytest.mark.parametrize("ago", [0, 0.001, HOUR])
 def test_nothing_is_told_once_the_time_of_trust_is_over(memory: CredentialCache, ago: float) -> None:
-    memory.trust(monotonic() - ago)
+    memory.trusted_until = monotonic() - ago
     assert actor_of(memory, TOKEN) is None
-    memory.trust(monotonic() + HOUR)
+    memory.trusted_until = monotonic() + HOUR
     assert actor_of(memory, TOKEN) is not None
-    memory.distrust()
+    memory.trusted_until = 0
     assert actor_of(memory, TOKEN) is None
 
 
-def test_expired_token_is_not_told_and_counts_as_unverified(memory: CredentialCache, session: UUID) -> None:
-    remember(memory, TOKEN, session, expires_in=0)
+@pytest.mark.parametrize("over", ["expires_in", "holds_for"])
+def test_token_is_not_told_once_it_has_expired_or_its_state_has_to_be_asked_again(
+    memory: CredentialCache, session: UUID, over: str
+) -> None:
+    remember(memory, TOKEN, session, **{over: 0})
     assert actor_of(memory, TOKEN) is None
-    assert memory.verified(TOKEN) is None
-    assert len(memory) == 0
-
-
-def test_state_that_has_to_be_asked_again_leaves_the_token_verified(memory: CredentialCache, session: UUID) -> None:
-    actor = remember(memory, TOKEN, session, holds_for=0)
-    assert actor_of(memory, TOKEN) is None
-    known = memory.verified(TOKEN)
-    assert known is not None
-    assert known.actor is actor
 
 
 def test_revocation_reaches_every_token_of_a_session_and_no_other(memory: CredentialCache, session: UUID) -> None:
@@ -105,27 +97,34 @@ def test_missed_revocations_reach_everything(memory: CredentialCache, session: U
 def test_answer_that_was_asked_for_before_a_revocation_is_not_kept(
     memory: CredentialCache, session: UUID, all_of_them: bool
 ) -> None:
-    asked = VerifiedCredential(
-        Actor(new_key(), session), time() + HOUR, monotonic() + HOUR, (memory.standing(session),)
-    )
+    now = monotonic()
+    asked = VerifiedCredential(Actor(new_key(), session), time() + HOUR, now, now + HOUR, (session.hex,))
     if all_of_them:
         memory.forget_all()
     else:
         memory.forget([session])
     memory.remember("Bearer late", asked)
     assert actor_of(memory, "Bearer late") is None
-    assert memory.verified("Bearer late") is None
 
 
-def test_memory_keeps_what_was_used_last_and_the_standing_of_nothing_else(
-    memory: CredentialCache, session: UUID
-) -> None:
+def test_memory_keeps_what_was_used_last(memory: CredentialCache) -> None:
     remember(memory, "Bearer second", new_key())
     assert actor_of(memory, TOKEN) is not None
     for number in range(10):
         remember(memory, f"Bearer {number}", new_key())
         assert actor_of(memory, TOKEN) is not None
-    assert len(memory) == 2
+    assert len(memory._known) == 2
     assert actor_of(memory, "Bearer second") is None
-    gc.collect()
-    assert len(memory._standings) == 2
+
+
+def test_revocations_are_kept_for_as_long_as_an_older_answer_may_be_fresh(
+    memory: CredentialCache, session: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.forget([session])
+    memory.forget([new_key()])
+    memory.forget([session])
+    assert len(memory._revoked_at) == 2
+    later = monotonic() + 2 * REMEMBERED_SECONDS + 1
+    monkeypatch.setattr("services.identity.auth.memory.monotonic", lambda: later)
+    memory.forget([session])
+    assert list(memory._revoked_at) == [session.hex]

@@ -20,7 +20,8 @@ from services.identity.auth import sessions
 from services.identity.auth.authentication import Authenticator, Credentials
 from services.identity.auth.memory import CredentialCache
 from services.identity.auth.models import Session
-from services.identity.auth.sessions import LiveSession, SessionStates
+from services.identity.auth.revocations import Revocations
+from services.identity.auth.sessions import SessionStates
 from services.identity.auth.tokens import Tokens
 from services.identity.users.models import User
 from services.storage.base import utc_now
@@ -86,7 +87,7 @@ async def test_memory_holds_the_tokens_used_last_and_no_more(alone: Running, ada
     for each in (ada, *others):
         await warmed(alone, each)
     assert [is_remembered(alone, each) for each in (ada, *others)] == [False, True, True]
-    assert len(alone.gateway.part(CredentialCache)) == 2
+    assert len(alone.gateway.part(CredentialCache)._known) == 2
     await warmed(alone, others[0])
     await warmed(alone, ada)
     assert [is_remembered(alone, each) for each in (ada, *others)] == [True, True, False]
@@ -98,7 +99,7 @@ async def test_spellings_of_one_token_are_remembered_as_one(alone: Running, ada:
     for field in (f"bearer {token}", f"BEARER   {token}", f"Bearer  {token}  "):
         answer = await alone.client.get("/api/v1/users/me", headers={"Authorization": field})
         assert (answer.status_code, answer.json()["id"]) == (200, ada.id)
-    assert len(alone.gateway.part(CredentialCache)) == 1
+    assert len(alone.gateway.part(CredentialCache)._known) == 1
 
 
 async def test_remembered_token_is_refused_once_it_has_expired(alone: Running, ada: Account) -> None:
@@ -128,7 +129,7 @@ async def test_answer_that_a_revocation_overtakes_is_not_remembered(
     found, go_on = asyncio.Event(), asyncio.Event()
     original = SessionStates.find
 
-    async def slow(self: SessionStates, *ids: object) -> LiveSession | None:
+    async def slow(self: SessionStates, *ids: object) -> tuple[bool, float] | None:
         live = await original(self, *ids)  # type: ignore[arg-type]
         found.set()
         await go_on.wait()
@@ -138,7 +139,7 @@ async def test_answer_that_a_revocation_overtakes_is_not_remembered(
     call = asyncio.create_task(alone.face("rest").call("me", ada))
     await found.wait()
     monkeypatch.undo()
-    await alone.gateway.part(SessionStates).ended([session_key(ada)])
+    await alone.gateway.part(Revocations).announce([session_key(ada)])
     go_on.set()
     assert (await call).problem in {None, "invalid_token"}
     assert not is_remembered(alone, ada)
@@ -151,7 +152,7 @@ async def test_worker_remembers_a_session_for_no_longer_than_redis(alone: Runnin
     assert await redis_client(alone.gateway).pexpire(f"session:{session_key(ada).hex}", 5_000)
     found = await alone.gateway.part(SessionStates).find(session_key(ada), ada.key)
     assert found is not None
-    assert found.until <= monotonic() + 5
+    assert found[1] <= monotonic() + 5
 
 
 async def test_session_served_from_memory_is_noted_as_in_use(
