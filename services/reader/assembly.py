@@ -200,12 +200,11 @@ class _Writer:
             return lambda rows: self._page_source(layout, rows, "None", size)
         limit = f"slots[{layout.slot}].values[0]"
         name = self._name("c")
-        looks_ahead = bool(layout.facts & layout.ahead)
         self.lines.append(f"def {name}(rows, size):")
-        if looks_ahead:
+        if layout.looks_ahead:
             shown = f"rows[-{limit}:]" if layout.backward else f"rows[:{limit}]"
             self.lines += [f"    more = len(rows) > {limit}", f"    rows = {shown} if more else rows"]
-        page = self._page_source(layout, "rows", "more" if looks_ahead else "False", "size")
+        page = self._page_source(layout, "rows", "more" if layout.looks_ahead else "False", "size")
         self.lines.append(f"    return {page}")
         return lambda rows: f"{name}({rows}, {size if layout.size is not None else None})"
 

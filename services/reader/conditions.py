@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
@@ -35,8 +36,9 @@ from sqlalchemy.types import TypeEngine
 from services.catalogue.actors import Actor
 from services.catalogue.resources import Relation, Resource
 from services.catalogue.scalars import Operator
-from services.queries.cursors import SortTerm
+from services.queries.cursors import CursorCodec, SortTerm
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, Not
+from services.queries.lists import ListArguments
 from services.storage.base import SEARCH_LANGUAGE, folded
 
 Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
@@ -45,6 +47,8 @@ Operand = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
 Conditions are named `f0`, `f1`… from left to right, the values of the cursor `after` `a0`, `a1`…, those of `before`
 `b0`, `b1`…, and the search `search`.
 """
+
+CursorValues = tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]
 
 
 def given(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
@@ -90,31 +94,57 @@ def operand_value(condition: Condition) -> Any:
     return condition.value if transform is None else transform(condition.value)
 
 
-def filter_condition(
-    tree: Filter, resource: Resource[Any], entity: Any, actor: Actor, operand: Operand = given
-) -> ColumnElement[bool]:
-    """Return the condition of a filter on the fields as the actor may see them."""
-    return _Filters(resource, entity, actor, operand).condition(tree)
+def cursor_values(resource: Resource[Any], arguments: ListArguments, cursors: CursorCodec) -> CursorValues:
+    """Return the values of the cursors `after` and `before`. Raises `validation_failed` for one of another list."""
+    after = before = None
+    if arguments.after is not None:
+        after = cursors.decode(resource, arguments.order, arguments.after)
+    if arguments.before is not None:
+        before = cursors.decode(resource, arguments.order, arguments.before, ("before",))
+    return after, before
 
 
-class _Filters:
-    def __init__(self, resource: Resource[Any], entity: Any, actor: Actor, operand: Operand) -> None:
-        self.resource, self.entity, self.actor, self.operand = resource, entity, actor, operand
-        self.names: Iterator[str] = (f"f{number}" for number in count())
+@dataclass(slots=True)
+class Conditions:
+    """Conditions on the rows of an entity, whose fields are as the actor may see them."""
 
-    def condition(self, tree: Filter) -> ColumnElement[bool]:
+    resource: Resource[Any]
+    entity: Any
+    actor: Actor
+    operand: Operand = given
+    _names: Iterator[str] = field(init=False, default_factory=lambda: (f"f{number}" for number in count()))
+
+    def requested(
+        self, arguments: ListArguments, after: Sequence[Any] | None = None, before: Sequence[Any] | None = None
+    ) -> list[ColumnElement[bool]]:
+        """Return the conditions of a list's filter and search, and of the values of its cursors."""
+        conditions = []
+        if arguments.filter is not None:
+            conditions.append(self._filter(arguments.filter))
+        if arguments.search is not None:
+            conditions.append(self._search(arguments.search))
+        if after is not None:
+            conditions.append(self._after(arguments.order, after, "a"))
+        if before is not None:
+            conditions.append(self._after([term.reversed for term in arguments.order], before, "b"))
+        return conditions
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        return self.resource.policy.column(name, self.entity, self.actor)
+
+    def _filter(self, tree: Filter) -> ColumnElement[bool]:
         match tree:
             case Condition():
                 return self._comparison(tree)
             case AllOf(parts):
-                return and_(true(), *[self.condition(part) for part in parts])
+                return and_(true(), *[self._filter(part) for part in parts])
             case AnyOf(parts):
-                return or_(false(), *[self.condition(part) for part in parts])
+                return or_(false(), *[self._filter(part) for part in parts])
             case Not(part):
-                return self.condition(part).is_not(true())
+                return self._filter(part).is_not(true())
 
     def _comparison(self, condition: Condition) -> ColumnElement[bool]:
-        name, column = next(self.names), self.resource.policy.column(condition.field, self.entity, self.actor)
+        name, column = next(self._names), self.column(condition.field)
         if condition.operator is Operator.IS_NULL:
             return column.is_(None) if condition.value else column.is_not(None)
         kind: TypeEngine[Any] = column.type
@@ -124,12 +154,40 @@ class _Filters:
             kind = String()
         return _OPERATORS[condition.operator](column, self.operand(name, operand_value(condition), kind))
 
+    def _search(self, text: str) -> ColumnElement[bool]:
+        """Return the condition of a search, which is in the syntax of websearch_to_tsquery."""
+        query = func.websearch_to_tsquery(
+            literal(SEARCH_LANGUAGE).cast(REGCONFIG), self.operand("search", text, String())
+        )
+        matches: ColumnElement[bool] = self.entity.search_vector.bool_op("@@")(query)
+        return matches
 
-def search_condition(text: str, entity: Any, operand: Operand = given) -> ColumnElement[bool]:
-    """Return the condition of a search, which is in the syntax of websearch_to_tsquery."""
-    query = func.websearch_to_tsquery(literal(SEARCH_LANGUAGE).cast(REGCONFIG), operand("search", text, String()))
-    matches: ColumnElement[bool] = entity.search_vector.bool_op("@@")(query)
-    return matches
+    def _after(self, order: Sequence[SortTerm], values: Sequence[Any], prefix: str) -> ColumnElement[bool]:
+        """Return the condition for rows after the one with these values in this order: keyset pagination with nulls."""
+        kinds = [self.resource.fields[term.field] for term in order]
+        columns = [kind.sort_key(self.column(term.field)) for kind, term in zip(kinds, order, strict=True)]
+        bounds = [
+            None if value is None else kind.sort_key(self.operand(f"{prefix}{index}", value, column.type))
+            for index, (kind, column, value) in enumerate(zip(kinds, columns, values, strict=True))
+        ]
+        if not any(kind.nullable for kind in kinds) and len({term.descending for term in order}) == 1:
+            row, bound = tuple_(*columns), tuple_(*bounds)
+            return row < bound if order[0].descending else row > bound
+
+        condition: ColumnElement[bool] = false()
+        for term, kind, column, value in reversed(list(zip(order, kinds, columns, bounds, strict=True))):
+            equal = column.is_(None) if value is None else column == value
+            beyond = _beyond(term, column, value, nullable=kind.nullable)
+            condition = or_(beyond, and_(equal, condition))
+        return condition
+
+
+def order_columns(
+    order: Sequence[SortTerm], resource: Resource[Any], column: Callable[[str], ColumnElement[Any]]
+) -> list[ColumnElement[Any]]:
+    """Return the ORDER BY expressions. Nulls sort by PostgreSQL's default, so that plain indexes apply."""
+    keys = [resource.fields[term.field].sort_key(column(term.field)) for term in order]
+    return [key.desc() if term.descending else key.asc() for term, key in zip(order, keys, strict=True)]
 
 
 def linked(relation: Relation, entity: Any, parent: ColumnElement[Any], rows: Select[Any]) -> Select[Any]:
@@ -138,63 +196,6 @@ def linked(relation: Relation, entity: Any, parent: ColumnElement[Any], rows: Se
         return rows.where(getattr(entity, relation.remote) == parent)
     pairs = relation.through.alias()
     return rows.join(pairs, pairs.c[relation.far] == entity.id).where(pairs.c[relation.near] == parent)
-
-
-def order_columns(
-    order: Sequence[SortTerm], resource: Resource[Any], entity: Any, actor: Actor
-) -> list[ColumnElement[Any]]:
-    """Return the ORDER BY expressions. Nulls sort by PostgreSQL's default, so that plain indexes apply."""
-    columns = _sorted_by(order, resource, entity, actor)
-    return [column.desc() if term.descending else column.asc() for term, column in zip(order, columns, strict=True)]
-
-
-def _sorted_by(
-    order: Sequence[SortTerm], resource: Resource[Any], entity: Any, actor: Actor
-) -> list[ColumnElement[Any]]:
-    fields, policy = resource.fields, resource.policy
-    return [fields[term.field].sort_key(policy.column(term.field, entity, actor)) for term in order]
-
-
-def after_condition(
-    order: Sequence[SortTerm],
-    values: Sequence[Any],
-    resource: Resource[Any],
-    entity: Any,
-    actor: Actor,
-    operand: Operand = given,
-    *,
-    prefix: str = "a",
-) -> ColumnElement[bool]:
-    """Return the condition for rows after the one with these values in this order: keyset pagination with nulls."""
-    columns = _sorted_by(order, resource, entity, actor)
-    bounds = [
-        None if value is None else resource.fields[term.field].sort_key(operand(f"{prefix}{index}", value, column.type))
-        for index, (term, column, value) in enumerate(zip(order, columns, values, strict=True))
-    ]
-    nullable = any(resource.fields[term.field].nullable for term in order)
-    if not nullable and len({term.descending for term in order}) == 1:
-        row, bound = tuple_(*columns), tuple_(*bounds)
-        return row < bound if order[0].descending else row > bound
-
-    condition: ColumnElement[bool] = false()
-    for term, column, value in reversed(list(zip(order, columns, bounds, strict=True))):
-        equal = column.is_(None) if value is None else column == value
-        beyond = _beyond(term, column, value, nullable=resource.fields[term.field].nullable)
-        condition = or_(beyond, and_(equal, condition))
-    return condition
-
-
-def before_condition(
-    order: Sequence[SortTerm],
-    values: Sequence[Any],
-    resource: Resource[Any],
-    entity: Any,
-    actor: Actor,
-    operand: Operand = given,
-) -> ColumnElement[bool]:
-    """Return the condition for rows before the one with these values in this order, nulls included."""
-    reversed_order = [term.reversed for term in order]
-    return after_condition(reversed_order, values, resource, entity, actor, operand, prefix="b")
 
 
 def _beyond(order: SortTerm, column: ColumnElement[Any], value: Any, *, nullable: bool) -> ColumnElement[bool]:

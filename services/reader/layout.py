@@ -13,10 +13,11 @@ from typing import Any, Final
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 from services.queries.cursors import SortTerm
-from services.queries.selections import Constant, PageProperty
+from services.queries.selections import Constant, Cursor, Edges, Listing, PageProperty, page_properties_of
 
 _BEHIND: Final = frozenset({PageProperty.HAS_NEXT, PageProperty.NEXT})
 _BEFORE: Final = frozenset({PageProperty.HAS_PREVIOUS, PageProperty.PREVIOUS})
+_CURSORS: Final = frozenset({PageProperty.START, PageProperty.END, PageProperty.NEXT, PageProperty.PREVIOUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +48,6 @@ class ObjectLayout:
     present: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RowsLayout:
-    """The page's rows."""
-
-    key: str
-    row: ObjectLayout
-
-
-@dataclass(frozen=True, slots=True)
-class EdgesLayout:
-    """The page's rows, each with constants and its cursor (represented by None)."""
-
-    key: str
-    members: Sequence[tuple[str, Constant | ObjectLayout | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class FactsLayout:
-    """Facts about the page, in an object of their own or (without a key) beside its rows."""
-
-    key: str | None
-    members: Sequence[tuple[str, Constant | PageProperty]]
-
-
 @dataclass(slots=True)
 class PageLayout:
     """A page for each parent, or the only page of a top-level list (`parent` is None).
@@ -81,7 +58,7 @@ class PageLayout:
     of these sizes.
 
     `backward` determines at which end the arrays may have one row more than the page, `inside` whether there are rows
-    beyond its other end (both as in ListArguments).
+    beyond its other end (both as in ListArguments). `objects` are those shown of each row, in the listing's order.
     """
 
     resource: Resource[Any]
@@ -89,7 +66,8 @@ class PageLayout:
     slot: int
     backward: bool
     inside: bool
-    parts: list[RowsLayout | EdgesLayout | FactsLayout] = field(default_factory=list)
+    listing: Listing
+    objects: list[ObjectLayout] = field(default_factory=list)
     rows: int | None = None
     parents: int | None = None
     parent: int | None = None
@@ -98,32 +76,27 @@ class PageLayout:
     sized: int | None = None
 
     @property
-    def ahead(self) -> frozenset[PageProperty]:
-        """The facts that depend on whether the list continues in the direction of reading."""
-        return _BEFORE if self.backward else _BEHIND
-
-    @property
     def facts(self) -> set[PageProperty]:
-        """The facts that the page shows."""
-        parts = (part for part in self.parts if isinstance(part, FactsLayout))
-        return {fact for part in parts for _, fact in part.members if isinstance(fact, PageProperty)}
+        return page_properties_of(self.listing)
 
     @property
-    def objects(self) -> list[ObjectLayout]:
-        """The objects shown of each row, in order."""
-        objects = []
-        for part in self.parts:
-            if isinstance(part, RowsLayout):
-                objects.append(part.row)
-            elif isinstance(part, EdgesLayout):
-                objects += [member for _, member in part.members if isinstance(member, ObjectLayout)]
-        return objects
+    def looks_ahead(self) -> bool:
+        """Whether the page shows if the list continues in the direction of reading."""
+        return bool(self.facts & (_BEFORE if self.backward else _BEHIND))
+
+    @property
+    def has_edge_cursors(self) -> bool:
+        edges = (part for part in self.listing if isinstance(part, Edges))
+        return any(isinstance(member, Cursor) for part in edges for member in part.members)
+
+    @property
+    def shows_cursors(self) -> bool:
+        return self.has_edge_cursors or bool(self.facts & _CURSORS)
 
     @property
     def is_aligned(self) -> bool:
         """Whether the page's rows are those of the arrays, so that cursors can be made from the arrays."""
-        edges = (part for part in self.parts if isinstance(part, EdgesLayout))
-        return self.parent is None and not any(member is None for part in edges for _, member in part.members)
+        return self.parent is None and not self.has_edge_cursors
 
 
 @dataclass(frozen=True, slots=True)

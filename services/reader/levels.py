@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -17,22 +17,6 @@ from services.reader.layout import Column, PageLayout, TagLayout
 KEY: Final = FieldType(UUID)
 Field = Callable[[str], ColumnElement[Any]]
 """Returns the column of a field in a level's rows."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """Numbers the levels of a statement and the places in its last row."""
-
-    levels: int = 0
-    places: int = 0
-
-    def next_level(self) -> int:
-        self.levels += 1
-        return self.levels - 1
-
-    def next_place(self) -> int:
-        self.places += 1
-        return self.places - 1
 
 
 class RowScope:
@@ -73,10 +57,13 @@ class PendingList:
 
 
 class Level:
-    """A level under construction: its source, and its columns in the last row."""
+    """A level under construction: its source, and its columns in the last row.
 
-    def __init__(self, numbers: Counters, source: FromClause, *, unique: bool) -> None:
-        self.numbers, self.source, self.unique = numbers, source, unique
+    `levels` numbers the levels of the statement, `places` the places in its last row.
+    """
+
+    def __init__(self, levels: Iterator[int], places: Iterator[int], source: FromClause, *, unique: bool) -> None:
+        self.levels, self.places, self.source, self.unique = levels, places, source, unique
         self.joins: list[tuple[Any, ColumnElement[bool]]] = []
         self.order: list[tuple[int, FieldType, bool]] = []
         self.columns: list[ColumnElement[Any]] = []
@@ -96,13 +83,13 @@ class Level:
         """Return the place of a column's array in the last row."""
         index = self.index(column)
         if index not in self.outputs:
-            self.outputs[index] = (self.numbers.next_place(), kind)
+            self.outputs[index] = (next(self.places), kind)
         return self.outputs[index][0]
 
     def rows(self) -> CTE:
         """Return the level as a common table expression, once all its columns are known."""
         rows = self._joined([column.label(f"c{index}") for index, column in enumerate(self.columns)])
-        cte = rows.cte(f"l{self.numbers.next_level()}")
+        cte = rows.cte(f"l{next(self.levels)}")
         return cte.prefix_with("MATERIALIZED") if self.pending else cte
 
     def values(self) -> Select[Any]:

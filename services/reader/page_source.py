@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-from services.queries.selections import Constant, PageProperty
-from services.reader.layout import EdgesLayout, FactsLayout, ObjectLayout, PageLayout, RowsLayout
+from services.queries.selections import Constant, Cursor, EdgeNode, Edges, PageObject, PageProperty, PageValue, Rows
+from services.reader.layout import PageLayout
 
 
 def depends_on_rows(layout: PageLayout) -> bool:
@@ -35,24 +35,26 @@ class PageSource:
     def source(self) -> str:
         """Return a dictionary display."""
         indices = count()
-        members = [self._part(part, indices) for part in self.layout.parts]
+        members = [self._part(part, indices) for part in self.layout.listing]
         return f"{{{', '.join(members)}}}"
 
-    def _part(self, part: RowsLayout | EdgesLayout | FactsLayout, indices: Iterator[int]) -> str:
+    def _part(self, part: Constant | PageValue | PageObject | Rows | Edges, indices: Iterator[int]) -> str:
         """Return a member of the page; `indices` counts the objects of an entry."""
-        if isinstance(part, RowsLayout):
+        if isinstance(part, Rows):
             index = next(indices)
             return f"{part.key!r}: {self.rows if self._is_single else f'[t[{index}] for t in {self.rows}]'}"
-        if isinstance(part, EdgesLayout):
-            members = [f"{key!r}: {self._edge_member(member, indices)}" for key, member in part.members]
+        if isinstance(part, Edges):
+            members = [f"{member.key!r}: {self._edge_member(member, indices)}" for member in part.members]
             return f"{part.key!r}: [{{{', '.join(members)}}} for t in {self.rows}]"
-        facts = [f"{key!r}: {self._fact(fact)}" for key, fact in part.members]
-        return f"{part.key!r}: {{{', '.join(facts)}}}" if part.key is not None else facts[0]
+        if isinstance(part, PageObject):
+            facts = [f"{fact.key!r}: {self._fact(fact)}" for fact in part.members]
+            return f"{part.key!r}: {{{', '.join(facts)}}}"
+        return f"{part.key!r}: {self._fact(part)}"
 
-    def _edge_member(self, member: Constant | ObjectLayout | None, indices: Iterator[int]) -> str:
+    def _edge_member(self, member: Constant | Cursor | EdgeNode, indices: Iterator[int]) -> str:
         if isinstance(member, Constant):
             return repr(member.value)
-        if member is None:
+        if isinstance(member, Cursor):
             return f"{self.cursor}(t[{self._object_count}])"
         index = next(indices)
         return "t" if self._is_single else f"t[{index}]"
@@ -66,7 +68,7 @@ class PageSource:
         """Whether an entry is one object instead of a tuple."""
         return self._object_count == 1 and (not self.layout.cursor or self.layout.is_aligned)
 
-    def _fact(self, fact: Constant | PageProperty) -> str:
+    def _fact(self, fact: Constant | PageValue) -> str:
         if isinstance(fact, Constant):
             return repr(fact.value)
         first, last = f"{self.cursor}({self._first_values()})", f"{self.cursor}({self._last_values()})"
@@ -81,7 +83,7 @@ class PageSource:
             PageProperty.NEXT: known_end if backward else f"({last} if {self.more} else None)",
             PageProperty.PREVIOUS: f"({first} if {self.more} else None)" if backward else known_start,
             PageProperty.TOTAL: self.size,
-        }[fact]
+        }[fact.about]
 
     def _first_values(self) -> str:
         """Return the order's values of the page's first row. Read backwards, the arrays may have one row before it."""

@@ -34,6 +34,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Uuid,
+    and_,
     any_,
     func,
     not_,
@@ -42,24 +43,15 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.orm import aliased
-from sqlalchemy.types import TypeEngine
 
 from services.catalogue.actors import Actor
-from services.catalogue.policies import Rule, Within
-from services.catalogue.resources import Relation, Resource
+from services.catalogue.policies import Within
+from services.catalogue.resources import Resource
 from services.catalogue.scalars import Operator
-from services.queries.cursors import SortTerm
 from services.queries.filters import AllOf, Condition, Filter
 from services.queries.lists import ListArguments
-from services.reader.conditions import (
-    Operand,
-    after_condition,
-    before_condition,
-    filter_condition,
-    linked,
-    order_columns,
-    search_condition,
-)
+from services.queries.selections import ListRoot, Many, RowRoot
+from services.reader.conditions import Conditions, Operand, linked, order_columns
 from services.reader.shapes import BoundInput
 from services.storage.prepared import given
 
@@ -79,145 +71,119 @@ class Pages:
         self.actor, self.slots, self.page_size = actor, slots, page_size
         self._key_sets: dict[Callable[[], Select[Any]], CTE] = {}
 
-    def top(
-        self, resource: Resource[Any], where: Rule | None, slot: int, fields: Iterable[str], *, more: bool
-    ) -> Subquery:
+    def top(self, root: ListRoot, fields: Sequence[str], *, more: bool) -> Subquery:
         """Return a page of a resource. With `more` it includes the first row of the next page, if there is one."""
-        arguments = self._arguments(slot)
+        resource, arguments = root.resource, self._arguments(root.slot)
         *other_actions, last_action = resource.policy.listing
         within = resource.policy.within(last_action, self.actor)
         if within is not None and arguments.search is None and not _names_rows(arguments.filter):
-            return self._from_either_end(resource, within, where, slot, fields, more=more)
+            return self._from_either_end(root, within, fields, more=more)
         entity = aliased(resource.model)
         if within is None:
             visible = resource.policy.predicate(last_action, entity, self.actor)
         else:
             visible = self._visible(resource, entity, last_action)
         conditions = [visible, *[self._visible(resource, entity, action) for action in other_actions]]
-        rows = self._rows(resource, entity, fields, [*conditions, *self._requested(resource, entity, slot, where)])
-        return self._page(resource, rows, self._order(resource, entity, slot), slot, more=more)
+        rows = self._rows(resource, entity, fields, [*conditions, *self._requested(root, resource, entity)])
+        return self._page(root, rows, self._order(resource, entity, root.slot), more=more)
 
-    def below(
-        self, relation: Relation, slot: int, parent: ColumnElement[Any], fields: Iterable[str], *, more: bool
-    ) -> FromClause:
+    def below(self, member: Many, parent: ColumnElement[Any], fields: Iterable[str], *, more: bool) -> FromClause:
         """Return a page of a to-many relation of the row with the key `parent`."""
-        resource, entity = relation.target, aliased(relation.target.model)
-        conditions = [self._visible(resource, entity), *self._requested(resource, entity, slot, None)]
-        rows = linked(relation, entity, parent, self._rows(resource, entity, fields, conditions))
-        rows = rows.order_by(*self._order(resource, entity, slot))
-        return self._limited(rows, slot, more=more).lateral("page")
+        resource, entity = member.relation.target, aliased(member.relation.target.model)
+        conditions = [self._visible(resource, entity), *self._requested(member, resource, entity)]
+        rows = linked(member.relation, entity, parent, self._rows(resource, entity, fields, conditions))
+        rows = rows.order_by(*self._order(resource, entity, member.slot))
+        return self._limited(rows, member.slot, more=more).lateral("page")
 
-    def one(self, resource: Resource[Any], where: Rule | None, slot: int | None, fields: Iterable[str]) -> Subquery:
+    def one(self, root: RowRoot, fields: Iterable[str]) -> Subquery:
         """Return the row with the slot's key, or the one that satisfies a rule."""
-        entity = aliased(resource.model)
-        conditions = [resource.policy.predicate("read", entity, self.actor)]
-        if where is not None:
-            conditions.append(where(entity))
-        if slot is not None:
-            conditions.append(entity.id == self.operand(slot)("k0", None, Uuid()))
-        rows = self._rows(resource, entity, fields, conditions)
-        return (rows if where is None else rows.limit(1)).subquery("page")
+        entity = aliased(root.resource.model)
+        conditions = [root.resource.policy.predicate("read", entity, self.actor)]
+        if root.where is not None:
+            conditions.append(root.where(entity))
+        if root.slot is not None:
+            conditions.append(entity.id == self._operand(root.slot)("k0", None, Uuid()))
+        rows = self._rows(root.resource, entity, fields, conditions)
+        return (rows if root.where is None else rows.limit(1)).subquery("page")
 
     def several(self, resource: Resource[Any], slot: int, place: int, fields: Iterable[str]) -> Subquery:
         """Return the rows of one resource among a slot's identifiers."""
         entity = aliased(resource.model)
-        keys = self.operand(slot)(f"n{place}", None, ARRAY(Uuid()))
+        keys = self._operand(slot)(f"n{place}", None, ARRAY(Uuid()))
         conditions = [entity.id == any_(keys), resource.policy.predicate("read", entity, self.actor)]
         return self._rows(resource, entity, fields, conditions).subquery("page")
 
-    def joined(self, target: Resource[Any], key: ColumnElement[Any]) -> tuple[Any, list[ColumnElement[bool]]]:
-        """Return the entity of a to-one relation's row, and the conditions of the join."""
+    def joined(self, target: Resource[Any], key: ColumnElement[Any]) -> tuple[Any, ColumnElement[bool]]:
+        """Return the entity of a to-one relation's row, and the condition of the join."""
         entity = aliased(target.model)
-        return entity, [entity.id == key, self._visible(target, entity)]
+        return entity, and_(entity.id == key, self._visible(target, entity))
 
-    def size(self, resource: Resource[Any], where: Rule | None, slot: int) -> ScalarSelect[Any]:
+    def size(self, root: ListRoot) -> ScalarSelect[Any]:
         """Return the size of a whole list."""
-        entity = aliased(resource.model)
+        resource, entity = root.resource, aliased(root.resource.model)
         rules = [resource.policy.predicate(action, entity, self.actor) for action in resource.policy.listing]
-        conditions = [*rules, *self._requested(resource, entity, slot, where, False)]
+        conditions = [*rules, *self._requested(root, resource, entity, paged=False)]
         return select(func.count()).select_from(entity).where(*conditions).scalar_subquery()
 
-    def size_below(self, relation: Relation, slot: int, parent: ColumnElement[Any]) -> ScalarSelect[Any]:
+    def size_below(self, member: Many, parent: ColumnElement[Any]) -> ScalarSelect[Any]:
         """Return the size of the whole of a to-many relation of one row."""
-        resource, entity = relation.target, aliased(relation.target.model)
-        conditions = [self._visible(resource, entity), *self._requested(resource, entity, slot, None, False)]
+        resource, entity = member.relation.target, aliased(member.relation.target.model)
+        conditions = [self._visible(resource, entity), *self._requested(member, resource, entity, paged=False)]
         counted = select(func.count()).select_from(entity).where(*conditions)
-        return linked(relation, entity, parent, counted).scalar_subquery()
+        return linked(member.relation, entity, parent, counted).scalar_subquery()
 
-    def operand(self, slot: int) -> Operand:
+    def _operand(self, slot: int) -> Operand:
         """Return the function that names the parameters of a slot."""
-
-        def parameter(name: str, _value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
-            return given(f"{slot}_{name}", kind)
-
-        return parameter
+        return lambda name, _value, kind: given(f"{slot}_{name}", kind)
 
     def _arguments(self, slot: int) -> ListArguments:
         arguments = self.slots[slot].arguments
         assert arguments is not None
         return arguments
 
-    def _from_either_end(
-        self,
-        resource: Resource[Any],
-        within: Within,
-        where: Rule | None,
-        slot: int,
-        fields: Iterable[str],
-        *,
-        more: bool,
-    ) -> Subquery:
+    def _from_either_end(self, root: ListRoot, within: Within, fields: Sequence[str], *, more: bool) -> Subquery:
         """Return a page that is read key by key if there are few keys, otherwise in the list's order."""
+        resource, arguments = root.resource, self._arguments(root.slot)
         *other_actions, last_action = resource.policy.listing
-        fields, order = tuple(fields), self._arguments(slot).reading
-        few_keys = FEW if self._arguments(slot).filter is None else FEW_FILTERED
+        few_keys = FEW if arguments.filter is None else FEW_FILTERED
         few = select(func.count()).select_from(self._key_set(within)).scalar_subquery() <= few_keys
 
-        nearest = self._nearest(resource, within, where, slot, few, more=more)
+        nearest = self._nearest(root, within, few, more=more)
         entity = aliased(resource.model)
         by_key = self._rows(resource, entity, fields, [entity.id == nearest.c.id])
 
         entity = aliased(resource.model)
         visible = [self._visible(resource, entity, action) for action in (last_action, *other_actions)]
-        conditions = [not_(few), *visible, *self._requested(resource, entity, slot, where)]
+        conditions = [not_(few), *visible, *self._requested(root, resource, entity)]
         rows = self._rows(resource, entity, fields, conditions)
-        in_order = self._bounded(rows, self._order(resource, entity, slot), slot)
+        in_order = self._bounded(rows, self._order(resource, entity, root.slot), root.slot)
 
         both = union_all(by_key, select(*in_order.c)).subquery("found")
-        return self._page(resource, select(*both.c), ordered(order, resource, both), slot, more=more)
+        order = order_columns(arguments.reading, resource, both.c.__getitem__)
+        return self._page(root, select(*both.c), order, more=more)
 
-    def _nearest(
-        self,
-        resource: Resource[Any],
-        within: Within,
-        where: Rule | None,
-        slot: int,
-        few: ColumnElement[bool],
-        *,
-        more: bool,
-    ) -> Subquery:
+    def _nearest(self, root: ListRoot, within: Within, few: ColumnElement[bool], *, more: bool) -> Subquery:
         """Return the identifiers of the first rows in order, read key by key; none unless `few`."""
+        resource, order = root.resource, self._arguments(root.slot).reading
         *other_actions, _ = resource.policy.listing
-        order = self._arguments(slot).reading
         own = select(self._key_set(within).c.key).where(few).subquery("own")
-        reach = self._number(slot, "reach_next" if more else "reach")
+        reach = self._number(root.slot, "reach_next" if more else "reach")
         entity = aliased(resource.model)
-        conditions = [getattr(entity, within.column) == own.c.key, *self._requested(resource, entity, slot, where)]
+        conditions = [getattr(entity, within.column) == own.c.key, *self._requested(root, resource, entity)]
         conditions += [self._visible(resource, entity, action) for action in other_actions]
         # Most of these rows are discarded. The order's fields suffice to merge them, and are often in an index.
         fields = dict.fromkeys(["id", *(term.field for term in order)])
         rows = self._rows(resource, entity, fields, conditions)
-        newest = rows.order_by(*self._order(resource, entity, slot)).limit(reach).lateral("newest")
+        newest = rows.order_by(*self._order(resource, entity, root.slot)).limit(reach).lateral("newest")
         merged = select(newest.c.id).select_from(own.join(newest, true()))
-        return merged.order_by(*ordered(order, resource, newest)).limit(reach).subquery("nearest")
+        sorts = order_columns(order, resource, newest.c.__getitem__)
+        return merged.order_by(*sorts).limit(reach).subquery("nearest")
 
-    def _page(
-        self, resource: Resource[Any], rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int, *, more: bool
-    ) -> Subquery:
+    def _page(self, root: ListRoot, rows: Select[Any], order: Sequence[ColumnElement[Any]], *, more: bool) -> Subquery:
         """Return the page of unordered rows."""
-        bounded = self._bounded(rows, order, slot)
-        sorts = ordered(self._arguments(slot).reading, resource, bounded)
-        return self._limited(select(*bounded.c).order_by(*sorts), slot, more=more).subquery("page")
+        bounded = self._bounded(rows, order, root.slot)
+        sorts = order_columns(self._arguments(root.slot).reading, root.resource, bounded.c.__getitem__)
+        return self._limited(select(*bounded.c).order_by(*sorts), root.slot, more=more).subquery("page")
 
     def _bounded(self, rows: Select[Any], order: Sequence[ColumnElement[Any]], slot: int) -> Subquery:
         """Limit rows in their order to the highest number that a page may have."""
@@ -229,10 +195,11 @@ class Pages:
         return rows.offset(self._number(slot, "skip")) if self._arguments(slot).skip else rows
 
     def _order(self, resource: Resource[Any], entity: Any, slot: int) -> list[ColumnElement[Any]]:
-        return order_columns(self._arguments(slot).reading, resource, entity, self.actor)
+        column = Conditions(resource, entity, self.actor).column
+        return order_columns(self._arguments(slot).reading, resource, column)
 
     def _number(self, slot: int, name: str) -> BindParameter[Any]:
-        return self.operand(slot)(name, None, Integer())
+        return self._operand(slot)(name, None, Integer())
 
     def _rows(
         self, resource: Resource[Any], entity: Any, fields: Iterable[str], conditions: Sequence[ColumnElement[bool]]
@@ -256,27 +223,14 @@ class Pages:
         return self._key_sets[within.keys]
 
     def _requested(
-        self, resource: Resource[Any], entity: Any, slot: int, where: Rule | None, paged: bool = True
+        self, member: ListRoot | Many, resource: Resource[Any], entity: Any, *, paged: bool = True
     ) -> list[ColumnElement[bool]]:
-        """Return the conditions of a list's arguments; those of its cursors only with `paged`."""
-        arguments, operand = self._arguments(slot), self.operand(slot)
-        conditions = [where(entity)] if where is not None else []
-        if arguments.filter is not None:
-            conditions.append(filter_condition(arguments.filter, resource, entity, self.actor, operand))
-        if arguments.search is not None:
-            conditions.append(search_condition(arguments.search, entity, operand))
-        after, before = self.slots[slot].after, self.slots[slot].before
-        if after is not None and paged:
-            conditions.append(after_condition(arguments.order, after, resource, entity, self.actor, operand))
-        if before is not None and paged:
-            conditions.append(before_condition(arguments.order, before, resource, entity, self.actor, operand))
-        return conditions
-
-
-def ordered(order: Sequence[SortTerm], resource: Resource[Any], rows: FromClause) -> list[ColumnElement[Any]]:
-    """Return ORDER BY expressions over the columns of a page."""
-    columns = [resource.fields[term.field].sort_key(rows.c[term.field]) for term in order]
-    return [column.desc() if term.descending else column.asc() for term, column in zip(order, columns, strict=True)]
+        """Return the conditions of a list and its arguments; those of its cursors only with `paged`."""
+        bound = self.slots[member.slot]
+        conditions = Conditions(resource, entity, self.actor, self._operand(member.slot))
+        cursors = (bound.after, bound.before) if paged else (None, None)
+        rules = [member.where(entity)] if isinstance(member, ListRoot) and member.where is not None else []
+        return [*rules, *conditions.requested(self._arguments(member.slot), *cursors)]
 
 
 def _names_rows(tree: Filter | None) -> bool:

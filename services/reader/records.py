@@ -22,14 +22,7 @@ from services.catalogue.policies import Rule
 from services.catalogue.resources import Relation, Resource
 from services.queries.cursors import CursorCodec
 from services.queries.lists import ListArguments, Page, Record
-from services.reader.conditions import (
-    after_condition,
-    before_condition,
-    filter_condition,
-    linked,
-    order_columns,
-    search_condition,
-)
+from services.reader.conditions import Conditions, CursorValues, cursor_values, linked, order_columns
 from services.storage.constraints import is_outdated
 from services.storage.prepared import raw_connection
 
@@ -79,7 +72,7 @@ class Records:
     async def related(self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments) -> dict[UUID, Page]:
         """Return a page of a to-many relation for each parent, in one statement."""
         resource, entity = relation.target, aliased(relation.target.model)
-        order = order_columns(arguments.reading, resource, entity, self.actor)
+        order = self._order(resource, entity, arguments)
         position = func.row_number().over(order_by=order).label("_position")
         parent_rows = _rows(parents)
         parent = parent_rows.c.key
@@ -123,31 +116,24 @@ class Records:
         return holds
 
     def _restrictions(
-        self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None
-    ) -> list[ColumnElement[bool]]:
+        self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None,
+        cursors: CursorValues = (None, None),
+    ) -> list[ColumnElement[bool]]:  # fmt: skip
         conditions = [resource.policy.predicate("read", entity, self.actor)]
         if where is not None:
             conditions.append(where(entity))
-        if arguments.filter is not None:
-            conditions.append(filter_condition(arguments.filter, resource, entity, self.actor))
-        if arguments.search is not None:
-            conditions.append(search_condition(arguments.search, entity))
-        return conditions
+        return conditions + Conditions(resource, entity, self.actor).requested(arguments, *cursors)
+
+    def _order(self, resource: Resource[Any], entity: Any, arguments: ListArguments) -> list[ColumnElement[Any]]:
+        return order_columns(arguments.reading, resource, Conditions(resource, entity, self.actor).column)
 
     def _list(
         self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None, base: Select[Any]
     ) -> Select[Any]:
         """Restrict, order and limit a list, with one more row to detect another page."""
-        order = arguments.order
-        statement = base.where(*self._restrictions(resource, entity, arguments, where))
-        if arguments.after is not None:
-            values = self.cursors.decode(resource, order, arguments.after)
-            statement = statement.where(after_condition(order, values, resource, entity, self.actor))
-        if arguments.before is not None:
-            values = self.cursors.decode(resource, order, arguments.before, ("before",))
-            statement = statement.where(before_condition(order, values, resource, entity, self.actor))
-        reading = order_columns(arguments.reading, resource, entity, self.actor)
-        statement = statement.order_by(*reading).limit(arguments.limit + 1)
+        cursors = cursor_values(resource, arguments, self.cursors)
+        statement = base.where(*self._restrictions(resource, entity, arguments, where, cursors))
+        statement = statement.order_by(*self._order(resource, entity, arguments)).limit(arguments.limit + 1)
         return statement.offset(arguments.skip) if arguments.skip else statement
 
     def _paged(self, resource: Resource[Any], arguments: ListArguments, records: list[Record]) -> Page:

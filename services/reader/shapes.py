@@ -16,7 +16,7 @@ from services.queries.cursors import CursorCodec
 from services.queries.filters import AllOf, AnyOf, Condition, Filter, Not, conditions
 from services.queries.lists import ListArguments
 from services.queries.selections import Input, Query
-from services.reader.conditions import operand_value
+from services.reader.conditions import cursor_values, operand_value
 
 _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_next": 4, "search": 5}
 """`limit` rows, or one more to detect a next page; `reach` includes the skipped rows."""
@@ -67,11 +67,7 @@ class BoundInput:
 def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: CursorCodec) -> BoundInput:
     """Bind the arguments of a list. Raises `validation_failed` for a cursor of another list or order."""
     limit, skip, tree = arguments.limit, arguments.skip, arguments.filter
-    after = before = None
-    if arguments.after is not None:
-        after = cursors.decode(resource, arguments.order, arguments.after)
-    if arguments.before is not None:
-        before = cursors.decode(resource, arguments.order, arguments.before, ("before",))
+    after, before = cursor_values(resource, arguments, cursors)
     shape = (
         arguments.order, skip > 0, arguments.search is not None, _nulls(after), _nulls(before), arguments.backward,
         _filter_shape(tree),

@@ -23,47 +23,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Subquery, and_, func, select, true
+from sqlalchemy import CTE, ColumnElement, FromClause, Subquery, func, select, true
 
 from services.catalogue.actors import Actor
 from services.catalogue.resources import Resource
 from services.queries.selections import (
     Constant,
-    Cursor,
-    Edges,
-    Listing,
     ListRoot,
     Many,
     NodesRoot,
     One,
-    PageObject,
     PageProperty,
-    PageValue,
     Query,
     Root,
     RowRoot,
-    Rows,
     Selection,
     Tag,
     Value,
-    page_properties_of,
+    selections_of,
 )
-from services.reader.layout import (
-    Column,
-    EdgesLayout,
-    FactsLayout,
-    NodesLayout,
-    ObjectLayout,
-    PageLayout,
-    RootLayout,
-    RowLayout,
-    RowsLayout,
-    TagLayout,
-)
-from services.reader.levels import KEY, Counters, Level, PendingList, RowScope, written
-from services.reader.page_fields import looks_ahead, page_fields, selected_fields, shows_cursors
+from services.reader.layout import Column, NodesLayout, ObjectLayout, PageLayout, RootLayout, RowLayout, TagLayout
+from services.reader.levels import KEY, Level, PendingList, RowScope, written
+from services.reader.page_fields import page_fields, selected_fields
 from services.reader.pages import Pages
 from services.reader.shapes import BoundInput
 from services.storage.prepared import Prepared
@@ -95,7 +79,7 @@ def build(query: Query, slots: Sequence[BoundInput], actor: Actor, page_size: in
 class _Builder:
     def __init__(self, slots: Sequence[BoundInput], actor: Actor, page_size: int) -> None:
         self.slots, self.actor, self.pages = slots, actor, Pages(actor, slots, page_size)
-        self.numbers = Counters()
+        self.levels, self.places = count(), count()
         self._columns: dict[int, ColumnElement[Any]] = {}
 
     def build(self, query: Query) -> Statement:
@@ -106,19 +90,19 @@ class _Builder:
         roots = [(root.key, self._root(root)) for root in query.roots]
         if not self._columns:
             return Statement(None, 0, roots)
-        row = select(*[self._columns[place] for place in range(self.numbers.places)])
-        return Statement(Prepared(row), self.numbers.places, roots)
+        row = select(*[self._columns[place] for place in range(len(self._columns))])
+        return Statement(Prepared(row), len(self._columns), roots)
 
     def _row(self, root: RowRoot) -> Statement:
         """Select one row without lists, which needs no arrays."""
         frame = self._row_frame(root)
         layout = RowLayout(self._object(frame, root.selection), None)
         frame.place("id")
-        return Statement(Prepared(frame.level.values()), self.numbers.places, [(root.key, layout)])
+        return Statement(Prepared(frame.level.values()), len(frame.level.outputs), [(root.key, layout)])
 
     def _row_frame(self, root: RowRoot) -> RowScope:
         fields = selected_fields(root.resource, [root.selection])
-        page = self.pages.one(root.resource, root.where, root.slot, fields)
+        page = self.pages.one(root, fields)
         return self._frame(page, page, root.resource, unique=True)
 
     def _root(self, root: Root) -> RootLayout:
@@ -144,19 +128,16 @@ class _Builder:
         return NodesLayout(root.many, root.slot, row_layouts)
 
     def _list(self, root: ListRoot) -> PageLayout:
-        layout = self._page_layout(root.resource, root.slot)
-        if PageProperty.TOTAL in page_properties_of(root.listing):
-            layout.size = self.numbers.next_place()
-            self._columns[layout.size] = self.pages.size(root.resource, root.where, root.slot).label(f"p{layout.size}")
-        fields = page_fields(root.listing, layout)
+        layout = self._page_layout(root.resource, root)
+        if PageProperty.TOTAL in layout.facts:
+            layout.size = next(self.places)
+            self._columns[layout.size] = self.pages.size(root).label(f"p{layout.size}")
+        fields = page_fields(layout)
         if fields:
-            more = looks_ahead(root.listing, layout)
-            page = self.pages.top(root.resource, root.where, root.slot, fields, more=more)
+            page = self.pages.top(root, fields, more=layout.looks_ahead)
             frame = self._frame(page, page, root.resource, unique=True)
-            self._fill(layout, root.listing, frame)
+            self._fill(layout, frame)
             self._finish(frame)
-        else:
-            self._fill(layout, root.listing, None)
         return layout
 
     def _below(self, above: CTE, pending: PendingList) -> None:
@@ -165,73 +146,51 @@ class _Builder:
         key = above.c[f"c{pending.key}"].label("key")
         keys = select(key) if pending.unique else select(key).where(key.is_not(None)).distinct()
         parents = keys.subquery("parent")
-        if PageProperty.TOTAL in page_properties_of(member.listing):
+        if PageProperty.TOTAL in layout.facts:
             self._sizes(layout, member, parents)
-        fields = page_fields(member.listing, layout)
+        fields = page_fields(layout)
         if fields:
-            more = looks_ahead(member.listing, layout)
-            page = self.pages.below(member.relation, member.slot, parents.c.key, fields, more=more)
+            page = self.pages.below(member, parents.c.key, fields, more=layout.looks_ahead)
             source = parents.join(page, true())
             frame = self._frame(source, page, layout.resource, unique=member.relation.through is None)
             layout.parents = frame.level.place(parents.c.key, KEY)
-            self._fill(layout, member.listing, frame)
+            self._fill(layout, frame)
             self._finish(frame)
-        else:
-            self._fill(layout, member.listing, None)
 
     def _sizes(self, layout: PageLayout, member: Many, parents: Subquery) -> None:
         """Add the sizes of the whole lists of all parents."""
-        size = self.pages.size_below(member.relation, member.slot, parents.c.key)
+        size = self.pages.size_below(member, parents.c.key)
         inner = select(parents.c.key, size.label("size")).subquery("r")
-        layout.sized, layout.size = self.numbers.next_place(), self.numbers.next_place()
+        layout.sized, layout.size = next(self.places), next(self.places)
         arrays = select(
             func.array_agg(written(inner.c.key, KEY)).label("keys"), func.array_agg(inner.c.size).label("sizes")
         )
         sizes = arrays.select_from(inner).subquery(f"sizes{layout.size}")
         self._columns |= {layout.sized: sizes.c["keys"], layout.size: sizes.c.sizes}
 
-    def _page_layout(self, resource: Resource[Any], slot: int) -> PageLayout:
-        arguments = self.slots[slot].arguments
+    def _page_layout(self, resource: Resource[Any], member: ListRoot | Many) -> PageLayout:
+        arguments = self.slots[member.slot].arguments
         assert arguments is not None
-        return PageLayout(resource, arguments.order, slot, arguments.backward, arguments.is_inside)
+        return PageLayout(
+            resource, arguments.order, member.slot, arguments.backward, arguments.is_inside, member.listing
+        )
 
     def _frame(self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool) -> RowScope:
         """Return the frame of a new level."""
-        level = Level(self.numbers, source, unique=unique)
+        level = Level(self.levels, self.places, source, unique=unique)
         return RowScope(level, resource, lambda name: page.c[name], own=True)
 
-    def _fill(self, layout: PageLayout, listing: Listing, frame: RowScope | None) -> None:
-        """Lay out the parts of a page."""
-        if frame is not None:
-            level = frame.level
-            fields = layout.resource.fields
-            level.order = [
-                (level.index(frame.column(term.field)), fields[term.field], term.descending) for term in layout.order
-            ]
-            if shows_cursors(listing):
-                layout.cursor = [Column(frame.place(term.field), fields[term.field]) for term in layout.order]
-        for part in listing:
-            layout.parts.append(self._part(part, frame))
-        if frame is not None:
-            outputs = frame.level.outputs or {0: (frame.place("id"), KEY)}
-            layout.rows = next(iter(outputs.values()))[0]
-
-    def _part(self, part: Any, frame: RowScope | None) -> RowsLayout | EdgesLayout | FactsLayout:
-        if isinstance(part, (Constant, PageValue)):
-            return FactsLayout(None, ((part.key, _fact(part)),))
-        if isinstance(part, PageObject):
-            return FactsLayout(part.key, [(fact.key, _fact(fact)) for fact in part.members])
-        assert frame is not None
-        if isinstance(part, Rows):
-            return RowsLayout(part.key, self._object(frame, part.selection))
-        assert isinstance(part, Edges)
-        members = [(member.key, self._edge_member(member, frame)) for member in part.members]
-        return EdgesLayout(part.key, members)
-
-    def _edge_member(self, member: Any, frame: RowScope) -> Constant | ObjectLayout | None:
-        if isinstance(member, Constant):
-            return member
-        return None if isinstance(member, Cursor) else self._object(frame, member.selection)
+    def _fill(self, layout: PageLayout, frame: RowScope) -> None:
+        """Lay out the rows of a page."""
+        level, fields = frame.level, layout.resource.fields
+        level.order = [
+            (level.index(frame.column(term.field)), fields[term.field], term.descending) for term in layout.order
+        ]
+        if layout.shows_cursors:
+            layout.cursor = [Column(frame.place(term.field), fields[term.field]) for term in layout.order]
+        layout.objects = [self._object(frame, selection) for selection in selections_of(layout.listing)]
+        outputs = level.outputs or {0: (frame.place("id"), KEY)}
+        layout.rows = next(iter(outputs.values()))[0]
 
     def _object(self, frame: RowScope, selection: Selection) -> ObjectLayout:
         """Lay out the members of a row, adding joins and pending lists."""
@@ -258,14 +217,14 @@ class _Builder:
         if relation not in frame.joined:
             target = relation.target
             entity, on = self.pages.joined(target, frame.column(relation.local))
-            frame.level.joins.append((entity, and_(*on)))
+            frame.level.joins.append((entity, on))
             frame.joined[relation] = RowScope(
                 frame.level, target, lambda name: target.policy.column(name, entity, self.actor), own=False
             )
         return frame.joined[relation]
 
     def _pend(self, frame: RowScope, member: Many) -> PageLayout:
-        layout = self._page_layout(member.relation.target, member.slot)
+        layout = self._page_layout(member.relation.target, member)
         layout.parent = frame.place("id")
         unique = frame.own and frame.level.unique
         frame.level.pending.append(PendingList(member, layout, frame.level.index(frame.column("id")), unique))
@@ -281,7 +240,3 @@ class _Builder:
         self._columns |= {place: arrays.c[f"p{place}"] for place, _ in level.outputs.values()}
         for pending in level.pending:
             self._below(rows, pending)
-
-
-def _fact(part: Constant | PageValue) -> Constant | PageProperty:
-    return part if isinstance(part, Constant) else part.about
