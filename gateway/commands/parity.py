@@ -11,10 +11,9 @@ from rich.console import Console
 
 from gateway.errors import SettingsError
 from gateway.parity.judging.proof import Proof
-from gateway.parity.report.html import html_report
 from gateway.parity.report.matrix import Cells, deviations, parse, record, recorded_in
 from gateway.parity.report.removing import is_caught, removals
-from gateway.parity.report.report import WIDTH, Report, print_report
+from gateway.parity.report.report import WIDTH, Report, html_report, print_report
 from gateway.parity.world.making import make_world
 from gateway.parity.world.places import place
 from gateway.parity.world.sandbox import sandbox
@@ -81,7 +80,7 @@ async def _prove(
     async with open_gateway(settings, catalogue) as gateway:
         world = await make_world(gateway)
     async with sandbox(settings, catalogue) as opened:
-        proof = Proof(opened, world, settings.API_V1_STR)
+        proof = Proof(opened, world)
         planned = [(operation, case) for operation, case in proof.planned if not names or operation.name in names]
         findings = await proof.run(planned)
         report = Report(findings, unmade=world.unmade)

@@ -36,19 +36,17 @@ def graphql_request(
     if operation.kind is Kind.LIST:
         return _list_request(operation, arguments)
     if operation.kind is Kind.GET:
-        types = {"id": "ID!"} if operation.on_a_row else {}
-        return _request("query", operation, types, {"id": id}, _selection(operation, arguments))
+        variables = {"id": ("ID!", id)} if operation.on_a_row else {}
+        return _request("query", operation, variables, _selection(operation, arguments))
     return _mutation_request(operation, id, data or {}, expected)
 
 
-def graphql_answer(
-    operation: Operation, body: Mapping[str, Any], size: int = 0, include: Relation | None = None
-) -> CallResult:
+def graphql_answer(operation: Operation, body: Mapping[str, Any], include: Relation | None = None) -> CallResult:
     """Return the answer in a response's body: its first Problem, or else its data."""
     errors = body.get("errors")
     if errors:
-        return CallResult.of_problem(errors[0]["extensions"], size)
-    return CallResult(_data(operation, body["data"][root_field_name(operation)], include), size=size)
+        return CallResult.of_problem(errors[0]["extensions"])
+    return CallResult(_data(operation, body["data"][root_field_name(operation)], include))
 
 
 def list_argument(path: str) -> str:
@@ -79,35 +77,32 @@ def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
 
 
 def _request(
-    kind: str, operation: Operation, types: Mapping[str, str], variables: Mapping[str, Any], selection: str
+    kind: str, operation: Operation, variables: Mapping[str, tuple[str, Any]], selection: str
 ) -> dict[str, Any]:
-    """Return the body for an operation whose arguments are variables of these types."""
-    declared = f"({', '.join(f'${name}: {graphql_type}' for name, graphql_type in types.items())})" if types else ""
-    passed = f"({', '.join(f'{name}: ${name}' for name in types)})" if types else ""
-    query = f"{kind}{declared} {{ {root_field_name(operation)}{passed} {{ {selection} }} }}"
-    return {"query": query, "variables": variables}
+    """Return the body for an operation whose arguments are variables: type and value by name."""
+    declared = f"({', '.join(f'${name}: {graphql_type}' for name, (graphql_type, _) in variables.items())})"
+    passed = f"({', '.join(f'{name}: ${name}' for name in variables)})"
+    field = f"{root_field_name(operation)}{passed if variables else ''} {{ {selection} }}"
+    values = {name: value for name, (_, value) in variables.items()}
+    return {"query": f"{kind}{declared if variables else ''} {{ {field} }}", "variables": values}
 
 
 def _list_request(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     resource = resource_of(operation)
     name = pascal(resource.name)
-    types = {
-        "first": "Int", "after": "String", "last": "Int", "before": "String", "filter": f"{name}Filter",
-        "orderBy": f"[{name}Order!]", "search": "String",
-    }  # fmt: skip
     after, before, sort = arguments.get("after"), arguments.get("before"), arguments.get("sort")
     variables = {
-        "last" if before is not None and after is None else "first": arguments.get("limit"),
-        "after": after,
-        "before": before,
-        "filter": graphql_filter(resource, arguments.get("filter")),
-        "orderBy": [_order(field) for field in sort] if sort is not None else None,
-        "search": arguments.get("q"),
+        "last" if before is not None and after is None else "first": ("Int", arguments.get("limit")),
+        "after": ("String", after),
+        "before": ("String", before),
+        "filter": (f"{name}Filter", graphql_filter(resource, arguments.get("filter"))),
+        "orderBy": (f"[{name}Order!]", [_order(field) for field in sort] if sort is not None else None),
+        "search": ("String", arguments.get("q")),
     }
-    variables = {name: value for name, value in variables.items() if value is not None}
+    given = {name: (graphql_type, value) for name, (graphql_type, value) in variables.items() if value is not None}
     count = "totalCount" if arguments.get("count") else ""
     selection = f"edges {{ cursor node {{ {_selection(operation, arguments)} }} }} {_PAGE} {count}"
-    return _request("query", operation, {name: types[name] for name in variables}, variables, selection)
+    return _request("query", operation, given, selection)
 
 
 def _order(field: str) -> dict[str, str]:
@@ -136,8 +131,8 @@ def _mutation_request(
         value[camel(EXPECTED)] = expected
     value |= _input(operation.input, data)
     takes_input = operation.input is not None or operation.on_a_row
-    types = {"input": f"{pascal(operation.name)}Input!"} if takes_input else {}
-    return _request("mutation", operation, types, {"input": value}, _payload(operation))
+    variables = {"input": (f"{pascal(operation.name)}Input!", value)} if takes_input else {}
+    return _request("mutation", operation, variables, _payload(operation))
 
 
 def _payload(operation: Operation) -> str:

@@ -1,12 +1,14 @@
-"""Print the findings of the proof to a terminal."""
+"""Print the findings of the proof to a terminal, or write them into an HTML page that needs nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +18,7 @@ from gateway.parity.judging.proof import Findings
 from services.catalogue.problems import PROBLEM_TYPES
 
 MOST_SHOWN: Final = 20
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 WIDTH: Final = 200
 """The width of the matrix in characters; narrow terminals have fewer."""
 
@@ -75,28 +78,30 @@ def summary(report: Report) -> str:
         f"{findings.compared:,} calls on {findings.calls / max(findings.compared, 1):.1f} ways each "
         f"({findings.calls:,}) "
         f"of {len({name for name, _ in findings.outcomes})} operations in {findings.seconds:.1f} s: "
-        f"{len(findings.differences)} differences, {sum(findings.deliberate.values())} deliberate, "
+        f"{len(findings.differences)} differences, {findings.deliberate.total()} deliberate, "
         f"{len(findings.faults)} not refused, {len(report.deviations)} not as recorded."
     )
 
 
 def sides(difference: Difference) -> list[tuple[str, str]]:
     """Return the first five places where two outcomes differ, labelled, with the values there."""
-    values = []
-    for path in difference.paths[:5]:
-        where = ".".join(map(str, path)) or "all"
-        for label, outcome in (("services", difference.expected), (difference.way, difference.found)):
-            values.append((f"{where}, {label}", _at(asdict(outcome), path)))
-    return values
+    return [
+        (f"{'.'.join(map(str, path)) or 'all'}, {way}", orjson.dumps(value).decode()[:500])
+        for path, values in list(difference.places.items())[:5]
+        for way, value in zip(("services", difference.way), values, strict=True)
+    ]
 
 
-def _at(value: object, path: tuple[str | int, ...]) -> str:
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-    return orjson.dumps(value).decode()[:500]
+def html_report(report: Report) -> str:
+    """Return a page with the matrix, the outcomes in words, and the details of what differs."""
+    templates = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return templates.get_template("parity.html").render(
+        report=report, summary=summary(report), columns=("operation", "input", *COLUMNS), sides=sides,
+        lines=lines(report.findings), wrong=[*report.findings.faults, *report.deviations],
+        different={(each.made.operation.name, each.made.case.name) for each in report.findings.differences},
+    )  # fmt: skip
 
 
 def _short(outcomes: str) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from gateway.parity.world.asgi import ADDRESS, AGENT
 from services.catalogue import Actor, Catalogue, Client, Operation
 from services.catalogue.resources import Resource
 from services.identity.auth.tokens import Tokens
@@ -22,7 +21,7 @@ editor; of the foreign workspace, which only the stranger belongs to; and a clos
 FULL, BOUND = "full", "bound"
 """Keys with all scopes: everywhere, and in the shared workspace."""
 PASSWORD: Final = "correct horse battery"  # noqa: S105 - of accounts that live as long as the proof
-CLIENT: Final = Client(ADDRESS, AGENT)
+CLIENT: Final = Client("192.0.2.1", "parity")
 
 
 @dataclass(frozen=True, slots=True)

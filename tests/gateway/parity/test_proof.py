@@ -9,9 +9,8 @@ import pytest
 from gateway.parity.calls import ways
 from gateway.parity.judging.declared import DECLARED
 from gateway.parity.judging.proof import Findings, Proof
-from gateway.parity.report.html import html_report
 from gateway.parity.report.matrix import Cells, deviations
-from gateway.parity.report.report import Report, sides, summary
+from gateway.parity.report.report import Report, html_report, sides, summary
 from gateway.parity.world.callers import BOUND_KEY
 from services.catalogue import Catalogue, models
 from tests.support.sampling import WHOLE, sampled
@@ -81,7 +80,7 @@ async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.Mo
     monkeypatch.setattr(ways, "_row", shouted)
     found = await proof.run([each for each in proof.planned if each[0].name == "create_label" and each[1].recorded])
     assert {each.way for each in found.differences} == {"rest", "graphql"}
-    assert {each.paths for each in found.differences} == {(("data", "name"),)}
+    assert {tuple(each.places) for each in found.differences} == {(("data", "name"),)}
     writers = {"editor", "owner", "admin"}
     by_key = {*(f"{each} by key" for each in writers), BOUND_KEY}
     assert {each.made.caller.name for each in found.differences} == writers | by_key
@@ -114,4 +113,5 @@ async def test_rows_that_differ_are_found(proof: Proof, monkeypatch: pytest.Monk
     planned = [each for each in proof.planned if each[0].name == "get_label" and each[1].target == "shared"]
     found = await proof.run(planned[:1])
     assert found.differences
-    assert all(path[:2] == ("rows", "labels") or path == ("rows",) for each in found.differences for path in each.paths)
+    places = {path for each in found.differences for path in each.places}
+    assert all(path[:2] == ("rows", "labels") or path == ("rows",) for path in places)
