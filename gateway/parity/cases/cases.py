@@ -11,7 +11,7 @@ from gateway.parity.cases.case import CURRENT, NO_ROW, STALE, Case
 from gateway.parity.cases.lists import list_cases
 from gateway.parity.cases.writing import written
 from gateway.parity.world.filling import fields, filled, required
-from gateway.parity.world.values import NOTHING, Field, edges, faults
+from gateway.parity.world.values import NOTHING, edges, faults
 from gateway.parity.world.world import EDITORS, FOREIGN, OWN, SHARED, TARGETS, World, resource_of
 from services.catalogue import Catalogue, Kind, Operation
 
@@ -39,7 +39,7 @@ def _cases(world: World, operation: Operation) -> Iterator[Case]:
     else:
         valid = Case("valid", data=filled(world, operation, SALT), needs=own, recorded=True)
         yield valid
-        if any(field.kind.identifier is not None for field in fields(operation)):
+        if any(field.prefix for field in fields(operation)):
             yield Case("valid, elsewhere", FOREIGN, data=filled(world, operation, SALT, FOREIGN), recorded=True)
         yield from _inputs(world, operation, valid)
 
@@ -97,14 +97,8 @@ def _inputs(world: World, operation: Operation, valid: Case) -> Iterator[Case]:
     for field in fields(operation):
         if field.required:
             yield case(f"without {field.name}", {name: value for name, value in full.items() if name != field.name})
-        for kind, value in (*edges(field, SALT), *_faults(world, field)):
+        other, unreadable = _other_identifier(world.catalogue, field.prefix), world.reference(field.prefix, FOREIGN)
+        for kind, value in (*edges(field, SALT), *faults(field, other, unreadable)):
             yield case(f"{field.name}: {kind}", {**full, field.name: value})
         for kind, value in written(field, SALT, world.reference):
             yield replace(case(f"{field.name}, written: {kind}", {**full, field.name: value}), is_written=True)
-
-
-def _faults(world: World, field: Field) -> Iterator[tuple[str, Any]]:
-    identifier = field.kind.identifier
-    prefix = identifier.prefix if identifier is not None else ""
-    unreadable = world.reference(prefix, FOREIGN) if identifier is not None else None
-    return faults(field, _other_identifier(world.catalogue, prefix), unreadable)

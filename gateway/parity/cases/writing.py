@@ -83,8 +83,8 @@ def _texts(field: Field, salt: str, refer: Refer) -> Iterator[tuple[str, str]]:
     elif kind.enum is not None:
         yield from _forms(list(kind.enum)[-1].value)
         yield "a number", "1"
-    elif kind.identifier is not None:
-        reference = refer(kind.identifier.prefix)
+    elif field.prefix:
+        reference = refer(field.prefix)
         if reference is not None:
             yield from _forms(reference)
     elif field.is_text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -40,21 +40,16 @@ class Caller:
 def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
     """Yield the callers for a call that needs these scopes. A new kind of credential is added here."""
     yield Caller(ANONYMOUS_ROLE, ANONYMOUS_ROLE, {}, ANONYMOUS, column=ANONYMOUS_ROLE)
-    everything = frozenset(world.catalogue.scopes)
     for role in ROLES:
-        yield _with_token(world, role, everything)
+        account = world.accounts[role]
+        yield Caller(role, role, _bearer(account.access_token), account.actor, column=role)
         for scope in needs:
-            yield _with_token(world, role, everything - {scope}, scope)
+            narrow = replace(account.actor, scopes=account.actor.scopes - {scope})
+            yield Caller(f"{role} without {scope}", role, _bearer(world.token(narrow)), narrow, scope)
         yield from _with_keys(world, role, needs)
     yield Caller("garbage", ANONYMOUS_ROLE, _bearer("no.token.atall"), None)
-    expired = world.issue(world.accounts[ROLES[-1]].actor, world.started - _LONG_AGO)
+    expired = world.token(world.accounts[ROLES[-1]].actor, world.started - _LONG_AGO)
     yield Caller("expired token", ANONYMOUS_ROLE, _bearer(expired), None)
-
-
-def _with_token(world: World, role: str, scopes: frozenset[str], lacks: str = "") -> Caller:
-    token, actor = world.token(role, scopes)
-    name = f"{role} without {lacks}" if lacks else role
-    return Caller(name, role, _bearer(token), actor, lacks, "" if lacks else role)
 
 
 def _with_keys(world: World, role: str, needs: Sequence[str]) -> Iterator[Caller]:

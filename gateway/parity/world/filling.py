@@ -10,7 +10,7 @@ from gateway.parity.world.world import PASSWORD, SHARED, World
 from services.catalogue import Operation
 
 KNOWN: Final[dict[tuple[str, str], Callable[[World], Any]]] = {
-    ("login", "username"): lambda world: world.accounts["guest"].username,
+    ("login", "username"): lambda world: "guest",
     ("login", "password"): lambda world: PASSWORD,
     ("login", "scope"): lambda world: world.catalogue.scopes[0],
     ("refresh_token", "refresh_token"): lambda world: world.accounts["guest"].refresh_token,
@@ -18,7 +18,7 @@ KNOWN: Final[dict[tuple[str, str], Callable[[World], Any]]] = {
     ("change_email", "current_password"): lambda world: PASSWORD,
     ("introspect", "token"): lambda world: world.accounts["guest"].access_token,
     ("revoke", "token"): lambda world: world.accounts["guest"].access_token,
-    ("create_membership", "username"): lambda world: world.accounts["newcomer"].username,
+    ("create_membership", "username"): lambda world: "newcomer",
 }
 """Values that follow from no type or example, by operation and field: credentials and user names."""
 
@@ -50,7 +50,7 @@ def filled(
                 f'the proof found no valid value for its field "{field.name}".',
                 "Give the field examples=[…], whose first valid entry is used.",
             ) from None
-        if value is not None or not field.kind.identifier:
+        if value is not None or not field.prefix:
             data[field.name] = value
     return data
 

@@ -53,12 +53,12 @@ class SandboxDatabase(Database):
         event.remove(self.engine.sync_engine, "before_cursor_execute", count_statement)
         event.listen(self.engine.sync_engine, "before_cursor_execute", _count_unless_savepoint)
         self.lock = asyncio.Lock()
-        self._driver: asyncpg.Connection | None = None
+        self.driver: asyncpg.Connection | None = None
         self._joined: async_sessionmaker[AsyncSession] | None = None
 
     def join(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         """Open all further sessions in this connection's transaction; `driver` is its asyncpg connection."""
-        self._driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
+        self.driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
 
     async def note(self, statement: UpdateBase) -> None:
         """Discard the statement: no answer depends on it."""
@@ -66,16 +66,16 @@ class SandboxDatabase(Database):
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Yield a session whose changes are rolled back."""
-        assert self._driver is not None
+        assert self.driver is not None
         assert self._joined is not None
         async with self.lock:
-            await self._driver.execute(f"savepoint {_READING}")
+            await self.driver.execute(f"savepoint {_READING}")
             try:
                 with database_problems(Base.metadata):
                     async with self._joined(autoflush=False, join_transaction_mode="rollback_only") as session:
                         yield session
             finally:
-                await self._driver.execute(f"rollback to savepoint {_READING}")
+                await self.driver.execute(f"rollback to savepoint {_READING}")
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
@@ -93,18 +93,18 @@ class SandboxReads(ReadPool):
 
     def __init__(self, database: SandboxDatabase) -> None:
         super().__init__(Address(""), size=0, statements=0)
-        self._lock = database.lock
-        self.driver: asyncpg.Connection | None = None
+        self._database = database
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
-        assert self.driver is not None
+        driver = self._database.driver
+        assert driver is not None
         count_statement()
-        async with self._lock:
+        async with self._database.lock:
             try:
-                row: Sequence[Any] | None = await self.driver.fetchrow(text, *values)
+                row: Sequence[Any] | None = await driver.fetchrow(text, *values)
             except asyncpg.PostgresError:
                 # The error is reported as an internal one; the transaction must stay usable.
-                await self.driver.execute(f"rollback to savepoint {_START}")
+                await driver.execute(f"rollback to savepoint {_START}")
                 raise
         return row
 
@@ -155,28 +155,21 @@ class Sandbox:
         self._changed = not policies_only
         self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
 
-    def serve(self, gateway: Gateway) -> None:
-        """Let the faces call this gateway from now on."""
-        self.app.state.gateway = gateway
-
 
 @asynccontextmanager
 async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Sandbox]:
     """Open a sandbox over the database of `settings`, whose Redis database is emptied by `undo`."""
     app = create_app(settings, catalogue)
     database = SandboxDatabase(settings.database)
-    reads = SandboxReads(database)
     async with (
-        open_gateway(settings, catalogue, database=database, reads=reads) as gateway,
+        open_gateway(settings, catalogue, database=database, reads=SandboxReads(database)) as gateway,
         database.engine.connect() as connection,
         Redis.from_url(settings.redis_url) as redis,  # without the short timeouts of the gateway's own client
     ):
         await connection.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")
         driver: Any = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
         await driver.execute(f"savepoint {_START}")
         database.join(connection, driver)
-        reads.driver = driver
         snapshots = await Snapshots.of(driver)
         before = await snapshots.take(driver)
         yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, redis, snapshots, before)

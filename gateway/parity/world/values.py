@@ -47,9 +47,14 @@ class Field:
         return True
 
     @property
+    def prefix(self) -> str:
+        """The prefix of its values if they are identifiers, else the empty string."""
+        return self.kind.identifier.prefix if self.kind.identifier is not None else ""
+
+    @property
     def is_text(self) -> bool:
         """Whether its values are strings that are not identifiers."""
-        return self.kind.identifier is None and self.kind.python in (str, SecretStr)
+        return not self.prefix and self.kind.python in (str, SecretStr)
 
 
 @cache
@@ -100,10 +105,9 @@ def _candidates(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
 
 
 def _singles(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
-    kind = field.kind
-    examples = list(field.schema.get("examples", ()))
-    if kind.identifier is not None:
-        reference = refer(kind.identifier.prefix)
+    kind, examples = field.kind, field.schema.get("examples", ())
+    if field.prefix:
+        reference = refer(field.prefix)
         if reference is not None:
             yield reference
     elif kind.enum is not None:
@@ -159,19 +163,19 @@ def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
     for name, value in _wrong(field, other, unreadable):
         whole = [value] if field.kind.many else value
         # Identifiers are refused by the database, and NUL by the model, not by the field.
-        if field.kind.identifier is not None or name == "nul" or not field.accepts(whole):
+        if field.prefix or name == "nul" or not field.accepts(whole):
             yield name, whole
     if field.kind.many:
         yield "no list", {"a": 1}
-        if field.most is not None and field.kind.identifier is not None:
-            yield "too many", [f"{field.kind.identifier.prefix}_{NOTHING}"] * (field.most + 1)
+        if field.most is not None and field.prefix:
+            yield "too many", [f"{field.prefix}_{NOTHING}"] * (field.most + 1)
 
 
 def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
     kind, schema = field.kind, field.schema
-    if kind.identifier is not None:
+    if field.prefix:
         yield from (("type", True), (NUMBER, 5), ("malformed", "nonsense"), ("other", other))
-        yield "of nothing", f"{kind.identifier.prefix}_{NOTHING}"
+        yield "of nothing", f"{field.prefix}_{NOTHING}"
         if unreadable is not None:
             yield "unreadable", unreadable
         return

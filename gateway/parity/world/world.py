@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -36,8 +36,6 @@ class Key:
 class Account:
     """An account that is signed in."""
 
-    id: str
-    username: str
     actor: Actor
     access_token: str
     refresh_token: str
@@ -81,21 +79,14 @@ class World:
         row = rows.get(EDITORS, rows.get(SHARED)) if place == SHARED else rows.get(FOREIGN)
         return row.id if row is not None else None
 
-    def token(self, role: str, scopes: frozenset[str]) -> tuple[str, Actor]:
-        """Return an access token of the role's session with these scopes, and the actor that it authenticates."""
-        account = self.accounts[role]
-        if scopes == account.actor.scopes:
-            return account.access_token, account.actor
-        actor = replace(account.actor, scopes=scopes)
-        return self.issue(actor, self.started), actor
-
-    def issue(self, actor: Actor, now: datetime) -> str:
-        """Return an access token for the session and the scopes of an actor, issued at `now`."""
+    def token(self, actor: Actor, issued: datetime | None = None) -> str:
+        """Return an access token for the session and the scopes of an actor."""
         assert actor.user_id is not None
         assert actor.session_id is not None
         return self.tokens.issue(
-            "access", user_id=actor.user_id, session_id=actor.session_id, scopes=actor.scopes, now=now
-        )
+            "access", user_id=actor.user_id, session_id=actor.session_id, scopes=actor.scopes,
+            now=issued or self.started,
+        )  # fmt: skip
 
 
 def resource_of(operation: Operation) -> Resource[Any]:
