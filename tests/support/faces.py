@@ -120,7 +120,7 @@ class GraphQLFace(Face):
     ) -> CallResult:  # fmt: skip
         operation = self.operation(name)
         answer = await self.post(graphql_request(operation, id, data, arguments, expected), actor)
-        return graphql_answer(operation, answer.json())
+        return graphql_answer(operation, answer.json(), len(answer.content))
 
     async def version(self, name: str, actor: Account, id: str) -> str:
         """By `etag`."""

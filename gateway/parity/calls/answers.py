@@ -10,7 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CallResult:
-    """Data, or the code, status and field errors (`{field: code}`) of a Problem, and all its members.
+    """Data, or the code, status and field errors (`{field: code}`) of a Problem, and all its members; `size` is
+    that of the body in bytes.
 
     Data has REST's form: snake_case, lower-case enums, lists as `{"data": […], "page": {…}}`.
     """
@@ -20,12 +21,13 @@ class CallResult:
     status: int = 200
     errors: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
 
     @classmethod
-    def of_problem(cls, members: Mapping[str, Any]) -> CallResult:
+    def of_problem(cls, members: Mapping[str, Any], size: int = 0) -> CallResult:
         """Return the answer for a Problem's members as either face shows them."""
         errors = {snake_path(error["field"]): error["code"] for error in members.get("errors", ())}
-        return cls(None, members["code"], members["status"], errors, members)
+        return cls(None, members["code"], members["status"], errors, members, size)
 
 
 def snake_path(path: str) -> str:

@@ -41,12 +41,14 @@ def graphql_request(
     return _mutation_request(operation, id, data or {}, expected)
 
 
-def graphql_answer(operation: Operation, body: Mapping[str, Any], include: Relation | None = None) -> CallResult:
+def graphql_answer(
+    operation: Operation, body: Mapping[str, Any], size: int = 0, include: Relation | None = None
+) -> CallResult:
     """Return the answer in a response's body: its first Problem, or else its data."""
     errors = body.get("errors")
     if errors:
-        return CallResult.of_problem(errors[0]["extensions"])
-    return CallResult(_data(operation, body["data"][root_field_name(operation)], include))
+        return CallResult.of_problem(errors[0]["extensions"], size)
+    return CallResult(_data(operation, body["data"][root_field_name(operation)], include), size=size)
 
 
 def list_argument(path: str) -> str:

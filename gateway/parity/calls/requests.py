@@ -51,8 +51,8 @@ def search_request(operation: Operation, arguments: Mapping[str, Any]) -> RestRe
 
 def rest_answer(status: int, content: bytes) -> CallResult:
     if status >= 400:
-        return CallResult.of_problem(orjson.loads(content))
-    return CallResult(orjson.loads(content) if content else None, status=status)
+        return CallResult.of_problem(orjson.loads(content), len(content))
+    return CallResult(orjson.loads(content) if content else None, status=status, size=len(content))
 
 
 def _query_value(name: str, value: Any) -> str:

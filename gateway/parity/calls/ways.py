@@ -100,7 +100,7 @@ class CallPaths:
         case, expected = made.case, await self._expected(made)
         content = orjson.dumps(graphql_request(made.operation, made.id, case.data, case.arguments, expected))
         _, body = await self._request(gateway, made.caller, RestRequest("POST", GRAPHQL_PATH, {}, content))
-        answer = graphql_answer(made.operation, orjson.loads(body), made.include)
+        answer = graphql_answer(made.operation, orjson.loads(body), include=made.include)
         if made.operation.kind is Kind.LIST and answer.errors:
             return replace(answer, errors={list_argument(path): code for path, code in answer.errors.items()})
         return answer
