@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.parity.calls.answers import CallResult
-from gateway.parity.world.rows import State
+from gateway.parity.world.sandbox import State
 
 Outcome = dict[str, Any]
 Path = tuple[str | int, ...]

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import asyncpg
+import orjson
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import UpdateBase, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from gateway.app import create_app
-from gateway.parity.world.rows import WRITTEN, Snapshots, State
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.catalogue import Catalogue
@@ -35,8 +35,18 @@ from services.storage.database import Database, count_statement
 from services.storage.rows import forget_statements
 
 _START: Final = "world"
-_READING: Final = "reading"
 _PLANS: Final = 1_000
+State = dict[str, dict[str, dict[str, Any]]]
+"""Rows as PostgreSQL's JSON, by table and key."""
+
+_TABLES: Final = """
+    select c.relname as name, array_agg(a.attname::text order by a.attnum) as key
+    from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey)
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname <> 'alembic_version'
+    group by c.relname order by c.relname"""
+_WRITTEN: Final = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint from pg_stat_xact_user_tables"
+"""The number of rows that the transaction has written so far, those rolled back to a savepoint included."""
 
 
 def _count_unless_savepoint(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
@@ -66,25 +76,22 @@ class SandboxDatabase(Database):
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Yield a session whose changes are rolled back."""
-        assert self.driver is not None
-        assert self._joined is not None
-        async with self.lock:
-            await self.driver.execute(f"savepoint {_READING}")
-            try:
-                with database_problems(Base.metadata):
-                    async with self._joined(autoflush=False, join_transaction_mode="rollback_only") as session:
-                        yield session
-            finally:
-                await self.driver.execute(f"rollback to savepoint {_READING}")
+        async with self._session(autoflush=False) as session:
+            yield session
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """Yield a session whose commit is visible to other sessions of the same call."""
+        async with self._session() as session:
+            await session.connection()
+            yield session
+
+    @asynccontextmanager
+    async def _session(self, **options: Any) -> AsyncIterator[AsyncSession]:
         assert self._joined is not None
         async with self.lock:
             with database_problems(Base.metadata):
-                async with self._joined(join_transaction_mode="create_savepoint") as session:
-                    await session.connection()
+                async with self._joined(join_transaction_mode="create_savepoint", **options) as session:
                     yield session
 
 
@@ -107,6 +114,46 @@ class SandboxReads(ReadPool):
                 await driver.execute(f"rollback to savepoint {_START}")
                 raise
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Takes snapshots: the statement that reads every row, and the columns of each table's primary key."""
+
+    text: str
+    keys: dict[str, list[str]]
+
+    @classmethod
+    async def of(cls, driver: asyncpg.Connection) -> Snapshots:
+        """Return the snapshots of a database, of its tables with a primary key."""
+        keys = {row["name"]: list(row["key"]) for row in await driver.fetch(_TABLES)}
+        parts = [f"'{name}', (select coalesce(json_agg(t), '[]') from \"{name}\" t)" for name in keys]  # noqa: S608
+        return cls(f"select json_build_object({', '.join(parts)})::text", keys)
+
+    async def take(self, driver: asyncpg.Connection) -> State:
+        tables = orjson.loads(await driver.fetchval(self.text))
+        return {
+            name: {"/".join(str(row[column]) for column in self.keys[name]): row for row in rows}
+            for name, rows in tables.items()
+        }
+
+    def difference(self, before: State, after: State) -> dict[str, Any]:
+        """Return, by table, rows `added`, the changed columns of rows `changed`, and the keys of rows `removed`."""
+        tables: dict[str, Any] = {}
+        for name in self.keys:
+            old, new = before[name], after[name]
+            if old == new:
+                continue
+            changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
+            tables[name] = {
+                "added": [new[key] for key in sorted(new.keys() - old.keys())],
+                "changed": {
+                    key: {name: value for name, value in new[key].items() if old[key].get(name) != value}
+                    for key in changed
+                },
+                "removed": sorted(old.keys() - new.keys()),
+            }
+        return tables
 
 
 @dataclass(slots=True)
@@ -134,7 +181,7 @@ class Sandbox:
         Returns the changed rows by table.
         """
         changed: dict[str, Any] = {}
-        written = await self.driver.fetchval(WRITTEN)
+        written = await self.driver.fetchval(_WRITTEN)
         if written != self._written:
             self._written = written
             changed = self.snapshots.difference(self.before, await self.snapshots.take(self.driver))
