@@ -16,9 +16,8 @@ from gateway.parity.calls.answers import CallResult
 from gateway.parity.calls.documents import graphql_answer, graphql_request, list_argument
 from gateway.parity.calls.requests import RestRequest, rest_answer, rest_request, search_request
 from gateway.parity.cases.case import CURRENT, Case
-from gateway.parity.world.callers import Caller
 from gateway.parity.world.sandbox import Sandbox
-from gateway.parity.world.world import CLIENT, resource_of
+from gateway.parity.world.world import CLIENT, Caller, resource_of
 from rest.batches import outcome_members
 from rest.http.problems import problem_members
 from rest.reading import Queries, shown_of

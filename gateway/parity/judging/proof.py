@@ -14,9 +14,8 @@ from gateway.parity.cases.case import Case
 from gateway.parity.cases.cases import cases
 from gateway.parity.judging.declared import DECLARED, Difference, IntendedDifference
 from gateway.parity.judging.measured import MeasuredMatrix
-from gateway.parity.world.callers import Caller, callers
 from gateway.parity.world.sandbox import Sandbox
-from gateway.parity.world.world import ROLES, World, resource_of
+from gateway.parity.world.world import ROLES, Caller, World, callers, resource_of
 from services.catalogue import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
 

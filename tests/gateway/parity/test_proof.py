@@ -11,7 +11,7 @@ from gateway.parity.judging.declared import DECLARED
 from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import Cells, deviations
 from gateway.parity.report.report import Report, html_report, sides, summary
-from gateway.parity.world.callers import BOUND_KEY
+from gateway.parity.world.world import BOUND_KEY
 from services.catalogue import Catalogue, models
 from tests.support.sampling import WHOLE, sampled
 
