@@ -10,8 +10,7 @@ from gateway.parity.cases.batches import batch_cases
 from gateway.parity.cases.case import CURRENT, NO_ROW, STALE, Case
 from gateway.parity.cases.lists import list_cases
 from gateway.parity.cases.writing import written
-from gateway.parity.world.filling import fields, filled, required
-from gateway.parity.world.values import NOTHING, edges, faults
+from gateway.parity.world.values import NOTHING, edges, faults, fields, filled, required
 from gateway.parity.world.world import EDITORS, FOREIGN, OWN, SHARED, TARGETS, World, resource_of
 from services.catalogue import Catalogue, Kind, Operation
 

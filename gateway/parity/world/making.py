@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from gateway.parity.world.filling import fields, filled, required
+from gateway.parity.world.values import fields, filled, required
 from gateway.parity.world.world import (
     BOUND,
     CLIENT,

@@ -1,8 +1,8 @@
-"""Valid and invalid values for the fields of an input model, derived from its types and its JSON Schema."""
+"""Valid and invalid values for the fields of an operation's input, derived from its types and its JSON Schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from gateway.parity.world.world import PASSWORD, SHARED, World
+from services.catalogue import Operation
 from services.catalogue.models import fields_of
 from services.catalogue.scalars import INT32, FieldType
 
@@ -26,6 +28,23 @@ Refer = Callable[[str], str | None]
 """Return the identifier that a reference to a row with this prefix holds, or None if there is no such row."""
 
 
+KNOWN: Final[dict[tuple[str, str], Callable[[World], Any]]] = {
+    ("login", "username"): lambda world: "guest",
+    ("login", "password"): lambda world: PASSWORD,
+    ("login", "scope"): lambda world: world.catalogue.scopes[0],
+    ("refresh_token", "refresh_token"): lambda world: world.accounts["guest"].refresh_token,
+    ("change_password", "current_password"): lambda world: PASSWORD,
+    ("change_email", "current_password"): lambda world: PASSWORD,
+    ("introspect", "token"): lambda world: world.accounts["guest"].access_token,
+    ("revoke", "token"): lambda world: world.accounts["guest"].access_token,
+    ("create_membership", "username"): lambda world: "newcomer",
+}
+"""Values that follow from no type or example, by operation and field: credentials and user names."""
+
+NOT_FOR_ALL: Final = frozenset({("update_user", "email")})
+"""Fields that only admins may send, which are left out of valid inputs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     name: str
@@ -33,10 +52,8 @@ class Field:
     required: bool
     schema: Mapping[str, Any]
     """The JSON Schema of one value that is not null."""
-    most: int | None
-    """The maximum number of a list's entries."""
-    lists: Sequence[Any]
-    """Examples of whole lists."""
+    whole: Mapping[str, Any]
+    """The same of a whole list."""
     adapter: TypeAdapter[Any]
 
     def accepts(self, value: Any) -> bool:
@@ -66,10 +83,7 @@ def input_fields(model: type[BaseModel]) -> tuple[Field, ...]:
         whole = _flat(document["properties"][name], document)
         annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
         single = _flat(whole["items"], document) if kind.many and "items" in whole else whole
-        lists = whole.get("examples", ()) if kind.many else ()
-        fields.append(
-            Field(name, kind, info.is_required(), single, whole.get("maxItems"), lists, TypeAdapter(annotation))
-        )
+        fields.append(Field(name, kind, info.is_required(), single, whole, TypeAdapter(annotation)))
     return tuple(fields)
 
 
@@ -97,11 +111,11 @@ def right(field: Field, salt: str, refer: Refer) -> Any:
 
 
 def _candidates(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
-    yield from field.lists
-    for value in _singles(field, salt, refer):
-        yield [value] if field.kind.many else value
+    values = _singles(field, salt, refer)
     if field.kind.many:
-        yield []
+        yield from (*field.whole.get("examples", ()), *([value] for value in values), [])
+    else:
+        yield from values
 
 
 def _singles(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
@@ -167,8 +181,8 @@ def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
             yield name, whole
     if field.kind.many:
         yield "no list", {"a": 1}
-        if field.most is not None and field.prefix:
-            yield "too many", [f"{field.prefix}_{NOTHING}"] * (field.most + 1)
+        if "maxItems" in field.whole and field.prefix:
+            yield "too many", [f"{field.prefix}_{NOTHING}"] * (field.whole["maxItems"] + 1)
 
 
 def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
@@ -193,3 +207,36 @@ def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
         yield from (("text", "1"), ("fraction", 1.5), ("too small", minimum - 1), ("too great", maximum + 1))
     elif kind.python is datetime:
         yield from (("malformed", "yesterday"), ("naive", "2030-01-31T12:00:00"))
+
+
+def fields(operation: Operation) -> tuple[Field, ...]:
+    return input_fields(operation.input) if operation.input is not None else ()
+
+
+def filled(
+    world: World, operation: Operation, salt: str, place: str = SHARED, only: Collection[Field] | None = None
+) -> dict[str, Any]:
+    """Return an input with a valid value for every field, or for these only; `place` is that of referenced rows.
+
+    A reference is left out where the place has no row for it. Raises DeclarationError for a field without a known
+    valid value.
+    """
+    data = {}
+    for field in only if only is not None else fields(operation):
+        if (operation.name, field.name) in NOT_FOR_ALL:
+            continue
+        known = KNOWN.get((operation.name, field.name))
+        try:
+            value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))
+        except NoValueError:
+            raise operation.fault(
+                f'the proof found no valid value for its field "{field.name}".',
+                "Give the field examples=[…], whose first valid entry is used.",
+            ) from None
+        if value is not None or not field.prefix:
+            data[field.name] = value
+    return data
+
+
+def required(operation: Operation) -> tuple[Field, ...]:
+    return tuple(field for field in fields(operation) if field.required)

@@ -13,7 +13,7 @@ from gateway.parity.judging.measured import MeasuredMatrix
 from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import END, START, Cells, cells, deviations, parse, record, recorded_in
 from gateway.parity.report.removing import is_caught, removals
-from gateway.parity.world import filling
+from gateway.parity.world import values
 from gateway.parity.world.values import NoValueError
 from gateway.settings import Settings
 from services.catalogue import DeclarationError
@@ -94,8 +94,8 @@ def test_field_that_nothing_is_valid_in_is_named(proof: Proof, monkeypatch: pyte
     def refuse(field: object, salt: str, refer: object) -> None:
         raise NoValueError
 
-    monkeypatch.setattr(filling, "right", refuse)
+    monkeypatch.setattr(values, "right", refuse)
     operation = proof.sandbox.gateway.catalogue.operations["create_milestone"]
     with pytest.raises(DeclarationError, match="examples") as caught:
-        filling.filled(proof.world, operation, "salt")
+        values.filled(proof.world, operation, "salt")
     assert caught.value.location == operation.location
