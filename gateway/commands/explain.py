@@ -61,7 +61,7 @@ def explain(
         _print_overview(console, catalogue, settings.API_V1_STR)
         return
     if document is not None:
-        read = read_of_document(catalogue, document, actor)
+        plan, _ = read_of_document(catalogue, document, actor)
     else:
         named = _operation(catalogue, operation or "")
         for name, value in _details(named, settings.API_V1_STR):
@@ -69,10 +69,11 @@ def explain(
         read = read_of_operation(catalogue, named, query, actor, NIL)
         if read is None:
             return
+        plan, _ = read
         console.print()
-    console.print(read[0].text)
+    console.print(plan.text)
     if assembly:
-        console.print(f"\n{read[0].source}")
+        console.print(f"\n{plan.source}")
 
 
 def _operation(catalogue: Catalogue, name: str) -> Operation:

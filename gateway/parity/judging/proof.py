@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -22,7 +22,11 @@ from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
 
 @dataclass(slots=True)
 class Findings:
-    """The findings of the proof; `faults` are sentences about calls that were not refused as they must be."""
+    """The findings of the proof.
+
+    `faults` are sentences about calls that were not refused as they must be, `deviations` about lines that are not as
+    recorded, `unmade` about resources of which no row could be made.
+    """
 
     measured: MeasuredMatrix
     calls: int = 0
@@ -30,14 +34,16 @@ class Findings:
     seconds: float = 0.0
     differences: list[Difference] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+    unmade: Sequence[str] = ()
     deliberate: Counter[IntendedDifference] = field(default_factory=Counter)
     outcomes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     """The outcome for each caller, by operation and recorded case."""
 
     @property
     def agree(self) -> bool:
-        """Whether there are no undeclared differences and no faults."""
-        return not self.differences and not self.faults
+        """Whether there are no undeclared differences, no faults and no deviations."""
+        return not (self.differences or self.faults or self.deviations)
 
 
 class Proof:
@@ -56,7 +62,7 @@ class Proof:
     async def run(self, planned: Iterable[tuple[Operation, Case]] | None = None, by: Collection[str] = ()) -> Findings:
         """Make the planned calls, or some of them; only callers of the roles `by`, if given, make unrecorded ones."""
         started = perf_counter()
-        findings = Findings(MeasuredMatrix(self.world))
+        findings = Findings(MeasuredMatrix(self.world), unmade=self.world.unmade)
         for operation, case in self.planned if planned is None else planned:
             await self.call(operation, case, findings, by)
         findings.seconds = perf_counter() - started

@@ -8,7 +8,7 @@ see it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -116,34 +116,22 @@ class SandboxReads(ReadPool):
         return row
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshots:
-    """Takes snapshots: the statement that reads every row, and the columns of each table's primary key."""
+async def _snapshot(driver: asyncpg.Connection, keys: Mapping[str, list[str]]) -> State:
+    """Return all rows of these tables, of which the columns of the primary keys are given."""
+    parts = [f"'{name}', (select coalesce(json_agg(t), '[]') from \"{name}\" t)" for name in keys]  # noqa: S608
+    tables = orjson.loads(await driver.fetchval(f"select json_build_object({', '.join(parts)})::text"))
+    return {
+        name: {"/".join(str(row[column]) for column in keys[name]): row for row in rows}
+        for name, rows in tables.items()
+    }
 
-    text: str
-    keys: dict[str, list[str]]
 
-    @classmethod
-    async def of(cls, driver: asyncpg.Connection) -> Snapshots:
-        """Return the snapshots of a database, of its tables with a primary key."""
-        keys = {row["name"]: list(row["key"]) for row in await driver.fetch(_TABLES)}
-        parts = [f"'{name}', (select coalesce(json_agg(t), '[]') from \"{name}\" t)" for name in keys]  # noqa: S608
-        return cls(f"select json_build_object({', '.join(parts)})::text", keys)
-
-    async def take(self, driver: asyncpg.Connection) -> State:
-        tables = orjson.loads(await driver.fetchval(self.text))
-        return {
-            name: {"/".join(str(row[column]) for column in self.keys[name]): row for row in rows}
-            for name, rows in tables.items()
-        }
-
-    def difference(self, before: State, after: State) -> dict[str, Any]:
-        """Return, by table, rows `added`, the changed columns of rows `changed`, and the keys of rows `removed`."""
-        tables: dict[str, Any] = {}
-        for name in self.keys:
-            old, new = before[name], after[name]
-            if old == new:
-                continue
+def _difference(before: State, after: State) -> dict[str, Any]:
+    """Return, by table, rows `added`, the changed columns of rows `changed`, and the keys of rows `removed`."""
+    tables: dict[str, Any] = {}
+    for name, old in before.items():
+        new = after[name]
+        if old != new:
             changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
             tables[name] = {
                 "added": [new[key] for key in sorted(new.keys() - old.keys())],
@@ -153,7 +141,7 @@ class Snapshots:
                 },
                 "removed": sorted(old.keys() - new.keys()),
             }
-        return tables
+    return tables
 
 
 @dataclass(slots=True)
@@ -169,7 +157,8 @@ class Sandbox:
     reference: Gateway
     driver: asyncpg.Connection
     redis: Redis
-    snapshots: Snapshots
+    keys: Mapping[str, list[str]]
+    """The columns of each table's primary key."""
     before: State
     _written: int = 0
     _changed: bool = False
@@ -184,13 +173,17 @@ class Sandbox:
         written = await self.driver.fetchval(_WRITTEN)
         if written != self._written:
             self._written = written
-            changed = self.snapshots.difference(self.before, await self.snapshots.take(self.driver))
+            changed = await self.changes()
         if wrote or changed:
             await self.driver.execute(f"rollback to savepoint {_START}")
         if changed:
             await self.redis.flushdb()
             self.gateway.part(CredentialCache).forget_all()
         return changed
+
+    async def changes(self) -> dict[str, Any]:
+        """Return the rows that differ from those before all calls, by table."""
+        return _difference(self.before, await _snapshot(self.driver, self.keys))
 
     def renew(self, *, policies_only: bool = False) -> None:
         """Drop all compiled state after a change of the catalogue, or of policies only, which the faces do not read."""
@@ -217,6 +210,6 @@ async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[San
         driver: Any = (await connection.get_raw_connection()).driver_connection
         await driver.execute(f"savepoint {_START}")
         database.join(connection, driver)
-        snapshots = await Snapshots.of(driver)
-        before = await snapshots.take(driver)
-        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, redis, snapshots, before)
+        keys = {row["name"]: list(row["key"]) for row in await driver.fetch(_TABLES)}
+        before = await _snapshot(driver, keys)
+        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, redis, keys, before)

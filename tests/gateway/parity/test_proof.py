@@ -10,7 +10,7 @@ from gateway.parity.calls import ways
 from gateway.parity.judging.declared import DECLARED
 from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import Cells, deviations
-from gateway.parity.report.report import Report, html_report, sides, summary
+from gateway.parity.report.report import html_report, sides, summary
 from gateway.parity.world.world import BOUND_KEY
 from services.catalogue import Catalogue, models
 from tests.support.sampling import WHOLE, sampled
@@ -31,7 +31,7 @@ async def findings(proof: Proof) -> Findings:
     first = [(operation, case) for operation, case in proof.planned if case.recorded and operation.name in names]
     further = [(operation, case) for operation, case in proof.planned if not case.recorded]
     found = await proof.run([*first, *sampled(further, SHARE)], by=QUICK)
-    print(summary(Report(found)))  # noqa: T201 - what `pytest -s` and a failure show
+    print(summary(found))  # noqa: T201 - what `pytest -s` and a failure show
     return found
 
 
@@ -66,8 +66,7 @@ def test_declared_differences_are_there(findings: Findings) -> None:
 
 
 async def test_nothing_remains_of_the_calls(findings: Findings, proof: Proof) -> None:
-    sandbox = proof.sandbox
-    assert sandbox.snapshots.difference(sandbox.before, await sandbox.snapshots.take(sandbox.driver)) == {}
+    assert await proof.sandbox.changes() == {}
 
 
 async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,9 +83,8 @@ async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.Mo
     writers = {"editor", "owner", "admin"}
     by_key = {*(f"{each} by key" for each in writers), BOUND_KEY}
     assert {each.made.caller.name for each in found.differences} == writers | by_key
-    report = Report(found)
-    assert not report.is_green
-    assert "create_label, valid, by editor: graphql" in html_report(report)
+    assert not found.agree
+    assert "create_label, valid, by editor: graphql" in html_report(found)
 
 
 async def test_number_that_one_face_takes_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
