@@ -41,7 +41,6 @@ class DocumentChecker:
         self.prefix = settings.API_V1_STR
 
     def read(self, files: Sequence[Path]) -> list[NewDocument]:
-        """Return the documents in manifests. Raises SettingsError with a sentence for each fault."""
         new: list[NewDocument] = []
         faults: list[str] = []
         for file in files:
@@ -138,7 +137,6 @@ def _say_published(judge: DocumentChecker, names: Sequence[str]) -> None:
 
 
 def _run(action: Callable[[Database], Awaitable[T]]) -> T:
-    """Run an action on the database. Raises SettingsError with what it refuses."""
 
     async def run(gateway: Gateway, settings: Settings) -> T:
         await check_migrated(gateway.database.probe, Revisions.of(settings))

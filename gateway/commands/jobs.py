@@ -109,7 +109,6 @@ def _unknown(identifier: str) -> SettingsError:
 
 
 def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
-    """Run an action in a transaction, as the operator. Raises SettingsError with what it refuses."""
 
     async def run(gateway: Gateway, _settings: Settings) -> Any:
         async with gateway.unit_of_work(OPERATOR) as call:

@@ -21,17 +21,14 @@ from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
-_Names = Annotated[str, typer.Option("--only", help="Operations, separated by commas; default: all.")]
-_Page = Annotated[Path | None, typer.Option(help="Compare what each role can do with this page's matrix.")]
-
 
 def parity(
-    only: _Names = "",
+    only: Annotated[str, typer.Option(help="Operations, separated by commas; default: all.")] = "",
     html: Annotated[Path | None, typer.Option(help="Write the matrix and all differences to this file.")] = None,
     keep: Annotated[
         Path | None, typer.Option("--record", help="Write what each role can do into this page's matrix.")
     ] = None,
-    against: _Page = None,
+    against: Annotated[Path | None, typer.Option(help="Compare what each role can do with this page's matrix.")] = None,
     mutate: Annotated[
         bool, typer.Option("--mutate", help="Remove every rule in turn, and report those that go unnoticed.")
     ] = False,

@@ -121,12 +121,9 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         raise SystemExit(0)
 
-    def hang_up(_number: int, _frame: FrameType | None) -> None:
-        # The terminal was closed. Uvicorn drains at SIGTERM, but not at SIGHUP.
-        signal.raise_signal(signal.SIGTERM)
-
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+    # The terminal was closed. Uvicorn drains at SIGTERM, but not at SIGHUP.
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         yield
     finally:
@@ -169,14 +166,10 @@ def _address(host: str, port: int) -> str:
 
 
 def _print_banner(settings: Settings, base: str, sign_in: tuple[str, str] | None) -> None:
-    lines = {
-        "Start page": f"{base}/",
-        "GraphiQL": f"{base}/graphql",
-        "Swagger UI": f"{base}/docs",
-        "ReDoc": f"{base}/redoc",
-    }
+    paths = {"Start page": "/", "GraphiQL": "/graphql", "Swagger UI": "/docs", "ReDoc": "/redoc"}
     if keeps_mails(settings):
-        lines["Mails"] = f"{base}{MAIL_PATH}"
+        paths["Mails"] = MAIL_PATH
+    lines = {name: f"{base}{path}" for name, path in paths.items()}
     if sign_in:
         lines["Demo sign-in"] = " / ".join(sign_in)
     console = Console(soft_wrap=True, highlight=False, markup=False)

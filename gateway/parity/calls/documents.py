@@ -59,7 +59,6 @@ def list_argument(path: str) -> str:
 
 
 def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
-    """Return a filter of the services as GraphQL's input."""
     if not isinstance(plain, Mapping):
         return plain
     converted: dict[str, Any] = {}
@@ -198,7 +197,6 @@ def _data(operation: Operation, value: Any, include: Relation | None) -> Any:
 
 
 def _outcome(resource: Resource[Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the outcome of a batch's entry in REST's form."""
     row, problem = value[camel(resource.name)], value["problem"]
     outcome = {"status": value["status"], "id": value["id"]}
     if row:

@@ -18,7 +18,6 @@ Arguments = dict[str, Any]
 
 
 def list_cases(world: World, operation: Operation, needs: tuple[str, ...]) -> Iterator[Case]:
-    """Yield every case of a list operation."""
     resource = resource_of(operation)
     yield Case("list", arguments={"limit": 100}, needs=needs, recorded=True)
     for name, arguments in (*_valid(world, resource), *_wrong(world, resource)):

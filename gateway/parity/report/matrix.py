@@ -19,7 +19,6 @@ Cells = dict[Line, tuple[str, ...]]
 
 
 def cells(measured: MeasuredMatrix) -> Cells:
-    """Return every measured line."""
     return _calls(measured) | _masks(measured)
 
 

@@ -29,7 +29,6 @@ class Removal:
 
     @contextmanager
     def made(self) -> Iterator[None]:
-        """Remove the rule during the block."""
         before = getattr(self.owner, self.attribute)
         # Operations are frozen.
         object.__setattr__(self.owner, self.attribute, self.value)

@@ -56,7 +56,6 @@ def print_report(console: Console, findings: Findings) -> None:
 
 
 def summary(findings: Findings) -> str:
-    """Return one sentence with the counts."""
     return (
         f"{findings.compared:,} calls on {findings.calls / max(findings.compared, 1):.1f} ways each "
         f"({findings.calls:,}) "

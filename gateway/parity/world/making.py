@@ -42,7 +42,7 @@ from services.storage.base import utc_now
 _OTHERS: Final = ("guest", "stranger", "newcomer", "leaver")
 _NARROW_SCOPES: Final = ("users:read", "workspaces:read")
 """The scopes of keys that have a single one; two, since a call may need one of them."""
-_MEMBERS: Final = ("viewer", "editor", "guest")
+_MEMBERS: Final = (("viewer", "viewer"), ("editor", "editor"), ("guest", "viewer"))
 
 
 async def make_world(gateway: Gateway) -> World:
@@ -95,14 +95,13 @@ class _Maker:
     async def workspaces(self) -> None:
         """Make the shared workspace with its members, and the foreign one; users and memberships count as rows."""
         accounts, rows = self.world.accounts, self.world.rows
-        for target, owner in ((SHARED, "owner"), (FOREIGN, "stranger")):
+        for target, owner, members in ((SHARED, "owner", _MEMBERS), (FOREIGN, "stranger", _MEMBERS[-1:])):
             workspace = await self._write(
                 "create_workspace", accounts[owner].actor, {"name": f"Of {owner}", "slug": f"of-{owner}"}
             )
             await self._keep("workspace", target, workspace["id"])
-            for role in _MEMBERS if target == SHARED else ("guest",):
-                data = {"workspace_id": rows["workspace"][target].id, "username": role}
-                data["role"] = role if role != "guest" else "viewer"
+            for username, role in members:
+                data = {"workspace_id": rows["workspace"][target].id, "username": username, "role": role}
                 member = await self._write("create_membership", accounts[owner].actor, data)
                 # The last one stays: the guest's membership is the row that calls concern.
                 await self._keep("membership", target, member["id"])
@@ -213,5 +212,4 @@ class _Maker:
 
 
 def _references(operation: Operation) -> set[str]:
-    """Return the prefixes of the resources that an input refers to."""
     return {field.prefix for field in fields(operation) if field.prefix}

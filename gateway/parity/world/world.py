@@ -88,7 +88,6 @@ class World:
         return row.id if row is not None else None
 
     def token(self, actor: Actor, issued: datetime | None = None) -> str:
-        """Return an access token for the session and the scopes of an actor."""
         assert actor.user_id is not None
         assert actor.session_id is not None
         return self.tokens.issue(
