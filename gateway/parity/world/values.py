@@ -23,6 +23,7 @@ NUMBER: Final = "a number"
 INSTANT: Final = "2030-01-31T12:00:00Z"
 _WORDS: Final = ("a1", "word", "word@example.com", "#00ff00", "https://example.com/word", "127.0.0.1", "2030-01-31")
 _LONG: Final = 20_000
+_VALID, _EDGE, _FAULT = "valid", "edge", "fault"
 
 Refer = Callable[[str], str | None]
 """Return the identifier that a reference to a row with this prefix holds, or None if there is no such row."""
@@ -119,24 +120,14 @@ def _candidates(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
 
 
 def _singles(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
-    kind, examples = field.kind, field.schema.get("examples", ())
     if field.prefix:
         reference = refer(field.prefix)
         if reference is not None:
             yield reference
-    elif kind.enum is not None:
-        yield from (member.value for member in kind.enum)
-    elif issubclass(kind.python, BaseModel):
-        yield {member.name: right(member, salt, refer) for member in input_fields(kind.python)}
-    elif field.is_text:
-        for example in (*examples, field.name, *_WORDS):
-            yield from (f"{salt}{example}", f"{example}{salt}", example)
-    elif kind.python is bool:
-        yield from (True, False)
-    elif kind.python is int:
-        yield from (*examples, field.schema.get("minimum", 1), 1)
-    elif kind.python is datetime:
-        yield from (*examples, INSTANT)
+    elif issubclass(field.kind.python, BaseModel):
+        yield {member.name: right(member, salt, refer) for member in input_fields(field.kind.python)}
+    else:
+        yield from (value for use, _, value in _samples(field, salt) if use == _VALID)
 
 
 def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
@@ -146,25 +137,9 @@ def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
     if field.kind.many:
         yield "empty", []
         return
-    for name, value in _bounds(field, salt):
-        if field.accepts(value):
+    for use, name, value in _samples(field, salt):
+        if use == _EDGE and field.accepts(value):
             yield name, value
-
-
-def _bounds(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
-    kind, schema = field.kind, field.schema
-    if field.is_text:
-        yield "longest", "x" * schema.get("maxLength", _LONG)
-        yield "shortest", "x" * schema.get("minLength", 0)
-        yield "any letters", f"{salt} äß漢🙂 'quoted' \\ %_"
-    elif kind.enum is not None:
-        yield "last", list(kind.enum)[-1].value
-    elif kind.python is bool:
-        yield from (("true", True), ("false", False))
-    elif kind.python is int:
-        yield from (("least", schema.get("minimum", INT32[0])), ("most", schema.get("maximum", INT32[1])))
-    elif kind.python is datetime:
-        yield from (("last", "9999-12-31T23:59:59.999998Z"), ("offset", "2030-01-31T14:00:00.5+02:00"))
 
 
 def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
@@ -186,27 +161,44 @@ def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
 
 
 def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
-    kind, schema = field.kind, field.schema
     if field.prefix:
         yield from (("type", True), (NUMBER, 5), ("malformed", "nonsense"), ("other", other))
         yield "of nothing", f"{field.prefix}_{NOTHING}"
         if unreadable is not None:
             yield "unreadable", unreadable
         return
-    yield "type", {"a": 1} if kind.python in (bool, int) else 5
+    yield "type", {"a": 1} if field.kind.python in (bool, int) else 5
+    yield from ((name, value) for use, name, value in _samples(field, "") if use == _FAULT)
+
+
+def _samples(field: Field, salt: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield values of a field's type: the use, a name, and the value. A new type is added here."""
+    kind, schema = field.kind, field.schema
+    examples = schema.get("examples", ())
     if kind.enum is not None:
-        yield "choice", "nonsense"
+        yield from ((_VALID, "", member.value) for member in kind.enum)
+        yield from ((_EDGE, "last", list(kind.enum)[-1].value), (_FAULT, "choice", "nonsense"))
     elif field.is_text:
-        yield from (("empty", ""), ("malformed", "\t \n"), ("nul", "a\x00b"))
+        for example in (*examples, field.name, *_WORDS):
+            yield from ((_VALID, "", text) for text in (f"{salt}{example}", f"{example}{salt}", example))
+        yield _EDGE, "longest", "x" * schema.get("maxLength", _LONG)
+        yield _EDGE, "shortest", "x" * schema.get("minLength", 0)
+        yield _EDGE, "any letters", f"{salt} äß漢🙂 'quoted' \\ %_"
+        yield from ((_FAULT, "empty", ""), (_FAULT, "malformed", "\t \n"), (_FAULT, "nul", "a\x00b"))
         if "maxLength" in schema:
-            yield "too long", "x" * (schema["maxLength"] + 1)
+            yield _FAULT, "too long", "x" * (schema["maxLength"] + 1)
     elif kind.python is bool:
-        yield "text", "yes"
+        yield from ((_VALID, "", True), (_VALID, "", False), (_EDGE, "true", True), (_EDGE, "false", False))
+        yield _FAULT, "text", "yes"
     elif kind.python is int:
-        minimum, maximum = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
-        yield from (("text", "1"), ("fraction", 1.5), ("too small", minimum - 1), ("too great", maximum + 1))
+        least, most = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
+        yield from ((_VALID, "", number) for number in (*examples, schema.get("minimum", 1), 1))
+        yield from ((_EDGE, "least", least), (_EDGE, "most", most), (_FAULT, "text", "1"), (_FAULT, "fraction", 1.5))
+        yield from ((_FAULT, "too small", least - 1), (_FAULT, "too great", most + 1))
     elif kind.python is datetime:
-        yield from (("malformed", "yesterday"), ("naive", "2030-01-31T12:00:00"))
+        yield from ((_VALID, "", instant) for instant in (*examples, INSTANT))
+        yield from ((_EDGE, "last", "9999-12-31T23:59:59.999998Z"), (_EDGE, "offset", "2030-01-31T14:00:00.5+02:00"))
+        yield from ((_FAULT, "malformed", "yesterday"), (_FAULT, "naive", "2030-01-31T12:00:00"))
 
 
 def fields(operation: Operation) -> tuple[Field, ...]:

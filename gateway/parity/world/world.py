@@ -131,22 +131,17 @@ def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
         for scope in needs:
             narrow = replace(account.actor, scopes=account.actor.scopes - {scope})
             yield Caller(f"{role} without {scope}", role, _bearer(world.token(narrow)), narrow, scope)
-        yield from _with_keys(world, role, needs)
+        keys = account.keys
+        if FULL in keys:
+            yield Caller(f"{role} by key", role, _key(keys[FULL]), keys[FULL].actor)
+        if BOUND in keys:
+            yield Caller(BOUND_KEY, role, _key(keys[BOUND]), keys[BOUND].actor, column=BOUND_KEY)
+        lacking = [key for key in keys.values() if len(needs) == 1 and needs[0] not in key.actor.scopes]
+        for key in lacking[:1]:
+            yield Caller(f"{role} by key without {needs[0]}", role, _key(key), key.actor, needs[0])
     yield Caller("garbage", ANONYMOUS_ROLE, _bearer("no.token.atall"), None)
     expired = world.token(world.accounts[ROLES[-1]].actor, world.started - _LONG_AGO)
     yield Caller("expired token", ANONYMOUS_ROLE, _bearer(expired), None)
-
-
-def _with_keys(world: World, role: str, needs: Sequence[str]) -> Iterator[Caller]:
-    """Yield the role's API keys: with all scopes, bound, and with one scope that is not the needed one."""
-    keys = world.accounts[role].keys
-    if FULL in keys:
-        yield Caller(f"{role} by key", role, _key(keys[FULL]), keys[FULL].actor)
-    if BOUND in keys:
-        yield Caller(BOUND_KEY, role, _key(keys[BOUND]), keys[BOUND].actor, column=BOUND_KEY)
-    narrow = [key for key in keys.values() if len(needs) == 1 and needs[0] not in key.actor.scopes]
-    for key in narrow[:1]:
-        yield Caller(f"{role} by key without {needs[0]}", role, _key(key), key.actor, needs[0])
 
 
 def _key(key: Key) -> dict[str, str]:
