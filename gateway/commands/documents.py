@@ -137,7 +137,6 @@ def _say_published(judge: DocumentChecker, names: Sequence[str]) -> None:
 
 
 def _run(action: Callable[[Database], Awaitable[T]]) -> T:
-
     async def run(gateway: Gateway, settings: Settings) -> T:
         await check_migrated(gateway.database.probe, Revisions.of(settings))
         return await action(gateway.database)

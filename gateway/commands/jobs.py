@@ -109,7 +109,6 @@ def _unknown(identifier: str) -> SettingsError:
 
 
 def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
-
     async def run(gateway: Gateway, _settings: Settings) -> Any:
         async with gateway.unit_of_work(OPERATOR) as call:
             return await action(call, gateway)

@@ -38,7 +38,13 @@ def graphql_request(
     if operation.kind is Kind.GET:
         variables = {"id": ("ID!", id)} if operation.on_a_row else {}
         return _request("query", operation, variables, _selection(operation, arguments))
-    return _mutation_request(operation, id, data or {}, expected)
+    value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
+    if expected is not None:
+        value[camel(EXPECTED)] = expected
+    value |= _input(operation.input, data or {})
+    takes_input = operation.input is not None or operation.on_a_row
+    mutation = {"input": (f"{pascal(operation.name)}Input!", value)} if takes_input else {}
+    return _request("mutation", operation, mutation, _payload(operation))
 
 
 def graphql_answer(
@@ -124,18 +130,6 @@ def _fields(names: Mapping[str, Any]) -> str:
     return " ".join(map(camel, names))
 
 
-def _mutation_request(
-    operation: Operation, id: str | None, data: Mapping[str, Any], expected: str | None
-) -> dict[str, Any]:
-    value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
-    if expected is not None:
-        value[camel(EXPECTED)] = expected
-    value |= _input(operation.input, data)
-    takes_input = operation.input is not None or operation.on_a_row
-    variables = {"input": (f"{pascal(operation.name)}Input!", value)} if takes_input else {}
-    return _request("mutation", operation, variables, _payload(operation))
-
-
 def _payload(operation: Operation) -> str:
     result = operation.result
     if isinstance(result, Resource):
@@ -215,14 +209,13 @@ def _row(resource: Resource[Any], value: Mapping[str, Any], include: Relation | 
         member = value[camel(name)]
         row[name] = member.lower() if kind.enum is not None and isinstance(member, str) else member
     if include is not None:
-        row[include.name] = _related(include, value[camel(include.name)])
+        related, target = value[camel(include.name)], include.target
+        if include.many:
+            nodes = [_row(target, node) for node in related["nodes"]]
+            row[include.name] = {"data": nodes, "page": _page(related["pageInfo"])}
+        else:
+            row[include.name] = None if related is None else _row(target, related)
     return row
-
-
-def _related(relation: Relation, value: Any) -> Any:
-    if not relation.many:
-        return None if value is None else _row(relation.target, value)
-    return {"data": [_row(relation.target, node) for node in value["nodes"]], "page": _page(value["pageInfo"])}
 
 
 def _page(info: Mapping[str, Any]) -> dict[str, Any]:

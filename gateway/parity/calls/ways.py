@@ -192,11 +192,9 @@ def _key(operation: Operation, identifier: str | None) -> UUID | None:
 
 
 def _outcome(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
-    resource = resource_of(operation)
-    if outcome.row is None:
-        return outcome_members(operation, outcome, None)
-    tag = tag_of_record(resource, outcome.row)
-    return outcome_members(operation, outcome, Representation(_row(resource, outcome.row), tag))
+    resource, row = resource_of(operation), outcome.row
+    shown = Representation(_row(resource, row), tag_of_record(resource, row)) if row is not None else None
+    return outcome_members(operation, outcome, shown)
 
 
 def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:
