@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,6 @@ from services.storage.database import Database
 
 documents = typer.Typer(no_args_is_help=True, help="Register the GraphQL documents that clients may send by a hash.")
 
-T = TypeVar("T")
 _Named = Annotated[str, typer.Argument(help="The identifier of a document, or its name.")]
 
 
@@ -136,8 +135,8 @@ def _say_published(judge: DocumentChecker, names: Sequence[str]) -> None:
         typer.echo(f"{name} is at {judge.address(name)}.")
 
 
-def _run(action: Callable[[Database], Awaitable[T]]) -> T:
-    async def run(gateway: Gateway, settings: Settings) -> T:
+def _run(action: Callable[[Database], Awaitable[Any]]) -> Any:
+    async def run(gateway: Gateway, settings: Settings) -> Any:
         await check_migrated(gateway.database.probe, Revisions.of(settings))
         return await action(gateway.database)
 

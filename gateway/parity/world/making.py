@@ -6,6 +6,7 @@ memberships are known by name.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
@@ -127,26 +128,26 @@ class _Maker:
 
     async def rows(self, operation: Operation) -> None:
         """Make a row as each of the accounts that own rows, those that are not allowed to excepted."""
-        resource = resource_of(operation)
         for target, role in ((SHARED, "owner"), (EDITORS, "editor"), (FOREIGN, "stranger")):
-            place = FOREIGN if target == FOREIGN else SHARED
-            # A reference to a row of the same resource would get in the way of calls that make one the other way round.
-            without_own = [field for field in fields(operation) if field.prefix != resource.prefix]
-            fault = ""
-            for chosen in (without_own, required(operation)):
-                try:
-                    data = filled(self.world, operation, role, place, chosen)
-                    created = await self._write(operation.name, self.world.accounts[role].actor, data)
-                except Problem as error:
-                    # There is no editor's row of a resource that only owners create.
-                    is_fault = error.type is not FORBIDDEN or target != EDITORS
-                    fault = f"{operation.name} as {role}: {error}" if is_fault else ""
-                else:
-                    await self._keep(resource.name, target, created["id"] if isinstance(created, dict) else created.id)
-                    break
+            try:
+                created = await self._created(operation, role, FOREIGN if target == FOREIGN else SHARED)
+            except Problem as error:
+                # There is no editor's row of a resource that only owners create.
+                if error.type is not FORBIDDEN or target != EDITORS:
+                    self.world.unmade.append(f"{operation.name} as {role}: {error}")
             else:
-                if fault:
-                    self.world.unmade.append(fault)
+                key = created["id"] if isinstance(created, dict) else created.id
+                await self._keep(resource_of(operation).name, target, key)
+
+    async def _created(self, operation: Operation, role: str, place: str) -> Any:
+        """Create a row with all fields, or else with the required ones. Raises Problems."""
+        actor, own = self.world.accounts[role].actor, resource_of(operation).prefix
+        # A reference to a row of the same resource would get in the way of calls that make one the other way round.
+        without_own = [field for field in fields(operation) if field.prefix != own]
+        with suppress(Problem):
+            return await self._write(operation.name, actor, filled(self.world, operation, role, place, without_own))
+        data = filled(self.world, operation, role, place, required(operation))
+        return await self._write(operation.name, actor, data)
 
     async def refer(self) -> None:
         """Let the stranger's account refer to foreign rows that were made after it, such as its picture."""
