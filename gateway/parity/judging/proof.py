@@ -59,11 +59,11 @@ class Proof:
         self._normaliser = Normaliser(known_keys(sandbox.before), world.started)
         self._ways = CallPaths(sandbox)
 
-    async def run(self, planned: Iterable[tuple[Operation, Case]] | None = None, by: Collection[str] = ()) -> Findings:
-        """Make the planned calls, or some of them; only callers of the roles `by`, if given, make unrecorded ones."""
+    async def run(self, planned: Iterable[tuple[Operation, Case]], by: Collection[str] = ()) -> Findings:
+        """Make planned calls; only callers of the roles `by`, if given, make unrecorded ones."""
         started = perf_counter()
         findings = Findings(MeasuredMatrix(self.world), unmade=self.world.unmade)
-        for operation, case in self.planned if planned is None else planned:
+        for operation, case in planned:
             await self.call(operation, case, findings, by)
         findings.seconds = perf_counter() - started
         return findings
