@@ -21,17 +21,16 @@ Line = tuple[str, str]
 
 @dataclass(slots=True)
 class MeasuredMatrix:
-    """Cells by line and column: `calls` of operations and relations, with a column for scopes, `masks` of fields."""
+    """Cells by line and column; the lines of operations and relations have a column for scopes as well."""
 
     world: World
-    calls: dict[Line, dict[str, str]] = field(default_factory=dict)
-    masks: dict[Line, dict[str, str]] = field(default_factory=dict)
+    lines: dict[Line, dict[str, str]] = field(default_factory=dict)
 
     def note(self, made: Invocation, answer: CallResult) -> None:
         """Enter the outcome of a recorded call with all scopes."""
         include = made.case.include
         name = f"{resource_of(made.operation).name}.{include}" if include else made.operation.name
-        row = self.calls.setdefault((name, made.case.target), {SCOPE: made.case.scope})
+        row = self.lines.setdefault((name, made.case.target), {SCOPE: made.case.scope})
         row[made.caller.column] = self._cell(made, answer)
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not include:
             self._note_masks(made, answer)
@@ -41,7 +40,7 @@ class MeasuredMatrix:
         for name in resource.policy.masks:
             cell = "hidden" if answer.data and answer.data[name] is None else "shown"
             line = (f"{resource.name}.{name}", made.case.target)
-            self.masks.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
+            self.lines.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
 
     def _cell(self, made: Invocation, answer: CallResult) -> str:
         if answer.problem is not None:

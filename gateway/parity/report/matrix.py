@@ -19,21 +19,18 @@ Cells = dict[Line, tuple[str, ...]]
 
 
 def cells(measured: MeasuredMatrix) -> Cells:
-    return _calls(measured) | _masks(measured)
-
-
-def _calls(measured: MeasuredMatrix) -> Cells:
-    return {line: tuple(row.get(name, "") for name in _NAMES) for line, row in measured.calls.items()}
-
-
-def _masks(measured: MeasuredMatrix) -> Cells:
-    return {line: tuple(row.get(name, "") for name in COLUMNS) for line, row in measured.masks.items()}
+    return {
+        line: tuple(row.get(name, "") for name in (_NAMES if SCOPE in row else COLUMNS))
+        for line, row in measured.lines.items()
+    }
 
 
 def markdown(measured: MeasuredMatrix) -> str:
     """Return the table of operations and relations, and that of masked fields if there are any."""
-    calls = _table(("Operation", "Row", "Scope", *COLUMNS), _calls(measured))
-    return f"{calls}\n{_table(('Field', 'Row', *COLUMNS), _masks(measured))}" if measured.masks else calls
+    lines = cells(measured)
+    masks = {line: row for line, row in lines.items() if len(row) == len(COLUMNS)}
+    calls = _table(("Operation", "Row", "Scope", *COLUMNS), {line: lines[line] for line in lines if line not in masks})
+    return f"{calls}\n{_table(('Field', 'Row', *COLUMNS), masks)}" if masks else calls
 
 
 def _table(head: Sequence[str], lines: Cells) -> str:
