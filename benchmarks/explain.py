@@ -13,7 +13,7 @@ from benchmarks.cases import Sample, sample
 from benchmarks.database import DATABASE, Servers, running
 from benchmarks.dialects import GATEWAY
 from benchmarks.pages import write_plans
-from gateway.commands.explain_reads import read_of_document, read_of_operation
+from gateway.commands.explain import read_of_document, read_of_operation
 from gateway.settings import DEFAULT_MODULES
 from services.catalogue import Actor, Catalogue
 from services.reader.plans import Plan

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from gateway.embedded import check_reachable, shared_servers
+from gateway.commands.running import run_with_gateway
 from gateway.errors import SettingsError
-from gateway.runtime import open_gateway
-from gateway.settings import Settings, load_settings
-from services.catalogue import ANONYMOUS, Catalogue, Problem
+from gateway.settings import Settings
+from services.catalogue import ANONYMOUS, Problem
 from services.catalogue.models import parse_input
+from services.engine.gateway import Gateway
 from services.identity.auth.operations import register
 from services.identity.users.schemas import UserRegister
 
@@ -25,16 +24,9 @@ def create_admin(
     ],
 ) -> None:
     """Create an account that may do everything. Without --password, prompt for it."""
-    loaded = load_settings()
-    with shared_servers(loaded) as settings:
-        asyncio.run(_create(settings, {"username": username, "email": email, "password": password}))
-    typer.echo(f"{username} is an admin.")
+    data = {"username": username, "email": email, "password": password}
 
-
-async def _create(settings: Settings, data: dict[str, str]) -> None:
-    settings = await check_reachable(settings)
-    catalogue = Catalogue.load(settings.MODULES)
-    async with open_gateway(settings, catalogue) as gateway:
+    async def create(gateway: Gateway, _settings: Settings) -> None:
         try:
             async with gateway.unit_of_work(ANONYMOUS) as call:
                 admin = await register(call, parse_input(UserRegister, data))
@@ -42,3 +34,6 @@ async def _create(settings: Settings, data: dict[str, str]) -> None:
         except Problem as problem:
             faults = [f"--{'.'.join(map(str, error.path))}: {error.message}" for error in problem.errors]
             raise SettingsError("\n".join(faults) or problem.detail) from None
+
+    run_with_gateway(create)
+    typer.echo(f"{username} is an admin.")

@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import typer
-from graphql import GraphQLSchema
 
-from gateway.embedded import check_reachable, shared_servers
+from gateway.commands.running import run_with_gateway
 from gateway.errors import SettingsError
 from gateway.migrate import Revisions, check_migrated
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.published.manifests import read_manifest
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.schema import build_schema
-from services.catalogue import Catalogue, Problem
+from services.catalogue import Catalogue
 from services.documents import registering
 from services.documents.publishing import UnpublishableDocumentError
 from services.documents.registering import NewDocument, RefusedDocumentsError
+from services.engine.gateway import Gateway
 from services.storage.database import Database
 
 documents = typer.Typer(no_args_is_help=True, help="Register the GraphQL documents that clients may send by a hash.")
 
-T = TypeVar("T")
 _Named = Annotated[str, typer.Argument(help="The identifier of a document, or its name.")]
 
 
-@dataclass(frozen=True, slots=True)
 class DocumentChecker:
-    """Checks documents against the schema of the configured catalogue; `prefix` is the REST API's."""
+    """Checks documents against the schema of the configured catalogue."""
 
-    schema: GraphQLSchema
-    documents: DocumentCache
-    published: PublishedDocuments
-    prefix: str
-
-    @classmethod
-    def of_settings(cls) -> DocumentChecker:
+    def __init__(self) -> None:
         settings = load_settings()
         catalogue = Catalogue.load(settings.MODULES)
-        schema = build_schema(catalogue, uploads=settings.GRAPHQL_UPLOADS)._schema  # noqa: SLF001 - as for the endpoint
-        documents = DocumentCache(schema, suggestions=True)
-        return cls(schema, documents, PublishedDocuments(schema, catalogue, documents), settings.API_V1_STR)
+        self.schema = build_schema(catalogue, uploads=settings.GRAPHQL_UPLOADS)._schema  # noqa: SLF001 - as for the endpoint
+        self.documents = DocumentCache(self.schema, suggestions=True)
+        self.published = PublishedDocuments(self.schema, catalogue, self.documents)
+        self.prefix = settings.API_V1_STR
 
     def read(self, files: Sequence[Path]) -> list[NewDocument]:
-        """Return the documents in manifests. Raises SettingsError with a sentence for each fault."""
         new: list[NewDocument] = []
         faults: list[str] = []
         for file in files:
@@ -84,7 +74,7 @@ def add(
     ] = False,
 ) -> None:
     """Register the documents in manifests: all of them, or none if any is invalid."""
-    judge = DocumentChecker.of_settings()
+    judge = DocumentChecker()
     new = judge.read(files)
     for document in new:
         if publish and document.name in publish:
@@ -98,7 +88,7 @@ def add(
 @documents.command("list")
 def list_() -> None:
     """List the documents: identifier, kind, name, address, and whether they are invalid in the current schema."""
-    judge = DocumentChecker.of_settings()
+    judge = DocumentChecker()
     for document in _run(registering.list_documents):
         remarks = [judge.address(document.name)] if document.published and document.name else []
         prepared = judge.documents.prepare(document.text)
@@ -119,7 +109,7 @@ def remove(
 @documents.command()
 def publish(name: _Named) -> None:
     """Publish a query at a REST address. Of several queries of one name, the last published one has the address."""
-    judge = DocumentChecker.of_settings()
+    judge = DocumentChecker()
 
     async def checked(database: Database) -> Sequence[str]:
         for document in await registering.list_documents(database):
@@ -145,22 +135,12 @@ def _say_published(judge: DocumentChecker, names: Sequence[str]) -> None:
         typer.echo(f"{name} is at {judge.address(name)}.")
 
 
-def _run(action: Callable[[Database], Awaitable[T]]) -> T:
-    """Run an action on the database. Raises SettingsError with what it refuses."""
-    with shared_servers(load_settings()) as settings:
+def _run(action: Callable[[Database], Awaitable[Any]]) -> Any:
+    async def run(gateway: Gateway, settings: Settings) -> Any:
+        await check_migrated(gateway.database.probe, Revisions.of(settings))
+        return await action(gateway.database)
 
-        async def run() -> T:
-            reached = await check_reachable(settings)
-            database = Database(reached.database, pool_size=1)
-            try:
-                await check_migrated(database.probe, Revisions.of(reached))
-                return await action(database)
-            finally:
-                await database.close()
-
-        try:
-            return asyncio.run(run())
-        except RefusedDocumentsError as refused:
-            raise SettingsError("\n".join([*refused.sentences, "Nothing was changed."])) from None
-        except Problem as problem:
-            raise SettingsError(problem.detail) from None
+    try:
+        return run_with_gateway(run)
+    except RefusedDocumentsError as refused:
+        raise SettingsError("\n".join([*refused.sentences, "Nothing was changed."])) from None

@@ -1,27 +1,42 @@
-"""`gateway explain [OPERATION]`: describe an operation on both faces, with the SQL of its policy and of its reads."""
+"""`gateway explain [OPERATION]`: describe an operation on both faces, with the SQL of its policy and of its reads.
+
+Reads are planned without a database.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
+from graphql import OperationType
 from rich.console import Console
 from sqlalchemy import literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from gateway.commands.explain_reads import read_of_document, read_of_operation
 from gateway.errors import SettingsError
 from gateway.settings import load_settings
+from graphql_schema.documents.parsing import DocumentCache
+from graphql_schema.execution.inputs import NeedsGeneralPathError
+from graphql_schema.execution.planner import Planner
+from graphql_schema.execution.plans import ReadPlan
 from graphql_schema.schema.naming import root_field_name
-from rest.reading import NIL
+from graphql_schema.schema.schema import build_schema
+from rest.http.problems import field_path
+from rest.reading import NIL, Queries
 from rest.routes import METHODS, rest_routes
-from services.catalogue import Actor, Catalogue, Kind, Operation
+from services.catalogue import Actor, Catalogue, Kind, Operation, Problem
 from services.catalogue.models import fields_of
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
-from services.reader.plans import Plan
+from services.queries.cursors import CursorCodec
+from services.queries.selections import Input
+from services.reader.plans import Plan, Plans
+from services.reader.shapes import BoundInput, bind, bind_input
+from services.reader.statement import NotCompiledError
 
+_CURSORS = CursorCodec(b"")
 _ACTOR = Actor()
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -42,36 +57,36 @@ def explain(
     catalogue = Catalogue.load(settings.MODULES)
     actor = Actor(is_admin=admin)
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    if document is not None:
-        _print_plan(console, read_of_document(catalogue, document, actor)[0], assembly=assembly)
-    elif operation is None:
+    if document is None and operation is None:
         _print_overview(console, catalogue, settings.API_V1_STR)
+        return
+    if document is not None:
+        plan, _ = read_of_document(catalogue, document, actor)
     else:
-        named = _operation(catalogue, operation)
-        if named is None:
-            raise SettingsError(f'There is no operation "{operation}". `gateway explain` lists them.')
+        named = _operation(catalogue, operation or "")
         for name, value in _details(named, settings.API_V1_STR):
             console.print(f"{name:<9} {value}")
         read = read_of_operation(catalogue, named, query, actor, NIL)
-        if read is not None:
-            console.print()
-            _print_plan(console, read[0], assembly=assembly)
-
-
-def _print_plan(console: Console, plan: Plan, *, assembly: bool) -> None:
+        if read is None:
+            return
+        plan, _ = read
+        console.print()
     console.print(plan.text)
     if assembly:
         console.print(f"\n{plan.source}")
 
 
-def _operation(catalogue: Catalogue, name: str) -> Operation | None:
+def _operation(catalogue: Catalogue, name: str) -> Operation:
     """Return an operation by its name, or by resource and verb: `items.list`, `item.create`, `create.item`."""
     noun, _, verb = name.partition(".")
+    names = [name.replace(".", "_")]
     for resource in catalogue.resources.values():
         if verb and noun in (resource.name, resource.plural):
-            names = (f"{verb}_{resource.name}", f"{verb}_{resource.plural}")
-            return next((catalogue.operations[name] for name in names if name in catalogue.operations), None)
-    return catalogue.operations.get(name.replace(".", "_"))
+            names = [f"{verb}_{resource.name}", f"{verb}_{resource.plural}"]
+    for known in names:
+        if known in catalogue.operations:
+            return catalogue.operations[known]
+    raise SettingsError(f'There is no operation "{name}". `gateway explain` lists them.')
 
 
 def _print_overview(console: Console, catalogue: Catalogue, prefix: str) -> None:
@@ -91,6 +106,7 @@ def _print_overview(console: Console, catalogue: Catalogue, prefix: str) -> None
 
 
 def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
+    maximum = f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"
     lists = []
     if operation.kind is Kind.LIST and operation.resource is not None:
         lists = [
@@ -112,7 +128,7 @@ def _details(operation: Operation, prefix: str) -> list[tuple[str, str]]:
         ("problems", ", ".join(f"{problem.code} ({problem.status})" for problem in operation.problems) or "none"),
         ("events", ", ".join(operation.emits) or "none"),
         ("cost", _cost(operation)),
-        ("SQL", _statements(operation)),
+        ("SQL", f"{maximum} an entry" if operation.entries else maximum),
     ]
 
 
@@ -121,11 +137,6 @@ def _cost(operation: Operation) -> str:
     if not isinstance(operation.result, Resource) or operation.scope is None:
         return points
     return f"{points}, and what is asked for {'in the list' if operation.kind is Kind.LIST else 'below the row'}"
-
-
-def _statements(operation: Operation) -> str:
-    maximum = f"at most {operation.statements} statements" if operation.statements > 1 else "1 statement"
-    return f"{maximum} an entry" if operation.entries else maximum
 
 
 def _route(operation: Operation, prefix: str) -> str:
@@ -189,3 +200,50 @@ def _sql(expression: Any) -> str:
     traverse: Any = replacement_traverse
     named = traverse(expression, {}, lambda element, **_: parameters.get(getattr(element, "key", None)))
     return " ".join(str(named.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})).split())
+
+
+def read_of_operation(
+    catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
+) -> tuple[Plan, list[BoundInput]] | None:
+    """Return the plan of an operation's result and its bound inputs; None if the result is no row.
+
+    `key` is that of the row, for an operation on one. Raises SettingsError for a wrong query string.
+    """
+    route = next(route for route in rest_routes(catalogue) if route.operation is operation)
+    if route.resource is None:
+        return None
+    try:
+        asked = Queries(route).parse(query_string.encode())
+        inputs: tuple[Input, ...] = asked.inputs(None if route.is_list else key)
+        if route.is_batch:
+            inputs = ([(route.resource, key)], *asked.included)
+        slots = bind(asked.query, inputs, _CURSORS)
+    except Problem as problem:
+        raise _fault(problem) from None
+    return Plans(_CURSORS, 1).make(asked.query, slots, actor), slots
+
+
+def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Plan, list[BoundInput]]:
+    """Return the plan of a GraphQL query without variables, and its inputs. Raises SettingsError if it is invalid."""
+    schema = build_schema(catalogue)._schema  # noqa: SLF001 - as in the endpoint
+    prepared = DocumentCache(schema, suggestions=True).prepare(text)
+    for error in (*prepared.structure, *prepared.values):
+        raise SettingsError(error.message)
+    assert prepared.document is not None
+    try:
+        operation = prepared.operation(None)
+        if operation.operation is not OperationType.QUERY:
+            raise SettingsError("Only queries are read by one statement as a whole.")
+        plan, _ = Planner(schema, catalogue).plan(prepared.document, operation, {})
+        assert isinstance(plan, ReadPlan)
+        slots = [bind_input(slot.make({}), slot.resource, _CURSORS) for slot in plan.slots]
+    except Problem as problem:
+        raise _fault(problem) from None
+    except (NotCompiledError, NeedsGeneralPathError, KeyError) as error:
+        raise SettingsError(f"This goes down the general path, or needs variables: {error}") from None
+    return Plans(_CURSORS, 1).make(plan.query, slots, actor), slots
+
+
+def _fault(problem: Problem) -> SettingsError:
+    details = [f"{field_path(error.path)}: {error.message}" for error in problem.errors]
+    return SettingsError(" ".join([problem.detail or "", *details]))

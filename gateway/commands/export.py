@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 import typer
@@ -14,16 +13,11 @@ from rest.openapi.document import openapi_document
 from services.catalogue import Catalogue
 
 
-class Contract(StrEnum):
-    OPENAPI = "openapi"
-    GRAPHQL = "graphql"
-
-
-def export(contract: Annotated[Contract, typer.Argument(help="The contract to print.")]) -> None:
+def export(contract: Annotated[Literal["openapi", "graphql"], typer.Argument(help="The contract to print.")]) -> None:
     """Print the OpenAPI document (JSON) or the GraphQL schema (SDL). Needs no servers."""
     settings = load_settings()
     catalogue = Catalogue.load(settings.MODULES)
-    if contract is Contract.GRAPHQL:
+    if contract == "graphql":
         typer.echo(build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS).as_str())
         return
     document = openapi_document(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,11 +11,10 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from gateway.embedded import check_reachable, shared_servers
+from gateway.commands.running import run_with_gateway
 from gateway.errors import SettingsError
-from gateway.runtime import open_gateway
-from gateway.settings import load_settings
-from services.catalogue import OPERATOR, Call, Catalogue, Problem
+from gateway.settings import Settings
+from services.catalogue import OPERATOR, Call, Problem
 from services.catalogue.calls import Trace
 from services.catalogue.identifiers import split_identifier
 from services.catalogue.jobs import PermanentError
@@ -111,18 +109,8 @@ def _unknown(identifier: str) -> SettingsError:
 
 
 def _run(action: Callable[[Call, Gateway], Awaitable[Any]]) -> Any:
-    """Run an action in a transaction, as the operator. Raises SettingsError with what it refuses."""
-    with shared_servers(load_settings()) as settings:
+    async def run(gateway: Gateway, _settings: Settings) -> Any:
+        async with gateway.unit_of_work(OPERATOR) as call:
+            return await action(call, gateway)
 
-        async def run() -> Any:
-            reached = await check_reachable(settings)
-            async with (
-                open_gateway(reached, Catalogue.load(settings.MODULES)) as gateway,
-                gateway.unit_of_work(OPERATOR) as call,
-            ):
-                return await action(call, gateway)
-
-        try:
-            return asyncio.run(run())
-        except Problem as problem:
-            raise SettingsError(problem.detail) from None
+    return run_with_gateway(run)

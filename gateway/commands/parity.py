@@ -10,11 +10,10 @@ import typer
 from rich.console import Console
 
 from gateway.errors import SettingsError
-from gateway.parity.judging.proof import Proof
-from gateway.parity.report.html import html_report
+from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import Cells, deviations, parse, record, recorded_in
 from gateway.parity.report.removing import is_caught, removals
-from gateway.parity.report.report import WIDTH, Report, print_report
+from gateway.parity.report.report import WIDTH, html_report, print_report
 from gateway.parity.world.making import make_world
 from gateway.parity.world.places import place
 from gateway.parity.world.sandbox import sandbox
@@ -22,17 +21,14 @@ from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
-_Names = Annotated[str, typer.Option("--only", help="Operations, separated by commas; default: all.")]
-_Page = Annotated[Path | None, typer.Option(help="Compare what each role can do with this page's matrix.")]
-
 
 def parity(
-    only: _Names = "",
+    only: Annotated[str, typer.Option(help="Operations, separated by commas; default: all.")] = "",
     html: Annotated[Path | None, typer.Option(help="Write the matrix and all differences to this file.")] = None,
     keep: Annotated[
         Path | None, typer.Option("--record", help="Write what each role can do into this page's matrix.")
     ] = None,
-    against: _Page = None,
+    against: Annotated[Path | None, typer.Option(help="Compare what each role can do with this page's matrix.")] = None,
     mutate: Annotated[
         bool, typer.Option("--mutate", help="Remove every rule in turn, and report those that go unnoticed.")
     ] = False,
@@ -54,16 +50,16 @@ def parity(
     if mutate and recorded is None:
         raise SettingsError("--mutate needs --against: without a rule all ways still agree.")
     with place(loaded, database_url, redis_url) as settings:
-        report, missed = asyncio.run(_prove(settings, catalogue, names, recorded, mutate=mutate))
+        findings, missed = asyncio.run(_prove(settings, catalogue, names, recorded, mutate=mutate))
     if keep is not None:
-        keep.write_text(record(_read(keep), report.findings.measured), encoding="utf-8")
+        keep.write_text(record(_read(keep), findings.measured), encoding="utf-8")
     if html is not None:
-        html.write_text(html_report(report), encoding="utf-8")
+        html.write_text(html_report(findings), encoding="utf-8")
     console = Console(soft_wrap=True, markup=False, highlight=False, width=max(Console().width, WIDTH))
-    print_report(console, report)
+    print_report(console, findings)
     for sentence in missed:
         console.print(sentence)
-    if not report.is_green:
+    if not findings.agree:
         raise typer.Exit(1)
 
 
@@ -77,18 +73,16 @@ def _names(catalogue: Catalogue, only: str) -> set[str]:
 
 async def _prove(
     settings: Settings, catalogue: Catalogue, names: set[str], recorded: Cells | None, *, mutate: bool
-) -> tuple[Report, list[str]]:
+) -> tuple[Findings, list[str]]:
     async with open_gateway(settings, catalogue) as gateway:
         world = await make_world(gateway)
     async with sandbox(settings, catalogue) as opened:
-        proof = Proof(opened, world, settings.API_V1_STR)
-        planned = [(operation, case) for operation, case in proof.planned if not names or operation.name in names]
-        findings = await proof.run(planned)
-        report = Report(findings, unmade=world.unmade)
+        proof = Proof(opened, world)
+        findings = await proof.run([each for each in proof.planned if not names or each[0].name in names])
         if recorded is None:
-            return report, []
-        report.deviations += deviations(recorded, findings.measured, whole=not names)
-        return report, await _mutate(proof, recorded) if mutate else []
+            return findings, []
+        findings.deviations += deviations(recorded, findings.measured, whole=not names)
+        return findings, await _mutate(proof, recorded) if mutate else []
 
 
 async def _mutate(proof: Proof, recorded: Cells) -> list[str]:

@@ -58,7 +58,14 @@ def serve(
             if message:
                 typer.echo(message)
         base = _address(host, port)
-        _print_banner(settings, base, _load_demo(settings) if demo else None)
+        sign_in = ""
+        if demo:
+            # Imported on demand: production does not use it.
+            from gateway.demo import DEMO_PASSWORD, DEMO_USERNAME, load_demo
+
+            asyncio.run(load_demo(settings))
+            sign_in = f"{DEMO_USERNAME} / {DEMO_PASSWORD}"
+        _print_banner(settings, base, sign_in)
         with ExitStack() as stack:
             stack.enter_context(_exported(settings, base))
             if settings.METRICS and workers > 1:
@@ -121,12 +128,9 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         raise SystemExit(0)
 
-    def hang_up(_number: int, _frame: FrameType | None) -> None:
-        # The terminal was closed. Uvicorn drains at SIGTERM, but not at SIGHUP.
-        signal.raise_signal(signal.SIGTERM)
-
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+    # The terminal was closed. Uvicorn drains at SIGTERM, but not at SIGHUP.
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         yield
     finally:
@@ -153,32 +157,19 @@ def _exported(settings: Settings, base: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _load_demo(settings: Settings) -> tuple[str, str]:
-    """Load the sample data unless it exists; return the user name and the password of the demo account."""
-    # Imported on demand: production does not use it.
-    from gateway.demo import DEMO_PASSWORD, DEMO_USERNAME, load_demo
-
-    asyncio.run(load_demo(settings))
-    return DEMO_USERNAME, DEMO_PASSWORD
-
-
 def _address(host: str, port: int) -> str:
     """Return the URL with which a browser on this machine reaches the server."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - no bind
     return f"http://{name}:{port}"
 
 
-def _print_banner(settings: Settings, base: str, sign_in: tuple[str, str] | None) -> None:
-    lines = {
-        "Start page": f"{base}/",
-        "GraphiQL": f"{base}/graphql",
-        "Swagger UI": f"{base}/docs",
-        "ReDoc": f"{base}/redoc",
-    }
+def _print_banner(settings: Settings, base: str, sign_in: str) -> None:
+    paths = {"Start page": "/", "GraphiQL": "/graphql", "Swagger UI": "/docs", "ReDoc": "/redoc"}
     if keeps_mails(settings):
-        lines["Mails"] = f"{base}{MAIL_PATH}"
+        paths["Mails"] = MAIL_PATH
+    lines = {name: f"{base}{path}" for name, path in paths.items()}
     if sign_in:
-        lines["Demo sign-in"] = " / ".join(sign_in)
+        lines["Demo sign-in"] = sign_in
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"{settings.PROJECT_NAME} {settings.VERSION}", style="bold")
     for name, value in lines.items():

@@ -9,14 +9,13 @@ from typing import Annotated
 
 import typer
 
-from gateway.embedded import check_reachable, shared_servers
+from gateway.commands.running import run_with_gateway
 from gateway.logging import configure_logging
 from gateway.mail import warn_of_mail
 from gateway.migrate import Revisions, check_migrated
-from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
 from gateway.worker import Worker
-from services.catalogue import Catalogue
+from services.engine.gateway import Gateway
 
 
 def worker(
@@ -25,21 +24,16 @@ def worker(
     """Run jobs until a signal (SIGTERM, SIGINT). Any number of workers may run, on any number of machines."""
     loaded = load_settings()
     configure_logging(loaded.LOG_LEVEL, loaded.log_format)
-    Catalogue.load(loaded.MODULES)
-    with shared_servers(loaded) as settings:
-        asyncio.run(_work(settings, concurrency))
 
-
-async def _work(settings: Settings, concurrency: int | None) -> None:
-    settings = await check_reachable(settings)
-    async with open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway:
+    async def work(gateway: Gateway, settings: Settings) -> None:
         await check_migrated(gateway.database.probe, Revisions.of(settings))
         warn_of_mail(settings)
         worker = Worker.of(gateway, settings, concurrency)
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _stop, worker, number)
+            asyncio.get_running_loop().add_signal_handler(number, _stop, worker, number)
         await worker.run()
+
+    run_with_gateway(work)
 
 
 def _stop(worker: Worker, number: int) -> None:

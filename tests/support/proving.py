@@ -25,7 +25,7 @@ async def prepared(settings: Settings) -> AsyncIterator[Proof]:
             world = await make_world(gateway)
         assert world.unmade == [], world.unmade
         async with sandbox(wanted, catalogue) as found:
-            yield Proof(found, world, wanted.API_V1_STR)
+            yield Proof(found, world)
             found.renew()
     finally:
         # The proof writes no access lines; the other tests of this process want theirs.

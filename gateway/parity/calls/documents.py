@@ -36,9 +36,15 @@ def graphql_request(
     if operation.kind is Kind.LIST:
         return _list_request(operation, arguments)
     if operation.kind is Kind.GET:
-        types = {"id": "ID!"} if operation.on_a_row else {}
-        return _request("query", operation, types, {"id": id}, _selection(operation, arguments))
-    return _mutation_request(operation, id, data or {}, expected)
+        variables = {"id": ("ID!", id)} if operation.on_a_row else {}
+        return _request("query", operation, variables, _selection(operation, arguments))
+    value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
+    if expected is not None:
+        value[camel(EXPECTED)] = expected
+    value |= _input(operation.input, data or {})
+    takes_input = operation.input is not None or operation.on_a_row
+    mutation = {"input": (f"{pascal(operation.name)}Input!", value)} if takes_input else {}
+    return _request("mutation", operation, mutation, _payload(operation))
 
 
 def graphql_answer(
@@ -59,7 +65,6 @@ def list_argument(path: str) -> str:
 
 
 def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
-    """Return a filter of the services as GraphQL's input."""
     if not isinstance(plain, Mapping):
         return plain
     converted: dict[str, Any] = {}
@@ -79,35 +84,32 @@ def graphql_filter(resource: Resource[Any], plain: Any) -> Any:
 
 
 def _request(
-    kind: str, operation: Operation, types: Mapping[str, str], variables: Mapping[str, Any], selection: str
+    kind: str, operation: Operation, variables: Mapping[str, tuple[str, Any]], selection: str
 ) -> dict[str, Any]:
-    """Return the body for an operation whose arguments are variables of these types."""
-    declared = f"({', '.join(f'${name}: {graphql_type}' for name, graphql_type in types.items())})" if types else ""
-    passed = f"({', '.join(f'{name}: ${name}' for name in types)})" if types else ""
-    query = f"{kind}{declared} {{ {root_field_name(operation)}{passed} {{ {selection} }} }}"
-    return {"query": query, "variables": variables}
+    """Return the body for an operation whose arguments are variables: type and value by name."""
+    declared = f"({', '.join(f'${name}: {graphql_type}' for name, (graphql_type, _) in variables.items())})"
+    passed = f"({', '.join(f'{name}: ${name}' for name in variables)})"
+    field = f"{root_field_name(operation)}{passed if variables else ''} {{ {selection} }}"
+    values = {name: value for name, (_, value) in variables.items()}
+    return {"query": f"{kind}{declared if variables else ''} {{ {field} }}", "variables": values}
 
 
 def _list_request(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     resource = resource_of(operation)
     name = pascal(resource.name)
-    types = {
-        "first": "Int", "after": "String", "last": "Int", "before": "String", "filter": f"{name}Filter",
-        "orderBy": f"[{name}Order!]", "search": "String",
-    }  # fmt: skip
     after, before, sort = arguments.get("after"), arguments.get("before"), arguments.get("sort")
     variables = {
-        "last" if before is not None and after is None else "first": arguments.get("limit"),
-        "after": after,
-        "before": before,
-        "filter": graphql_filter(resource, arguments.get("filter")),
-        "orderBy": [_order(field) for field in sort] if sort is not None else None,
-        "search": arguments.get("q"),
+        "last" if before is not None and after is None else "first": ("Int", arguments.get("limit")),
+        "after": ("String", after),
+        "before": ("String", before),
+        "filter": (f"{name}Filter", graphql_filter(resource, arguments.get("filter"))),
+        "orderBy": (f"[{name}Order!]", [_order(field) for field in sort] if sort is not None else None),
+        "search": ("String", arguments.get("q")),
     }
-    variables = {name: value for name, value in variables.items() if value is not None}
+    given = {name: (graphql_type, value) for name, (graphql_type, value) in variables.items() if value is not None}
     count = "totalCount" if arguments.get("count") else ""
     selection = f"edges {{ cursor node {{ {_selection(operation, arguments)} }} }} {_PAGE} {count}"
-    return _request("query", operation, {name: types[name] for name in variables}, variables, selection)
+    return _request("query", operation, given, selection)
 
 
 def _order(field: str) -> dict[str, str]:
@@ -126,18 +128,6 @@ def _selection(operation: Operation, arguments: Mapping[str, Any]) -> str:
 
 def _fields(names: Mapping[str, Any]) -> str:
     return " ".join(map(camel, names))
-
-
-def _mutation_request(
-    operation: Operation, id: str | None, data: Mapping[str, Any], expected: str | None
-) -> dict[str, Any]:
-    value: dict[str, Any] = {"id": id} if operation.on_a_row else {}
-    if expected is not None:
-        value[camel(EXPECTED)] = expected
-    value |= _input(operation.input, data)
-    takes_input = operation.input is not None or operation.on_a_row
-    types = {"input": f"{pascal(operation.name)}Input!"} if takes_input else {}
-    return _request("mutation", operation, types, {"input": value}, _payload(operation))
 
 
 def _payload(operation: Operation) -> str:
@@ -201,7 +191,6 @@ def _data(operation: Operation, value: Any, include: Relation | None) -> Any:
 
 
 def _outcome(resource: Resource[Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the outcome of a batch's entry in REST's form."""
     row, problem = value[camel(resource.name)], value["problem"]
     outcome = {"status": value["status"], "id": value["id"]}
     if row:
@@ -220,14 +209,13 @@ def _row(resource: Resource[Any], value: Mapping[str, Any], include: Relation | 
         member = value[camel(name)]
         row[name] = member.lower() if kind.enum is not None and isinstance(member, str) else member
     if include is not None:
-        row[include.name] = _related(include, value[camel(include.name)])
+        related, target = value[camel(include.name)], include.target
+        if include.many:
+            nodes = [_row(target, node) for node in related["nodes"]]
+            row[include.name] = {"data": nodes, "page": _page(related["pageInfo"])}
+        else:
+            row[include.name] = None if related is None else _row(target, related)
     return row
-
-
-def _related(relation: Relation, value: Any) -> Any:
-    if not relation.many:
-        return None if value is None else _row(relation.target, value)
-    return {"data": [_row(relation.target, node) for node in value["nodes"]], "page": _page(value["pageInfo"])}
 
 
 def _page(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ occur, current instants `<now>`, tokens and hashes `<secret>`; request identifie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,8 +15,9 @@ from typing import Any, Final
 import orjson
 
 from gateway.parity.calls.answers import CallResult
-from gateway.parity.world.rows import State
+from gateway.parity.world.sandbox import State
 
+Outcome = dict[str, Any]
 Path = tuple[str | int, ...]
 
 _KEY: Final = re.compile(
@@ -35,17 +36,6 @@ def known_keys(state: State) -> frozenset[str]:
     return frozenset(key.replace("-", "") for key in _KEY.findall(orjson.dumps(state).decode()))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The normalised outcome of a call: data, or a Problem with its members and field errors, and changed rows."""
-
-    data: Any
-    problem: str | None
-    members: Mapping[str, Any]
-    errors: Mapping[str, str]
-    rows: Mapping[str, Any]
-
-
 @dataclass(slots=True)
 class Normaliser:
     """Normalises outcomes against the keys that were `known` before, and the instant when the calls `started`."""
@@ -55,13 +45,16 @@ class Normaliser:
     _new: dict[str, str] = field(default_factory=dict)
 
     def outcome(self, answer: CallResult, rows: Mapping[str, Any]) -> Outcome:
-        """Return the outcome of a call from its answer and the rows that it changed."""
+        """Return the outcome of a call: its data, or a Problem with its members and field errors, and changed rows."""
         self._new = {}
-        members = {
-            name: value for name, value in (answer.members or {}).items() if name not in _COMPARED_ELSEWHERE
-        }  # fmt: skip
-        # The rows are in the order in which their keys were generated, which is the same on all paths.
-        return Outcome(self._value(answer.data), answer.problem, members, answer.errors or {}, self._value(dict(rows)))
+        return {
+            "data": self._value(answer.data),
+            "problem": answer.problem,
+            "members": {name: value for name, value in answer.members.items() if name not in _COMPARED_ELSEWHERE},
+            "errors": answer.errors,
+            # The rows are in the order in which their keys were generated, which is the same on all paths.
+            "rows": self._value(rows),
+        }
 
     def _value(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
@@ -87,8 +80,8 @@ class Normaliser:
         return self._new.setdefault(key, f"<new {len(self._new) + 1}>")
 
 
-def differing(left: Any, right: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield the paths of the leaves in which two JSON values differ."""
+def differing(left: Any, right: Any, path: Path = ()) -> Iterator[tuple[Path, tuple[Any, Any]]]:
+    """Yield the places in which two JSON values differ: the path and both values there."""
     if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
         for name in left:
             yield from differing(left[name], right[name], (*path, name))
@@ -96,22 +89,4 @@ def differing(left: Any, right: Any, path: Path = ()) -> Iterator[Path]:
         for index, entries in enumerate(zip(left, right, strict=True)):
             yield from differing(*entries, (*path, index))
     elif left != right:
-        yield path
-
-
-def without(value: Any, paths: Iterable[Path]) -> Any:
-    """Return a JSON value with `<varies>` at each of these paths that it has."""
-    for path in paths:
-        value = _replaced(value, path)
-    return value
-
-
-def _replaced(value: Any, path: Path) -> Any:
-    if not path:
-        return "<varies>"
-    step, rest = path[0], path[1:]
-    if isinstance(value, dict) and step in value:
-        return {**value, step: _replaced(value[step], rest)}
-    if isinstance(value, list) and isinstance(step, int) and step < len(value):
-        return [*value[:step], _replaced(value[step], rest), *value[step + 1 :]]
-    return value
+        yield path, (left, right)

@@ -40,12 +40,9 @@ def rest_request(
 
 
 def search_request(operation: Operation, arguments: Mapping[str, Any]) -> RestRequest:
-    """Return the request that calls a list with its arguments in the body."""
-    members = {
-        name: value.split(",") if name in ("include", "fields") else value
-        for name, value in arguments.items()
-        if value not in (None, [])
-    }
+    members = {name: value for name, value in arguments.items() if value not in (None, [])}
+    if "include" in members:
+        members["include"] = [members["include"]]
     return RestRequest("POST", f"/{operation.address}/search", {}, orjson.dumps(members))
 
 

@@ -16,10 +16,8 @@ from gateway.parity.calls.answers import CallResult
 from gateway.parity.calls.documents import graphql_answer, graphql_request, list_argument
 from gateway.parity.calls.requests import RestRequest, rest_answer, rest_request, search_request
 from gateway.parity.cases.case import CURRENT, Case
-from gateway.parity.world import asgi
-from gateway.parity.world.callers import Caller
 from gateway.parity.world.sandbox import Sandbox
-from gateway.parity.world.world import CLIENT, resource_of
+from gateway.parity.world.world import CLIENT, Caller, resource_of
 from rest.batches import outcome_members
 from rest.http.problems import problem_members
 from rest.reading import Queries, shown_of
@@ -39,6 +37,8 @@ from services.queries.versions import Preconditions, tag_of_record
 
 SERVICES: Final = "services"
 """The name of the path that the others are compared with."""
+
+_HEADERS: Final = {"Host": "gateway.test", "Content-Type": "application/json", "User-Agent": CLIENT.agent}
 
 Path = Callable[["Invocation"], Awaitable[CallResult]]
 
@@ -62,10 +62,9 @@ class Invocation:
 
 @dataclass(slots=True)
 class CallPaths:
-    """Makes calls in a sandbox, one at a time; `prefix` is the REST API's."""
+    """Makes calls in a sandbox, one at a time."""
 
     sandbox: Sandbox
-    prefix: str
 
     def of(self, operation: Operation) -> Mapping[str, Path]:
         """Return the paths by which an operation can be called, by name; the reference comes first."""
@@ -82,36 +81,52 @@ class CallPaths:
         try:
             return CallResult(await self._served(made))
         except Problem as problem:
-            return CallResult.of_problem(problem_members(problem), 0)
+            return CallResult.of_problem(problem_members(problem))
 
     async def _rest(self, made: Invocation) -> CallResult:
-        expected = await self._expected(made)
-        return await self._send(
-            made, rest_request(made.operation, made.id, made.case.data, made.case.arguments, expected)
-        )
+        case, expected = made.case, await self._expected(made)
+        return await self._send(made, rest_request(made.operation, made.id, case.data, case.arguments, expected))
 
     async def _search(self, made: Invocation) -> CallResult:
         return await self._send(made, search_request(made.operation, made.case.arguments))
 
     async def _send(self, made: Invocation, request: RestRequest) -> CallResult:
-        self.sandbox.serve(self.sandbox.gateway)
-        status, content = await asgi.request(
-            self.sandbox.app, request.method, self.prefix + request.path,
-            headers={**made.caller.headers, **request.headers}, query=request.query, content=request.content,
-        )  # fmt: skip
-        return rest_answer(status, content)
+        return rest_answer(
+            *await self._request(self.sandbox.gateway, made.caller, request, self.sandbox.settings.API_V1_STR)
+        )
 
     async def _graphql(self, gateway: Gateway, made: Invocation) -> CallResult:
-        self.sandbox.serve(gateway)
-        expected = await self._expected(made)
-        body = orjson.dumps(graphql_request(made.operation, made.id, made.case.data, made.case.arguments, expected))
-        _, content = await asgi.request(
-            self.sandbox.app, "POST", GRAPHQL_PATH, headers=made.caller.headers, content=body
-        )
-        answer = graphql_answer(made.operation, orjson.loads(content), len(content), made.include)
+        case, expected = made.case, await self._expected(made)
+        content = orjson.dumps(graphql_request(made.operation, made.id, case.data, case.arguments, expected))
+        _, body = await self._request(gateway, made.caller, RestRequest("POST", GRAPHQL_PATH, {}, content))
+        answer = graphql_answer(made.operation, orjson.loads(body), include=made.include)
         if made.operation.kind is Kind.LIST and answer.errors:
             return replace(answer, errors={list_argument(path): code for path, code in answer.errors.items()})
         return answer
+
+    async def _request(
+        self, gateway: Gateway, caller: Caller, request: RestRequest, prefix: str = ""
+    ) -> tuple[int, bytes]:
+        """Send a request with a JSON body to the faces of a gateway, and return the response's status and body."""
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": request.content or b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        self.sandbox.app.state.gateway = gateway
+        path = prefix + request.path
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": request.method,
+            "scheme": "http", "path": path, "raw_path": path.encode(), "root_path": "",
+            "query_string": urlencode(request.query).encode(), "client": (CLIENT.address, 50_000),
+            "headers": _encoded({**_HEADERS, **caller.headers, **request.headers}), "server": ("gateway.test", 80),
+        }  # fmt: skip
+        await self.sandbox.app(scope, receive, send)
+        status = next(message["status"] for message in sent if message["type"] == "http.response.start")
+        return status, b"".join(message.get("body", b"") for message in sent)
 
     async def _served(self, made: Invocation) -> Any:
         """Return the result of the services on the general path, as JSON. Raises Problems."""
@@ -152,8 +167,8 @@ class CallPaths:
             return ANONYMOUS
         if made.caller.actor is not None:
             return made.caller.actor
-        headers = [(name.lower().encode(), value.encode()) for name, value in made.caller.headers.items()]
-        return await gateway.part(Authenticator).actor(Credentials.of(headers, CLIENT.address))
+        credentials = Credentials.of(_encoded(made.caller.headers), CLIENT.address)
+        return await gateway.part(Authenticator).actor(credentials)
 
     async def _including(self, made: Invocation, actor: Actor) -> Any:
         """Read a row or a list with a relation, by REST's query language: the services have none of their own."""
@@ -165,6 +180,10 @@ class CallPaths:
         return shown_of(route, await self.sandbox.reference.read(parsed.query, inputs, actor)).body
 
 
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 def _key(operation: Operation, identifier: str | None) -> UUID | None:
     if not operation.on_a_row:
         return None
@@ -173,11 +192,9 @@ def _key(operation: Operation, identifier: str | None) -> UUID | None:
 
 
 def _outcome(operation: Operation, outcome: EntryOutcome) -> dict[str, Any]:
-    resource = resource_of(operation)
-    if outcome.row is None:
-        return outcome_members(operation, outcome, None)
-    tag = tag_of_record(resource, outcome.row)
-    return outcome_members(operation, outcome, Representation(_row(resource, outcome.row), tag))
+    resource, row = resource_of(operation), outcome.row
+    shown = Representation(_row(resource, row), tag_of_record(resource, row)) if row is not None else None
+    return outcome_members(operation, outcome, shown)
 
 
 def _row(resource: Resource[Any], record: Record) -> dict[str, Any]:

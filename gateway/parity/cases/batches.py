@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from gateway.parity.cases.case import Case
 from gateway.parity.cases.writing import written
-from gateway.parity.world.filling import fields, filled
-from gateway.parity.world.values import NOTHING
+from gateway.parity.world.values import NOTHING, fields, filled
 from gateway.parity.world.world import FOREIGN, SHARED, World, resource_of
 from services.catalogue import Operation
 from services.catalogue.batches import MAX_ENTRIES

@@ -10,8 +10,7 @@ from gateway.parity.cases.batches import batch_cases
 from gateway.parity.cases.case import CURRENT, NO_ROW, STALE, Case
 from gateway.parity.cases.lists import list_cases
 from gateway.parity.cases.writing import written
-from gateway.parity.world.filling import fields, filled, required
-from gateway.parity.world.values import NOTHING, Field, edges, faults
+from gateway.parity.world.values import NOTHING, edges, faults, fields, filled, required
 from gateway.parity.world.world import EDITORS, FOREIGN, OWN, SHARED, TARGETS, World, resource_of
 from services.catalogue import Catalogue, Kind, Operation
 
@@ -37,11 +36,11 @@ def _cases(world: World, operation: Operation) -> Iterator[Case]:
     elif operation.input is None:
         yield Case("no input", needs=own, recorded=True)
     else:
-        valid = Case("valid", data=filled(world, operation, SALT), needs=own, recorded=True)
-        yield valid
-        if any(field.kind.identifier is not None for field in fields(operation)):
+        data = filled(world, operation, SALT)
+        yield Case("valid", data=data, needs=own, recorded=True)
+        if any(field.prefix for field in fields(operation)):
             yield Case("valid, elsewhere", FOREIGN, data=filled(world, operation, SALT, FOREIGN), recorded=True)
-        yield from _inputs(world, operation, valid)
+        yield from _inputs(world, operation, NO_ROW, data)
 
 
 def _on_rows(world: World, operation: Operation, own: tuple[str, ...]) -> Iterator[Case]:
@@ -65,8 +64,8 @@ def _on_rows(world: World, operation: Operation, own: tuple[str, ...]) -> Iterat
     if targets and not operation.is_read:
         for expected in (CURRENT, STALE):
             yield Case(f"{expected} version", targets[0], data=data, expected=expected)
-    if targets and operation.input is not None:
-        yield from _inputs(world, operation, Case("", targets[0], data=data))
+    if targets and data is not None:
+        yield from _inputs(world, operation, targets[0], data)
 
 
 def _other_identifier(catalogue: Catalogue, prefix: str) -> str:
@@ -85,26 +84,17 @@ def _including(world: World, operation: Operation, target: str) -> Iterator[Case
         yield Case(f"with {relation.name}", target, arguments=arguments, needs=needs, recorded=True)
 
 
-def _inputs(world: World, operation: Operation, valid: Case) -> Iterator[Case]:
+def _inputs(world: World, operation: Operation, target: str, full: Mapping[str, Any]) -> Iterator[Case]:
     """Yield a valid input with each field in turn left out, at its bounds, and wrong."""
-
-    def case(name: str, data: Mapping[str, Any]) -> Case:
-        return Case(name, valid.target, data=data)
-
-    full = dict(valid.data or {})
-    yield case("only what is required", filled(world, operation, SALT, only=required(operation)))
-    yield case("an unknown field", {**full, "nonsense": 1})
+    yield Case("only what is required", target, data=filled(world, operation, SALT, only=required(operation)))
+    yield Case("an unknown field", target, data={**full, "nonsense": 1})
     for field in fields(operation):
         if field.required:
-            yield case(f"without {field.name}", {name: value for name, value in full.items() if name != field.name})
-        for kind, value in (*edges(field, SALT), *_faults(world, field)):
-            yield case(f"{field.name}: {kind}", {**full, field.name: value})
+            rest = {name: value for name, value in full.items() if name != field.name}
+            yield Case(f"without {field.name}", target, data=rest)
+        other, unreadable = _other_identifier(world.catalogue, field.prefix), world.reference(field.prefix, FOREIGN)
+        for kind, value in (*edges(field, SALT), *faults(field, other, unreadable)):
+            yield Case(f"{field.name}: {kind}", target, data={**full, field.name: value})
         for kind, value in written(field, SALT, world.reference):
-            yield replace(case(f"{field.name}, written: {kind}", {**full, field.name: value}), is_written=True)
-
-
-def _faults(world: World, field: Field) -> Iterator[tuple[str, Any]]:
-    identifier = field.kind.identifier
-    prefix = identifier.prefix if identifier is not None else ""
-    unreadable = world.reference(prefix, FOREIGN) if identifier is not None else None
-    return faults(field, _other_identifier(world.catalogue, prefix), unreadable)
+            data = {**full, field.name: value}
+            yield Case(f"{field.name}, written: {kind}", target, data=data, is_written=True)

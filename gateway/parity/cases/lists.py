@@ -18,44 +18,36 @@ Arguments = dict[str, Any]
 
 
 def list_cases(world: World, operation: Operation, needs: tuple[str, ...]) -> Iterator[Case]:
-    """Yield every case of a list operation."""
     resource = resource_of(operation)
     yield Case("list", arguments={"limit": 100}, needs=needs, recorded=True)
-    valid = (*_pages(world, resource), *_orders(resource), *_filters(world, resource))
-    for name, arguments in (*valid, *_wrong(world, resource)):
+    for name, arguments in (*_valid(world, resource), *_wrong(world, resource)):
         yield Case(name, arguments=arguments)
     for name, arguments in (*_written(resource), *_empty(resource)):
         yield Case(name, arguments=arguments, is_written=True)
 
 
-def _pages(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
+def _valid(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
     yield "default", {}
     yield "a page of one, counted", {"limit": 1, "count": True}
-    row = world.row(resource, SHARED)
-    if row is not None:
-        cursor = world.cursors.encode(resource, [SortTerm("id", descending=True)], [row.key])
+    shared = world.row(resource, SHARED)
+    if shared is not None:
+        cursor = world.cursors.encode(resource, [SortTerm("id", descending=True)], [shared.key])
         yield "a page behind a cursor", {"after": cursor, "limit": 2}
         yield "a page before a cursor", {"before": cursor, "limit": 2}
         yield "a page between two cursors", {"after": cursor, "before": cursor, "limit": 2}
-
-
-def _orders(resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
     for name in resource.sorts:
         yield f"sorted by {name}", {"sort": [f"-{name}"], "limit": 3, "count": True}
     if resource.sorts:
         yield "sorted upwards", {"sort": list(resource.sorts[:3]), "limit": 3}
-
-
-def _filters(world: World, resource: Resource[Any]) -> Iterator[tuple[str, Arguments]]:
-    row = world.row(resource, SHARED) or world.row(resource, FOREIGN)
+    row = shared or world.row(resource, FOREIGN)
     values = row.values if row is not None else {}
-    for name in resource.filters if row is not None else ():
+    for name in resource.filters if values else ():
         operator, operand = ("eq", values[name]) if values[name] is not None else ("is_null", True)
         if Operator(operator) in resource.fields[name].operators:
             yield f"filtered by {name}", {"filter": {name: {operator: operand}}, "count": True}
     if resource.filters:
         yield "an empty filter", {"filter": {}, "limit": 2}
-    if resource.search and row is not None:
+    if resource.search and values:
         word = str(values.get(resource.search[0]) or "word").split()[-1]
         yield "searched", {"q": word, "count": True}
 

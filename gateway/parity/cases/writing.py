@@ -60,6 +60,7 @@ _INSTANTS: Final[Written] = {
     )
 }  # fmt: skip
 _BOOLEANS: Final[Written] = {"a number": "1", "zero": "0", "a point": "1.0", "a text": '"true"', "capitals": "True"}
+_BY_TYPE: Final[Mapping[Any, Written]] = {int: _NUMBERS, bool: _BOOLEANS, datetime: _INSTANTS, str: _TEXTS}
 _SMALL: Final = ("\U0001d54f", "e\u0301", "\u0130")
 """An astral character, one of two code points, and one that is longer in lower case."""
 _MOST_CHARACTERS: Final = 2_000
@@ -74,17 +75,13 @@ def written(field: Field, salt: str, refer: Refer) -> Iterator[tuple[str, Any]]:
 
 def _texts(field: Field, salt: str, refer: Refer) -> Iterator[tuple[str, str]]:
     kind = field.kind
-    if kind.python is int:
-        yield from _NUMBERS.items()
-    elif kind.python is bool:
-        yield from _BOOLEANS.items()
-    elif kind.python is datetime:
-        yield from _INSTANTS.items()
+    if kind.python in (int, bool, datetime):
+        yield from _BY_TYPE[kind.python].items()
     elif kind.enum is not None:
         yield from _forms(list(kind.enum)[-1].value)
         yield "a number", "1"
-    elif kind.identifier is not None:
-        reference = refer(kind.identifier.prefix)
+    elif field.prefix:
+        reference = refer(field.prefix)
         if reference is not None:
             yield from _forms(reference)
     elif field.is_text:
@@ -100,8 +97,7 @@ def _texts(field: Field, salt: str, refer: Refer) -> Iterator[tuple[str, str]]:
 
 def written_operands(kind: FieldType) -> Iterator[tuple[str, Any]]:
     """Yield operands of a filter likewise, those that are valid JSON and neither a list nor an object."""
-    texts = {int: _NUMBERS, bool: _BOOLEANS, datetime: _INSTANTS, str: _TEXTS}.get(kind.python, {})
-    for name, text in texts.items():
+    for name, text in _BY_TYPE.get(kind.python, {}).items():
         with suppress(orjson.JSONDecodeError):
             yield name, orjson.loads(text)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from gateway.parity.calls.outcomes import Outcome, Path
+from gateway.parity.calls.outcomes import Path
 from gateway.parity.calls.ways import Invocation
 from gateway.parity.world.values import NUMBER
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND
@@ -14,13 +14,11 @@ from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A path whose outcome differs from the services'; `paths` are the places in the outcomes that differ."""
+    """A path whose outcome differs from the services', with both values at the places that differ."""
 
     made: Invocation
     way: str
-    expected: Outcome
-    found: Outcome
-    paths: tuple[Path, ...]
+    places: Mapping[Path, tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +33,14 @@ class IntendedDifference:
 def _number_as_identifier(difference: Difference) -> bool:
     is_number = difference.made.case.name.endswith(f": {NUMBER}")
     is_graphql = difference.way.startswith("graphql")
-    return is_graphql and is_number and all(path[0] == "errors" for path in difference.paths)
+    return is_graphql and is_number and all(path[0] == "errors" for path in difference.places)
 
 
 def _relation_of_missing_row(difference: Difference) -> bool:
     made = difference.made
     is_graphql = difference.way.startswith("graphql")
     of_relation = made.include is not None and made.caller.lacks != made.operation.scope
-    problems = (difference.expected.problem, difference.found.problem)
+    problems = difference.places.get(("problem",))
     return is_graphql and of_relation and problems == (INSUFFICIENT_SCOPE.code, NOT_FOUND.code)
 
 
@@ -59,8 +57,3 @@ DECLARED: Final = (
         _relation_of_missing_row,
     ),
 )
-
-
-def intended_difference(difference: Difference) -> IntendedDifference | None:
-    """Return the declaration that covers a difference, if there is one."""
-    return next((declaration for declaration in DECLARED if declaration.applies(difference)), None)

@@ -8,13 +8,12 @@ from typing import Any, Final
 
 from gateway.parity.calls.answers import CallResult
 from gateway.parity.calls.ways import Invocation
-from gateway.parity.world.callers import ANONYMOUS_ROLE, BOUND_KEY
-from gateway.parity.world.world import ROLES, TARGETS, World, resource_of
+from gateway.parity.world.world import ANONYMOUS_ROLE, BOUND_KEY, ROLES, TARGETS, World, resource_of
 from services.catalogue import Kind
 from services.catalogue.resources import Resource
 
 COLUMNS: Final = (ANONYMOUS_ROLE, *ROLES, BOUND_KEY)
-NONE: Final = "none"
+SCOPE: Final = "scope"
 
 Line = tuple[str, str]
 """The name of an operation, of a resource's relation or of a masked field, and the target row."""
@@ -22,19 +21,17 @@ Line = tuple[str, str]
 
 @dataclass(slots=True)
 class MeasuredMatrix:
-    """Cells by line and role, `calls` of operations and relations and `masks` of masked fields; `scopes` by name."""
+    """Cells by line and column; the lines of operations and relations have a column for scopes as well."""
 
     world: World
-    calls: dict[Line, dict[str, str]] = field(default_factory=dict)
-    masks: dict[Line, dict[str, str]] = field(default_factory=dict)
-    scopes: dict[str, str] = field(default_factory=dict)
+    lines: dict[Line, dict[str, str]] = field(default_factory=dict)
 
     def note(self, made: Invocation, answer: CallResult) -> None:
         """Enter the outcome of a recorded call with all scopes."""
         include = made.case.include
         name = f"{resource_of(made.operation).name}.{include}" if include else made.operation.name
-        self.scopes[name] = made.case.scope
-        self.calls.setdefault((name, made.case.target), {})[made.caller.column] = self._cell(made, answer)
+        row = self.lines.setdefault((name, made.case.target), {SCOPE: made.case.scope})
+        row[made.caller.column] = self._cell(made, answer)
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not include:
             self._note_masks(made, answer)
 
@@ -43,18 +40,19 @@ class MeasuredMatrix:
         for name in resource.policy.masks:
             cell = "hidden" if answer.data and answer.data[name] is None else "shown"
             line = (f"{resource.name}.{name}", made.case.target)
-            self.masks.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
+            self.lines.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
 
     def _cell(self, made: Invocation, answer: CallResult) -> str:
         if answer.problem is not None:
             return str(answer.status)
         relation, data, is_list = made.include, answer.data, made.operation.kind is Kind.LIST
+        rows = data["data"] if is_list else [data]
         if relation is not None:
-            related = [row[relation.name] for row in (data["data"] if is_list else [data])]
-            rows = [row for value in related if value for row in (value["data"] if relation.many else [value])]
-            return self._seen(relation.target, rows, made.caller.role)
+            related = [row[relation.name] for row in rows]
+            found = [row for value in related if value for row in (value["data"] if relation.many else [value])]
+            return self._seen(relation.target, found, made.caller.role)
         if is_list or (made.operation.kind is Kind.GET and not made.operation.on_a_row):
-            return self._seen(resource_of(made.operation), data["data"] if is_list else [data], made.caller.role)
+            return self._seen(resource_of(made.operation), rows, made.caller.role)
         return "yes"
 
     def _seen(self, resource: Resource[Any], rows: list[Mapping[str, Any]], role: str) -> str:
@@ -62,4 +60,4 @@ class MeasuredMatrix:
         ids = {row["id"] for row in rows}
         known = {target: self.world.row(resource, target, role) for target in TARGETS}
         seen = [target for target, row in known.items() if row is not None and row.id in ids]
-        return ", ".join(seen) or ("others" if ids else NONE)
+        return ", ".join(seen) or ("others" if ids else "none")

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
 
 from gateway.parity.calls.answers import CallResult
-from gateway.parity.calls.outcomes import Normaliser, differing, known_keys, without
-from gateway.parity.calls.ways import SERVICES, CallPaths, Invocation
+from gateway.parity.calls.outcomes import Normaliser, Outcome, differing, known_keys
+from gateway.parity.calls.ways import SERVICES, CallPaths, Invocation, Path
 from gateway.parity.cases.case import Case
 from gateway.parity.cases.cases import cases
-from gateway.parity.judging.declared import Difference, IntendedDifference, intended_difference
+from gateway.parity.judging.declared import DECLARED, Difference, IntendedDifference
 from gateway.parity.judging.measured import MeasuredMatrix
-from gateway.parity.world.callers import Caller, callers
 from gateway.parity.world.sandbox import Sandbox
-from gateway.parity.world.world import ROLES, World, resource_of
+from gateway.parity.world.world import ROLES, Caller, World, callers, resource_of
 from services.catalogue import Operation
 from services.catalogue.problems import INSUFFICIENT_SCOPE, INVALID_TOKEN
-
-Raw = tuple[CallResult, Mapping[str, Any]]
 
 
 @dataclass(slots=True)
 class Findings:
-    """The findings of the proof; `faults` are sentences about calls that were not refused as they must be."""
+    """The findings of the proof.
+
+    `faults` are sentences about calls that were not refused as they must be, `deviations` about lines that are not as
+    recorded, `unmade` about resources of which no row could be made.
+    """
 
     measured: MeasuredMatrix
     calls: int = 0
@@ -33,41 +34,36 @@ class Findings:
     seconds: float = 0.0
     differences: list[Difference] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    deliberate: dict[IntendedDifference, int] = field(default_factory=dict)
+    deviations: list[str] = field(default_factory=list)
+    unmade: Sequence[str] = ()
+    deliberate: Counter[IntendedDifference] = field(default_factory=Counter)
     outcomes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     """The outcome for each caller, by operation and recorded case."""
 
     @property
     def agree(self) -> bool:
-        """Whether there are no undeclared differences and no faults."""
-        return not self.differences and not self.faults
+        """Whether there are no undeclared differences, no faults and no deviations."""
+        return not (self.differences or self.faults or self.deviations)
 
 
-@dataclass(slots=True)
 class Proof:
     """Makes calls in a sandbox over a world.
 
     The cases are derived at construction, so that later changes to the catalogue do not affect them.
     """
 
-    sandbox: Sandbox
-    world: World
-    prefix: str
-    planned: Sequence[tuple[Operation, Case]] = field(init=False)
-    _ways: CallPaths = field(init=False)
-    _normaliser: Normaliser = field(init=False)
+    def __init__(self, sandbox: Sandbox, world: World) -> None:
+        self.sandbox, self.world = sandbox, world
+        operations = sandbox.gateway.catalogue.operations.values()
+        self.planned = [(operation, case) for operation in operations for case in cases(world, operation)]
+        self._normaliser = Normaliser(known_keys(sandbox.before), world.started)
+        self._ways = CallPaths(sandbox)
 
-    def __post_init__(self) -> None:
-        operations = self.sandbox.gateway.catalogue.operations.values()
-        self.planned = [(operation, case) for operation in operations for case in cases(self.world, operation)]
-        self._normaliser = Normaliser(known_keys(self.sandbox.before), self.world.started)
-        self._ways = CallPaths(self.sandbox, self.prefix)
-
-    async def run(self, planned: Iterable[tuple[Operation, Case]] | None = None, by: Collection[str] = ()) -> Findings:
-        """Make the planned calls, or some of them; only callers of the roles `by`, if given, make unrecorded ones."""
+    async def run(self, planned: Iterable[tuple[Operation, Case]], by: Collection[str] = ()) -> Findings:
+        """Make planned calls; only callers of the roles `by`, if given, make unrecorded ones."""
         started = perf_counter()
-        findings = Findings(MeasuredMatrix(self.world))
-        for operation, case in self.planned if planned is None else planned:
+        findings = Findings(MeasuredMatrix(self.world), unmade=self.world.unmade)
+        for operation, case in planned:
             await self.call(operation, case, findings, by)
         findings.seconds = perf_counter() - started
         return findings
@@ -95,45 +91,40 @@ class Proof:
         return (row or next(row for (name, _), row in self.world.own.items() if name == resource.name)).id
 
     async def _compare(self, made: Invocation, findings: Findings) -> None:
-        results: dict[str, Raw] = {}
-        for way in self._ways.of(made.operation):
-            results[way] = await self._call(made, way)
-            findings.calls += 1
+        results = {way: await self._call(made, path) for way, path in self._ways.of(made.operation).items()}
+        findings.calls += len(results)
         findings.compared += 1
-        reference = results[SERVICES]
-        self._note(made, reference[0], findings)
-        expected = _comparable(reference)
-        for way, result in results.items():
-            if _comparable(result) != expected:
-                await self._judge(made, way, reference, result, findings)
+        answer, expected = results.pop(SERVICES)
+        self._note(made, answer, findings)
+        for way, (_, found) in results.items():
+            if found != expected:
+                await self._judge(made, way, expected, found, findings)
 
-    async def _call(self, made: Invocation, way: str) -> Raw:
-        """Call on one path and undo the call; return the answer and the rows that it changed."""
-        answer = await self._ways.of(made.operation)[way](made)
-        return answer, await self.sandbox.undo(wrote=not made.operation.is_read)
+    async def _call(self, made: Invocation, path: Path) -> tuple[CallResult, Outcome]:
+        """Call on one path and undo the call; return the answer and the normalised outcome."""
+        answer = await path(made)
+        rows = await self.sandbox.undo(wrote=not made.operation.is_read)
+        return answer, self._normaliser.outcome(answer, rows)
 
-    async def _judge(self, made: Invocation, way: str, reference: Raw, result: Raw, findings: Findings) -> None:
-        """Enter a difference if the results still differ once they are normalised."""
-        expected, found = self._normaliser.outcome(*reference), self._normaliser.outcome(*result)
-        if expected == found:
+    async def _judge(self, made: Invocation, way: str, expected: Outcome, found: Outcome, findings: Findings) -> None:
+        """Enter the difference of an outcome, unless it is only in values that vary on the same path, too."""
+        _, again = await self._call(made, self._ways.of(made.operation)[SERVICES])
+        varying = dict(differing(expected, again))
+        differences = differing(expected, found)
+        places = {path: both for path, both in differences if not any(path[: len(at)] == at for at in varying)}
+        if not places:
             return
-        # A value that varies between two calls on the same path is no difference between paths.
-        again = self._normaliser.outcome(*await self._call(made, SERVICES))
-        varying = list(differing(asdict(expected), asdict(again)))
-        left, right = without(asdict(expected), varying), without(asdict(found), varying)
-        if left == right:
-            return
-        difference = Difference(made, way, expected, found, tuple(differing(left, right)))
-        declaration = intended_difference(difference)
+        difference = Difference(made, way, places)
+        declaration = next((declared for declared in DECLARED if declared.applies(difference)), None)
         if declaration is not None:
-            findings.deliberate[declaration] = findings.deliberate.get(declaration, 0) + 1
+            findings.deliberate[declaration] += 1
         else:
             findings.differences.append(difference)
 
     def _note(self, made: Invocation, answer: CallResult, findings: Findings) -> None:
         caller, case = made.caller, made.case
         label = answer.problem or "ok"
-        if caller.lacks and (label != INSUFFICIENT_SCOPE.code or (answer.members or {}).get("scope") != caller.lacks):
+        if caller.lacks and (label != INSUFFICIENT_SCOPE.code or answer.members.get("scope") != caller.lacks):
             findings.faults.append(f"{made}: {label}, though the scope is missing.")
         if caller.actor is None and made.operation.scope is not None and label != INVALID_TOKEN.code:
             findings.faults.append(f"{made}: {label}, though the credential is invalid.")
@@ -141,12 +132,3 @@ class Proof:
             findings.outcomes.setdefault((made.operation.name, case.name), {})[caller.name] = label
             if caller.column:
                 findings.measured.note(made, answer)
-
-
-def _comparable(result: Raw) -> tuple[Any, ...]:
-    """Return the parts of a result that are equal on all paths unless they hold new keys or instants."""
-    answer, rows = result
-    members = {
-        name: value for name, value in (answer.members or {}).items() if name not in ("errors", "request_id")
-    }  # fmt: skip
-    return answer.data, answer.problem, answer.errors, rows, members

@@ -5,36 +5,32 @@ The matrix stands in a page between two markers; the rest of the page is left un
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.parity.judging.measured import COLUMNS, Line, MeasuredMatrix
+from gateway.parity.judging.measured import COLUMNS, SCOPE, Line, MeasuredMatrix
 
 START: Final = "<!-- matrix: measured by `gateway parity --record`, not written -->"
 END: Final = "<!-- matrix: end -->"
+_NAMES: Final = (SCOPE, *COLUMNS)
 
 Cells = dict[Line, tuple[str, ...]]
 """The cells of each line, without its first two columns."""
 
 
 def cells(measured: MeasuredMatrix) -> Cells:
-    """Return every measured line."""
-    calls = {line: (measured.scopes[line[0]], *_row(row)) for line, row in measured.calls.items()}
-    return calls | {line: _row(row) for line, row in measured.masks.items()}
-
-
-def _row(row: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(row.get(role, "") for role in COLUMNS)
+    return {
+        line: tuple(row.get(name, "") for name in (_NAMES if SCOPE in row else COLUMNS))
+        for line, row in measured.lines.items()
+    }
 
 
 def markdown(measured: MeasuredMatrix) -> str:
     """Return the table of operations and relations, and that of masked fields if there are any."""
     lines = cells(measured)
-    calls = _table(("Operation", "Row", "Scope", *COLUMNS), {line: lines[line] for line in measured.calls})
-    if not measured.masks:
-        return calls
-    masks = _table(("Field", "Row", *COLUMNS), {line: lines[line] for line in measured.masks})
-    return f"{calls}\n{masks}"
+    masks = {line: row for line, row in lines.items() if len(row) == len(COLUMNS)}
+    calls = _table(("Operation", "Row", "Scope", *COLUMNS), {line: lines[line] for line in lines if line not in masks})
+    return f"{calls}\n{_table(('Field', 'Row', *COLUMNS), masks)}" if masks else calls
 
 
 def _table(head: Sequence[str], lines: Cells) -> str:
@@ -79,10 +75,9 @@ def deviations(recorded: Cells, measured: MeasuredMatrix, *, whole: bool) -> Ite
         if line not in recorded:
             yield f"{_named(line)} was measured and is not recorded."
         elif recorded[line] != row:
-            names = COLUMNS if len(row) == len(COLUMNS) else ("scope", *COLUMNS)
             changes = [
                 f"{name} is {new or 'nothing'}, recorded as {old or 'nothing'}"
-                for name, old, new in zip(names, recorded[line], row, strict=False)
+                for name, old, new in zip(_NAMES[-len(row) :], recorded[line], row, strict=False)
                 if old != new
             ]
             yield f"{_named(line)}: {'; '.join(changes)}."

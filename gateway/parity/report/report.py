@@ -1,12 +1,13 @@
-"""Print the findings of the proof to a terminal."""
+"""Print the findings of the proof to a terminal, or write them into an HTML page that needs nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Final
 
 import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
@@ -16,22 +17,9 @@ from gateway.parity.judging.proof import Findings
 from services.catalogue.problems import PROBLEM_TYPES
 
 MOST_SHOWN: Final = 20
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 WIDTH: Final = 200
 """The width of the matrix in characters; narrow terminals have fewer."""
-
-
-@dataclass(slots=True)
-class Report:
-    """The findings, deviations from the recorded matrix, and the resources of which no row could be made."""
-
-    findings: Findings
-    deviations: list[str] = field(default_factory=list)
-    unmade: list[str] = field(default_factory=list)
-
-    @property
-    def is_green(self) -> bool:
-        """Whether there are no findings and no deviations."""
-        return self.findings.agree and not self.deviations
 
 
 COLUMNS: Final = (*measured.COLUMNS, "too few scopes", "worthless")
@@ -47,8 +35,7 @@ def lines(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
         yield operation, case, [*full, " ".join(sorted(narrow)), " ".join(sorted(worthless))]
 
 
-def print_report(console: Console, report: Report) -> None:
-    findings = report.findings
+def print_report(console: Console, findings: Findings) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("operation", "input", *COLUMNS):
         table.add_column(name, no_wrap=True)
@@ -59,44 +46,44 @@ def print_report(console: Console, report: Report) -> None:
         console.print(f"\nDIFFERENT: {difference.made}: {difference.way} is not as the services", style="red")
         for label, value in sides(difference):
             console.print(f"  {label}: {value}")
-    for sentence in [*findings.faults, *report.deviations]:
+    for sentence in [*findings.faults, *findings.deviations]:
         console.print(f"WRONG: {sentence}", style="red")
     for declared, times in findings.deliberate.items():
         console.print(f"Deliberate, {times} times: {declared.name} {declared.reason}")
-    for sentence in report.unmade:
+    for sentence in findings.unmade:
         console.print(f"No row was made: {sentence}")
-    console.print(summary(report), style="green" if report.is_green else "red")
+    console.print(summary(findings), style="green" if findings.agree else "red")
 
 
-def summary(report: Report) -> str:
-    """Return one sentence with the counts."""
-    findings = report.findings
+def summary(findings: Findings) -> str:
     return (
         f"{findings.compared:,} calls on {findings.calls / max(findings.compared, 1):.1f} ways each "
         f"({findings.calls:,}) "
         f"of {len({name for name, _ in findings.outcomes})} operations in {findings.seconds:.1f} s: "
-        f"{len(findings.differences)} differences, {sum(findings.deliberate.values())} deliberate, "
-        f"{len(findings.faults)} not refused, {len(report.deviations)} not as recorded."
+        f"{len(findings.differences)} differences, {findings.deliberate.total()} deliberate, "
+        f"{len(findings.faults)} not refused, {len(findings.deviations)} not as recorded."
     )
 
 
 def sides(difference: Difference) -> list[tuple[str, str]]:
     """Return the first five places where two outcomes differ, labelled, with the values there."""
-    values = []
-    for path in difference.paths[:5]:
-        where = ".".join(map(str, path)) or "all"
-        for label, outcome in (("services", difference.expected), (difference.way, difference.found)):
-            values.append((f"{where}, {label}", _at(asdict(outcome), path)))
-    return values
+    return [
+        (f"{'.'.join(map(str, path)) or 'all'}, {way}", orjson.dumps(value).decode()[:500])
+        for path, values in list(difference.places.items())[:5]
+        for way, value in zip(("services", difference.way), values, strict=True)
+    ]
 
 
-def _at(value: object, path: tuple[str | int, ...]) -> str:
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-    return orjson.dumps(value).decode()[:500]
+def html_report(findings: Findings) -> str:
+    """Return a page with the matrix, the outcomes in words, and the details of what differs."""
+    templates = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return templates.get_template("parity.html").render(
+        findings=findings, summary=summary(findings), columns=("operation", "input", *COLUMNS), sides=sides,
+        lines=lines(findings), wrong=[*findings.faults, *findings.deviations],
+        different={(each.made.operation.name, each.made.case.name) for each in findings.differences},
+    )  # fmt: skip
 
 
 def _short(outcomes: str) -> str:

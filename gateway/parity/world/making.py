@@ -6,14 +6,14 @@ memberships are known by name.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, update
 
-from gateway.parity.world.filling import fields, filled, required
-from gateway.parity.world.values import Field
+from gateway.parity.world.values import fields, filled, required
 from gateway.parity.world.world import (
     BOUND,
     CLIENT,
@@ -43,7 +43,7 @@ from services.storage.base import utc_now
 _OTHERS: Final = ("guest", "stranger", "newcomer", "leaver")
 _NARROW_SCOPES: Final = ("users:read", "workspaces:read")
 """The scopes of keys that have a single one; two, since a call may need one of them."""
-_MEMBERS: Final = ("viewer", "editor", "guest")
+_MEMBERS: Final = (("viewer", "viewer"), ("editor", "editor"), ("guest", "viewer"))
 
 
 async def make_world(gateway: Gateway) -> World:
@@ -74,10 +74,7 @@ class _Maker:
         assert isinstance(pair, TokenPair)
         claims = self.world.tokens.verify(pair.access_token, "access")
         actor = Actor(claims.user_id, claims.session_id, claims.scopes, is_admin=role == "admin")
-        users = self.world.catalogue.by_model[User]
-        self.world.accounts[role] = Account(
-            users.encode(user["id"]), role, actor, pair.access_token, pair.refresh_token
-        )
+        self.world.accounts[role] = Account(actor, pair.access_token, pair.refresh_token)
         if role in ROLES:
             await self.key(role, FULL, sorted(actor.scopes))
             for scope in _NARROW_SCOPES:
@@ -99,20 +96,18 @@ class _Maker:
     async def workspaces(self) -> None:
         """Make the shared workspace with its members, and the foreign one; users and memberships count as rows."""
         accounts, rows = self.world.accounts, self.world.rows
-        for target, owner in ((SHARED, "owner"), (FOREIGN, "stranger")):
+        for target, owner, members in ((SHARED, "owner", _MEMBERS), (FOREIGN, "stranger", _MEMBERS[-1:])):
             workspace = await self._write(
                 "create_workspace", accounts[owner].actor, {"name": f"Of {owner}", "slug": f"of-{owner}"}
             )
             await self._keep("workspace", target, workspace["id"])
-            for role in _MEMBERS if target == SHARED else ("guest",):
-                data = {"workspace_id": rows["workspace"][target].id, "username": role}
-                data["role"] = role if role != "guest" else "viewer"
+            for username, role in members:
+                data = {"workspace_id": rows["workspace"][target].id, "username": username, "role": role}
                 member = await self._write("create_membership", accounts[owner].actor, data)
                 # The last one stays: the guest's membership is the row that calls concern.
                 await self._keep("membership", target, member["id"])
         leaver = accounts["leaver"].actor
-        deactivate = self.world.catalogue.operations["deactivate_user"]
-        await self.gateway.write(await self.gateway.admit(deactivate, leaver, CLIENT), Write(leaver.user_id))
+        await self._write("deactivate_user", leaver, key=leaver.user_id)
         for target, role in ((SHARED, "guest"), (FOREIGN, "stranger"), (CLOSED, "leaver")):
             await self._keep(self.world.catalogue.by_model[User].name, target, accounts[role].actor.user_id)
 
@@ -126,33 +121,33 @@ class _Maker:
         ordered: list[Operation] = []
         while waiting:
             unmade = {resource_of(operation).prefix for operation in waiting}
-            ready = [operation for operation in waiting if not _foreign_prefixes(operation) & unmade] or waiting[:1]
-            ordered += ready
-            waiting = [operation for operation in waiting if operation not in ready]
+            ready = [each for each in waiting if not _references(each) & unmade - {resource_of(each).prefix}]
+            ordered += ready or waiting[:1]
+            waiting = [operation for operation in waiting if operation not in ordered]
         return ordered
 
     async def rows(self, operation: Operation) -> None:
         """Make a row as each of the accounts that own rows, those that are not allowed to excepted."""
-        resource = resource_of(operation)
         for target, role in ((SHARED, "owner"), (EDITORS, "editor"), (FOREIGN, "stranger")):
-            place = FOREIGN if target == FOREIGN else SHARED
-            # A reference to a row of the same resource would get in the way of calls that make one the other way round.
-            without_own = [field for field in fields(operation) if _prefix(field) != resource.prefix]
-            fault = ""
-            for chosen in (without_own, required(operation)):
-                try:
-                    data = filled(self.world, operation, role, place, chosen)
-                    created = await self._write(operation.name, self.world.accounts[role].actor, data)
-                except Problem as error:
-                    # There is no editor's row of a resource that only owners create.
-                    is_fault = error.type is not FORBIDDEN or target != EDITORS
-                    fault = f"{operation.name} as {role}: {error}" if is_fault else ""
-                else:
-                    await self._keep(resource.name, target, created["id"] if isinstance(created, dict) else created.id)
-                    break
+            try:
+                created = await self._created(operation, role, FOREIGN if target == FOREIGN else SHARED)
+            except Problem as error:
+                # There is no editor's row of a resource that only owners create.
+                if error.type is not FORBIDDEN or target != EDITORS:
+                    self.world.unmade.append(f"{operation.name} as {role}: {error}")
             else:
-                if fault:
-                    self.world.unmade.append(fault)
+                key = created["id"] if isinstance(created, dict) else created.id
+                await self._keep(resource_of(operation).name, target, key)
+
+    async def _created(self, operation: Operation, role: str, place: str) -> Any:
+        """Create a row with all fields, or else with the required ones. Raises Problems."""
+        actor, own = self.world.accounts[role].actor, resource_of(operation).prefix
+        # A reference to a row of the same resource would get in the way of calls that make one the other way round.
+        without_own = [field for field in fields(operation) if field.prefix != own]
+        with suppress(Problem):
+            return await self._write(operation.name, actor, filled(self.world, operation, role, place, without_own))
+        data = filled(self.world, operation, role, place, required(operation))
+        return await self._write(operation.name, actor, data)
 
     async def refer(self) -> None:
         """Let the stranger's account refer to foreign rows that were made after it, such as its picture."""
@@ -160,10 +155,8 @@ class _Maker:
         stranger = self.world.accounts["stranger"].actor.user_id
         assert stranger is not None
         for name, kind in users.fields.items():
-            if kind.identifier is None or name == "id":
-                continue
-            target = self.world.catalogue.by_prefix.get(kind.identifier.prefix)
-            row = self.world.rows.get(target.name, {}).get(FOREIGN) if target is not None else None
+            target = self.world.catalogue.by_prefix.get(kind.identifier.prefix) if kind.identifier is not None else None
+            row = self.world.row(target, FOREIGN) if target is not None and name != "id" else None
             if row is not None:
                 await self._update_user(stranger, **{name: row.key})
         await self._keep(users.name, FOREIGN, stranger)
@@ -175,7 +168,8 @@ class _Maker:
             if is_made and resource.model is not User:
                 continue
             for role in (*ROLES, "guest", "stranger"):
-                key = await self._key_of(resource, role)
+                user_id = self.world.accounts[role].actor.user_id
+                key = user_id if resource.model is User else await self._first_of(resource, user_id)
                 if key is None:
                     continue
                 if role in ROLES:
@@ -183,31 +177,26 @@ class _Maker:
                 elif not is_made:
                     await self._keep(resource.name, SHARED if role == "guest" else FOREIGN, key)
 
-    async def _key_of(self, resource: Resource[Any], role: str) -> UUID | None:
-        user_id = self.world.accounts[role].actor.user_id
-        if resource.model is User:
-            return user_id
-        users = self.world.catalogue.by_model[User].table
-        references = [
-            column for column in resource.table.columns if any(key.column.table is users for key in column.foreign_keys)
-        ]
-        if not references:
-            return None
-        key = resource.table.c.id
-        async with self.gateway.database.reading() as session:
-            first: UUID | None = await session.scalar(
-                select(key).where(references[0] == user_id).order_by(key).limit(1)
-            )
-        return first
+    async def _first_of(self, resource: Resource[Any], user_id: UUID | None) -> UUID | None:
+        """Return the key of the first row of a resource that refers to a user."""
+        users, key = self.world.catalogue.by_model[User].table, resource.table.c.id
+        for column in resource.table.columns:
+            if any(foreign.column.table is users for foreign in column.foreign_keys):
+                async with self.gateway.database.reading() as session:
+                    first: UUID | None = await session.scalar(
+                        select(key).where(column == user_id).order_by(key).limit(1)
+                    )
+                return first
+        return None
 
     async def _update_user(self, user_id: UUID, **values: Any) -> None:
         async with self.gateway.database.unit_of_work() as session:
             await session.execute(update(User).where(User.id == user_id).values(values))
             await session.commit()
 
-    async def _write(self, name: str, actor: Actor, data: dict[str, Any]) -> Any:
-        operation = self.world.catalogue.operations[name]
-        return await self.gateway.write(await self.gateway.admit(operation, actor, CLIENT), Write(data=data))
+    async def _write(self, name: str, actor: Actor, data: dict[str, Any] | None = None, key: UUID | None = None) -> Any:
+        admitted = await self.gateway.admit(self.world.catalogue.operations[name], actor, CLIENT)
+        return await self.gateway.write(admitted, Write(key, data))
 
     async def _keep(self, name: str, target: str, key: UUID | None) -> None:
         assert key is not None
@@ -223,10 +212,5 @@ class _Maker:
         return Row(resource.encode(key), key, values)
 
 
-def _prefix(field: Field) -> str | None:
-    return field.kind.identifier.prefix if field.kind.identifier is not None else None
-
-
-def _foreign_prefixes(operation: Operation) -> set[str | None]:
-    """Return the prefixes of the other resources that an input refers to."""
-    return {_prefix(field) for field in fields(operation)} - {None, resource_of(operation).prefix}
+def _references(operation: Operation) -> set[str]:
+    return {field.prefix for field in fields(operation) if field.prefix}

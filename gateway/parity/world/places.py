@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import asyncpg
 import redis
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
@@ -19,6 +18,7 @@ from gateway.embedded import check_reachable, embedded_servers
 from gateway.errors import SettingsError
 from gateway.migrate import upgrade
 from gateway.settings import Settings
+from services.storage.connecting import connect
 
 _OVERRIDES: Final[dict[str, Any]] = {
     "ENVIRONMENT": "test", "COMPILED_READS": True, "PLAN_ON_SIGHT": 1, "OPENTELEMETRY": False, "METRICS": False,
@@ -52,7 +52,10 @@ def place(settings: Settings, database_url: str | None, redis_url: str | None) -
         ready = asyncio.run(check_reachable(stack.enter_context(embedded_servers(configured))))
         if redis_url:
             _refuse_used(redis_url)
-        url = stack.enter_context(_scratch_database(ready.database_url))
+        name = f"gateway_parity_{uuid4().hex[:12]}"
+        asyncio.run(_execute(ready, f"create database {name}"))
+        stack.callback(lambda: asyncio.run(_execute(ready, f"drop database {name} with (force)")))
+        url = make_url(ready.database_url).set(database=name).render_as_string(hide_password=False)
         scratch = ready.model_copy(update={"DATABASE_URL": SecretStr(url)})
         upgrade(scratch)
         yield scratch
@@ -66,20 +69,8 @@ def _refuse_used(url: str) -> None:
             )
 
 
-@contextmanager
-def _scratch_database(server: str) -> Iterator[str]:
-    """Create a database on the server of this URL, yield its URL, and drop it at the end."""
-    name = f"gateway_parity_{uuid4().hex[:12]}"
-    asyncio.run(_execute(server, f"create database {name}"))
-    try:
-        yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    finally:
-        asyncio.run(_execute(server, f"drop database {name} with (force)"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(dsn)
+async def _execute(settings: Settings, statement: str) -> None:
+    connection = await connect(settings.database, {})
     try:
         await connection.execute(statement)
     finally:

@@ -8,19 +8,19 @@ see it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import asyncpg
+import orjson
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import UpdateBase, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from gateway.app import create_app
-from gateway.parity.world.rows import WRITTEN, Snapshots, State
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.catalogue import Catalogue
@@ -35,8 +35,18 @@ from services.storage.database import Database, count_statement
 from services.storage.rows import forget_statements
 
 _START: Final = "world"
-_READING: Final = "reading"
 _PLANS: Final = 1_000
+State = dict[str, dict[str, dict[str, Any]]]
+"""Rows as PostgreSQL's JSON, by table and key."""
+
+_TABLES: Final = """
+    select c.relname as name, array_agg(a.attname::text order by a.attnum) as key
+    from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey)
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname <> 'alembic_version'
+    group by c.relname order by c.relname"""
+_WRITTEN: Final = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint from pg_stat_xact_user_tables"
+"""The number of rows that the transaction has written so far, those rolled back to a savepoint included."""
 
 
 def _count_unless_savepoint(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
@@ -53,12 +63,12 @@ class SandboxDatabase(Database):
         event.remove(self.engine.sync_engine, "before_cursor_execute", count_statement)
         event.listen(self.engine.sync_engine, "before_cursor_execute", _count_unless_savepoint)
         self.lock = asyncio.Lock()
-        self._driver: asyncpg.Connection | None = None
+        self.driver: asyncpg.Connection | None = None
         self._joined: async_sessionmaker[AsyncSession] | None = None
 
     def join(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         """Open all further sessions in this connection's transaction; `driver` is its asyncpg connection."""
-        self._driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
+        self.driver, self._joined = driver, async_sessionmaker(connection, expire_on_commit=False)
 
     async def note(self, statement: UpdateBase) -> None:
         """Discard the statement: no answer depends on it."""
@@ -66,25 +76,22 @@ class SandboxDatabase(Database):
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Yield a session whose changes are rolled back."""
-        assert self._driver is not None
-        assert self._joined is not None
-        async with self.lock:
-            await self._driver.execute(f"savepoint {_READING}")
-            try:
-                with database_problems(Base.metadata):
-                    async with self._joined(autoflush=False, join_transaction_mode="rollback_only") as session:
-                        yield session
-            finally:
-                await self._driver.execute(f"rollback to savepoint {_READING}")
+        async with self._session(autoflush=False) as session:
+            yield session
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """Yield a session whose commit is visible to other sessions of the same call."""
+        async with self._session() as session:
+            await session.connection()
+            yield session
+
+    @asynccontextmanager
+    async def _session(self, **options: Any) -> AsyncIterator[AsyncSession]:
         assert self._joined is not None
         async with self.lock:
             with database_problems(Base.metadata):
-                async with self._joined(join_transaction_mode="create_savepoint") as session:
-                    await session.connection()
+                async with self._joined(join_transaction_mode="create_savepoint", **options) as session:
                     yield session
 
 
@@ -93,20 +100,48 @@ class SandboxReads(ReadPool):
 
     def __init__(self, database: SandboxDatabase) -> None:
         super().__init__(Address(""), size=0, statements=0)
-        self._lock = database.lock
-        self.driver: asyncpg.Connection | None = None
+        self._database = database
 
     async def fetch_row(self, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
-        assert self.driver is not None
+        driver = self._database.driver
+        assert driver is not None
         count_statement()
-        async with self._lock:
+        async with self._database.lock:
             try:
-                row: Sequence[Any] | None = await self.driver.fetchrow(text, *values)
+                row: Sequence[Any] | None = await driver.fetchrow(text, *values)
             except asyncpg.PostgresError:
                 # The error is reported as an internal one; the transaction must stay usable.
-                await self.driver.execute(f"rollback to savepoint {_START}")
+                await driver.execute(f"rollback to savepoint {_START}")
                 raise
         return row
+
+
+async def _snapshot(driver: asyncpg.Connection, keys: Mapping[str, list[str]]) -> State:
+    """Return all rows of these tables, of which the columns of the primary keys are given."""
+    parts = [f"'{name}', (select coalesce(json_agg(t), '[]') from \"{name}\" t)" for name in keys]  # noqa: S608
+    tables = orjson.loads(await driver.fetchval(f"select json_build_object({', '.join(parts)})::text"))
+    return {
+        name: {"/".join(str(row[column]) for column in keys[name]): row for row in rows}
+        for name, rows in tables.items()
+    }
+
+
+def _difference(before: State, after: State) -> dict[str, Any]:
+    """Return, by table, rows `added`, the changed columns of rows `changed`, and the keys of rows `removed`."""
+    tables: dict[str, Any] = {}
+    for name, old in before.items():
+        new = after[name]
+        if old != new:
+            changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
+            tables[name] = {
+                "added": [new[key] for key in sorted(new.keys() - old.keys())],
+                "changed": {
+                    key: {name: value for name, value in new[key].items() if old[key].get(name) != value}
+                    for key in changed
+                },
+                "removed": sorted(old.keys() - new.keys()),
+            }
+    return tables
 
 
 @dataclass(slots=True)
@@ -122,7 +157,8 @@ class Sandbox:
     reference: Gateway
     driver: asyncpg.Connection
     redis: Redis
-    snapshots: Snapshots
+    keys: Mapping[str, list[str]]
+    """The columns of each table's primary key."""
     before: State
     _written: int = 0
     _changed: bool = False
@@ -134,16 +170,20 @@ class Sandbox:
         Returns the changed rows by table.
         """
         changed: dict[str, Any] = {}
-        written = await self.driver.fetchval(WRITTEN)
+        written = await self.driver.fetchval(_WRITTEN)
         if written != self._written:
             self._written = written
-            changed = self.snapshots.difference(self.before, await self.snapshots.take(self.driver))
+            changed = await self.changes()
         if wrote or changed:
             await self.driver.execute(f"rollback to savepoint {_START}")
         if changed:
             await self.redis.flushdb()
             self.gateway.part(CredentialCache).forget_all()
         return changed
+
+    async def changes(self) -> dict[str, Any]:
+        """Return the rows that differ from those before all calls, by table."""
+        return _difference(self.before, await _snapshot(self.driver, self.keys))
 
     def renew(self, *, policies_only: bool = False) -> None:
         """Drop all compiled state after a change of the catalogue, or of policies only, which the faces do not read."""
@@ -155,28 +195,21 @@ class Sandbox:
         self._changed = not policies_only
         self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
 
-    def serve(self, gateway: Gateway) -> None:
-        """Let the faces call this gateway from now on."""
-        self.app.state.gateway = gateway
-
 
 @asynccontextmanager
 async def sandbox(settings: Settings, catalogue: Catalogue) -> AsyncIterator[Sandbox]:
     """Open a sandbox over the database of `settings`, whose Redis database is emptied by `undo`."""
     app = create_app(settings, catalogue)
     database = SandboxDatabase(settings.database)
-    reads = SandboxReads(database)
     async with (
-        open_gateway(settings, catalogue, database=database, reads=reads) as gateway,
+        open_gateway(settings, catalogue, database=database, reads=SandboxReads(database)) as gateway,
         database.engine.connect() as connection,
         Redis.from_url(settings.redis_url) as redis,  # without the short timeouts of the gateway's own client
     ):
         await connection.exec_driver_sql("set local idle_in_transaction_session_timeout = 0")
         driver: Any = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
         await driver.execute(f"savepoint {_START}")
         database.join(connection, driver)
-        reads.driver = driver
-        snapshots = await Snapshots.of(driver)
-        before = await snapshots.take(driver)
-        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, redis, snapshots, before)
+        keys = {row["name"]: list(row["key"]) for row in await driver.fetch(_TABLES)}
+        before = await _snapshot(driver, keys)
+        yield Sandbox(settings, app, gateway, replace(gateway, reader=None), driver, redis, keys, before)

@@ -1,8 +1,8 @@
-"""Valid and invalid values for the fields of an input model, derived from its types and its JSON Schema."""
+"""Valid and invalid values for the fields of an operation's input, derived from its types and its JSON Schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from gateway.parity.world.world import PASSWORD, SHARED, World
+from services.catalogue import Operation
 from services.catalogue.models import fields_of
 from services.catalogue.scalars import INT32, FieldType
 
@@ -21,9 +23,27 @@ NUMBER: Final = "a number"
 INSTANT: Final = "2030-01-31T12:00:00Z"
 _WORDS: Final = ("a1", "word", "word@example.com", "#00ff00", "https://example.com/word", "127.0.0.1", "2030-01-31")
 _LONG: Final = 20_000
+_VALID, _EDGE, _FAULT = "valid", "edge", "fault"
 
 Refer = Callable[[str], str | None]
 """Return the identifier that a reference to a row with this prefix holds, or None if there is no such row."""
+
+
+KNOWN: Final[dict[tuple[str, str], Callable[[World], Any]]] = {
+    ("login", "username"): lambda world: "guest",
+    ("login", "password"): lambda world: PASSWORD,
+    ("login", "scope"): lambda world: world.catalogue.scopes[0],
+    ("refresh_token", "refresh_token"): lambda world: world.accounts["guest"].refresh_token,
+    ("change_password", "current_password"): lambda world: PASSWORD,
+    ("change_email", "current_password"): lambda world: PASSWORD,
+    ("introspect", "token"): lambda world: world.accounts["guest"].access_token,
+    ("revoke", "token"): lambda world: world.accounts["guest"].access_token,
+    ("create_membership", "username"): lambda world: "newcomer",
+}
+"""Values that follow from no type or example, by operation and field: credentials and user names."""
+
+NOT_FOR_ALL: Final = frozenset({("update_user", "email")})
+"""Fields that only admins may send, which are left out of valid inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +53,8 @@ class Field:
     required: bool
     schema: Mapping[str, Any]
     """The JSON Schema of one value that is not null."""
-    most: int | None
-    """The maximum number of a list's entries."""
-    lists: Sequence[Any]
-    """Examples of whole lists."""
+    whole: Mapping[str, Any]
+    """The same of a whole list."""
     adapter: TypeAdapter[Any]
 
     def accepts(self, value: Any) -> bool:
@@ -47,9 +65,14 @@ class Field:
         return True
 
     @property
+    def prefix(self) -> str:
+        """The prefix of its values if they are identifiers, else the empty string."""
+        return self.kind.identifier.prefix if self.kind.identifier is not None else ""
+
+    @property
     def is_text(self) -> bool:
         """Whether its values are strings that are not identifiers."""
-        return self.kind.identifier is None and self.kind.python in (str, SecretStr)
+        return not self.prefix and self.kind.python in (str, SecretStr)
 
 
 @cache
@@ -61,10 +84,7 @@ def input_fields(model: type[BaseModel]) -> tuple[Field, ...]:
         whole = _flat(document["properties"][name], document)
         annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
         single = _flat(whole["items"], document) if kind.many and "items" in whole else whole
-        lists = whole.get("examples", ()) if kind.many else ()
-        fields.append(
-            Field(name, kind, info.is_required(), single, whole.get("maxItems"), lists, TypeAdapter(annotation))
-        )
+        fields.append(Field(name, kind, info.is_required(), single, whole, TypeAdapter(annotation)))
     return tuple(fields)
 
 
@@ -92,33 +112,22 @@ def right(field: Field, salt: str, refer: Refer) -> Any:
 
 
 def _candidates(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
-    yield from field.lists
-    for value in _singles(field, salt, refer):
-        yield [value] if field.kind.many else value
+    values = _singles(field, salt, refer)
     if field.kind.many:
-        yield []
+        yield from (*field.whole.get("examples", ()), *([value] for value in values), [])
+    else:
+        yield from values
 
 
 def _singles(field: Field, salt: str, refer: Refer) -> Iterator[Any]:
-    kind = field.kind
-    examples = list(field.schema.get("examples", ()))
-    if kind.identifier is not None:
-        reference = refer(kind.identifier.prefix)
+    if field.prefix:
+        reference = refer(field.prefix)
         if reference is not None:
             yield reference
-    elif kind.enum is not None:
-        yield from (member.value for member in kind.enum)
-    elif issubclass(kind.python, BaseModel):
-        yield {member.name: right(member, salt, refer) for member in input_fields(kind.python)}
-    elif field.is_text:
-        for example in (*examples, field.name, *_WORDS):
-            yield from (f"{salt}{example}", f"{example}{salt}", example)
-    elif kind.python is bool:
-        yield from (True, False)
-    elif kind.python is int:
-        yield from (*examples, field.schema.get("minimum", 1), 1)
-    elif kind.python is datetime:
-        yield from (*examples, INSTANT)
+    elif issubclass(field.kind.python, BaseModel):
+        yield {member.name: right(member, salt, refer) for member in input_fields(field.kind.python)}
+    else:
+        yield from (value for use, _, value in _samples(field, salt) if use == _VALID)
 
 
 def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
@@ -128,25 +137,9 @@ def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
     if field.kind.many:
         yield "empty", []
         return
-    for name, value in _bounds(field, salt):
-        if field.accepts(value):
+    for use, name, value in _samples(field, salt):
+        if use == _EDGE and field.accepts(value):
             yield name, value
-
-
-def _bounds(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
-    kind, schema = field.kind, field.schema
-    if field.is_text:
-        yield "longest", "x" * schema.get("maxLength", _LONG)
-        yield "shortest", "x" * schema.get("minLength", 0)
-        yield "any letters", f"{salt} äß漢🙂 'quoted' \\ %_"
-    elif kind.enum is not None:
-        yield "last", list(kind.enum)[-1].value
-    elif kind.python is bool:
-        yield from (("true", True), ("false", False))
-    elif kind.python is int:
-        yield from (("least", schema.get("minimum", INT32[0])), ("most", schema.get("maximum", INT32[1])))
-    elif kind.python is datetime:
-        yield from (("last", "9999-12-31T23:59:59.999998Z"), ("offset", "2030-01-31T14:00:00.5+02:00"))
 
 
 def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
@@ -159,33 +152,83 @@ def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[s
     for name, value in _wrong(field, other, unreadable):
         whole = [value] if field.kind.many else value
         # Identifiers are refused by the database, and NUL by the model, not by the field.
-        if field.kind.identifier is not None or name == "nul" or not field.accepts(whole):
+        if field.prefix or name == "nul" or not field.accepts(whole):
             yield name, whole
     if field.kind.many:
         yield "no list", {"a": 1}
-        if field.most is not None and field.kind.identifier is not None:
-            yield "too many", [f"{field.kind.identifier.prefix}_{NOTHING}"] * (field.most + 1)
+        if "maxItems" in field.whole and field.prefix:
+            yield "too many", [f"{field.prefix}_{NOTHING}"] * (field.whole["maxItems"] + 1)
 
 
 def _wrong(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
-    kind, schema = field.kind, field.schema
-    if kind.identifier is not None:
+    if field.prefix:
         yield from (("type", True), (NUMBER, 5), ("malformed", "nonsense"), ("other", other))
-        yield "of nothing", f"{kind.identifier.prefix}_{NOTHING}"
+        yield "of nothing", f"{field.prefix}_{NOTHING}"
         if unreadable is not None:
             yield "unreadable", unreadable
         return
-    yield "type", {"a": 1} if kind.python in (bool, int) else 5
+    yield "type", {"a": 1} if field.kind.python in (bool, int) else 5
+    yield from ((name, value) for use, name, value in _samples(field, "") if use == _FAULT)
+
+
+def _samples(field: Field, salt: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield values of a field's type: the use, a name, and the value. A new type is added here."""
+    kind, schema = field.kind, field.schema
+    examples = schema.get("examples", ())
     if kind.enum is not None:
-        yield "choice", "nonsense"
+        yield from ((_VALID, "", member.value) for member in kind.enum)
+        yield from ((_EDGE, "last", list(kind.enum)[-1].value), (_FAULT, "choice", "nonsense"))
     elif field.is_text:
-        yield from (("empty", ""), ("malformed", "\t \n"), ("nul", "a\x00b"))
+        for example in (*examples, field.name, *_WORDS):
+            yield from ((_VALID, "", text) for text in (f"{salt}{example}", f"{example}{salt}", example))
+        yield _EDGE, "longest", "x" * schema.get("maxLength", _LONG)
+        yield _EDGE, "shortest", "x" * schema.get("minLength", 0)
+        yield _EDGE, "any letters", f"{salt} äß漢🙂 'quoted' \\ %_"
+        yield from ((_FAULT, "empty", ""), (_FAULT, "malformed", "\t \n"), (_FAULT, "nul", "a\x00b"))
         if "maxLength" in schema:
-            yield "too long", "x" * (schema["maxLength"] + 1)
+            yield _FAULT, "too long", "x" * (schema["maxLength"] + 1)
     elif kind.python is bool:
-        yield "text", "yes"
+        yield from ((_VALID, "", True), (_VALID, "", False), (_EDGE, "true", True), (_EDGE, "false", False))
+        yield _FAULT, "text", "yes"
     elif kind.python is int:
-        minimum, maximum = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
-        yield from (("text", "1"), ("fraction", 1.5), ("too small", minimum - 1), ("too great", maximum + 1))
+        least, most = schema.get("minimum", INT32[0]), schema.get("maximum", INT32[1])
+        yield from ((_VALID, "", number) for number in (*examples, schema.get("minimum", 1), 1))
+        yield from ((_EDGE, "least", least), (_EDGE, "most", most), (_FAULT, "text", "1"), (_FAULT, "fraction", 1.5))
+        yield from ((_FAULT, "too small", least - 1), (_FAULT, "too great", most + 1))
     elif kind.python is datetime:
-        yield from (("malformed", "yesterday"), ("naive", "2030-01-31T12:00:00"))
+        yield from ((_VALID, "", instant) for instant in (*examples, INSTANT))
+        yield from ((_EDGE, "last", "9999-12-31T23:59:59.999998Z"), (_EDGE, "offset", "2030-01-31T14:00:00.5+02:00"))
+        yield from ((_FAULT, "malformed", "yesterday"), (_FAULT, "naive", "2030-01-31T12:00:00"))
+
+
+def fields(operation: Operation) -> tuple[Field, ...]:
+    return input_fields(operation.input) if operation.input is not None else ()
+
+
+def filled(
+    world: World, operation: Operation, salt: str, place: str = SHARED, only: Collection[Field] | None = None
+) -> dict[str, Any]:
+    """Return an input with a valid value for every field, or for these only; `place` is that of referenced rows.
+
+    A reference is left out where the place has no row for it. Raises DeclarationError for a field without a known
+    valid value.
+    """
+    data = {}
+    for field in only if only is not None else fields(operation):
+        if (operation.name, field.name) in NOT_FOR_ALL:
+            continue
+        known = KNOWN.get((operation.name, field.name))
+        try:
+            value = known(world) if known else right(field, salt, lambda prefix: world.reference(prefix, place))
+        except NoValueError:
+            raise operation.fault(
+                f'the proof found no valid value for its field "{field.name}".',
+                "Give the field examples=[…], whose first valid entry is used.",
+            ) from None
+        if value is not None or not field.prefix:
+            data[field.name] = value
+    return data
+
+
+def required(operation: Operation) -> tuple[Field, ...]:
+    return tuple(field for field in fields(operation) if field.required)

@@ -1,15 +1,18 @@
-"""The data that every call of the proof finds: accounts of every role, two workspaces, and rows of every resource."""
+"""The data that every call of the proof finds, and the callers.
+
+The data are accounts of every role, two workspaces, and rows of every resource; callers are every role with each kind
+of credential.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from gateway.parity.world.asgi import ADDRESS, AGENT
-from services.catalogue import Actor, Catalogue, Client, Operation
+from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Operation
 from services.catalogue.resources import Resource
 from services.identity.auth.tokens import Tokens
 from services.queries.cursors import CursorCodec
@@ -22,7 +25,11 @@ editor; of the foreign workspace, which only the stranger belongs to; and a clos
 FULL, BOUND = "full", "bound"
 """Keys with all scopes: everywhere, and in the shared workspace."""
 PASSWORD: Final = "correct horse battery"  # noqa: S105 - of accounts that live as long as the proof
-CLIENT: Final = Client(ADDRESS, AGENT)
+ANONYMOUS_ROLE: Final = "anonymous"
+BOUND_KEY: Final = "bound key"
+"""The owner's key that is bound to the shared workspace."""
+_LONG_AGO: Final = timedelta(days=365)
+CLIENT: Final = Client("192.0.2.1", "parity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,6 @@ class Key:
 class Account:
     """An account that is signed in."""
 
-    id: str
-    username: str
     actor: Actor
     access_token: str
     refresh_token: str
@@ -82,23 +87,66 @@ class World:
         row = rows.get(EDITORS, rows.get(SHARED)) if place == SHARED else rows.get(FOREIGN)
         return row.id if row is not None else None
 
-    def token(self, role: str, scopes: frozenset[str]) -> tuple[str, Actor]:
-        """Return an access token of the role's session with these scopes, and the actor that it authenticates."""
-        account = self.accounts[role]
-        if scopes == account.actor.scopes:
-            return account.access_token, account.actor
-        actor = replace(account.actor, scopes=scopes)
-        return self.issue(actor, self.started), actor
-
-    def issue(self, actor: Actor, now: datetime) -> str:
-        """Return an access token for the session and the scopes of an actor, issued at `now`."""
+    def token(self, actor: Actor, issued: datetime | None = None) -> str:
         assert actor.user_id is not None
         assert actor.session_id is not None
         return self.tokens.issue(
-            "access", user_id=actor.user_id, session_id=actor.session_id, scopes=actor.scopes, now=now
-        )
+            "access", user_id=actor.user_id, session_id=actor.session_id, scopes=actor.scopes,
+            now=issued or self.started,
+        )  # fmt: skip
 
 
 def resource_of(operation: Operation) -> Resource[Any]:
     assert operation.resource is not None
     return operation.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A caller: the header fields of a credential, and the actor that it authenticates.
+
+    `actor` is None for an invalid credential; `lacks` is a required scope that is missing. `column` is the column in
+    the matrix; it is empty for a caller with the same rights as another one there.
+    """
+
+    name: str
+    role: str
+    headers: Mapping[str, str]
+    actor: Actor | None
+    lacks: str = ""
+    column: str = ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the credential is valid and has all scopes that the call needs."""
+        return self.actor is not None and not self.lacks
+
+
+def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
+    """Yield the callers for a call that needs these scopes. A new kind of credential is added here."""
+    yield Caller(ANONYMOUS_ROLE, ANONYMOUS_ROLE, {}, ANONYMOUS, column=ANONYMOUS_ROLE)
+    for role in ROLES:
+        account = world.accounts[role]
+        yield Caller(role, role, _bearer(account.access_token), account.actor, column=role)
+        for scope in needs:
+            narrow = replace(account.actor, scopes=account.actor.scopes - {scope})
+            yield Caller(f"{role} without {scope}", role, _bearer(world.token(narrow)), narrow, scope)
+        keys = account.keys
+        if FULL in keys:
+            yield Caller(f"{role} by key", role, _key(keys[FULL]), keys[FULL].actor)
+        if BOUND in keys:
+            yield Caller(BOUND_KEY, role, _key(keys[BOUND]), keys[BOUND].actor, column=BOUND_KEY)
+        lacking = [key for key in keys.values() if len(needs) == 1 and needs[0] not in key.actor.scopes]
+        for key in lacking[:1]:
+            yield Caller(f"{role} by key without {needs[0]}", role, _key(key), key.actor, needs[0])
+    yield Caller("garbage", ANONYMOUS_ROLE, _bearer("no.token.atall"), None)
+    expired = world.token(world.accounts[ROLES[-1]].actor, world.started - _LONG_AGO)
+    yield Caller("expired token", ANONYMOUS_ROLE, _bearer(expired), None)
+
+
+def _key(key: Key) -> dict[str, str]:
+    return {"X-API-Key": key.secret}
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,8 +12,8 @@ from gateway.migrate import upgrade
 from gateway.parity.judging.measured import MeasuredMatrix
 from gateway.parity.judging.proof import Findings, Proof
 from gateway.parity.report.matrix import END, START, Cells, cells, deviations, parse, record, recorded_in
-from gateway.parity.report.removing import Removal, is_caught, removals
-from gateway.parity.world import filling
+from gateway.parity.report.removing import is_caught, removals
+from gateway.parity.world import values
 from gateway.parity.world.values import NoValueError
 from gateway.settings import Settings
 from services.catalogue import DeclarationError
@@ -61,12 +62,8 @@ def test_rights_on_a_foreign_resource_are_measured(findings: Findings) -> None:
 async def test_removed_rule_of_a_foreign_resource_is_missed(findings: Findings, proof: Proof) -> None:
     removal = next(each for each in removals(proof.sandbox.gateway.catalogue) if each.name == f"rule {NOUN}.update")
     assert await is_caught(removal, proof, cells(findings.measured))
-    assert not await is_caught(removal_of_nothing(removal.name), proof, cells(findings.measured))
-
-
-def removal_of_nothing(name: str) -> Removal:
-    """A removal that removes nothing."""
-    return Removal(name, lambda: lambda: None, lambda operation, case: operation.name == "reach_milestone")
+    of_nothing = replace(removal, value=getattr(removal.owner, removal.attribute))
+    assert not await is_caught(of_nothing, proof, cells(findings.measured))
 
 
 def test_matrix_in_a_page_can_be_read_again(findings: Findings) -> None:
@@ -97,8 +94,8 @@ def test_field_that_nothing_is_valid_in_is_named(proof: Proof, monkeypatch: pyte
     def refuse(field: object, salt: str, refer: object) -> None:
         raise NoValueError
 
-    monkeypatch.setattr(filling, "right", refuse)
+    monkeypatch.setattr(values, "right", refuse)
     operation = proof.sandbox.gateway.catalogue.operations["create_milestone"]
     with pytest.raises(DeclarationError, match="examples") as caught:
-        filling.filled(proof.world, operation, "salt")
+        values.filled(proof.world, operation, "salt")
     assert caught.value.location == operation.location

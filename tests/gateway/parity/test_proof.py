@@ -9,10 +9,9 @@ import pytest
 from gateway.parity.calls import ways
 from gateway.parity.judging.declared import DECLARED
 from gateway.parity.judging.proof import Findings, Proof
-from gateway.parity.report.html import html_report
 from gateway.parity.report.matrix import Cells, deviations
-from gateway.parity.report.report import Report, sides, summary
-from gateway.parity.world.callers import BOUND_KEY
+from gateway.parity.report.report import html_report, sides, summary
+from gateway.parity.world.world import BOUND_KEY
 from services.catalogue import Catalogue, models
 from tests.support.sampling import WHOLE, sampled
 
@@ -32,7 +31,7 @@ async def findings(proof: Proof) -> Findings:
     first = [(operation, case) for operation, case in proof.planned if case.recorded and operation.name in names]
     further = [(operation, case) for operation, case in proof.planned if not case.recorded]
     found = await proof.run([*first, *sampled(further, SHARE)], by=QUICK)
-    print(summary(Report(found)))  # noqa: T201 - what `pytest -s` and a failure show
+    print(summary(found))  # noqa: T201 - what `pytest -s` and a failure show
     return found
 
 
@@ -67,8 +66,7 @@ def test_declared_differences_are_there(findings: Findings) -> None:
 
 
 async def test_nothing_remains_of_the_calls(findings: Findings, proof: Proof) -> None:
-    sandbox = proof.sandbox
-    assert sandbox.snapshots.difference(sandbox.before, await sandbox.snapshots.take(sandbox.driver)) == {}
+    assert await proof.sandbox.changes() == {}
 
 
 async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,13 +79,12 @@ async def test_a_face_that_differs_is_found(proof: Proof, monkeypatch: pytest.Mo
     monkeypatch.setattr(ways, "_row", shouted)
     found = await proof.run([each for each in proof.planned if each[0].name == "create_label" and each[1].recorded])
     assert {each.way for each in found.differences} == {"rest", "graphql"}
-    assert {each.paths for each in found.differences} == {(("data", "name"),)}
+    assert {tuple(each.places) for each in found.differences} == {(("data", "name"),)}
     writers = {"editor", "owner", "admin"}
     by_key = {*(f"{each} by key" for each in writers), BOUND_KEY}
     assert {each.made.caller.name for each in found.differences} == writers | by_key
-    report = Report(found)
-    assert not report.is_green
-    assert "create_label, valid, by editor: graphql" in html_report(report)
+    assert not found.agree
+    assert "create_label, valid, by editor: graphql" in html_report(found)
 
 
 async def test_number_that_one_face_takes_is_found(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,4 +111,5 @@ async def test_rows_that_differ_are_found(proof: Proof, monkeypatch: pytest.Monk
     planned = [each for each in proof.planned if each[0].name == "get_label" and each[1].target == "shared"]
     found = await proof.run(planned[:1])
     assert found.differences
-    assert all(path[:2] == ("rows", "labels") or path == ("rows",) for each in found.differences for path in each.paths)
+    places = {path for each in found.differences for path in each.places}
+    assert all(path[:2] == ("rows", "labels") or path == ("rows",) for path in places)

@@ -1,0 +1,36 @@
+"""Run the action of a command with an open gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from gateway.embedded import check_reachable, shared_servers
+from gateway.errors import SettingsError
+from gateway.runtime import open_gateway
+from gateway.settings import Settings, load_settings
+from services.catalogue import Catalogue, Problem
+from services.engine.gateway import Gateway
+
+T = TypeVar("T")
+
+
+def run_with_gateway(action: Callable[[Gateway, Settings], Awaitable[T]]) -> T:
+    """Run an action with a gateway on the servers of the settings, or on embedded ones where no URL is set.
+
+    Raises SettingsError for a server that cannot be used, and for a Problem.
+    """
+    loaded = load_settings()
+    catalogue = Catalogue.load(loaded.MODULES)
+
+    async def run(settings: Settings) -> T:
+        reached = await check_reachable(settings)
+        async with open_gateway(reached, catalogue) as gateway:
+            return await action(gateway, reached)
+
+    with shared_servers(loaded) as settings:
+        try:
+            return asyncio.run(run(settings))
+        except Problem as problem:
+            raise SettingsError(problem.detail) from None
