@@ -35,7 +35,7 @@ def asked_fields(
     """The fields at the top of an operation, as its conditions hold."""
     values = values_of(operation, variables)
     conditions = {name: values.get(name) is True for name in condition_names(document, operation)}
-    fields = Collector(document, conditions).of([operation.selection_set], frozenset({"Query", "Mutation"}))
+    fields = Collector(document, conditions).below([operation], "Query", "Mutation")
     return [nodes[0] for nodes in fields.values()]
 
 

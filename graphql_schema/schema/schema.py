@@ -135,14 +135,12 @@ class _Builder:
             context = info.context
             admitted = await context.gateway.admit(operation, context.actor, context.client)
             data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
-            key = _key(operation, data)
+            write = parse_write(operation, data)
             if values.get("idempotency_key") is not None or context.idempotency_key is not None:
                 # What can be answered twice has been planned, and did not come here.
                 parse_input(operation.input or NoInput, data)
                 raise Problem(IDEMPOTENCY_UNSUPPORTED)
-            expected = Preconditions.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
-            write = Write(key, data, expected=expected)
-            return await context.gateway.write(admitted, write), key
+            return await context.gateway.write(admitted, write), write.key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
@@ -254,7 +252,9 @@ def _input_members(operation: Operation) -> list[Argument]:
     return members
 
 
-def _key(operation: Operation, data: dict[str, Any]) -> Any:
+def parse_write(operation: Operation, data: dict[str, Any]) -> Write:
+    """Return the write of an input. Raises `validation_failed` for a malformed identifier."""
     if not operation.on_a_row or operation.resource is None:
-        return None
-    return parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
+        return Write(None, data)
+    key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
+    return Write(key, data, expected=Preconditions.version(data.pop(EXPECTED, None)))

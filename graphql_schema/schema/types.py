@@ -67,10 +67,10 @@ class Types:
         """The object type of a result model."""
         if model not in self._results:
             cls = type(model.__name__, (), {})
-            add_fields(cls, [
-                attribute(name, annotation(kind), description_of(model, name), partial(_of_result, name, kind))
-                for name, kind in fields_of(model).items()
-            ])  # fmt: skip
+            for name, kind in fields_of(model).items():
+                # As the members, of which graphql-core makes the names.
+                read = result_reader(name, kind, None if kind.enum is not None else kind.serialiser())
+                add_fields(cls, [attribute(name, annotation(kind), description_of(model, name), read)])
             self._results[model] = strawberry.type(
                 cls, name=model.__name__, description=" ".join((model.__doc__ or "").split())
             )
@@ -139,7 +139,13 @@ def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) 
     return [each and kind.enum(each) for each in shown] if kind.many else kind.enum(shown)
 
 
-def _of_result(name: str, kind: FieldType, result: ResultModel) -> Any:
-    value = getattr(result, name)
-    serialise = kind.serialiser()
-    return value if value is None or serialise is None or kind.enum is not None else serialise(value)
+def result_reader(name: str, kind: FieldType, serialise: Callable[[Any], Any] | None) -> Callable[[ResultModel], Any]:
+    """Return a function that reads a value of a result model, and serialises it if it is not null."""
+
+    def read(result: ResultModel) -> Any:
+        value = getattr(result, name)
+        if value is None or serialise is None:
+            return value
+        return [serialise(each) for each in value] if kind.many else serialise(value)
+
+    return read
