@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
 from typing import Any
 
-from graphql import GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute
 
 from graphql_schema.documents.complexity import bound_of, values_of
 from graphql_schema.documents.deprecation import DeprecatedUses
@@ -21,7 +22,6 @@ from graphql_schema.execution.plans import check_inputs
 from graphql_schema.execution.running import ExecutionCaller, ExecutionResult
 from graphql_schema.schema.context import Context
 from graphql_schema.schema.errors import InvalidDocumentError, error_json, problem_from_error
-from graphql_schema.schema.schema import GatewaySchema
 from graphql_schema.schema.upload_field import check_takes_file
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
 from services.catalogue.problems import METHOD_NOT_ALLOWED, VALIDATION_FAILED
@@ -32,13 +32,13 @@ from services.queries.limits import Limits
 
 
 class Executor:
-    """Executes what is asked for, whatever it came by: compiled where it can be, otherwise by Strawberry."""
+    """Executes what is asked for, whatever it came by: compiled where it can be, otherwise by the resolvers."""
 
     def __init__(
-        self, schema: GatewaySchema, core: GraphQLSchema, catalogue: Catalogue, documents: DocumentCache,
-        compiled: CompiledOperations, limits: Limits,
+        self, core: GraphQLSchema, catalogue: Catalogue, documents: DocumentCache, compiled: CompiledOperations,
+        limits: Limits,
     ) -> None:  # fmt: skip
-        self._schema, self._core, self._catalogue = schema, core, catalogue
+        self._core, self._catalogue = core, catalogue
         self._documents, self._compiled, self._limits = documents, compiled, limits
         self._deprecated = DeprecatedUses(core, catalogue, documents)
 
@@ -128,9 +128,12 @@ class Executor:
             await payment.pay(judged.points)
 
     async def _run(self, asked: GraphQLRequest, context: Context) -> ExecutionResult:
-        result: Any = await self._schema.execute(
-            asked.query, dict(asked.variables), context_value=context, operation_name=asked.operation_name
-        )
+        result: Any = execute(
+            self._core, context.document, context_value=context, variable_values=dict(asked.variables),
+            operation_name=asked.operation_name, hide_suggestions=True,
+        )  # fmt: skip
+        if isawaitable(result):
+            result = await result
         if not result.errors:
             return ExecutionResult({"data": result.data})
         problems = [(problem_from_error(error), error) for error in result.errors]

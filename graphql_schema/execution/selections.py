@@ -14,7 +14,7 @@ from graphql import FieldNode, GraphQLSchema, OperationDefinitionNode
 from graphql_schema.execution.inputs import Fixed, Getter, Variables, gathered, literal
 from graphql_schema.execution.plans import Slot
 from graphql_schema.schema.fields import Collector
-from graphql_schema.schema.lists import parse_plain_list_arguments, rows_asked
+from graphql_schema.schema.lists import parse_list_arguments, rows_asked
 from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Catalogue
 from services.catalogue.naming import ETAG, camel, pascal, snake
@@ -114,7 +114,7 @@ class SelectionPlanner:
         getter, limits = self.arguments(node, type_name), self.names.limits
 
         def list_input(variables: Variables) -> ListArguments:
-            return parse_plain_list_arguments(resource, getter(variables), limits)
+            return parse_list_arguments(resource, getter(variables), limits)
 
         def page_size(variables: Variables) -> int:
             return rows_asked(getter(variables), limits)

@@ -86,7 +86,7 @@ def batch_results(operation: Operation, types: Types) -> StrawberryField:
         attribute("id", nullable(strawberry.ID), "The identifier of its row.", read["id"]),
         attribute(
             resource.name,
-            nullable(types.of(resource)),
+            nullable(types.classes[resource]),
             f"The {resource.noun}, unless it is gone.",
             lambda outcome: types.wrap(resource, outcome.row),
         ),

@@ -116,10 +116,10 @@ def field(
     name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = (), *,
     deprecated: str | None = None,
 ) -> StrawberryField:  # fmt: skip
-    """Return a field with an async resolver `resolve(object, info, arguments)`. Absent arguments are left out."""
+    """Return a field with an async resolver `resolve(object, info, arguments)`, which takes them as plain data."""
 
     async def resolver(self: Any, info: Info, **values: Any) -> Any:
-        present = {name: value for name, value in values.items() if value is not strawberry.UNSET}
+        present = {name: plain(value) for name, value in values.items() if value is not strawberry.UNSET}
         return await resolve(self, info, present)
 
     parameters = [_SELF, _INFO, *(_parameter(argument) for argument in arguments)]

@@ -9,16 +9,18 @@ from typing import Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import add_fields, annotation, attribute, field, nullable, shown_annotation
-from graphql_schema.schema.context import Info
-from graphql_schema.schema.lists import (
-    ConnectionValue,
-    connection_type,
-    list_parameters,
-    parse_list_arguments,
-    with_graphql_names,
+from graphql_schema.schema.building import (
+    add_fields,
+    annotation,
+    attribute,
+    field,
+    nullable,
+    object_type,
+    shown_annotation,
 )
-from services.catalogue import Catalogue, Problem, Relation, ResultModel
+from graphql_schema.schema.context import Info
+from graphql_schema.schema.lists import ConnectionValue, connection_type, list_parameters, parse_list_arguments
+from services.catalogue import Catalogue, Relation, ResultModel
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import ETAG, pascal, words
@@ -46,39 +48,29 @@ class Types:
 
     def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         self.catalogue, self.limits = catalogue, limits
-        self._classes = {each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()}
-        self._connections: dict[Resource[Any], Any] = {}
+        self.classes: dict[Resource[Any], Any] = {
+            each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()
+        }
+        self.connections = {resource: connection_type(resource, cls) for resource, cls in self.classes.items()}
         self._results: dict[type[ResultModel], Any] = {}
-        for resource in self._classes:
-            self._connections[resource] = connection_type(resource, self._classes[resource])
-        for resource, cls in self._classes.items():
+        for resource, cls in self.classes.items():
             add_fields(cls, [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())])
             strawberry.type(cls, name=pascal(resource.name), description=resource.description)
-
-    def of(self, resource: Resource[Any]) -> Any:
-        """The object type of a resource."""
-        return self._classes[resource]
-
-    def connection(self, resource: Resource[Any]) -> Any:
-        """The connection type of a resource."""
-        return self._connections[resource]
 
     def result(self, model: type[ResultModel]) -> Any:
         """The object type of a result model."""
         if model not in self._results:
-            cls = type(model.__name__, (), {})
+            fields = []
             for name, kind in fields_of(model).items():
-                # As the members, of which graphql-core makes the names.
+                # Enums as the members, of which graphql-core makes the names.
                 read = result_reader(name, kind, None if kind.enum is not None else kind.serialiser())
-                add_fields(cls, [attribute(name, annotation(kind), description_of(model, name), read)])
-            self._results[model] = strawberry.type(
-                cls, name=model.__name__, description=" ".join((model.__doc__ or "").split())
-            )
+                fields.append(attribute(name, annotation(kind), description_of(model, name), read))
+            self._results[model] = object_type(model.__name__, " ".join((model.__doc__ or "").split()), fields)
         return self._results[model]
 
     def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
         """A record as an object of its type."""
-        return None if record is None else self._classes[resource](record=record)
+        return None if record is None else self.classes[resource](record=record)
 
     def wrap_page(self, resource: Resource[Any], page: Page, total: Callable[[], Any]) -> ConnectionValue:
         """A page as a connection; `total` counts the whole list when it is asked for."""
@@ -95,21 +87,17 @@ class Types:
                 return None if key is None else self.wrap(target, await loaders.row(readable, key))
 
             description = f"The {what}; null if there is none, or if it is not readable."
-            return field(relation.name, nullable(self._classes[target]), description, one)
+            return field(relation.name, nullable(self.classes[target]), description, one)
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
             loaders, key = info.context.loaders, node.record["id"]
             readable = loaders.allow(target)
             arguments = parse_list_arguments(target, values, self.limits)
-            try:
-                page = await loaders.page(readable, relation, key, arguments)
-            except Problem as problem:
-                raise with_graphql_names(problem) from None
-            whole = arguments.whole()
+            page, whole = await loaders.page(readable, relation, key, arguments), arguments.whole()
             return self.wrap_page(target, page, lambda: loaders.count(readable, relation, key, whole))
 
         return field(
-            relation.name, nullable(self._connections[target]), f"The {what}, a page at a time.", many,
+            relation.name, nullable(self.connections[target]), f"The {what}, a page at a time.", many,
             list_parameters(target, self.limits),
         )  # fmt: skip
 
