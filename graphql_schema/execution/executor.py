@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute
 
-from graphql_schema.documents.complexity import bound_of, values_of
+from graphql_schema.documents.complexity import bound_of
 from graphql_schema.documents.deprecation import DeprecatedUses
 from graphql_schema.documents.operation_inputs import called_operations, input_problem, is_open_to_all
 from graphql_schema.documents.parsing import DocumentCache, ParsedDocument
@@ -17,7 +17,7 @@ from graphql_schema.documents.requests import GraphQLRequest, RequestContext
 from graphql_schema.documents.values import literal_errors, variable_errors
 from graphql_schema.execution.compiled import CompiledOperation, CompiledOperations
 from graphql_schema.execution.idempotency import ARGUMENT, has_key
-from graphql_schema.execution.paying import asked_fields, check_allowed, payment_of
+from graphql_schema.execution.paying import check_dry_run, payment_of
 from graphql_schema.execution.plans import check_inputs
 from graphql_schema.execution.running import ExecutionCaller, ExecutionResult
 from graphql_schema.schema.context import Context
@@ -116,12 +116,7 @@ class Executor:
         if payment is None:
             return
         if payment.dry:
-            fields = asked_fields(context.document, operation, given)
-            values = values_of(operation, given)
-            await check_allowed(context, fields, judged.related, values, whole=asked.whole)
-            problem = input_problem(self._catalogue, fields, given, self._limits)
-            if problem is not None:
-                raise problem
+            await check_dry_run(context, asked, operation, judged.related)
             if plan is not None:
                 check_inputs(plan, variables, gateway.cursors)
         if judged.points or payment.dry:
@@ -137,7 +132,7 @@ class Executor:
         if not result.errors:
             return ExecutionResult({"data": result.data})
         problems = [(problem_from_error(error), error) for error in result.errors]
-        errors = [error_json(problem, error) for problem, error in problems]
+        errors = [error_json(problem, error.formatted) for problem, error in problems]
         headers = {name: value for problem, _ in problems for name, value in problem.headers().items()}
         return ExecutionResult({"data": result.data, "errors": errors}, headers)
 

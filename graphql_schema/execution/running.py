@@ -14,7 +14,7 @@ import orjson
 from graphql_schema.execution.inputs import Variables
 from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan, shown
 from graphql_schema.schema.context import RequestKey
-from graphql_schema.schema.errors import error_entry, internal_problem
+from graphql_schema.schema.errors import error_json, internal_problem
 from graphql_schema.schema.schema import parse_write
 from services.catalogue import Actor, Client, Problem
 from services.catalogue.batches import OPERATIONS
@@ -72,7 +72,7 @@ async def read(
     missing = [key for key in plan.rows if data[key] is None]
     if not missing:
         return ExecutionResult({"data": data})
-    errors = [error_entry(Problem(NOT_FOUND), plan.places[key], [key]) for key in missing]
+    errors = [error_json(Problem(NOT_FOUND), {"locations": plan.places[key], "path": [key]}) for key in missing]
     return ExecutionResult({"data": data, "errors": errors})
 
 
@@ -85,7 +85,7 @@ def _failed(plan: ReadPlan, error: Exception) -> ExecutionResult:
     for key, places in plan.places.items():
         problem = error if isinstance(error, Problem) else internal_problem(error, [key])
         headers |= problem.headers()
-        errors.append(error_entry(problem, places, [key]))
+        errors.append(error_json(problem, {"locations": places, "path": [key]}))
     # A list that cannot be null takes everything above with it.
     is_null = any(isinstance(root, NodesRoot) and root.many for root in roots)
     return ExecutionResult({"data": None if is_null else data, "errors": errors}, headers)
@@ -116,7 +116,7 @@ async def mutate(
         except Exception as error:  # noqa: BLE001 - as above
             problem = error if isinstance(error, Problem) else internal_problem(error, [step.key])
             headers |= problem.headers()
-            errors.append(error_entry(problem, step.places, [step.key]))
+            errors.append(error_json(problem, {"locations": step.places, "path": [step.key]}))
     if replayed and all(replayed):
         headers[REPLAYED] = "true"
     return ExecutionResult({"data": data, "errors": errors} if errors else {"data": data}, headers)

@@ -48,7 +48,7 @@ def batch_members(operation: Operation, input_of: Callable[[Operation], Any], ma
     entries: Any = operation.input.model_fields[OPERATIONS].annotation
     model: Any = entries.__args__[0]
     verbs = [
-        Argument(verb, input_of(entry), description_of(model, verb), deprecated=entry.why_deprecated)
+        Argument(verb, input_of(entry), description_of(model, verb), deprecated=entry.deprecated)
         for verb, entry in operation.entries.items()
     ]
     entry_type = input_type(f"{pascal(operation.name)}Operation", " ".join(model.__doc__.split()), verbs)

@@ -14,6 +14,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from graphql_schema.schema.context import Info
+from services.catalogue.deprecation import Deprecation
 from services.catalogue.naming import sentence
 from services.catalogue.scalars import FieldType
 
@@ -51,8 +52,7 @@ class Argument:
     type: Any
     description: str
     required: bool = False
-    deprecated: str | None = None
-    """The reason of the deprecation."""
+    deprecated: Deprecation | None = None
 
 
 @cache
@@ -79,10 +79,13 @@ def list_of(kind: Any) -> Any:
     return _LIST[kind]
 
 
-def annotation(kind: FieldType) -> Any:
-    """Return the annotation of a scalar field for Strawberry."""
+def annotation(kind: FieldType, *, stored: bool = False) -> Any:
+    """Return the annotation of a scalar field for Strawberry.
+
+    The members of enums that are `stored` are nullable: a newer version may have stored an unknown value.
+    """
     if kind.enum is not None:
-        inner: Any = graphql_enum(kind.enum)
+        inner = nullable(graphql_enum(kind.enum)) if stored else graphql_enum(kind.enum)
     else:
         assert kind.scalar is not None
         inner = _SCALARS[kind.scalar.graphql]
@@ -91,18 +94,8 @@ def annotation(kind: FieldType) -> Any:
     return nullable(inner) if kind.nullable else inner
 
 
-def shown_annotation(kind: FieldType) -> Any:
-    """Return the annotation of a row's field. Enums are nullable: a newer version may have stored an unknown value."""
-    if kind.enum is None:
-        return annotation(kind)
-    inner = nullable(graphql_enum(kind.enum))
-    if not kind.many:
-        return inner
-    return nullable(list_of(inner)) if kind.nullable else list_of(inner)
-
-
 def attribute(
-    name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: str | None = None
+    name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: Deprecation | None = None
 ) -> StrawberryField:
     """Return a field with a synchronous resolver `read(object)`."""
 
@@ -114,7 +107,7 @@ def attribute(
 
 def field(
     name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = (), *,
-    deprecated: str | None = None,
+    deprecated: Deprecation | None = None,
 ) -> StrawberryField:  # fmt: skip
     """Return a field with an async resolver `resolve(object, info, arguments)`, which takes them as plain data."""
 
@@ -131,7 +124,7 @@ _INFO = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annot
 
 
 def _parameter(argument: Argument) -> inspect.Parameter:
-    options = strawberry.argument(description=argument.description, deprecation_reason=argument.deprecated)
+    options = strawberry.argument(description=argument.description, deprecation_reason=_reason(argument.deprecated))
     return inspect.Parameter(
         argument.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -142,14 +135,19 @@ def _parameter(argument: Argument) -> inspect.Parameter:
 
 def _field(
     name: str, resolver: Callable[..., Any], parameters: list[inspect.Parameter], result: Any, description: str,
-    deprecated: str | None,
+    deprecated: Deprecation | None,
 ) -> StrawberryField:  # fmt: skip
     resolver.__name__ = name
     resolver.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters if p.name != "self"} | {"return": result}
-    field: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
+    reason = _reason(deprecated)
+    field: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=reason)
     field.python_name = name
     return field
+
+
+def _reason(deprecated: Deprecation | None) -> str | None:
+    return deprecated.reason if deprecated is not None else None
 
 
 def _annotation_of(argument: Argument) -> Any:
@@ -182,7 +180,8 @@ def input_type(name: str, description: str, members: Sequence[Argument], cls: ty
         options: dict[str, Any] = {} if member.required else {"default": strawberry.UNSET}
         if python_name != member.name:
             options["name"] = member.name
-        field = strawberry.field(description=member.description, deprecation_reason=member.deprecated, **options)
+        reason = _reason(member.deprecated)
+        field = strawberry.field(description=member.description, deprecation_reason=reason, **options)
         setattr(cls, python_name, field)
         cls.__annotations__[python_name] = _annotation_of(member)
     return strawberry.input(cls, name=name, description=description)

@@ -47,11 +47,15 @@ _GRAPHQL_NAMES: Mapping[str | int, str] = {"sort": "order_by", "q": "search"}
 """The list arguments that have another name in GraphQL than in the services."""
 
 
+def _cursor(page: Page, index: int) -> str | None:
+    return page.cursors[index] if page.cursors else None
+
+
 _PAGE_INFO: Final = object_type("PageInfo", "Where a page stands in its list (Relay).", [
     attribute("has_next_page", bool, "Whether there are more behind the page.", lambda page: page.has_next),
     attribute("has_previous_page", bool, "Whether there are some before the page.", lambda page: page.has_previous),
-    attribute("start_cursor", nullable(str), "The cursor of the first edge.", lambda page: next(iter(page.cursors), None)),
-    attribute("end_cursor", nullable(str), "The cursor of the last edge.", lambda page: next(reversed(page.cursors), None)),
+    attribute("start_cursor", nullable(str), "The cursor of the first edge.", lambda page: _cursor(page, 0)),
+    attribute("end_cursor", nullable(str), "The cursor of the last edge.", lambda page: _cursor(page, -1)),
 ])  # fmt: skip
 
 
@@ -148,10 +152,10 @@ def filter_type(resource: Resource[Any]) -> Any:
     name = f"{pascal(resource.name)}Filter"
     deprecated = deprecations_of(resource.read)
     members = []
-    for field in resource.filters:
-        conditions = _condition_type(replace(resource.fields[field], identifier=None))
-        reason = deprecated[field].reason if field in deprecated else None
-        members.append(Argument(field, conditions, f"Conditions on `{camel(field)}`.", deprecated=reason))
+    for each in resource.filters:
+        conditions = _condition_type(replace(resource.fields[each], identifier=None))
+        about = f"Conditions on `{camel(each)}`."
+        members.append(Argument(each, conditions, about, deprecated=deprecated.get(each)))
     cls = type(name, (), {})
     members += [
         Argument("and", list_of(cls), "All of these hold."),

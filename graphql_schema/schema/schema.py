@@ -27,7 +27,7 @@ from graphql_schema.schema.context import Info
 from graphql_schema.schema.lists import list_parameters, parse_list_arguments
 from graphql_schema.schema.naming import root_field_name
 from graphql_schema.schema.nodes import Located, located, located_each
-from graphql_schema.schema.types import Node, Types
+from graphql_schema.schema.types import Node, Types, result_type
 from graphql_schema.schema.upload_field import UPLOAD_FIELD, UPLOAD_SCALAR, upload_mutation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem
 from services.catalogue.deprecation import deprecations_of
@@ -68,7 +68,8 @@ class _Builder:
         queries = [self._query(each) for each in operations if each.is_read]
         mutations = [self._mutation(each) for each in operations if not each.is_read]
         if self.uploads:
-            mutations.append(self._upload())
+            announced, complete = self.catalogue.operations[CREATE], self.catalogue.operations[COMPLETE]
+            mutations.append(upload_mutation(self._payload(UPLOAD, complete), _input_members(announced)))
         return strawberry.Schema(
             query=object_type("Query", "Everything that can be read.", [*queries, self._node(), self._nodes()]),
             mutation=object_type("Mutation", "Everything that can be done.", mutations) if mutations else None,
@@ -90,7 +91,7 @@ class _Builder:
         arguments = [_id_argument(resource)] if operation.on_a_row else []
         return field(
             operation.name.removeprefix("get_"), nullable(self.types.classes[resource]), operation.description, get,
-            arguments, deprecated=operation.why_deprecated,
+            arguments, deprecated=operation.deprecated,
         )  # fmt: skip
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
@@ -102,7 +103,7 @@ class _Builder:
 
         return field(
             operation.name.removeprefix("list_"), nullable(self.types.connections[resource]), operation.description,
-            listed, list_parameters(resource, self.limits), deprecated=operation.why_deprecated,
+            listed, list_parameters(resource, self.limits), deprecated=operation.deprecated,
         )  # fmt: skip
 
     def _mutation(self, operation: Operation) -> StrawberryField:
@@ -124,12 +125,8 @@ class _Builder:
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
         return field(
             operation.name, nullable(self._payload(operation.name, operation)), operation.description, mutate,
-            arguments, deprecated=operation.why_deprecated,
+            arguments, deprecated=operation.deprecated,
         )  # fmt: skip
-
-    def _upload(self) -> StrawberryField:
-        announced, complete = self.catalogue.operations[CREATE], self.catalogue.operations[COMPLETE]
-        return upload_mutation(self._payload(UPLOAD, complete), _input_members(announced))
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
@@ -154,7 +151,7 @@ class _Builder:
             fields = [batch_results(operation, self.types)]
         elif result is not None:
             words = " ".join((result.__doc__ or "What came of it.").split())
-            fields = [attribute(snake(result.__name__), self.types.result(result), words, lambda done: done[0])]
+            fields = [attribute(snake(result.__name__), result_type(result), words, lambda done: done[0])]
         elif operation.kind is Kind.DELETE and operation.resource is not None:
             encode = operation.resource.encode
             fields = [attribute("id", strawberry.ID, "The identifier of what is gone.", lambda done: encode(done[1]))]
@@ -203,9 +200,8 @@ def _input_members(operation: Operation) -> list[Argument]:
         deprecated = deprecations_of(operation.input)
         for name, kind in fields_of(operation.input).items():
             required = operation.input.model_fields[name].is_required()
-            reason = deprecated[name].reason if name in deprecated else None
             single, description = annotation(replace(kind, nullable=False)), description_of(operation.input, name)
-            members.append(Argument(name, single, description, required=required, deprecated=reason))
+            members.append(Argument(name, single, description, required, deprecated.get(name)))
     if operation.on_a_row and operation.resource is not None:
         members.append(Argument(EXPECTED, str, EXPECTED_WORDS.format(operation.resource.noun)))
     return members

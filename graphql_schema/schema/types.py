@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import (
-    add_fields,
-    annotation,
-    attribute,
-    field,
-    nullable,
-    object_type,
-    shown_annotation,
-)
+from graphql_schema.schema.building import add_fields, annotation, attribute, field, nullable, object_type
 from graphql_schema.schema.context import Info
 from graphql_schema.schema.lists import ConnectionValue, connection_type, list_parameters, parse_list_arguments
 from services.catalogue import Catalogue, Relation, ResultModel
@@ -31,16 +23,12 @@ from services.queries.lists import Page, Record
 from services.queries.versions import tag_of_record
 
 
+@strawberry.interface(description="Something with an identifier, which `node` finds (Relay).")
 class Node:
     """Relay's Node. `record` is the row that the fields are read from."""
 
     record: strawberry.Private[Record]
-
-
-add_fields(
-    Node, [attribute("id", strawberry.ID, "Its identifier, the same everywhere.", lambda node: node.record["id"])]
-)
-strawberry.interface(Node, description="Something with an identifier, which `node` finds (Relay).")
+    id = attribute("id", strawberry.ID, "Its identifier, the same everywhere.", lambda node: node.record["id"])
 
 
 class Types:
@@ -52,21 +40,9 @@ class Types:
             each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()
         }
         self.connections = {resource: connection_type(resource, cls) for resource, cls in self.classes.items()}
-        self._results: dict[type[ResultModel], Any] = {}
         for resource, cls in self.classes.items():
             add_fields(cls, [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())])
             strawberry.type(cls, name=pascal(resource.name), description=resource.description)
-
-    def result(self, model: type[ResultModel]) -> Any:
-        """The object type of a result model."""
-        if model not in self._results:
-            fields = []
-            for name, kind in fields_of(model).items():
-                # Enums as the members, of which graphql-core makes the names.
-                read = result_reader(name, kind, None if kind.enum is not None else kind.serialiser())
-                fields.append(attribute(name, annotation(kind), description_of(model, name), read))
-            self._results[model] = object_type(model.__name__, " ".join((model.__doc__ or "").split()), fields)
-        return self._results[model]
 
     def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
         """A record as an object of its type."""
@@ -111,8 +87,8 @@ def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
     deprecated = deprecations_of(resource.read)
     fields = [
         attribute(
-            name, shown_annotation(kind), resource.describe(name), partial(_of_record, resource, name, kind),
-            deprecated=deprecated[name].reason if name in deprecated else None,
+            name, annotation(kind, stored=True), resource.describe(name), partial(_of_record, resource, name, kind),
+            deprecated=deprecated.get(name),
         )
         for name, kind in resource.fields.items()
     ]  # fmt: skip
@@ -125,6 +101,17 @@ def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) 
         return shown
     # As the members, of which graphql-core makes the names.
     return [each and kind.enum(each) for each in shown] if kind.many else kind.enum(shown)
+
+
+@cache
+def result_type(model: type[ResultModel]) -> Any:
+    """Return the object type of a result model."""
+    fields = []
+    for name, kind in fields_of(model).items():
+        # Enums as the members, of which graphql-core makes the names.
+        read = result_reader(name, kind, None if kind.enum is not None else kind.serialiser())
+        fields.append(attribute(name, annotation(kind), description_of(model, name), read))
+    return object_type(model.__name__, " ".join((model.__doc__ or "").split()), fields)
 
 
 def result_reader(name: str, kind: FieldType, serialise: Callable[[Any], Any] | None) -> Callable[[ResultModel], Any]:

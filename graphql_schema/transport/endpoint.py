@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -76,7 +77,7 @@ class GraphQLEndpoint:
         self._documents = DocumentCache(core, suggestions=suggestions, limits=limits)
         compiled = CompiledOperations(core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits)
         self._executor = Executor(core, catalogue, self._documents, compiled, limits)
-        self.published = PublishedDocuments(core, catalogue, self._documents, self.answer)
+        self.published = PublishedDocuments(core, catalogue, self._documents, partial(self.answer, typed=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET, HEAD and POST, and WebSockets."""
