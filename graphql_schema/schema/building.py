@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import cache
@@ -154,17 +154,11 @@ def _annotation_of(argument: Argument) -> Any:
     return argument.type if argument.required else nullable(argument.type)
 
 
-def add_fields(cls: type, fields: Sequence[StrawberryField]) -> None:
-    """Set fields on a class before it becomes a Strawberry type."""
+def object_type(name: str, description: str, fields: Iterable[StrawberryField], cls: type | None = None) -> Any:
+    """Return an object type with the fields. `cls` is the class to turn into the type, if there is one already."""
+    cls = cls or type(name, (), {})
     for field in fields:
-        assert field.python_name is not None
-        setattr(cls, field.python_name, field)
-
-
-def object_type(name: str, description: str, fields: Sequence[StrawberryField]) -> Any:
-    """Return an object type with the fields."""
-    cls = type(name, (), {})
-    add_fields(cls, fields)
+        setattr(cls, str(field.python_name), field)
     return strawberry.type(cls, name=name, description=description)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import add_fields, annotation, attribute, field, nullable, object_type
+from graphql_schema.schema.building import annotation, attribute, field, nullable, object_type
 from graphql_schema.schema.context import Info
 from graphql_schema.schema.lists import ConnectionValue, connection_type, list_parameters, parse_list_arguments
 from services.catalogue import Catalogue, Relation, ResultModel
@@ -41,8 +41,8 @@ class Types:
         }
         self.connections = {resource: connection_type(resource, cls) for resource, cls in self.classes.items()}
         for resource, cls in self.classes.items():
-            add_fields(cls, [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())])
-            strawberry.type(cls, name=pascal(resource.name), description=resource.description)
+            fields = [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())]
+            object_type(pascal(resource.name), resource.description, fields, cls)
 
     def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
         """A record as an object of its type."""
