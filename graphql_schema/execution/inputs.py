@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from graphql import (
@@ -35,7 +36,7 @@ UNDEFINED: Final = object()
 """The value of a variable that was not sent, and of an argument that is such a variable."""
 MAX_ENTRIES: Final = 500
 """The longest list that is coerced here. The general path refuses longer ones."""
-_SCALARS: Final[Mapping[str, type]] = {"String": str, "ID": str, "DateTime": str, "Int": int, "Boolean": bool}
+_SCALARS: Final[Mapping[str, type]] = {"String": str, "ID": str, "DateTime": str, "Boolean": bool}
 
 
 class NeedsGeneralPathError(Exception):
@@ -61,12 +62,29 @@ def coerced(value: Any, kind: Any) -> Any:
     if value is None:
         return None
     if isinstance(kind, GraphQLList):
-        if type(value) is not list:
-            return [coerced(value, kind.of_type)]
-        if len(value) > MAX_ENTRIES:
+        elements = value if type(value) is list else [value]
+        if len(elements) > MAX_ENTRIES:
             raise NeedsGeneralPathError
-        return [coerced(element, kind.of_type) for element in value]
+        return [coerced(element, kind.of_type) for element in elements]
     return _coerced_object(value, kind) if isinstance(kind, GraphQLInputObjectType) else _coerced_leaf(value, kind)
+
+
+def _coerced_object(value: Any, kind: GraphQLInputObjectType) -> dict[str, Any]:
+    members, required = _members(kind)
+    if type(value) is not dict or not required <= value.keys() <= members.keys():
+        raise NeedsGeneralPathError
+    data = {}
+    for name, member in value.items():
+        plain_name, member_kind = members[name]
+        data[plain_name] = coerced(member, member_kind)
+    return data
+
+
+@cache
+def _members(kind: GraphQLInputObjectType) -> tuple[dict[str, tuple[str, Any]], set[str]]:
+    """Return the plain names and the types of an input type's members, and which of these are required."""
+    members = {name: (_plain_name(field), field.type) for name, field in kind.fields.items()}
+    return members, {name for name, field in kind.fields.items() if isinstance(field.type, GraphQLNonNull)}
 
 
 def _coerced_leaf(value: Any, kind: Any) -> Any:
@@ -77,18 +95,11 @@ def _coerced_leaf(value: Any, kind: Any) -> Any:
         return getattr(member, "value", member)
     if kind.name == "Int":
         value = coerce_integer(value)
-    if type(value) is not _SCALARS.get(kind.name) or (type(value) is int and not INT32[0] <= value <= INT32[1]):
+        if type(value) is not int or not INT32[0] <= value <= INT32[1]:
+            raise NeedsGeneralPathError
+    elif type(value) is not _SCALARS.get(kind.name):
         raise NeedsGeneralPathError
     return value
-
-
-def _coerced_object(value: Any, kind: GraphQLInputObjectType) -> dict[str, Any]:
-    fields = kind.fields
-    if type(value) is not dict or not value.keys() <= fields.keys():
-        raise NeedsGeneralPathError
-    if any(isinstance(field.type, GraphQLNonNull) and name not in value for name, field in fields.items()):
-        raise NeedsGeneralPathError
-    return {_plain_name(fields[name]): coerced(member, fields[name].type) for name, member in value.items()}
 
 
 def literal(node: ValueNode, kind: Any) -> Getter:
