@@ -70,12 +70,10 @@ def described_enum(kind: type[Enum], description: str) -> Any:
 
 
 def nullable(kind: Any) -> Any:
-    """Return the annotation of a nullable value."""
     return _OPTIONAL[kind]
 
 
 def list_of(kind: Any) -> Any:
-    """Return the annotation of a list."""
     return _LIST[kind]
 
 
