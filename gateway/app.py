@@ -142,12 +142,9 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
             introspection=settings.GRAPHQL_INTROSPECTION, demo=await demo_account(request.app, settings),
         )  # fmt: skip
 
-    suggestions = not settings.is_production
     return GraphQLEndpoint(
-        build_schema(
-            catalogue, suggestions=suggestions, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS
-        ),
-        catalogue, suggestions=suggestions, page=page, limits=settings.limits,
+        build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS),
+        catalogue, suggestions=not settings.is_production, page=page, limits=settings.limits,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
         tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.execution.inputs import NeedsGeneralPathError
 from graphql_schema.execution.planner import Planner
 from graphql_schema.execution.plans import ReadPlan
+from graphql_schema.execution.selections import SchemaNames
 from graphql_schema.schema.naming import root_field_name
 from graphql_schema.schema.schema import build_schema
 from rest.http.problems import field_path
@@ -234,7 +235,7 @@ def read_of_document(catalogue: Catalogue, text: str, actor: Actor) -> tuple[Pla
         operation = prepared.operation(None)
         if operation.operation is not OperationType.QUERY:
             raise SettingsError("Only queries are read by one statement as a whole.")
-        plan, _ = Planner(schema, catalogue).plan(prepared.document, operation, {})
+        plan = Planner(SchemaNames(schema, catalogue), prepared.document, {}).plan(operation)
         assert isinstance(plan, ReadPlan)
         slots = [bind_input(slot.make({}), slot.resource, _CURSORS) for slot in plan.slots]
     except Problem as problem:

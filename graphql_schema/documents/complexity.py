@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLNamedType,
     GraphQLSchema,
@@ -30,6 +29,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from graphql_schema.schema.fields import fragments_of
 from graphql_schema.schema.lists import PAGE_SIZES, rows_asked
 from graphql_schema.schema.naming import operations_by_root_field
 from services.catalogue import Catalogue, Operation, Problem
@@ -97,7 +97,7 @@ class Bound:
         operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits = DEFAULTS,
     ) -> None:  # fmt: skip
         self._schema, self._limits = schema, limits
-        self._values, self._fragments = values_of(operation, variables), _fragments_of(document)
+        self._values, self._fragments = values_of(operation, variables), fragments_of(document)
         self._found: dict[tuple[str, int, int], _Weight] = {}
         self._entries = 1
         self.related: set[str] = set()
@@ -184,7 +184,7 @@ class Bound:
 def fields_at_the_top(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> list[FieldNode]:
     """The fields at the top of an operation, as often as they are spread. Raises `too_complex` for too many."""
     most = limits.mutation_fields if operation.operation is OperationType.MUTATION else limits.query_fields
-    fragments = _fragments_of(document)
+    fragments = fragments_of(document)
 
     def fields(selected: SelectionSetNode) -> Iterator[FieldNode]:
         for each in selected.selections:
@@ -199,10 +199,6 @@ def fields_at_the_top(document: DocumentNode, operation: OperationDefinitionNode
     if len(found) > most:
         raise Problem(TOO_COMPLEX, f"There are at most {most} fields at the top of this operation.")
     return found
-
-
-def _fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    return {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
 
 
 def values_of(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:

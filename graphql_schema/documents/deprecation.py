@@ -27,7 +27,7 @@ from graphql import (
 from graphql.language import EnumValueNode, Visitor
 
 from graphql_schema.documents.parsing import DocumentCache
-from graphql_schema.schema.fields import parts_of
+from graphql_schema.schema.fields import NameFinder
 from graphql_schema.schema.naming import root_field_name
 from services.catalogue import Catalogue, Problem
 from services.catalogue.deprecation import deprecations_of
@@ -86,7 +86,7 @@ class DeprecatedUses:
             return None
         info = TypeInfo(self._schema)
         finder = _MemberFinder(info, self._names)
-        for definition in parts_of(prepared.document, operation):
+        for definition in NameFinder(prepared.document).reach(operation):
             visit(definition, TypeInfoVisitor(info, finder))
         return Uses(tuple(finder.members), self._variables(operation))
 

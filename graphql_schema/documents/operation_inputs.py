@@ -6,7 +6,7 @@ input model validates it all the same, so that both faces report the same errors
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -32,6 +32,11 @@ def called_operations(catalogue: Catalogue, operation: OperationDefinitionNode) 
     by_field = operations_by_root_field(catalogue)
     names = [node.name.value for node in operation.selection_set.selections if isinstance(node, FieldNode)]
     return [by_field[name] for name in names if name in by_field]
+
+
+def is_open_to_all(called: Sequence[Operation], operation: OperationDefinitionNode) -> bool:
+    """Whether a GraphQL operation calls nothing but public operations, so that credentials are not even looked at."""
+    return len(called) == len(operation.selection_set.selections) and all(each.scope is None for each in called)
 
 
 def input_problem(

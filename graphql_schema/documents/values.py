@@ -31,7 +31,7 @@ from graphql import (
     visit,
 )
 
-from graphql_schema.schema.fields import parts_of
+from graphql_schema.schema.fields import NameFinder
 from services.catalogue.problems import MAX_ERRORS, FieldError
 from services.catalogue.scalars import coerce_integer
 from services.queries.limits import DEFAULTS, Limits
@@ -104,7 +104,7 @@ def _null_errors(
         return []
     info = TypeInfo(schema)
     uses = _VariableUses(info)
-    for definition in parts_of(document, operation):
+    for definition in NameFinder(document).reach(operation):
         visit(definition, TypeInfoVisitor(info, uses))
     paths = dict.fromkeys(path for name, path, kind in uses.found if name in nulls and is_non_null_type(kind))
     return [FieldError(path, "required", "This field is required.") for path in paths]

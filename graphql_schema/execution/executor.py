@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
 from typing import Any
 
-from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute
 
-from graphql_schema.documents.complexity import bound_of, values_of
+from graphql_schema.documents.complexity import bound_of
 from graphql_schema.documents.deprecation import DeprecatedUses
-from graphql_schema.documents.operation_inputs import called_operations, input_problem
+from graphql_schema.documents.operation_inputs import called_operations, input_problem, is_open_to_all
 from graphql_schema.documents.parsing import DocumentCache, ParsedDocument
 from graphql_schema.documents.references import concurrency_slot, resolve_document
 from graphql_schema.documents.requests import GraphQLRequest, RequestContext
 from graphql_schema.documents.values import literal_errors, variable_errors
 from graphql_schema.execution.compiled import CompiledOperation, CompiledOperations
-from graphql_schema.execution.idempotency import may_have_key
-from graphql_schema.execution.paying import asked_fields, check_allowed, payment_of
+from graphql_schema.execution.idempotency import ARGUMENT, has_key
+from graphql_schema.execution.paying import check_dry_run, payment_of
+from graphql_schema.execution.plans import check_inputs
 from graphql_schema.execution.running import ExecutionCaller, ExecutionResult
 from graphql_schema.schema.context import Context
 from graphql_schema.schema.errors import InvalidDocumentError, error_json, problem_from_error
-from graphql_schema.schema.schema import GatewaySchema
 from graphql_schema.schema.upload_field import check_takes_file
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
-from services.catalogue.problems import (
-    METHOD_NOT_ALLOWED,
-    VALIDATION_FAILED,
-)
-from services.engine.gateway import Gateway
+from services.catalogue.problems import METHOD_NOT_ALLOWED, VALIDATION_FAILED
 from services.identity.auth.authentication import Authenticator
 from services.process import observation
 from services.queries.costs import check_rows
@@ -35,18 +32,13 @@ from services.queries.limits import Limits
 
 
 class Executor:
-    """Executes what is asked for, whatever it came by: compiled where it can be, otherwise by Strawberry."""
+    """Executes what is asked for, whatever it came by: compiled where it can be, otherwise by the resolvers."""
 
     def __init__(
-        self,
-        schema: GatewaySchema,
-        core: GraphQLSchema,
-        catalogue: Catalogue,
-        documents: DocumentCache,
-        compiled: CompiledOperations,
+        self, core: GraphQLSchema, catalogue: Catalogue, documents: DocumentCache, compiled: CompiledOperations,
         limits: Limits,
-    ) -> None:
-        self._schema, self._core, self._catalogue = schema, core, catalogue
+    ) -> None:  # fmt: skip
+        self._core, self._catalogue = core, catalogue
         self._documents, self._compiled, self._limits = documents, compiled, limits
         self._deprecated = DeprecatedUses(core, catalogue, documents)
 
@@ -56,14 +48,10 @@ class Executor:
         Raises InvalidDocumentError, Problems of the whole request, and as `Payment.pay`.
         """
         await resolve_document(request_context, asked, self._documents)
-        operation = self._compiled.find(asked.query, asked.operation_name)
-        at_once = operation is None and self._compiled.wants(asked.query, asked.operation_name)
-        if operation is None:
-            operation = self._plan(asked, remember=at_once)
+        operation, at_once = self._compiled.find(asked.query, asked.operation_name)
         outcome = None
-        gateway = request_context.gateway
-        if operation is not None and _goes_as_a_whole(request_context, asked, operation, gateway):
-            outcome = await self._run_as_a_whole(request_context, asked, operation, gateway, at_once=at_once)
+        if operation is not None and _goes_as_a_whole(request_context, asked, operation):
+            outcome = await self._run_as_a_whole(request_context, asked, operation, at_once=at_once)
         if outcome is None:
             observation.note_path("general")
             context = await self._context(request_context, asked, operation)
@@ -74,59 +62,37 @@ class Executor:
         return outcome
 
     async def _run_as_a_whole(
-        self,
-        request_context: RequestContext,
-        asked: GraphQLRequest,
-        operation: CompiledOperation,
-        gateway: Gateway,
-        *,
-        at_once: bool,
+        self, request_context: RequestContext, asked: GraphQLRequest, operation: CompiledOperation, *, at_once: bool
     ) -> ExecutionResult | None:
         """The answer to a planned operation; None where the resolvers have to give it. Raises `invalid_token`."""
-        open_to_all = operation.open_to_all
-
-        async def authenticate() -> Actor:
-            return ANONYMOUS if open_to_all else await gateway.part(Authenticator).actor(request_context.presented)
-
+        authenticate = _authentication(request_context, open_to_all=operation.open_to_all)
         key = request_context.idempotency_key if not operation.is_query else None
         actor = await authenticate()
-        caller = ExecutionCaller(
-            actor, request_context.client, authenticate, key, payment_of(request_context, asked, actor)
-        )
+        payment = payment_of(request_context, asked, actor)
+        caller = ExecutionCaller(actor, request_context.client, authenticate, key, payment)
         request_context.changing = not operation.is_query
         with concurrency_slot(request_context, actor):
-            return await self._compiled.run(operation, gateway, caller, asked.variables, at_once=at_once)
-
-    def _plan(self, asked: GraphQLRequest, *, remember: bool) -> CompiledOperation | None:
-        """The operation of a valid document, if it can be planned. Raises what is wrong with it as a whole."""
-        prepared = self._documents.prepare(asked.query)
-        if prepared.structure or prepared.values or prepared.document is None:
-            return None
-        operation = prepared.operation(asked.operation_name)
-        called = called_operations(self._catalogue, operation)
-        make = self._compiled.compile if remember else self._compiled.compile_once
-        return make(asked.query, asked.operation_name, prepared.document, operation, called)
+            return await self._compiled.run(
+                operation, request_context.gateway, caller, asked.variables, at_once=at_once
+            )
 
     async def _context(
         self, request_context: RequestContext, asked: GraphQLRequest, planned: CompiledOperation | None
     ) -> Context:
         """What the operation needs to run, once nothing is wrong with the request. Raises what is."""
-        gateway = request_context.gateway
         prepared = self._documents.prepare(asked.query)
-        document, operation = _runnable(prepared, asked)
+        if prepared.structure or prepared.document is None:
+            raise InvalidDocumentError(prepared.structure)
+        operation = prepared.operation(asked.operation_name)
         if not request_context.is_post and operation.operation is not OperationType.QUERY:
             raise Problem(METHOD_NOT_ALLOWED, "GET is for queries; send mutations by POST.", allow="POST")
         if asked.has_file:
             check_takes_file(operation)
         called = called_operations(self._catalogue, operation)
-        only = called if len(called) == len(operation.selection_set.selections) else ()
-        actor = await gateway.part(Authenticator).actor_for(only, request_context.presented)
-
-        async def authenticate() -> Actor:
-            return await gateway.part(Authenticator).actor_for(only, request_context.presented)
-
+        authenticate = _authentication(request_context, open_to_all=is_open_to_all(called, operation))
+        actor = await authenticate()
         key = request_context.idempotency_key if operation.operation is OperationType.MUTATION else None
-        context = Context(gateway, actor, request_context.client, document, authenticate, key)
+        context = Context(request_context.gateway, actor, request_context.client, prepared.document, authenticate, key)
         await self._check_values(context, called, prepared, operation, asked)
         await self._pay(request_context, asked, context, operation, planned)
         request_context.changing = operation.operation is not OperationType.QUERY
@@ -134,13 +100,15 @@ class Executor:
 
     async def _pay(
         self, request_context: RequestContext, asked: GraphQLRequest, context: Context,
-        operation: OperationDefinitionNode, planned: CompiledOperation | None,
+        operation: OperationDefinitionNode, compiled: CompiledOperation | None,
     ) -> None:  # fmt: skip
         """Judge what is asked for, and have it paid; here a dry run ends. Raises what is wrong with it."""
         gateway, actor, given = context.gateway, context.actor, asked.variables
-        plan = self._compiled.planned(planned, gateway, actor, given) if planned is not None else None
+        plan, variables = (
+            self._compiled.planned(compiled, gateway, actor, given) if compiled is not None else (None, {})
+        )
         if plan is not None:
-            judged = plan.judge(self._limits)
+            judged = plan.judge(variables, self._limits)
             check_rows(judged.rows, self._limits.rows)
         else:
             judged = bound_of(self._core, self._catalogue, context.document, operation, given, self._limits)
@@ -148,48 +116,37 @@ class Executor:
         if payment is None:
             return
         if payment.dry:
-            fields = asked_fields(context.document, operation, given)
-            values = values_of(operation, given)
-            await check_allowed(context, fields, judged.related, values, whole=asked.whole)
-            problem = input_problem(self._catalogue, fields, given, self._limits)
-            if problem is not None:
-                raise problem
+            await check_dry_run(context, asked, operation, judged.related)
             if plan is not None:
-                plan.check_inputs(gateway.cursors)
+                check_inputs(plan, variables, gateway.cursors)
         if judged.points or payment.dry:
             await payment.pay(judged.points)
 
     async def _run(self, asked: GraphQLRequest, context: Context) -> ExecutionResult:
-        result: Any = await self._schema.execute(
-            asked.query,
-            variable_values=dict(asked.variables),
-            context_value=context,
-            operation_name=asked.operation_name,
-        )
-        body: dict[str, Any] = {"data": result.data}
-        headers: dict[str, str] = {}
-        if result.errors:
-            problems = [(problem_from_error(error), error) for error in result.errors]
-            body["errors"] = [error_json(problem, error) for problem, error in problems]
-            headers = {name: value for problem, _ in problems for name, value in problem.headers().items()}
-        return ExecutionResult(body, headers)
+        result: Any = execute(
+            self._core, context.document, context_value=context, variable_values=dict(asked.variables),
+            operation_name=asked.operation_name, hide_suggestions=True,
+        )  # fmt: skip
+        if isawaitable(result):
+            result = await result
+        if not result.errors:
+            return ExecutionResult({"data": result.data})
+        problems = [(problem_from_error(error), error) for error in result.errors]
+        errors = [error_json(problem, error.formatted) for problem, error in problems]
+        headers = {name: value for problem, _ in problems for name, value in problem.headers().items()}
+        return ExecutionResult({"data": result.data, "errors": errors}, headers)
 
     async def _check_values(
-        self,
-        context: Context,
-        called: Sequence[Operation],
-        prepared: ParsedDocument,
-        operation: OperationDefinitionNode,
-        asked: GraphQLRequest,
-    ) -> None:
+        self, context: Context, called: Sequence[Operation], prepared: ParsedDocument,
+        operation: OperationDefinitionNode, asked: GraphQLRequest,
+    ) -> None:  # fmt: skip
         """Raises `validation_failed` for values of the wrong type, in the document or in the variables.
 
         Who may not call an operation is told that instead, as on the other face.
         """
-        assert prepared.document is not None
-        errors = variable_errors(self._core, prepared.document, operation, asked.variables, self._limits)
+        errors = variable_errors(self._core, context.document, operation, asked.variables, self._limits)
         if prepared.values:
-            errors += literal_errors(self._core, prepared.document, prepared.values, asked.variables)
+            errors += literal_errors(self._core, context.document, prepared.values, asked.variables)
         if errors:
             for each in called:
                 await context.gateway.admit(each, context.actor, context.client)
@@ -198,9 +155,16 @@ class Executor:
             raise judged if judged is not None and judged.errors else Problem(VALIDATION_FAILED, errors=errors)
 
 
-def _goes_as_a_whole(
-    request_context: RequestContext, asked: GraphQLRequest, operation: CompiledOperation, gateway: Gateway
-) -> bool:  # fmt: skip
+def _authentication(request_context: RequestContext, *, open_to_all: bool) -> Callable[[], Awaitable[Actor]]:
+    async def authenticate() -> Actor:
+        if open_to_all:
+            return ANONYMOUS
+        return await request_context.gateway.part(Authenticator).actor(request_context.presented)
+
+    return authenticate
+
+
+def _goes_as_a_whole(request_context: RequestContext, asked: GraphQLRequest, operation: CompiledOperation) -> bool:
     """Whether resolvers are not even needed, unless there is a doubt.
 
     They judge dry runs, without doing anything, and serve what plans do not know; where nothing is compiled they are
@@ -208,14 +172,7 @@ def _goes_as_a_whole(
     """
     if asked.dry or asked.has_file:
         return False
+    compiles = request_context.gateway.reader is not None
     if operation.is_query:
-        return gateway.reader is not None
-    return request_context.is_post and (
-        gateway.reader is not None or may_have_key(request_context.headers, asked.query)
-    )
-
-
-def _runnable(prepared: ParsedDocument, asked: GraphQLRequest) -> tuple[DocumentNode, OperationDefinitionNode]:
-    if prepared.structure or prepared.document is None:
-        raise InvalidDocumentError(prepared.structure)
-    return prepared.document, prepared.operation(asked.operation_name)
+        return compiles
+    return request_context.is_post and (compiles or has_key(request_context.headers) or ARGUMENT in asked.query)

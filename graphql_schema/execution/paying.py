@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from graphql import DocumentNode, FieldNode, OperationDefinitionNode, value_from_ast_untyped
+from graphql import OperationDefinitionNode, value_from_ast_untyped
 
 from graphql_schema.documents.complexity import values_of
+from graphql_schema.documents.operation_inputs import input_problem
 from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, RequestContext
 from graphql_schema.schema.context import Context
 from graphql_schema.schema.fields import Collector, condition_names
@@ -29,41 +30,37 @@ def payment_of(request_context: RequestContext, asked: GraphQLRequest, actor: Ac
     return request_context.payment
 
 
-def asked_fields(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> list[FieldNode]:
-    """The fields at the top of an operation, as its conditions hold."""
-    values = values_of(operation, variables)
-    conditions = {name: values.get(name) is True for name in condition_names(document, operation)}
-    fields = Collector(document, conditions).of([operation.selection_set], frozenset({"Query", "Mutation"}))
-    return [nodes[0] for nodes in fields.values()]
+async def check_dry_run(
+    context: Context, asked: GraphQLRequest, operation: OperationDefinitionNode, related: Iterable[Resource[Any]]
+) -> None:
+    """What a dry run is refused for, as what it asks about would be.
 
-
-async def check_allowed(
-    context: Context, fields: Iterable[FieldNode], related: Iterable[Resource[Any]], values: Mapping[str, Any], *,
-    whole: bool,
-) -> None:  # fmt: skip
-    """What a dry run is refused for, as what it asks about would be. Raises as `Gateway.allow` and `located_each`.
-
-    `related` are the rows that are read besides those that are called. `whole`: what is wrong with one of several
-    identifiers is no error in its place, but the whole answer.
+    `related` are the rows that are read besides those that are called. Raises as `Gateway.allow`, `located_each` and
+    `parse_input`.
     """
-    gateway, actor, operations = context.gateway, context.actor, operations_by_root_field(context.gateway.catalogue)
-    called = [operations[each.name.value] for each in fields if each.name.value in operations]
-    for operation in called:
-        await gateway.admit(operation, actor, context.client)
+    gateway, actor, values = context.gateway, context.actor, values_of(operation, asked.variables)
+    conditions = {name: values.get(name) is True for name in condition_names(context.document, operation)}
+    collected = Collector(context.document, conditions).below([operation], "Query", "Mutation")
+    fields = [nodes[0] for nodes in collected.values()]
+    operations = operations_by_root_field(gateway.catalogue)
+    for each in fields:
+        if each.name.value in operations:
+            await gateway.admit(operations[each.name.value], actor, context.client)
     for resource in related:
         gateway.allow(resource, actor)
     for each in fields:
-        given = {one.name.value: value_from_ast_untyped(one.value, dict(values)) for one in each.arguments or ()}
+        given = {one.name.value: value_from_ast_untyped(one.value, values) for one in each.arguments or ()}
         if each.name.value == "node":
             located(gateway, actor, str(given["id"]), ("id",))
         elif each.name.value == "nodes":
             ids = given["ids"] if isinstance(given["ids"], list) else [given["ids"]]
             found = located_each(gateway, actor, [str(one) for one in ids])
             problem = next((one for one in found if isinstance(one, Problem)), None)
-            if whole and problem is not None:
+            if asked.whole and problem is not None:
                 raise problem
+    problem = input_problem(gateway.catalogue, fields, asked.variables, gateway.limits)
+    if problem is not None:
+        raise problem
 
 
 def dry_answer(payment: Payment, typed: bool) -> GraphQLResponse:

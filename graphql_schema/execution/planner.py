@@ -7,92 +7,71 @@ written by hand, introspection) is not compiled, and the document as a whole goe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionNode, OperationType, get_location
+from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType, get_location
 from pydantic_core import PydanticCustomError
 
 from graphql_schema.execution.idempotency import asked_of
-from graphql_schema.execution.inputs import NeedsGeneralPathError, Variables, is_constant
-from graphql_schema.execution.plans import Locations, MutationPlan, MutationStep, ReadPlan, Slot
+from graphql_schema.execution.inputs import Fixed, NeedsGeneralPathError, Variables
+from graphql_schema.execution.plans import Locations, MutationPlan, MutationStep, Plan, ReadPlan, Shown, Slot, shown
 from graphql_schema.execution.selections import SchemaNames, SelectionPlanner
-from graphql_schema.schema.batches import FIELD_ERROR, PROBLEM, ROW, Member, Members, result_name
+from graphql_schema.schema.batches import FIELD_ERROR, PROBLEM, outcome_readers, result_name
 from graphql_schema.schema.fields import Collector
-from services.catalogue import Catalogue, Kind, Operation, ResultModel
+from graphql_schema.schema.types import result_reader
+from services.catalogue import Kind, Operation, ResultModel
 from services.catalogue.models import fields_of
-from services.catalogue.naming import camel, pascal, snake
+from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
 from services.engine.batching import ROWS
 from services.queries.costs import NODE_WEIGHT
-from services.queries.limits import DEFAULTS, Limits
-from services.queries.selections import Constant, Input, ListRoot, NodesRoot, Query, Root, RowRoot, Selection
+from services.queries.selections import Constant, Input, ListRoot, NodesRoot, Query, RowRoot, Selection
 from services.reader.statement import NotCompiledError
 
+_NOTHING = Selection((Constant("", None),))
+"""Selects no more of a row than that it is there."""
 
-class Planner:
-    """Plans the operations of one schema."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, limits: Limits = DEFAULTS) -> None:
-        self._vocabulary = SchemaNames(schema, catalogue, limits)
-        self.coercers = self._vocabulary.coercers
+class Planner(SelectionPlanner):
+    """Plans one operation: its root fields and payloads; SelectionPlanner plans what is selected of rows and lists.
 
-    def plan(
-        self, document: DocumentNode, operation: OperationDefinitionNode, conditions: Mapping[str, bool], *,
-        passing: bool = False,
-    ) -> tuple[ReadPlan | MutationPlan, int]:  # fmt: skip
-        """The plan of one operation, and how many fields it has, given the values of the variables in its directives.
+    `conditions` are the values of the variables in its directives; `passing` is as of Query.
+    """
 
-        `passing` as of Query. Raises NotCompiledError.
-        """
-        planner = _OperationPlanner(self._vocabulary, Collector(document, conditions), passing=passing)
+    def __init__(
+        self, names: SchemaNames, document: DocumentNode, conditions: Mapping[str, bool], *, passing: bool = False
+    ) -> None:  # fmt: skip
+        super().__init__(names, Collector(document, conditions))
+        self._document, self._passing, self._weight = document, passing, 0
+        self._noted: dict[str, None] = {}
+        self._places: dict[str, Locations] = {}
+
+    def plan(self, operation: OperationDefinitionNode) -> Plan:
+        """Return the plan of an operation of the document. Raises NotCompiledError."""
         if operation.operation is OperationType.QUERY:
-            return planner.read(operation), planner.members
+            roots = self.below([operation], "Query", self._root)
+            query = Query(roots, noted=",".join(self._noted), weight=self._weight, passing=self._passing)
+            rows = [root.key for root in roots if isinstance(root, RowRoot)]
+            return ReadPlan(query, self.slots, self._places, rows, self.members)
         if operation.operation is OperationType.MUTATION:
-            return planner.mutation(operation), planner.members
+            found = self.below([operation], "Mutation", self._step)
+            steps = [each for each in found if isinstance(each, MutationStep)]
+            data = {each.key: each.value if isinstance(each, Constant) else None for each in found}
+            return MutationPlan(steps, data, self.members)
         raise NotCompiledError("a subscription")
 
-
-class _OperationPlanner(SelectionPlanner):
-    """Plans one operation: its root fields and payloads; SelectionPlanner plans what is selected of rows and lists."""
-
-    def __init__(self, vocabulary: SchemaNames, collector: Collector, *, passing: bool) -> None:
-        super().__init__(vocabulary, collector)
-        self._passing = passing
-
-    def read(self, operation: OperationDefinitionNode) -> ReadPlan:
-        fields = self.collector.of([operation.selection_set], frozenset({"Query"}))
-        roots = tuple(self._root(key, nodes) for key, nodes in fields.items())
-        called = [self.vocabulary.operations.get(nodes[0].name.value) for nodes in fields.values()]
-        names = [each.name if each is not None else "node" for each in called]
-        shown = dict.fromkeys(name for name, root in zip(names, roots, strict=True) if not isinstance(root, Constant))
-        weight = sum(
-            (each.cost if each is not None else NODE_WEIGHT)
-            for each, root in zip(called, roots, strict=True)
-            if not isinstance(root, Constant)
-        )
-        return ReadPlan(
-            Query(roots, noted=",".join(shown), weight=weight, passing=self._passing), self.slots,
-            {key: _locations(nodes) for key, nodes in fields.items()},
-            rows=[root.key for root in roots if isinstance(root, RowRoot)],
-        )  # fmt: skip
-
-    def mutation(self, operation: OperationDefinitionNode) -> MutationPlan:
-        fields = self.collector.of([operation.selection_set], frozenset({"Mutation"}))
-        steps: list[MutationStep | Constant] = []
-        for key, nodes in fields.items():
-            name = nodes[0].name.value
-            steps.append(Constant(key, "Mutation") if name == "__typename" else self._step(key, nodes))
-        return MutationPlan(steps)
-
-    def _root(self, key: str, nodes: list[FieldNode]) -> Root:
-        name = nodes[0].name.value
-        if name == "__typename":
-            return Constant(key, "Query")
+    def _root(self, key: str, name: str, nodes: list[FieldNode]) -> ListRoot | RowRoot | NodesRoot:
+        self._places[key] = _locations(nodes)
         if name in ("node", "nodes"):
+            self._noted["node"] = None
+            self._weight += NODE_WEIGHT
             return self._nodes(key, nodes, many=name == "nodes")
-        operation = self.vocabulary.operations.get(name)
+        operation = self.names.operations.get(name)
         if operation is None or operation.resource is None or not operation.is_read:
             raise NotCompiledError(name)
+        self._noted[operation.name] = None
+        self._weight += operation.cost
         resource = operation.resource
         if operation.kind is Kind.LIST:
             slot = self.list_slot(resource, nodes[0], "Query")
@@ -102,7 +81,7 @@ class _OperationPlanner(SelectionPlanner):
 
     def _nodes(self, key: str, nodes: list[FieldNode], *, many: bool) -> NodesRoot:
         getter = self.arguments(nodes[0], "Query")
-        catalogue, name, most = self.vocabulary.catalogue, "ids" if many else "id", self.vocabulary.limits.nodes
+        catalogue, name, most = self.names.catalogue, "ids" if many else "id", self.names.limits.nodes
 
         def make(variables: Variables) -> Input:
             given = getter(variables)[name]
@@ -121,86 +100,6 @@ class _OperationPlanner(SelectionPlanner):
         selections = tuple((each, self.selection(each, nodes)) for each in catalogue.resources.values())
         return NodesRoot(key, many, slot, selections)
 
-    def _step(self, key: str, nodes: list[FieldNode]) -> MutationStep:
-        operation = self.vocabulary.operations.get(nodes[0].name.value)
-        if operation is None or operation.is_read:
-            raise NotCompiledError(nodes[0].name.value)
-        getter = self.arguments(nodes[0], "Mutation")
-        self.slots = []
-        payload, shown = self._payload(operation, nodes)
-        if operation.scope is None and shown is not None and shown.related:
-            raise NotCompiledError("relations of what is open to everybody")
-        asked = asked_of(nodes, self.collector.fragments)
-        return MutationStep(key, operation, getter, payload, shown, self.slots[1:], _locations(nodes), asked)
-
-    def _payload(self, operation: Operation, nodes: list[FieldNode]) -> tuple[list[tuple[str, str, Any]], Query | None]:
-        type_name, result = f"{pascal(operation.name)}Payload", operation.result
-        members: list[tuple[str, str, Any]] = []
-        roots: list[Root] = []
-        # The first slot is that of the result's key.
-        self.slots.append(Slot(lambda variables: (), fixed=True))
-        for key, each in self.below(nodes, type_name).items():
-            name = each[0].name.value
-            if name == "__typename":
-                members.append((key, "constant", type_name))
-            elif isinstance(result, Resource) and name == camel(result.name):
-                roots.append(RowRoot(key, result, None, 0, self.selection(result, each)))
-                members.append((key, "row", None))
-            elif isinstance(result, type) and name == camel(snake(result.__name__)):
-                members.append((key, "result", self._result(result, each)))
-            elif operation.kind is Kind.BATCH and name == "results" and not roots:
-                planned, selection = self._outcomes(operation, each)
-                assert operation.resource is not None
-                roots.append(NodesRoot(ROWS, True, 0, ((operation.resource, selection),)))
-                members.append((key, "results", planned))
-            elif result is None and name in ("id", "ok"):
-                members.append((key, name, None))
-            else:
-                raise NotCompiledError(f"{type_name}.{name}")
-        if operation.kind is Kind.BATCH and not roots:
-            raise NotCompiledError("nothing of the results")
-        if isinstance(result, Resource) and not roots:
-            roots.append(RowRoot("", result, None, 0, Selection((Constant("", None),))))
-        return members, Query(tuple(roots), passing=self._passing) if roots else None
-
-    def _outcomes(self, operation: Operation, nodes: list[FieldNode]) -> tuple[Members, Selection]:
-        """What is shown of a batch's outcomes: values by name, and what is selected of their rows."""
-        resource = operation.resource
-        assert resource is not None
-        name = result_name(resource)
-        fields, selection = self.below(nodes, name), Selection((Constant("", None),))
-        rows = [each for each in fields.values() if each[0].name.value == camel(resource.name)]
-        if len(rows) > 1:
-            raise NotCompiledError("several selections of the rows")
-        if rows:
-            selection = self.selection(resource, rows[0])
-        return tuple(self._plain(name, key, each, resource) for key, each in fields.items()), selection
-
-    def _plain(self, type_name: str, key: str, nodes: list[FieldNode], resource: Resource[Any]) -> Member:
-        """A value of a batch's outcome by its name, with those below it."""
-        name = nodes[0].name.value
-        below = {"problem": PROBLEM, "errors": FIELD_ERROR}.get(name)
-        if name == "__typename":
-            return key, type_name, None
-        if below is None:
-            return key, ROW if name == camel(resource.name) else name, ()
-        inner = self.below(nodes, below)
-        return key, name, tuple(self._plain(below, each, found, resource) for each, found in inner.items())
-
-    def _result(self, model: type[ResultModel], nodes: list[FieldNode]) -> list[tuple[str, str | None, Any]]:
-        """The values of a result model: response name, attribute, and its type or a constant."""
-        kinds = {camel(name): (name, kind) for name, kind in fields_of(model).items()}
-        found: list[tuple[str, str | None, Any]] = []
-        for key, each in self.below(nodes, model.__name__).items():
-            name = each[0].name.value
-            if name == "__typename":
-                found.append((key, None, model.__name__))
-            elif name in kinds and kinds[name][1].scalar is not None:
-                found.append((key, *kinds[name]))
-            else:
-                raise NotCompiledError(f"{model.__name__}.{name}")
-        return found
-
     def _key_slot(self, resource: Resource[Any], node: FieldNode) -> int:
         getter, identifier = self.arguments(node, "Query"), resource.fields["id"].identifier
         assert identifier is not None
@@ -211,7 +110,85 @@ class _OperationPlanner(SelectionPlanner):
             except PydanticCustomError:
                 raise NeedsGeneralPathError from None
 
-        return self.add_slot(Slot(make, is_constant(getter)))
+        return self.add_slot(Slot(make, isinstance(getter, Fixed)))
+
+    def _step(self, key: str, name: str, nodes: list[FieldNode]) -> MutationStep:
+        operation = self.names.operations.get(name)
+        if operation is None or operation.is_read:
+            raise NotCompiledError(name)
+        getter = self.arguments(nodes[0], "Mutation")
+        # The first slot is that of the result's key.
+        self.slots = [Slot(lambda variables: (), fixed=True)]
+        payload, rows = self._payload(operation, nodes)
+        if operation.scope is None and rows is not None and rows.related:
+            raise NotCompiledError("relations of what is open to everybody")
+        asked = asked_of(nodes, self._document)
+        return MutationStep(key, operation, getter, payload, rows, self.slots[1:], _locations(nodes), asked)
+
+    def _payload(self, operation: Operation, nodes: list[FieldNode]) -> tuple[list[Constant | Shown], Query | None]:
+        """Plan what is shown of an operation's result and the row's key, and what is read of rows for it."""
+        resource, result = operation.resource, operation.result
+        roots: list[RowRoot | NodesRoot] = []
+
+        def member(key: str, name: str, each: list[FieldNode]) -> Shown:
+            if isinstance(result, Resource):
+                roots.append(RowRoot(key, result, None, 0, self.selection(result, each)))
+                return Shown(key, lambda done: done[0].answer[key])
+            if operation.kind is Kind.BATCH and resource is not None:
+                if roots:
+                    raise NotCompiledError("several selections of the results")
+                outcome, selection = self._outcome(resource, each)
+                roots.append(NodesRoot(ROWS, True, 0, ((resource, selection),)))
+                return Shown(key, lambda done: [shown(outcome, one) for one in done[0]])
+            if result is not None:
+                members = self._result(result, each)
+                return Shown(key, lambda done: shown(members, done[0]))
+            if name == "id" and resource is not None:
+                return Shown(key, lambda done: resource.encode(done[1]))
+            return Shown(key, lambda done: True)
+
+        payload = list(self.below(nodes, f"{pascal(operation.name)}Payload", member))
+        if operation.kind is Kind.BATCH and not roots:
+            raise NotCompiledError("nothing of the results")
+        if isinstance(result, Resource) and not roots:
+            roots.append(RowRoot("", result, None, 0, _NOTHING))
+        return payload, Query(tuple(roots), passing=self._passing) if roots else None
+
+    def _outcome(self, resource: Resource[Any], nodes: list[FieldNode]) -> tuple[list[Constant | Shown], Selection]:
+        """Plan what is shown of an entry of a batch, and what is selected of its row."""
+        selections: list[Selection] = []
+        readers = outcome_readers(resource)
+
+        def member(key: str, name: str, each: list[FieldNode]) -> Shown:
+            if name == camel(resource.name):
+                selections.append(self.selection(resource, each))
+                return Shown(key, attrgetter("row"))
+            read = readers[name]
+            if name != "problem":
+                return Shown(key, read)
+            members = self.below(each, PROBLEM, self._problem_member)
+            return Shown(key, lambda outcome: shown(members, read(outcome)) if outcome.problem is not None else None)
+
+        members = self.below(nodes, result_name(resource), member)
+        if len(selections) > 1:
+            raise NotCompiledError("several selections of the rows")
+        return list(members), selections[0] if selections else _NOTHING
+
+    def _problem_member(self, key: str, name: str, nodes: list[FieldNode]) -> Shown:
+        if name != "errors":
+            return Shown(key, itemgetter(name))
+        members = self.below(nodes, FIELD_ERROR, lambda below, field, _: Shown(below, itemgetter(field)))
+        return Shown(key, lambda problem: [shown(members, error) for error in problem["errors"]])
+
+    def _result(self, model: type[ResultModel], nodes: list[FieldNode]) -> tuple[Constant | Shown, ...]:
+        kinds = {camel(name): (name, kind) for name, kind in fields_of(model).items()}
+
+        def member(key: str, name: str, _: list[FieldNode]) -> Shown:
+            attribute, kind = kinds[name]
+            serialise = attrgetter("name") if kind.enum is not None else kind.serialiser()
+            return Shown(key, result_reader(attribute, kind, serialise))
+
+        return self.below(nodes, model.__name__, member)
 
 
 def _locations(nodes: list[FieldNode]) -> Locations:

@@ -5,34 +5,28 @@ Each function returns None, before anything is done, where there is a doubt that
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 
-from graphql_schema.execution.idempotency import FieldKey, key_of_field
 from graphql_schema.execution.inputs import Variables
-from graphql_schema.execution.judging import Planned, entries_of
-from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan
-from graphql_schema.schema.batches import outcome_json
-from graphql_schema.schema.context import AskedField, RequestKey
-from graphql_schema.schema.errors import error_entry, internal_problem
-from services.catalogue import Actor, Client, Problem, ResultModel
-from services.catalogue.models import parse_value
-from services.catalogue.naming import EXPECTED
+from graphql_schema.execution.plans import MutationPlan, MutationStep, ReadPlan, shown
+from graphql_schema.schema.context import RequestKey
+from graphql_schema.schema.errors import error_json, internal_problem
+from graphql_schema.schema.schema import parse_write
+from services.catalogue import Actor, Client, Problem
+from services.catalogue.batches import OPERATIONS
 from services.catalogue.problems import INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED
-from services.engine.gateway import Gateway, WriteResult
-from services.engine.idempotency.keys import REPLAYED
-from services.engine.idempotency.once import IdempotentWrite, StoredOrNewAnswer
+from services.engine.gateway import Gateway
+from services.engine.idempotency.keys import REPLAYED, checked_key
+from services.engine.idempotency.once import IdempotentRequest, IdempotentWrite, StoredOrNewAnswer
 from services.engine.payment import OverdrawnError, Payment, PricedError
 from services.engine.writes import Write
 from services.queries.batches import check_entry_count
-from services.queries.costs import check_rows, weigh_write
+from services.queries.costs import check_rows
 from services.queries.selections import Constant, NodesRoot
-from services.queries.versions import Preconditions
 from services.reader.shapes import bind_input
 
 _JUDGED_BY_FIELD: Final = (UNAUTHENTICATED, INSUFFICIENT_SCOPE, TOO_COMPLEX, VALIDATION_FAILED)
@@ -49,7 +43,7 @@ class ExecutionResult:
 
 @dataclass(slots=True)
 class ExecutionCaller:
-    """Who calls, and how to find out again."""
+    """Who calls, and how to find out again. All of the operation is paid for in one `payment`."""
 
     actor: Actor
     client: Client
@@ -57,34 +51,16 @@ class ExecutionCaller:
     idempotency_key: RequestKey | None = None
     """The header's."""
     payment: Payment | None = None
-    """Where all of the operation is paid for."""
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """What a step is called with, or what is wrong with that; and the key that it is done once by."""
-
-    step: MutationStep | Constant
-    write: Write = field(default_factory=Write)
-    key: FieldKey | None = None
-    asked: bytes = b""
-    problem: Problem | None = None
-
-    def weigh(self) -> tuple[int, int]:
-        """The rows that the step shows, and its price; what is refused comes to nothing."""
-        step, write = self.step, self.write
-        if isinstance(step, Constant) or self.problem is not None:
-            return 0, 0
-        return weigh_write(step.operation, write.shown, write.inputs, entries_of(step, write.data))
-
-
-async def read(planned: Planned, gateway: Gateway, caller: ExecutionCaller, *, at_once: bool) -> ExecutionResult | None:
+async def read(
+    plan: ReadPlan, variables: Variables, gateway: Gateway, caller: ExecutionCaller, *, at_once: bool
+) -> ExecutionResult | None:
     """Answer a query; for `at_once` see the Reader.
 
     Raises NeedsGeneralPathError, `validation_failed`, and as `Payment.pay`.
     """
-    plan, inputs = planned.plan, planned.inputs()
-    assert isinstance(plan, ReadPlan)
+    inputs = [slot.bound or slot.make(variables) for slot in plan.slots]
     try:
         data = await gateway.read(plan.query, inputs, caller.actor, caller.payment, at_once=at_once)
     except (PricedError, OverdrawnError):
@@ -96,181 +72,118 @@ async def read(planned: Planned, gateway: Gateway, caller: ExecutionCaller, *, a
     missing = [key for key in plan.rows if data[key] is None]
     if not missing:
         return ExecutionResult({"data": data})
-    errors = [error_entry(Problem(NOT_FOUND), plan.places[key], [key]) for key in missing]
+    errors = [error_json(Problem(NOT_FOUND), {"locations": plan.places[key], "path": [key]}) for key in missing]
     return ExecutionResult({"data": data, "errors": errors})
 
 
 def _failed(plan: ReadPlan, error: Exception) -> ExecutionResult:
     """The outcome when nothing could be read."""
-    data: dict[str, Any] | None = {}
+    roots = plan.query.roots
+    data = {root.key: root.value if isinstance(root, Constant) else None for root in roots}
     errors: list[dict[str, Any]] = []
     headers: dict[str, str] = {}
-    for root in plan.query.roots:
-        value = root.value if isinstance(root, Constant) else None
-        if not isinstance(root, Constant):
-            problem = error if isinstance(error, Problem) else internal_problem(error, [root.key])
-            headers |= problem.headers()
-            errors.append(error_entry(problem, plan.places[root.key], [root.key]))
-        if isinstance(root, NodesRoot) and root.many:
-            data = None  # a list that cannot be null takes everything above with it
-        if data is not None:
-            data[root.key] = value
-    return ExecutionResult({"data": data, "errors": errors}, headers)
+    for key, places in plan.places.items():
+        problem = error if isinstance(error, Problem) else internal_problem(error, [key])
+        headers |= problem.headers()
+        errors.append(error_json(problem, {"locations": places, "path": [key]}))
+    # A list that cannot be null takes everything above with it.
+    is_null = any(isinstance(root, NodesRoot) and root.many for root in roots)
+    return ExecutionResult({"data": None if is_null else data, "errors": errors}, headers)
 
 
 async def mutate(
-    plan: MutationPlan, gateway: Gateway, caller: ExecutionCaller, variables: Variables
-) -> ExecutionResult | None:  # fmt: skip
+    plan: MutationPlan, variables: Variables, gateway: Gateway, caller: ExecutionCaller
+) -> ExecutionResult | None:
     """Execute the fields of a mutation in order.
 
     Raises NeedsGeneralPathError, `too_complex`, and as `Payment.pay`, before anything is executed.
     """
-    prepared = _prepared(plan, gateway, caller, variables)
-    if prepared is None:
+    writes = _writes(plan, variables, gateway, caller)
+    if writes is None:
         return None
-    weights = [each.weigh() for each in prepared]
-    check_rows(sum(rows for rows, _ in weights), gateway.limits.rows)
-    points = sum(points for _, points in weights)
-    if caller.payment is not None and (points or all(each.problem is None for each in prepared)):
-        await caller.payment.pay(points)
-    data: dict[str, Any] = {}
-    errors: list[dict[str, Any]] = []
+    judged = plan.judge(variables, gateway.limits)
+    check_rows(judged.rows, gateway.limits.rows)
+    if caller.payment is not None and judged.points:
+        await caller.payment.pay(judged.points)
+    data, errors, replayed = dict(plan.data), list[dict[str, Any]](), list[bool]()
     headers: dict[str, str] = {}
-    authenticate, replayed = None, []
-    for each in prepared:
-        step = each.step
-        if isinstance(step, Constant):
-            data[step.key] = step.value
-            continue
+    for place, (step, write) in enumerate(zip(plan.steps, writes, strict=True)):
         try:
             # What was true before the last one may not be any more.
-            actor = caller.actor if authenticate is None else await authenticate()
-            authenticate = caller.authenticate
-            data[step.key], again = await _step(step, each, gateway, actor, caller.client)
+            actor = await caller.authenticate() if place else caller.actor
+            data[step.key], again = await _step(step, write, gateway, actor, caller.client)
             replayed.append(again)
         except Exception as error:  # noqa: BLE001 - as above
             problem = error if isinstance(error, Problem) else internal_problem(error, [step.key])
-            data[step.key] = None
             headers |= problem.headers()
-            errors.append(error_entry(problem, step.places, [step.key]))
+            errors.append(error_json(problem, {"locations": step.places, "path": [step.key]}))
     if replayed and all(replayed):
         headers[REPLAYED] = "true"
     return ExecutionResult({"data": data, "errors": errors} if errors else {"data": data}, headers)
 
 
-def _prepared(
-    plan: MutationPlan, gateway: Gateway, caller: ExecutionCaller, variables: Variables
-) -> list[_Prepared] | None:
-    """What each step is called with. Where a step has a key, nothing goes down the general path any more."""
-    given: list[Any] = [None if isinstance(each, Constant) else each.data(variables) for each in plan.steps]
-    header, whole, several = caller.idempotency_key, None, sum(each is not None for each in given) > 1
+def _writes(
+    plan: MutationPlan, variables: Variables, gateway: Gateway, caller: ExecutionCaller
+) -> list[Write | Problem] | None:
+    """What each step writes, or what is wrong with that. Where one has a key, none goes down the general path."""
+    given: list[dict[str, Any]] = [step.data(variables) for step in plan.steps]
+    header, whole = caller.idempotency_key, None
     if header is not None:
-        whole = header.whole(_asked(plan, given, variables) if several else ())
-    keyed = header is not None or any(each and _argument(each) is not None for each in given)
-    found: list[_Prepared] = []
+        whole = header.whole([
+            (step.key, step.operation.name, arguments, step.asked(variables).decode())
+            for step, arguments in zip(plan.steps, given, strict=True)
+        ])  # fmt: skip
+    keyed = header is not None or any(arguments.get("idempotency_key") is not None for arguments in given)
+    found: list[Write | Problem] = []
     for step, arguments in zip(plan.steps, given, strict=True):
-        if isinstance(step, Constant):
-            found.append(_Prepared(step))
-            continue
+        related = step.rows.related if step.rows is not None else ()
+        if not keyed and related and not gateway.may_read(related, caller.actor):
+            return None
         try:
-            related = step.shown.related if step.shown is not None else ()
-            if not keyed and related and not gateway.may_read(related, caller.actor):
-                return None
-            inputs = [slot.make(variables) for slot in step.slots]
-            for slot, each in zip(step.slots, inputs, strict=True):
-                bind_input(each, slot.resource, gateway.cursors)
-            key = key_of_field(_argument(arguments), header, whole, step.key if several else None)
+            write = _write(step, dict(arguments.get("input") or {}), variables, gateway)
+            if arguments.get("idempotency_key") is not None:
+                # One of the field's own is about nothing but the field.
+                found.append(_once(step, write, checked_key(arguments["idempotency_key"]), variables))
+            elif header is not None:
+                text = header.of_field(step.key if len(given) > 1 else None)
+                found.append(_once(step, write, text, variables, whole))
+            else:
+                found.append(write)
         except Problem as problem:
             if not keyed:
                 return None
-            found.append(_Prepared(step, problem=problem))
-            continue
-        write = Write(None, dict(arguments.get("input") or {}), step.shown, tuple(inputs))
-        asked = b"" if key is None else step.asked.with_values(variables)
-        found.append(_Prepared(step, write, key, asked, _crowd(step, write.data, gateway)))
+            found.append(problem)
     return found
 
 
-def _crowd(step: MutationStep, data: Any, gateway: Gateway) -> Problem | None:
-    """What is wrong with a batch of more entries than there may be."""
-    try:
-        check_entry_count(range(entries_of(step, data) or 0), gateway.limits.batch_entries)
-    except Problem as problem:
-        return problem
-    return None
+def _write(step: MutationStep, data: dict[str, Any], variables: Variables, gateway: Gateway) -> Write:
+    inputs = [slot.make(variables) for slot in step.slots]
+    for slot, each in zip(step.slots, inputs, strict=True):
+        bind_input(each, slot.resource, gateway.cursors)
+    if step.operation.entries:
+        check_entry_count(data[OPERATIONS], gateway.limits.batch_entries)
+    return replace(parse_write(step.operation, data), shown=step.rows, inputs=inputs)
 
 
-def _asked(plan: MutationPlan, given: Sequence[Any], variables: Variables) -> list[AskedField]:
-    """What a document asks, but for constants, which change nothing."""
-    return [
-        (step.key, step.operation.name, arguments, step.asked.with_values(variables).decode())
-        for step, arguments in zip(plan.steps, given, strict=True)
-        if not isinstance(step, Constant)
-    ]
+def _once(
+    step: MutationStep, write: Write, key: str, variables: Variables, whole: IdempotentRequest | None = None
+) -> Write:
+    """The same, made once by a key."""
 
+    def shape(result: Any) -> bytes:
+        return orjson.dumps(shown(step.payload, (result, write.key)))
 
-def _argument(arguments: Mapping[str, Any]) -> Any:
-    return arguments.get("idempotency_key")
+    return replace(write, idempotency=IdempotentWrite(key, step.asked(variables), shape, whole))
 
 
 async def _step(
-    step: MutationStep, prepared: _Prepared, gateway: Gateway, actor: Actor, client: Client
+    step: MutationStep, write: Write | Problem, gateway: Gateway, actor: Actor, client: Client
 ) -> tuple[Any, bool]:
     """The payload of a step, and whether it was given before."""
-    operation, write = step.operation, prepared.write
-    admitted = await gateway.admit(operation, actor, client)
-    if prepared.problem is not None:
-        raise prepared.problem
-    if operation.on_a_row:
-        assert operation.resource is not None
-        data: Any = write.data
-        key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
-        write = replace(write, key=key, expected=Preconditions.version(data.pop(EXPECTED, None)))
-    if prepared.key is None:
-        return _payload(step, write.key, await gateway.write(admitted, write)), False
-
-    def shape(result: Any) -> bytes:
-        return orjson.dumps(_payload(step, write.key, result))
-
-    once = replace(write, idempotency=IdempotentWrite(prepared.key.text, prepared.asked, shape, prepared.key.whole))
-    answered = await gateway.write(admitted, once)
-    assert isinstance(answered, StoredOrNewAnswer)
-    return orjson.Fragment(answered.content), answered.replayed
-
-
-def _payload(step: MutationStep, row: UUID | None, result: Any) -> dict[str, Any]:
-    """What a step shows of its result."""
-    shown: dict[str, Any] = {}
-    for key, what, value in step.payload:
-        if what == "constant":
-            shown[key] = value
-        elif what == "row":
-            assert isinstance(result, WriteResult)
-            shown[key] = result.answer[key]
-        elif what == "results":
-            assert isinstance(result, Sequence)
-            shown[key] = [outcome_json(step.operation, each, value) for each in result]
-        elif what == "result":
-            assert isinstance(result, ResultModel)
-            shown[key] = _values(result, value)
-        elif what == "id":
-            assert step.operation.resource is not None
-            shown[key] = step.operation.resource.encode(row)
-        else:
-            shown[key] = True
-    return shown
-
-
-def _values(result: ResultModel, members: Sequence[tuple[str, str | None, Any]]) -> dict[str, Any]:
-    shown = {}
-    for key, attribute, kind in members:
-        if attribute is None:
-            shown[key] = kind
-            continue
-        value = getattr(result, attribute)
-        serialise = attrgetter("name") if kind.enum is not None else kind.serialiser()
-        if value is None or serialise is None:
-            shown[key] = value
-        else:
-            shown[key] = [serialise(each) for each in value] if kind.many else serialise(value)
-    return shown
+    admitted = await gateway.admit(step.operation, actor, client)
+    if isinstance(write, Problem):
+        raise write
+    result = await gateway.write(admitted, write)
+    if isinstance(result, StoredOrNewAnswer):
+        return orjson.Fragment(result.content), result.replayed
+    return shown(step.payload, (result, write.key)), False

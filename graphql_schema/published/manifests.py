@@ -7,11 +7,10 @@ Relay's compiler writes `{"<identifier>": "<document>"}`, Apollo's tools write v
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
+from graphql import GraphQLSchema
 
 from graphql_schema.documents.complexity import Bound
 from graphql_schema.documents.parsing import DocumentCache
@@ -32,22 +31,11 @@ assert MAX_IDENTIFIER <= LONGEST
 _IDENTIFIER: Final = re.compile(rf"[!-~]{{1,{MAX_IDENTIFIER}}}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An unvalidated entry of a manifest. Relay's format has no name and no type."""
-
-    id: Any
-    text: Any
-    name: Any = None
-    type: Any = None
-
-
 def read_manifest(text: bytes, schema: GraphQLSchema, documents: DocumentCache) -> list[NewDocument]:
     """Return the documents of a manifest. Raises RefusedDocumentsError with one sentence for each error."""
-    entries = list(_entries(text))
     errors: list[str] = []
     by_id: dict[str, NewDocument] = {}
-    for entry in entries:
+    for entry in _entries(text):
         try:
             document = _document(entry, schema, documents)
         except RefusedDocumentsError as refused:
@@ -62,7 +50,8 @@ def read_manifest(text: bytes, schema: GraphQLSchema, documents: DocumentCache) 
     return list(by_id.values())
 
 
-def _entries(text: bytes) -> Iterator[_Entry]:
+def _entries(text: bytes) -> Iterable[Mapping[str, Any]]:
+    """Return the entries of a manifest as Apollo writes them. Those of Relay's format have no name and no type."""
     try:
         manifest = read_json(text, "The manifest")
     except Problem as problem:
@@ -70,24 +59,22 @@ def _entries(text: bytes) -> Iterator[_Entry]:
     if not isinstance(manifest, dict):
         raise RefusedDocumentsError(["A manifest is a JSON object."])
     if "format" not in manifest:
-        yield from (_Entry(identifier, document) for identifier, document in manifest.items())
-        return
+        return [{"id": identifier, "body": document} for identifier, document in manifest.items()]
     operations = manifest.get("operations")
     if (manifest["format"], manifest.get("version")) != (APOLLO_FORMAT, 1) or not isinstance(operations, list):
         raise RefusedDocumentsError([f"A manifest with a format is version 1 of {APOLLO_FORMAT}, with `operations`."])
-    for operation in operations:
-        if not isinstance(operation, Mapping):
-            raise RefusedDocumentsError(["Each of `operations` is an object."])
-        yield _Entry(operation.get("id"), operation.get("body"), operation.get("name"), operation.get("type"))
+    if not all(isinstance(operation, Mapping) for operation in operations):
+        raise RefusedDocumentsError(["Each of `operations` is an object."])
+    return operations
 
 
-def _document(entry: _Entry, schema: GraphQLSchema, documents: DocumentCache) -> NewDocument:
+def _document(entry: Mapping[str, Any], schema: GraphQLSchema, documents: DocumentCache) -> NewDocument:
     """Validate an entry. Raises RefusedDocumentsError."""
-    identifier, text = entry.id, entry.text
+    identifier, text, given_name = entry.get("id"), entry.get("body"), entry.get("name")
     if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
         shown = repr(identifier)[:100]
         raise RefusedDocumentsError([f"{shown}: an identifier is 1 to {MAX_IDENTIFIER} visible ASCII characters."])
-    shown = f"{entry.name} ({identifier})" if isinstance(entry.name, str) else identifier
+    shown = f"{given_name} ({identifier})" if isinstance(given_name, str) else identifier
     if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
         raise RefusedDocumentsError([f"{shown}: its document is not a text of at most {MAX_TEXT:,} characters."])
     digest = identifier.removeprefix(SHA256_PREFIX)
@@ -96,22 +83,16 @@ def _document(entry: _Entry, schema: GraphQLSchema, documents: DocumentCache) ->
     prepared = documents.prepare(text)
     if prepared.errors or prepared.document is None:
         raise RefusedDocumentsError(f"{shown}: {document_problem(error).detail}" for error in prepared.errors)
-    operation = _operation(shown, prepared.document)
+    operation, *others = operations_of(prepared.document)
+    if others:
+        raise RefusedDocumentsError([f"{shown}: its document has {len(others) + 1} operations, not one."])
     name, kind = operation.name.value if operation.name is not None else None, operation.operation.value
-    if entry.name not in (None, name) or entry.type not in (None, kind):
+    if name is not None and len(name) > MAX_IDENTIFIER:
+        raise RefusedDocumentsError([f"{shown[:100]}: a name has {MAX_IDENTIFIER} characters at most."])
+    if given_name not in (None, name) or entry.get("type") not in (None, kind):
         raise RefusedDocumentsError([f"{shown}: its document is the {kind} {name or 'without a name'}."])
     try:
         Bound(schema, {}, prepared.document, operation, {}).check()
     except Problem as problem:
         raise RefusedDocumentsError([f"{shown}: {problem.detail}"]) from None
     return NewDocument(identifier, name, kind, text)
-
-
-def _operation(shown: str, document: DocumentNode) -> OperationDefinitionNode:
-    operations = operations_of(document)
-    if len(operations) != 1:
-        raise RefusedDocumentsError([f"{shown}: its document has {len(operations)} operations, not one."])
-    name = operations[0].name
-    if name is not None and len(name.value) > MAX_IDENTIFIER:
-        raise RefusedDocumentsError([f"{shown[:100]}: a name has {MAX_IDENTIFIER} characters at most."])
-    return operations[0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cachetools import LRUCache
 from graphql import (
@@ -13,7 +13,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     VariableDefinitionNode,
-    get_named_type,
+    get_nullable_type,
     is_input_object_type,
     is_list_type,
     is_non_null_type,
@@ -21,7 +21,7 @@ from graphql import (
     type_from_ast,
 )
 
-from graphql_schema.documents.operation_inputs import called_operations
+from graphql_schema.documents.operation_inputs import called_operations, is_open_to_all
 from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, RequestContext, exceeds_depth
 from graphql_schema.documents.values import named_errors, variable_places
@@ -29,7 +29,7 @@ from graphql_schema.schema.context import RequestKey
 from graphql_schema.schema.errors import document_problem, field_path
 from graphql_schema.schema.fields import operations_of
 from graphql_schema.schema.json_schema import answer_schema, json_value, leaf_schema
-from services.catalogue import Catalogue, Client, Problem
+from services.catalogue import ANONYMOUS, Catalogue, Client, Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_DOCUMENT, VALIDATION_FAILED
 from services.documents.publishing import (
     DocumentCaller,
@@ -45,17 +45,7 @@ from services.identity.auth.authentication import Authenticator
 
 REMEMBERED: Final = 200
 """The number of descriptions that are remembered."""
-_KINDS: Mapping[str, ParameterKind] = {
-    "Int": ParameterKind.INTEGER, "Float": ParameterKind.NUMBER, "Boolean": ParameterKind.BOOLEAN,
-}  # fmt: skip
-
-
-class Answering(Protocol):
-    """The type of `GraphQLEndpoint.answer`."""
-
-    def __call__(
-        self, request_context: RequestContext, asked: GraphQLRequest, *, typed: bool
-    ) -> Awaitable[GraphQLResponse]: ...
+_KINDS = {"Int": ParameterKind.INTEGER, "Float": ParameterKind.NUMBER, "Boolean": ParameterKind.BOOLEAN}
 
 
 @dataclass(slots=True)
@@ -84,7 +74,7 @@ class PublishedDocuments:
     schema: GraphQLSchema
     catalogue: Catalogue
     documents: DocumentCache
-    answer: Answering | None = None
+    answer: Callable[[RequestContext, GraphQLRequest], Awaitable[GraphQLResponse]] | None = None
     _described: LRUCache[str, PublishedDocument] = field(init=False, default_factory=lambda: LRUCache(REMEMBERED))
 
     def describe(self, document: RegisteredDocument) -> PublishedDocument:
@@ -99,26 +89,22 @@ class PublishedDocuments:
         prepared = self.documents.prepare(text)
         if prepared.errors or prepared.document is None:
             raise UnpublishableDocumentError(*(document_problem(error).detail for error in prepared.errors))
-        operation = _only_query(prepared.document)
-        assert operation.name is not None
-        parameters, errors = [], []
-        for variable in operation.variable_definitions or ():
-            parameter = self._parameter(variable)
-            if isinstance(parameter, Parameter):
-                parameters.append(parameter)
-            else:
-                errors.append(parameter)
+        operation, *others = operations_of(prepared.document)
+        if others or operation.name is None or operation.operation is not OperationType.QUERY:
+            raise UnpublishableDocumentError(
+                "Only a document with one operation, a query that has a name, can be published."
+            )
+        parameters = [self._parameter(variable) for variable in operation.variable_definitions or ()]
+        errors = [each for each in parameters if isinstance(each, str)]
         if errors:
             raise UnpublishableDocumentError(*errors)
-        called = called_operations(self.catalogue, operation)
-        scopes = {called_operation.scope for called_operation in called}
-        is_open = len(called) == len(operation.selection_set.selections) and scopes == {None}
-        description = getattr(operation, "description", None)
+        called, name = called_operations(self.catalogue, operation), operation.name.value
+        scopes = sorted({called_operation.scope for called_operation in called if called_operation.scope})
         return PublishedDocument(
-            operation.name.value,
-            description.value if description else f"The GraphQL document `{operation.name.value}`, as registered.",
-            parameters,
-            None if is_open else sorted(scope for scope in scopes if scope),
+            name,
+            operation.description.value if operation.description else f"The GraphQL document `{name}`, as registered.",
+            [each for each in parameters if isinstance(each, Parameter)],
+            None if is_open_to_all(called, operation) else scopes,
             answer_schema(self.schema, prepared.document, operation),
         )
 
@@ -143,7 +129,7 @@ class PublishedDocuments:
             raise Problem(VALIDATION_FAILED, errors=errors)
         request = GraphQLRequest(document.text, variables, None, dry=caller.dry, whole=True)
         origin = _RestOrigin(caller.gateway, caller.presented, caller.client, caller.client.address)
-        answer = await self.answer(origin, request, typed=True)
+        answer = await self.answer(origin, request)
         content = answer.content
         assert isinstance(content, Mapping)
         failures = content.get("errors")
@@ -153,9 +139,9 @@ class PublishedDocuments:
 
     async def _admit(self, operation: OperationDefinitionNode, caller: DocumentCaller) -> None:
         """Admit the caller before errors in the variables are reported. Raises as `Gateway.admit`."""
-        called = called_operations(self.catalogue, operation)
-        only = called if len(called) == len(operation.selection_set.selections) else ()
-        actor = await caller.gateway.part(Authenticator).actor_for(only, caller.presented)
+        called, actor = called_operations(self.catalogue, operation), ANONYMOUS
+        if not is_open_to_all(called, operation):
+            actor = await caller.gateway.part(Authenticator).actor(caller.presented)
         for called_operation in called:
             await caller.gateway.admit(called_operation, actor, caller.client)
 
@@ -164,13 +150,11 @@ class PublishedDocuments:
         name, written = definition.variable.name.value, print_ast(definition.type)
         kind: Any = type_from_ast(self.schema, definition.type)
         required = is_non_null_type(kind) and definition.default_value is None
-        inner = kind.of_type if is_non_null_type(kind) else kind
+        inner = get_nullable_type(kind)
         many = is_list_type(inner)
-        if many:
-            inner = inner.of_type.of_type if is_non_null_type(inner.of_type) else inner.of_type
-        if is_list_type(inner):
+        named = get_nullable_type(inner.of_type) if many else inner
+        if is_list_type(named):
             return f"${name}: {written}: a list of lists cannot be written as query parameters."
-        named = get_named_type(inner)
         schema: Mapping[str, Any] | None
         if is_input_object_type(named):
             form, schema = ParameterKind.JSON, {"type": "object"}
@@ -178,25 +162,10 @@ class PublishedDocuments:
             form, schema = _KINDS.get(named.name, ParameterKind.TEXT), leaf_schema(named)
         if schema is None:
             return f"${name}: {written}: a {named.name} cannot be written as a query parameter."
-        return Parameter(name, form, written, schema, many, required, _default(definition, kind))
-
-
-def _default(definition: VariableDefinitionNode, kind: Any) -> Any:
-    """Return a variable's default; None for a list with nulls, which a query parameter cannot express."""
-    if definition.default_value is None:
-        return None
-    default = json_value(definition.default_value, kind)
-    return None if isinstance(default, list) and None in default else default
-
-
-def _only_query(document: DocumentNode) -> OperationDefinitionNode:
-    """Return the operation of a document that can be published. Raises UnpublishableDocumentError."""
-    operations = operations_of(document)
-    if len(operations) != 1 or operations[0].name is None or operations[0].operation is not OperationType.QUERY:
-        raise UnpublishableDocumentError(
-            "Only a document with one operation, a query that has a name, can be published."
-        )
-    return operations[0]
+        default = json_value(definition.default_value, kind) if definition.default_value is not None else None
+        if isinstance(default, list) and None in default:
+            default = None  # which a query parameter cannot express
+        return Parameter(name, form, written, schema, many, required, default)
 
 
 def _problem(errors: Iterable[Mapping[str, Any]], document: DocumentNode) -> Mapping[str, Any]:

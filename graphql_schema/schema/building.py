@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import cache
@@ -14,6 +14,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from graphql_schema.schema.context import Info
+from services.catalogue.deprecation import Deprecation
 from services.catalogue.naming import sentence
 from services.catalogue.scalars import FieldType
 
@@ -51,8 +52,7 @@ class Argument:
     type: Any
     description: str
     required: bool = False
-    deprecated: str | None = None
-    """The reason of the deprecation."""
+    deprecated: Deprecation | None = None
 
 
 @cache
@@ -70,19 +70,20 @@ def described_enum(kind: type[Enum], description: str) -> Any:
 
 
 def nullable(kind: Any) -> Any:
-    """Return the annotation of a nullable value."""
     return _OPTIONAL[kind]
 
 
 def list_of(kind: Any) -> Any:
-    """Return the annotation of a list."""
     return _LIST[kind]
 
 
-def annotation(kind: FieldType) -> Any:
-    """Return the annotation of a scalar field for Strawberry."""
+def annotation(kind: FieldType, *, stored: bool = False) -> Any:
+    """Return the annotation of a scalar field for Strawberry.
+
+    The members of enums that are `stored` are nullable: a newer version may have stored an unknown value.
+    """
     if kind.enum is not None:
-        inner: Any = graphql_enum(kind.enum)
+        inner = nullable(graphql_enum(kind.enum)) if stored else graphql_enum(kind.enum)
     else:
         assert kind.scalar is not None
         inner = _SCALARS[kind.scalar.graphql]
@@ -91,18 +92,8 @@ def annotation(kind: FieldType) -> Any:
     return nullable(inner) if kind.nullable else inner
 
 
-def shown_annotation(kind: FieldType) -> Any:
-    """Return the annotation of a row's field. Enums are nullable: a newer version may have stored an unknown value."""
-    if kind.enum is None:
-        return annotation(kind)
-    inner = nullable(graphql_enum(kind.enum))
-    if not kind.many:
-        return inner
-    return nullable(list_of(inner)) if kind.nullable else list_of(inner)
-
-
 def attribute(
-    name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: str | None = None
+    name: str, result: Any, description: str, read: Callable[[Any], Any], *, deprecated: Deprecation | None = None
 ) -> StrawberryField:
     """Return a field with a synchronous resolver `read(object)`."""
 
@@ -114,12 +105,12 @@ def attribute(
 
 def field(
     name: str, result: Any, description: str, resolve: Resolve, arguments: Sequence[Argument] = (), *,
-    deprecated: str | None = None,
+    deprecated: Deprecation | None = None,
 ) -> StrawberryField:  # fmt: skip
-    """Return a field with an async resolver `resolve(object, info, arguments)`. Absent arguments are left out."""
+    """Return a field with an async resolver `resolve(object, info, arguments)`, which takes them as plain data."""
 
     async def resolver(self: Any, info: Info, **values: Any) -> Any:
-        present = {name: value for name, value in values.items() if value is not strawberry.UNSET}
+        present = {name: plain(value) for name, value in values.items() if value is not strawberry.UNSET}
         return await resolve(self, info, present)
 
     parameters = [_SELF, _INFO, *(_parameter(argument) for argument in arguments)]
@@ -131,7 +122,7 @@ _INFO = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annot
 
 
 def _parameter(argument: Argument) -> inspect.Parameter:
-    options = strawberry.argument(description=argument.description, deprecation_reason=argument.deprecated)
+    options = strawberry.argument(description=argument.description, deprecation_reason=_reason(argument.deprecated))
     return inspect.Parameter(
         argument.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -142,31 +133,30 @@ def _parameter(argument: Argument) -> inspect.Parameter:
 
 def _field(
     name: str, resolver: Callable[..., Any], parameters: list[inspect.Parameter], result: Any, description: str,
-    deprecated: str | None,
+    deprecated: Deprecation | None,
 ) -> StrawberryField:  # fmt: skip
     resolver.__name__ = name
     resolver.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters if p.name != "self"} | {"return": result}
-    field: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
+    reason = _reason(deprecated)
+    field: StrawberryField = strawberry.field(resolver=resolver, description=description, deprecation_reason=reason)
     field.python_name = name
     return field
+
+
+def _reason(deprecated: Deprecation | None) -> str | None:
+    return deprecated.reason if deprecated is not None else None
 
 
 def _annotation_of(argument: Argument) -> Any:
     return argument.type if argument.required else nullable(argument.type)
 
 
-def add_fields(cls: type, fields: Sequence[StrawberryField]) -> None:
-    """Set fields on a class before it becomes a Strawberry type."""
+def object_type(name: str, description: str, fields: Iterable[StrawberryField], cls: type | None = None) -> Any:
+    """Return an object type with the fields. `cls` is the class to turn into the type, if there is one already."""
+    cls = cls or type(name, (), {})
     for field in fields:
-        assert field.python_name is not None
-        setattr(cls, field.python_name, field)
-
-
-def object_type(name: str, description: str, fields: Sequence[StrawberryField]) -> Any:
-    """Return an object type with the fields."""
-    cls = type(name, (), {})
-    add_fields(cls, fields)
+        setattr(cls, str(field.python_name), field)
     return strawberry.type(cls, name=name, description=description)
 
 
@@ -182,7 +172,8 @@ def input_type(name: str, description: str, members: Sequence[Argument], cls: ty
         options: dict[str, Any] = {} if member.required else {"default": strawberry.UNSET}
         if python_name != member.name:
             options["name"] = member.name
-        field = strawberry.field(description=member.description, deprecation_reason=member.deprecated, **options)
+        reason = _reason(member.deprecated)
+        field = strawberry.field(description=member.description, deprecation_reason=reason, **options)
         setattr(cls, python_name, field)
         cls.__annotations__[python_name] = _annotation_of(member)
     return strawberry.input(cls, name=name, description=description)

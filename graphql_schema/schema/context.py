@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from graphql import DocumentNode
-from strawberry.extensions import SchemaExtension
 from strawberry.types import Info as StrawberryInfo
 
 from graphql_schema.schema.loaders import Loaders
@@ -25,8 +24,8 @@ class RequestKey:
     place: int | None = None
     batch: bytes = b""
 
-    def whole(self, fields: Sequence[AskedField]) -> IdempotentRequest | None:
-        """The request, whose document does these things in this order; None where it is one field, and no batch."""
+    def whole(self, fields: Sequence[Any]) -> IdempotentRequest | None:
+        """The request, whose document asks these fields in this order; None where it is one field, and no batch."""
         if self.place is not None:
             return IdempotentRequest(self.text, self.batch)
         if len(fields) < 2:
@@ -38,10 +37,6 @@ class RequestKey:
     def of_field(self, name: str | None) -> str:
         """The key of a field, which nobody can send as one; `name` is its response name where there are several."""
         return "\n".join([self.text, *(str(each) for each in (self.place, name) if each is not None)])
-
-
-AskedField = tuple[str, str, Mapping[str, Any], str]
-"""What a document asks of one mutation field: response name, operation, arguments, and what is to be shown."""
 
 
 @dataclass(slots=True)
@@ -73,17 +68,3 @@ class Context:
 
 
 Info = StrawberryInfo[Context, Any]
-
-
-class CachedDocument(SchemaExtension):
-    """Hands the document that the endpoint has prepared to Strawberry, so that nothing is parsed or validated twice."""
-
-    def on_parse(self) -> Iterator[None]:
-        """Before parsing: here it is."""
-        self.execution_context.graphql_document = self.execution_context.context.document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        """Before validation: nothing is wrong with it."""
-        self.execution_context.pre_execution_errors = []
-        yield

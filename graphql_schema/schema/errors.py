@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -22,7 +22,7 @@ class InvalidDocumentError(Exception):
 
     def __init__(self, causes: Sequence[GraphQLError]) -> None:
         super().__init__()
-        self.errors = [error_json(document_problem(cause), cause) for cause in causes]
+        self.errors = [error_json(document_problem(cause), cause.formatted) for cause in causes]
         self.status = INVALID_DOCUMENT.status
 
 
@@ -49,23 +49,10 @@ def document_problem(error: GraphQLError) -> Problem:
     return Problem(INVALID_DOCUMENT, message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…")
 
 
-def error_json(problem: Problem, error: GraphQLError | None = None) -> dict[str, Any]:
-    """Return an entry of `errors`, with the locations and the path of `error`."""
-    if error is None:
-        return error_entry(problem, [], None)
-    locations = [{"line": location.line, "column": location.column} for location in error.locations or ()]
-    return error_entry(problem, locations, error.path)
-
-
-def error_entry(problem: Problem, locations: list[dict[str, int]], path: list[str | int] | None) -> dict[str, Any]:
-    """Return an entry of `errors` with its locations in the document and its path in the data."""
-    entry: dict[str, Any] = {"message": problem.detail}
-    if locations:
-        entry["locations"] = locations
-    if path is not None:
-        entry["path"] = path
-    entry["extensions"] = problem_members(problem)
-    return entry
+def error_json(problem: Problem, place: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return an entry of `errors`. `place` may have its `locations` in the document and its `path` in the data."""
+    found = {name: place[name] for name in ("locations", "path") if name in place} if place is not None else {}
+    return {"message": problem.detail, **found, "extensions": problem_members(problem)}
 
 
 def problem_members(problem: Problem) -> dict[str, Any]:

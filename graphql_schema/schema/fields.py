@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from graphql import (
-    BooleanValueNode,
     DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
     visit,
 )
 from graphql.language import Visitor
-
-from services.reader.statement import NotCompiledError
 
 Fields = dict[str, list[FieldNode]]
 """Fields by response name. Nodes of one response name are one field, whose selections are merged."""
@@ -30,27 +29,19 @@ class Collector:
 
     def __init__(self, document: DocumentNode, conditions: Mapping[str, bool]) -> None:
         self._conditions = conditions
-        self.visited = 0
-        """The number of selections visited so far."""
         self.fragments = fragments_of(document)
 
-    def below(self, nodes: Iterable[FieldNode], kinds: frozenset[str]) -> Fields:
-        """Return the fields selected below a field, of an object whose type and interfaces are `kinds`."""
-        return self.of([node.selection_set for node in nodes if node.selection_set is not None], kinds)
-
-    def of(self, selection_sets: Iterable[SelectionSetNode], kinds: frozenset[str]) -> Fields:
-        """Return the fields of selection sets. Raises NotCompiledError for other directives than @skip, @include."""
+    def below(self, nodes: Iterable[FieldNode | OperationDefinitionNode], *kinds: str) -> Fields:
+        """Return the fields selected below fields, of an object whose type and interfaces are `kinds`."""
         fields: Fields = {}
         spread: set[str] = set()
-        for selection_set in selection_sets:
-            self._collect(selection_set, kinds, fields, spread)
+        for node in nodes:
+            if node.selection_set is not None:
+                self._collect(node.selection_set, kinds, fields, spread)
         return fields
 
-    def _collect(
-        self, selection_set: SelectionSetNode, kinds: frozenset[str], fields: Fields, spread: set[str]
-    ) -> None:
-        self.visited += len(selection_set.selections)
-        for node in selection_set.selections:
+    def _collect(self, selected: SelectionSetNode, kinds: tuple[str, ...], fields: Fields, spread: set[str]) -> None:
+        for node in selected.selections:
             if not self._is_included(node.directives or ()):
                 continue
             if isinstance(node, FieldNode):
@@ -68,71 +59,59 @@ class Collector:
 
     def _is_included(self, directives: Iterable[DirectiveNode]) -> bool:
         for directive in directives:
-            name = directive.name.value
-            if name not in ("skip", "include"):
-                raise NotCompiledError(f"@{name}")
+            # Of the schema's directives only @skip and @include, whose one argument is a Boolean, are for selections.
             (argument,) = directive.arguments or ()
-            condition = argument.value
-            if isinstance(condition, VariableNode):
-                holds = self._conditions[condition.name.value]
-            else:
-                assert isinstance(condition, BooleanValueNode)
-                holds = condition.value
-            if holds is (name == "skip"):
+            condition: Any = argument.value
+            is_variable = isinstance(condition, VariableNode)
+            holds = self._conditions[condition.name.value] if is_variable else condition.value
+            if holds is (directive.name.value == "skip"):
                 return False
         return True
 
 
-def condition_names(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+class NameFinder(Visitor):
+    """Collects the names of spread fragments, of variables, and of variables in directives, as they come."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        super().__init__()
+        self._fragments = fragments_of(document)
+        self.spreads: dict[str, None] = {}
+        self.variables: dict[str, None] = {}
+        self.conditions: dict[str, None] = {}
+
+    def reach(self, *nodes: Node) -> list[Node]:
+        """Visit nodes and the fragments that they spread, directly or through others, and return them all."""
+        reached, known = list(nodes), set[str]()
+        for node in reached:
+            visit(node, self)
+            reached += [self._fragments[name] for name in self.spreads if name not in known]
+            known |= self.spreads.keys()
+        return reached
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
+        self.spreads[node.name.value] = None
+
+    def enter_variable(self, node: VariableNode, *_: object) -> None:
+        self.variables[node.name.value] = None
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.conditions[argument.value.name.value] = None
+
+
+def condition_names(document: DocumentNode, operation: OperationDefinitionNode) -> Iterable[str]:
     """Return the names of the variables in @skip and @include of an operation and of its fragments."""
-    finder = _Conditions()
-    for definition in parts_of(document, operation):
-        visit(definition, finder)
-    return tuple(finder.names)
-
-
-def parts_of(
-    document: DocumentNode, operation: OperationDefinitionNode
-) -> list[OperationDefinitionNode | FragmentDefinitionNode]:
-    """Return an operation and the fragments that it spreads, directly or through other fragments."""
-    fragments = fragments_of(document)
-    definitions: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
-    spreads, visited = _Spreads(), set[str]()
-    visit(operation, spreads)
-    while new := spreads.names - visited:
-        visited |= new
-        for name in sorted(new):
-            definitions.append(fragments[name])
-            visit(fragments[name], spreads)
-    return definitions
+    names = NameFinder(document)
+    names.reach(operation)
+    return names.conditions
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     """Return the fragments of a document by name."""
-    fragments = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
-    return {fragment.name.value: fragment for fragment in fragments}
+    return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
 def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
     """Return the operations of a document in order."""
     return [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-
-
-class _Spreads(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
-        self.names.add(node.name.value)
-
-
-class _Conditions(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: dict[str, None] = {}
-
-    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        for argument in node.arguments or ():
-            if isinstance(argument.value, VariableNode):
-                self.names[argument.value.name.value] = None

@@ -18,12 +18,11 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
-    get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_enum_type,
     is_leaf_type,
     is_list_type,
-    is_non_null_type,
     value_from_ast_untyped,
 )
 
@@ -47,8 +46,7 @@ def leaf_schema(kind: Any) -> dict[str, Any] | None:
 
 def json_value(node: ValueNode, kind: Any) -> Any:
     """Return the JSON value that a client would send for a literal of the type. The literal must be valid."""
-    if is_non_null_type(kind):
-        return json_value(node, kind.of_type)
+    kind = get_nullable_type(kind)
     if isinstance(node, NullValueNode):
         return None
     if is_list_type(kind):
@@ -113,18 +111,13 @@ class _AnswerSchemas:
         return self._value(definition.type, [node.selection_set for node in nodes if node.selection_set is not None])
 
     def _value(self, kind: Any, below: list[SelectionSetNode]) -> dict[str, Any]:
-        if is_non_null_type(kind):
-            return self._non_null(kind.of_type, below)
-        schema = self._non_null(kind, below)
-        if "type" in schema:
+        inner = get_nullable_type(kind)
+        if is_list_type(inner):
+            schema: dict[str, Any] = {"type": "array", "items": self._value(inner.of_type, below)}
+        else:
+            schema = leaf_schema(inner) or {} if is_leaf_type(inner) else self.object(below, inner)
+        if inner is kind and "type" in schema:
             schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
+        if inner is kind and "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
         return schema
-
-    def _non_null(self, kind: Any, below: list[SelectionSetNode]) -> dict[str, Any]:
-        if is_list_type(kind):
-            return {"type": "array", "items": self._value(kind.of_type, below)}
-        if is_leaf_type(kind):
-            return leaf_schema(kind) or {}
-        return self.object(below, get_named_type(kind))

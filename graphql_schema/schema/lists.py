@@ -8,26 +8,23 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final
 
-import strawberry
-
 from graphql_schema.schema.building import (
     Argument,
     annotation,
     attribute,
     described_enum,
     field,
-    graphql_enum,
     input_type,
     list_of,
+    nullable,
     object_type,
-    plain,
 )
 from services.catalogue import Problem
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import camel, pascal
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType, Operator, coerce_integer
-from services.queries.limits import DEFAULTS, Limits
+from services.queries.limits import Limits
 from services.queries.lists import ListArguments, Page, list_arguments
 
 _WORDS = {
@@ -46,18 +43,20 @@ _WORDS = {
 
 PAGE_SIZES: Final = ("first", "last")
 
-_GRAPHQL_NAMES = {"sort": "order_by", "q": "search"}
+_GRAPHQL_NAMES: Mapping[str | int, str] = {"sort": "order_by", "q": "search"}
 """The list arguments that have another name in GraphQL than in the services."""
 
 
-@strawberry.type(description="Where a page stands in its list (Relay).")
-class PageInfo:
-    """Relay's PageInfo."""
+def _cursor(page: Page, index: int) -> str | None:
+    return page.cursors[index] if page.cursors else None
 
-    has_next_page: bool = strawberry.field(description="Whether there are more behind the page.")
-    has_previous_page: bool = strawberry.field(description="Whether there are some before the page.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first edge.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last edge.")
+
+_PAGE_INFO: Final = object_type("PageInfo", "Where a page stands in its list (Relay).", [
+    attribute("has_next_page", bool, "Whether there are more behind the page.", lambda page: page.has_next),
+    attribute("has_previous_page", bool, "Whether there are some before the page.", lambda page: page.has_previous),
+    attribute("start_cursor", nullable(str), "The cursor of the first edge.", lambda page: _cursor(page, 0)),
+    attribute("end_cursor", nullable(str), "The cursor of the last edge.", lambda page: _cursor(page, -1)),
+])  # fmt: skip
 
 
 class OrderDirection(Enum):
@@ -78,6 +77,11 @@ class ConnectionValue:
     nodes: list[Any]
     total: Callable[[], Awaitable[int]]
 
+    @property
+    def edges(self) -> list[tuple[str, Any]]:
+        """The nodes with their cursors."""
+        return list(zip(self.page.cursors, self.nodes, strict=True))
+
 
 def connection_type(resource: Resource[Any], node: Any) -> Any:
     """Return `ItemConnection`, with its `ItemEdge`. `node` is the resource's type."""
@@ -88,10 +92,10 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
     ]
     edge = object_type(f"{name}Edge", f"One {resource.noun} in a list.", edge_fields)
     fields = [
-        attribute("edges", list_of(edge), "The rows of the page with their cursors.", _edges),
+        attribute("edges", list_of(edge), "The rows of the page with their cursors.", lambda value: value.edges),
         attribute("nodes", list_of(node), "The rows of the page.", lambda value: value.nodes),
-        attribute("page_info", PageInfo, "Where the page stands in the list.", _page_info),
-        field("total_count", int, "The size of the whole list.", _total),
+        attribute("page_info", _PAGE_INFO, "Where the page stands in the list.", lambda value: value.page),
+        field("total_count", int, "The size of the whole list.", lambda value, *_: value.total()),
     ]
     return object_type(f"{name}Connection", f"A page of {resource.nouns}.", fields)
 
@@ -113,15 +117,8 @@ def list_parameters(resource: Resource[Any], limits: Limits) -> tuple[Argument, 
     return tuple(arguments)
 
 
-def parse_list_arguments(resource: Resource[Any], values: dict[str, Any], limits: Limits) -> ListArguments:
+def parse_list_arguments(resource: Resource[Any], values: Mapping[str, Any], limits: Limits) -> ListArguments:
     """Validate the arguments of a list field. Raises `validation_failed` naming the invalid argument."""
-    return parse_plain_list_arguments(resource, {name: plain(value) for name, value in values.items()}, limits)
-
-
-def parse_plain_list_arguments(
-    resource: Resource[Any], values: Mapping[str, Any], limits: Limits = DEFAULTS
-) -> ListArguments:
-    """Validate arguments that are plain data, as `parse_list_arguments` does."""
     data = {
         **{name: values.get(name) for name in ("first", "after", "last", "before", "filter")},
         "sort": [_sort_key(order) for order in values.get("order_by") or []],
@@ -130,7 +127,8 @@ def parse_plain_list_arguments(
     try:
         return list_arguments(resource, data, limits)
     except Problem as problem:
-        raise with_graphql_names(problem) from None
+        problem.errors = tuple(replace(error, path=_graphql_path(error.path)) for error in problem.errors)
+        raise
 
 
 def rows_asked(values: Mapping[str, Any], limits: Limits) -> int:
@@ -144,15 +142,8 @@ def _sort_key(order: Mapping[str, Any]) -> str:
     return f"{sign}{order['field']}"
 
 
-def with_graphql_names(problem: Problem) -> Problem:
-    """Replace the services' names of list arguments in a Problem's field errors by GraphQL's."""
-    problem.errors = tuple(
-        replace(error, path=(_GRAPHQL_NAMES.get(str(error.path[0]), error.path[0]), *error.path[1:]))
-        if error.path
-        else error
-        for error in problem.errors
-    )
-    return problem
+def _graphql_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    return (_GRAPHQL_NAMES.get(path[0], path[0]), *path[1:]) if path else ()
 
 
 @cache
@@ -160,13 +151,11 @@ def filter_type(resource: Resource[Any]) -> Any:
     """Return `ItemFilter`: conditions by field, and `and`, `or`, `not`."""
     name = f"{pascal(resource.name)}Filter"
     deprecated = deprecations_of(resource.read)
-    members = [
-        Argument(
-            field, _condition_type(resource.fields[field]), f"Conditions on `{camel(field)}`.",
-            deprecated=deprecated[field].reason if field in deprecated else None,
-        )
-        for field in resource.filters
-    ]  # fmt: skip
+    members = []
+    for each in resource.filters:
+        conditions = _condition_type(replace(resource.fields[each], identifier=None))
+        about = f"Conditions on `{camel(each)}`."
+        members.append(Argument(each, conditions, about, deprecated=deprecated.get(each)))
     cls = type(name, (), {})
     members += [
         Argument("and", list_of(cls), "All of these hold."),
@@ -194,33 +183,12 @@ def order_type(resource: Resource[Any]) -> Any:
     return input_type(f"{name}Order", f"How to sort {resource.nouns}.", members)
 
 
+@cache
 def _condition_type(kind: FieldType) -> Any:
     assert kind.scalar is not None
-    name = kind.enum.__name__ if kind.enum is not None else kind.scalar.graphql
-    if kind.enum is not None:
-        graphql_enum(kind.enum)
-    return _conditions(f"{'Nullable' if kind.nullable else ''}{name}Filter", replace(kind, identifier=None))
-
-
-@cache
-def _conditions(name: str, kind: FieldType) -> Any:
+    of = kind.enum.__name__ if kind.enum is not None else kind.scalar.graphql
+    name = f"{'Nullable' if kind.nullable else ''}{of}Filter"
     single = annotation(replace(kind, nullable=False))
     types = {Operator.IN: list_of(single), Operator.NOT_IN: list_of(single), Operator.IS_NULL: bool}
     members = [Argument(operator.value, types.get(operator, single), _WORDS[operator]) for operator in kind.operators]
     return input_type(name, "Conditions on one field, one at least; all of them must hold.", members)
-
-
-def _edges(value: ConnectionValue) -> list[tuple[str, Any]]:
-    return list(zip(value.page.cursors, value.nodes, strict=True))
-
-
-def _page_info(value: ConnectionValue) -> PageInfo:
-    page = value.page
-    first, last = (page.cursors[0], page.cursors[-1]) if page.cursors else (None, None)
-    return PageInfo(
-        has_next_page=page.has_next, has_previous_page=page.has_previous, start_cursor=first, end_cursor=last
-    )
-
-
-async def _total(value: ConnectionValue, info: Any, arguments: dict[str, Any]) -> int:
-    return await value.total()

@@ -15,20 +15,19 @@ from graphql_schema.schema.batches import batch_members, batch_results
 from graphql_schema.schema.building import (
     SCALAR_MAP,
     Argument,
-    add_fields,
     annotation,
     attribute,
     field,
     input_type,
     list_of,
     nullable,
-    plain,
+    object_type,
 )
-from graphql_schema.schema.context import CachedDocument, Info
-from graphql_schema.schema.lists import list_parameters, parse_list_arguments, with_graphql_names
+from graphql_schema.schema.context import Info
+from graphql_schema.schema.lists import list_parameters, parse_list_arguments
 from graphql_schema.schema.naming import root_field_name
 from graphql_schema.schema.nodes import Located, located, located_each
-from graphql_schema.schema.types import Node, Types
+from graphql_schema.schema.types import Node, Types, result_type
 from graphql_schema.schema.upload_field import UPLOAD_FIELD, UPLOAD_SCALAR, upload_mutation
 from services.catalogue import Catalogue, Identifier, Kind, Operation, Problem
 from services.catalogue.deprecation import deprecations_of
@@ -46,20 +45,9 @@ from services.queries.versions import Preconditions
 _ABOUT_KEYS = "As the header `Idempotency-Key`: sent again with it, this is not done again, but answered as before."
 
 
-class GatewaySchema(strawberry.Schema):
-    """Strawberry's schema; errors are reported by the endpoint, which knows a caller's typo from a fault of ours."""
-
-    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
-        """Nothing: see graphql_schema/schema/errors.py."""
-
-
-def build_schema(
-    catalogue: Catalogue, *, suggestions: bool = True, limits: Limits = DEFAULTS, uploads: bool = False
-) -> GatewaySchema:
-    """The schema of a catalogue. `suggestions`: whether errors may name similar fields; `uploads`: whether there is
-    `uploadFile`, for catalogues that have files.
-    """
-    return _Builder(catalogue, limits, uploads=uploads and CREATE in catalogue.operations).schema(suggestions)
+def build_schema(catalogue: Catalogue, *, limits: Limits = DEFAULTS, uploads: bool = False) -> strawberry.Schema:
+    """The schema of a catalogue. `uploads`: whether there is `uploadFile`, for catalogues that have files."""
+    return _Builder(catalogue, limits, uploads=uploads and CREATE in catalogue.operations).schema()
 
 
 class _Builder:
@@ -68,7 +56,7 @@ class _Builder:
         self.uploads = uploads
         self._inputs: dict[str, Any] = {}
 
-    def schema(self, suggestions: bool) -> GatewaySchema:
+    def schema(self) -> strawberry.Schema:
         operations = sorted(self.catalogue.operations.values(), key=root_field_name)
         taken = {"node", "nodes", *([UPLOAD_FIELD] if self.uploads else [])}
         for each in operations:
@@ -80,13 +68,13 @@ class _Builder:
         queries = [self._query(each) for each in operations if each.is_read]
         mutations = [self._mutation(each) for each in operations if not each.is_read]
         if self.uploads:
-            mutations.append(self._upload())
-        return GatewaySchema(
-            query=_root("Query", "Everything that can be read.", [*queries, self._node(), self._nodes()]),
-            mutation=_root("Mutation", "Everything that can be done.", mutations) if mutations else None,
-            types=[self.types.of(each) for each in self.catalogue.resources.values()],
-            extensions=[CachedDocument],
-            config=StrawberryConfig(scalar_map=SCALAR_MAP | UPLOAD_SCALAR, disable_field_suggestions=not suggestions),
+            announced, complete = self.catalogue.operations[CREATE], self.catalogue.operations[COMPLETE]
+            mutations.append(upload_mutation(self._payload(UPLOAD, complete), _input_members(announced)))
+        return strawberry.Schema(
+            query=object_type("Query", "Everything that can be read.", [*queries, self._node(), self._nodes()]),
+            mutation=object_type("Mutation", "Everything that can be done.", mutations) if mutations else None,
+            types=list(self.types.classes.values()),
+            config=StrawberryConfig(scalar_map=SCALAR_MAP | UPLOAD_SCALAR),
         )
 
     def _query(self, operation: Operation) -> StrawberryField:
@@ -102,29 +90,20 @@ class _Builder:
 
         arguments = [_id_argument(resource)] if operation.on_a_row else []
         return field(
-            _python_name(operation),
-            nullable(self.types.of(resource)),
-            operation.description,
-            get,
-            arguments,
-            deprecated=operation.why_deprecated,
-        )
+            operation.name.removeprefix("get_"), nullable(self.types.classes[resource]), operation.description, get,
+            arguments, deprecated=operation.deprecated,
+        )  # fmt: skip
 
     def _list(self, operation: Operation, resource: Resource[Any]) -> StrawberryField:
         async def listed(root: Any, info: Info, values: dict[str, Any]) -> Any:
             gateway, readable = info.context.gateway, info.context.loaders.allow(operation)
             arguments = parse_list_arguments(resource, values, self.limits)
-            try:
-                page = await gateway.page(readable, arguments)
-            except Problem as problem:
-                raise with_graphql_names(problem) from None
-            whole = arguments.whole()
+            page, whole = await gateway.page(readable, arguments), arguments.whole()
             return self.types.wrap_page(resource, page, lambda: gateway.count(readable, whole))
 
-        result = nullable(self.types.connection(resource))
         return field(
-            _python_name(operation), result, operation.description, listed, list_parameters(resource, self.limits),
-            deprecated=operation.why_deprecated,
+            operation.name.removeprefix("list_"), nullable(self.types.connections[resource]), operation.description,
+            listed, list_parameters(resource, self.limits), deprecated=operation.deprecated,
         )  # fmt: skip
 
     def _mutation(self, operation: Operation) -> StrawberryField:
@@ -134,26 +113,20 @@ class _Builder:
             await info.context.next_mutation()
             context = info.context
             admitted = await context.gateway.admit(operation, context.actor, context.client)
-            data: dict[str, Any] = plain(values["input"]) if taken is not None else {}
-            key = _key(operation, data)
+            data: dict[str, Any] = values["input"] if taken is not None else {}
+            write = parse_write(operation, data)
             if values.get("idempotency_key") is not None or context.idempotency_key is not None:
                 # What can be answered twice has been planned, and did not come here.
                 parse_input(operation.input or NoInput, data)
                 raise Problem(IDEMPOTENCY_UNSUPPORTED)
-            expected = Preconditions.version(data.pop(EXPECTED, None)) if operation.on_a_row else None
-            write = Write(key, data, expected=expected)
-            return await context.gateway.write(admitted, write), key
+            return await context.gateway.write(admitted, write), write.key
 
         arguments = [Argument("input", taken, "What to do it with.", required=True)] if taken is not None else []
         arguments.append(Argument("idempotency_key", str, _ABOUT_KEYS))
         return field(
             operation.name, nullable(self._payload(operation.name, operation)), operation.description, mutate,
-            arguments, deprecated=operation.why_deprecated,
+            arguments, deprecated=operation.deprecated,
         )  # fmt: skip
-
-    def _upload(self) -> StrawberryField:
-        announced, complete = self.catalogue.operations[CREATE], self.catalogue.operations[COMPLETE]
-        return upload_mutation(self._payload(UPLOAD, complete), _input_members(announced))
 
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
@@ -172,22 +145,19 @@ class _Builder:
         name, result = f"{pascal(called)}Payload", operation.result
         if isinstance(result, Resource):
             words = f"The {result.noun} as it is now."
-            fields = [
-                attribute(result.name, self.types.of(result), words, lambda done: self.types.wrap(result, done[0]))
-            ]
+            kind = self.types.classes[result]
+            fields = [attribute(result.name, kind, words, lambda done: self.types.wrap(result, done[0]))]
         elif operation.kind is Kind.BATCH:
             fields = [batch_results(operation, self.types)]
         elif result is not None:
             words = " ".join((result.__doc__ or "What came of it.").split())
-            fields = [attribute(snake(result.__name__), self.types.result(result), words, lambda done: done[0])]
+            fields = [attribute(snake(result.__name__), result_type(result), words, lambda done: done[0])]
         elif operation.kind is Kind.DELETE and operation.resource is not None:
             encode = operation.resource.encode
             fields = [attribute("id", strawberry.ID, "The identifier of what is gone.", lambda done: encode(done[1]))]
         else:
             fields = [attribute("ok", bool, "True: it is done.", lambda done: True)]
-        cls = type(name, (), {})
-        add_fields(cls, fields)
-        return strawberry.type(cls, name=name, description=f"The outcome of `{camel(called)}`.")
+        return object_type(name, f"The outcome of `{camel(called)}`.", fields)
 
     def _node(self) -> StrawberryField:
         async def node(root: Any, info: Info, values: dict[str, Any]) -> Any:
@@ -219,16 +189,6 @@ class _Builder:
         return found if isinstance(found, Problem) else await self._loaded(info, *found)
 
 
-def _root(name: str, description: str, fields: list[StrawberryField]) -> type:
-    cls = type(name, (), {})
-    add_fields(cls, fields)
-    return strawberry.type(cls, name=name, description=description)
-
-
-def _python_name(operation: Operation) -> str:
-    return operation.name.removeprefix({Kind.LIST: "list_", Kind.GET: "get_"}[operation.kind])
-
-
 def _id_argument(resource: Resource[Any]) -> Argument:
     words = f"The identifier of the {resource.noun}, `{Identifier(resource.prefix).form}`."
     return Argument("id", strawberry.ID, words, required=True)
@@ -240,21 +200,16 @@ def _input_members(operation: Operation) -> list[Argument]:
         deprecated = deprecations_of(operation.input)
         for name, kind in fields_of(operation.input).items():
             required = operation.input.model_fields[name].is_required()
-            members.append(
-                Argument(
-                    name,
-                    annotation(replace(kind, nullable=False)),
-                    description_of(operation.input, name),
-                    required=required,
-                    deprecated=deprecated[name].reason if name in deprecated else None,
-                )
-            )
+            single, description = annotation(replace(kind, nullable=False)), description_of(operation.input, name)
+            members.append(Argument(name, single, description, required, deprecated.get(name)))
     if operation.on_a_row and operation.resource is not None:
         members.append(Argument(EXPECTED, str, EXPECTED_WORDS.format(operation.resource.noun)))
     return members
 
 
-def _key(operation: Operation, data: dict[str, Any]) -> Any:
+def parse_write(operation: Operation, data: dict[str, Any]) -> Write:
+    """Return the write of an input. Raises `validation_failed` for a malformed identifier."""
     if not operation.on_a_row or operation.resource is None:
-        return None
-    return parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
+        return Write(None, data)
+    key = parse_value(operation.resource.adapter("id"), data.pop("id"), ("id",))
+    return Write(key, data, expected=Preconditions.version(data.pop(EXPECTED, None)))

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import add_fields, annotation, attribute, field, nullable, shown_annotation
+from graphql_schema.schema.building import annotation, attribute, field, nullable, object_type
 from graphql_schema.schema.context import Info
-from graphql_schema.schema.lists import (
-    ConnectionValue,
-    connection_type,
-    list_parameters,
-    parse_list_arguments,
-    with_graphql_names,
-)
-from services.catalogue import Catalogue, Problem, Relation, ResultModel
+from graphql_schema.schema.lists import ConnectionValue, connection_type, list_parameters, parse_list_arguments
+from services.catalogue import Catalogue, Relation, ResultModel
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.models import description_of, fields_of
 from services.catalogue.naming import ETAG, pascal, words
@@ -29,16 +23,12 @@ from services.queries.lists import Page, Record
 from services.queries.versions import tag_of_record
 
 
+@strawberry.interface(description="Something with an identifier, which `node` finds (Relay).")
 class Node:
     """Relay's Node. `record` is the row that the fields are read from."""
 
     record: strawberry.Private[Record]
-
-
-add_fields(
-    Node, [attribute("id", strawberry.ID, "Its identifier, the same everywhere.", lambda node: node.record["id"])]
-)
-strawberry.interface(Node, description="Something with an identifier, which `node` finds (Relay).")
+    id = attribute("id", strawberry.ID, "Its identifier, the same everywhere.", lambda node: node.record["id"])
 
 
 class Types:
@@ -46,39 +36,17 @@ class Types:
 
     def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         self.catalogue, self.limits = catalogue, limits
-        self._classes = {each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()}
-        self._connections: dict[Resource[Any], Any] = {}
-        self._results: dict[type[ResultModel], Any] = {}
-        for resource in self._classes:
-            self._connections[resource] = connection_type(resource, self._classes[resource])
-        for resource, cls in self._classes.items():
-            add_fields(cls, [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())])
-            strawberry.type(cls, name=pascal(resource.name), description=resource.description)
-
-    def of(self, resource: Resource[Any]) -> Any:
-        """The object type of a resource."""
-        return self._classes[resource]
-
-    def connection(self, resource: Resource[Any]) -> Any:
-        """The connection type of a resource."""
-        return self._connections[resource]
-
-    def result(self, model: type[ResultModel]) -> Any:
-        """The object type of a result model."""
-        if model not in self._results:
-            cls = type(model.__name__, (), {})
-            add_fields(cls, [
-                attribute(name, annotation(kind), description_of(model, name), partial(_of_result, name, kind))
-                for name, kind in fields_of(model).items()
-            ])  # fmt: skip
-            self._results[model] = strawberry.type(
-                cls, name=model.__name__, description=" ".join((model.__doc__ or "").split())
-            )
-        return self._results[model]
+        self.classes: dict[Resource[Any], Any] = {
+            each: type(pascal(each.name), (Node,), {}) for each in catalogue.resources.values()
+        }
+        self.connections = {resource: connection_type(resource, cls) for resource, cls in self.classes.items()}
+        for resource, cls in self.classes.items():
+            fields = [*_attributes(resource), *(self._relation(each) for each in resource.relations.values())]
+            object_type(pascal(resource.name), resource.description, fields, cls)
 
     def wrap(self, resource: Resource[Any], record: Record | None) -> Any:
         """A record as an object of its type."""
-        return None if record is None else self._classes[resource](record=record)
+        return None if record is None else self.classes[resource](record=record)
 
     def wrap_page(self, resource: Resource[Any], page: Page, total: Callable[[], Any]) -> ConnectionValue:
         """A page as a connection; `total` counts the whole list when it is asked for."""
@@ -95,21 +63,17 @@ class Types:
                 return None if key is None else self.wrap(target, await loaders.row(readable, key))
 
             description = f"The {what}; null if there is none, or if it is not readable."
-            return field(relation.name, nullable(self._classes[target]), description, one)
+            return field(relation.name, nullable(self.classes[target]), description, one)
 
         async def many(node: Node, info: Info, values: dict[str, Any]) -> ConnectionValue:
             loaders, key = info.context.loaders, node.record["id"]
             readable = loaders.allow(target)
             arguments = parse_list_arguments(target, values, self.limits)
-            try:
-                page = await loaders.page(readable, relation, key, arguments)
-            except Problem as problem:
-                raise with_graphql_names(problem) from None
-            whole = arguments.whole()
+            page, whole = await loaders.page(readable, relation, key, arguments), arguments.whole()
             return self.wrap_page(target, page, lambda: loaders.count(readable, relation, key, whole))
 
         return field(
-            relation.name, nullable(self._connections[target]), f"The {what}, a page at a time.", many,
+            relation.name, nullable(self.connections[target]), f"The {what}, a page at a time.", many,
             list_parameters(target, self.limits),
         )  # fmt: skip
 
@@ -123,8 +87,8 @@ def _attributes(resource: Resource[Any]) -> list[StrawberryField]:
     deprecated = deprecations_of(resource.read)
     fields = [
         attribute(
-            name, shown_annotation(kind), resource.describe(name), partial(_of_record, resource, name, kind),
-            deprecated=deprecated[name].reason if name in deprecated else None,
+            name, annotation(kind, stored=True), resource.describe(name), partial(_of_record, resource, name, kind),
+            deprecated=deprecated.get(name),
         )
         for name, kind in resource.fields.items()
     ]  # fmt: skip
@@ -139,7 +103,24 @@ def _of_record(resource: Resource[Any], name: str, kind: FieldType, node: Node) 
     return [each and kind.enum(each) for each in shown] if kind.many else kind.enum(shown)
 
 
-def _of_result(name: str, kind: FieldType, result: ResultModel) -> Any:
-    value = getattr(result, name)
-    serialise = kind.serialiser()
-    return value if value is None or serialise is None or kind.enum is not None else serialise(value)
+@cache
+def result_type(model: type[ResultModel]) -> Any:
+    """Return the object type of a result model."""
+    fields = []
+    for name, kind in fields_of(model).items():
+        # Enums as the members, of which graphql-core makes the names.
+        read = result_reader(name, kind, None if kind.enum is not None else kind.serialiser())
+        fields.append(attribute(name, annotation(kind), description_of(model, name), read))
+    return object_type(model.__name__, " ".join((model.__doc__ or "").split()), fields)
+
+
+def result_reader(name: str, kind: FieldType, serialise: Callable[[Any], Any] | None) -> Callable[[ResultModel], Any]:
+    """Return a function that reads a value of a result model, and serialises it if it is not null."""
+
+    def read(result: ResultModel) -> Any:
+        value = getattr(result, name)
+        if value is None or serialise is None:
+            return value
+        return [serialise(each) for each in value] if kind.many else serialise(value)
+
+    return read

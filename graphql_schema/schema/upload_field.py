@@ -14,7 +14,7 @@ import strawberry
 from graphql import FieldNode, OperationDefinitionNode
 from strawberry.types.field import StrawberryField
 
-from graphql_schema.schema.building import Argument, field, input_type, nullable, plain
+from graphql_schema.schema.building import Argument, field, input_type, nullable
 from graphql_schema.schema.context import Info
 from services.catalogue import Problem
 from services.catalogue.naming import camel, pascal
@@ -77,7 +77,7 @@ def upload_mutation(payload: Any, members: Sequence[Argument]) -> StrawberryFiel
         await context.next_mutation()
         creation = context.gateway.catalogue.operations[CREATE]
         admitted = await context.gateway.admit(creation, context.actor, context.client)
-        data = plain(values["input"])
+        data = values["input"]
         sent: UploadValue = data.pop("file")
         sender = Uploader(context.gateway, admitted)
         try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import strawberry
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,7 +22,6 @@ from graphql_schema.execution.paying import dry_answer, with_cost
 from graphql_schema.execution.running import ExecutionResult
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.errors import InvalidDocumentError, error_json
-from graphql_schema.schema.schema import GatewaySchema
 from graphql_schema.transport.http import Batch, HTTPRequestContext, encode_response, read_request
 from graphql_schema.transport.negotiation import JSON, Form, form_of
 from graphql_schema.transport.origins import check_not_forged
@@ -59,7 +60,7 @@ class GraphQLEndpoint:
 
     def __init__(
         self,
-        schema: GatewaySchema,
+        schema: strawberry.Schema,
         catalogue: Catalogue,
         *,
         suggestions: bool,
@@ -75,8 +76,8 @@ class GraphQLEndpoint:
         core = schema._schema  # noqa: SLF001 - Strawberry has no public way to graphql-core's schema
         self._documents = DocumentCache(core, suggestions=suggestions, limits=limits)
         compiled = CompiledOperations(core, catalogue, self._documents, size=plans, sight=plan_on_sight, limits=limits)
-        self._executor = Executor(schema, core, catalogue, self._documents, compiled, limits)
-        self.published = PublishedDocuments(core, catalogue, self._documents, self.answer)
+        self._executor = Executor(core, catalogue, self._documents, compiled, limits)
+        self.published = PublishedDocuments(core, catalogue, self._documents, partial(self.answer, typed=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET, HEAD and POST, and WebSockets."""

@@ -101,10 +101,6 @@ class Operation(Declared):
         return self.kind in READS
 
     @property
-    def why_deprecated(self) -> str | None:
-        return self.deprecated.reason if self.deprecated is not None else None
-
-    @property
     def on_a_row(self) -> bool:
         """Whether the caller names one row by its identifier."""
         return self.kind in ON_A_ROW and self.where is None

@@ -12,10 +12,11 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+import strawberry
 from graphql import parse, validate
 
 from gateway.settings import Settings
-from graphql_schema.schema.schema import GatewaySchema, build_schema
+from graphql_schema.schema.schema import build_schema
 from services.engine.gateway import Gateway
 from tests.conformance.linters import graphql_eslint
 from tests.conformance.programs import HERE, printed, ran
@@ -57,13 +58,13 @@ def server(settings: Settings) -> Iterator[LiveServer]:
 
 
 @pytest.fixture(scope="module")
-def schema(gateway: Gateway) -> GatewaySchema:
+def schema(gateway: Gateway) -> strawberry.Schema:
     """What it serves."""
     return build_schema(gateway.catalogue, uploads=True)
 
 
 @pytest.fixture(scope="module")
-def workshop(server: LiveServer, schema: GatewaySchema, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def workshop(server: LiveServer, schema: strawberry.Schema, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """The clients' sources, with documents that use all of the schema."""
     folder = tmp_path_factory.mktemp("clients") / "all"
     shutil.copytree(CLIENTS, folder, ignore=shutil.ignore_patterns("node_modules"))
@@ -118,7 +119,7 @@ TOLD: Final[dict[str, Any]] = {
 }
 
 
-def test_documents_use_all_of_the_schema(schema: GatewaySchema) -> None:
+def test_documents_use_all_of_the_schema(schema: strawberry.Schema) -> None:
     core = schema._schema
     assert core.query_type is not None
     assert core.mutation_type is not None

@@ -11,12 +11,13 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import httpx
+import strawberry
 from fastapi import FastAPI
 from sqlalchemy import update
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from graphql_schema.schema.schema import GatewaySchema, build_schema
+from graphql_schema.schema.schema import build_schema
 from services.catalogue import Catalogue
 from services.engine.gateway import Gateway
 from services.identity.users.models import User
@@ -52,7 +53,7 @@ def _catalogue(modules: tuple[str, ...]) -> Catalogue:
 
 
 @cache
-def _schema(catalogue: Catalogue, **chosen: Any) -> GatewaySchema:
+def _schema(catalogue: Catalogue, **chosen: Any) -> strawberry.Schema:
     return build_schema(catalogue, **chosen)
 
 

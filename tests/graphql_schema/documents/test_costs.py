@@ -32,11 +32,10 @@ def planned(gateway: Gateway, core: GraphQLSchema) -> Price:
     compiled = CompiledOperations(core, gateway.catalogue, documents, size=10, sight=1)
 
     def price(text: str) -> int | None:
-        prepared = documents.prepare(text)
-        assert prepared.document is not None
-        operation = compiled.compile_once(text, None, prepared.document, prepared.operation(None), [])
-        found = compiled.planned(operation, gateway, Actor(), {}) if operation is not None else None
-        return found.judge(DEFAULTS).points if found is not None else None
+        operation, _ = compiled.find(text, None)
+        assert operation is not None
+        plan, variables = compiled.planned(operation, gateway, Actor(), {})
+        return plan.judge(variables, DEFAULTS).points if plan is not None else None
 
     return price
 

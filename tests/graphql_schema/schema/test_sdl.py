@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import strawberry
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -15,7 +16,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from graphql_schema.schema.schema import GatewaySchema, build_schema
+from graphql_schema.schema.schema import build_schema
 from services.engine.gateway import Gateway
 from tests.support.faces import GraphQLFace
 from tests.support.programs import ROOT
@@ -23,7 +24,7 @@ from tests.support.programs import ROOT
 KEPT = ROOT / "graphql_schema" / "schema.graphql"
 
 
-def _schema(gateway: Gateway, *, uploads: bool = False) -> GatewaySchema:
+def _schema(gateway: Gateway, *, uploads: bool = False) -> strawberry.Schema:
     return build_schema(gateway.catalogue, uploads=uploads)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import strawberry
 from sqlalchemy import Index, Table, UniqueConstraint
 
 from gateway.parity.report.matrix import Cells
 from gateway.settings import DEFAULT_MODULES
-from graphql_schema.schema.schema import GatewaySchema, build_schema
+from graphql_schema.schema.schema import build_schema
 from rest.openapi.document import openapi_document
 from services.catalogue import Catalogue, Kind, Operation, Policy
 from services.catalogue.naming import ETAG, camel, pascal
@@ -69,7 +70,7 @@ def is_ruled(operation: Operation) -> bool:
     return operation.action in rules or (falls_back and "update" in rules)
 
 
-def public_in_graphql(schema: GatewaySchema, resource: Resource[Any]) -> set[str]:
+def public_in_graphql(schema: strawberry.Schema, resource: Resource[Any]) -> set[str]:
     """The fields of a resource's type, save its version, which REST has as a header."""
     kind: Any = schema._schema.get_type(pascal(resource.name))
     return set(kind.fields) - {ETAG}
