@@ -34,7 +34,7 @@ from services.catalogue.operations import Operation
 from services.catalogue.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED, TOO_COMPLEX, Problem
 from services.engine.idempotency.entries import Entry, request_of, who
 from services.engine.idempotency.models import StoredAnswer
-from services.engine.idempotency.statements import BOTH, keeping, keeping_both, locking, looking, looking_at_both
+from services.engine.idempotency.statements import keeping, locking, looking
 from services.identity.auth.throttle import SignInThrottle
 from services.storage.sweeping import sweep
 
@@ -123,15 +123,11 @@ class IdempotencyStore:
     async def _lock_and_look_up(self, entry: Entry, whole: Entry | None, call: Call) -> bytes | None:
         if not await locking().value(call.session, {"lock": (whole or entry).lock}):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
-        parameters = {"id": entry.id, "expired": call.now - self.lifetime}
-        if whole is None:
-            stored = await looking().row(call.session, parameters)
-        else:
-            row = await looking_at_both().row(call.session, {**parameters, "whole_id": whole.id})
-            assert row is not None
-            whole_fingerprint, *stored = row
-            await _check_fingerprint(whole, whole_fingerprint, call)
-        fingerprint, answer = stored or (None, None)
+        ids = {"id": entry.id, "whole_id": whole and whole.id}
+        row = await looking().row(call.session, {**ids, "expired": call.now - self.lifetime})
+        assert row is not None
+        whole_fingerprint, fingerprint, answer = row
+        await _check_fingerprint(whole or entry, whole_fingerprint, call)
         await _check_fingerprint(entry, fingerprint, call)
         return entry.opened(answer) if answer is not None else None
 
@@ -139,17 +135,12 @@ class IdempotencyStore:
         if len(content) > MAX_ANSWER:
             raise Problem(TOO_COMPLEX, f"With an idempotency key an answer has at most {MAX_ANSWER:,} bytes.")
         expired = call.now - self.lifetime
-        values: dict[str, Any] = {
-            "id": entry.id, "fingerprint": entry.fingerprint, "answer": entry.sealed(content), "created_at": call.now,
-            "expired": expired,
-        }  # fmt: skip
+        rows = [(whole.id, whole.fingerprint, b"")] if whole is not None else []
+        rows.append((entry.id, entry.fingerprint, entry.sealed(content)))
+        ids, fingerprints, answers = zip(*rows, strict=True)
+        values = {"id": ids, "fingerprint": fingerprints, "answer": answers, "created_at": call.now, "expired": expired}
         await call.session.connection()  # the operation may have released its own
-        if whole is None:
-            is_stored = await keeping().row(call.session, values) is not None
-        else:
-            values |= {"whole_id": whole.id, "whole_fingerprint": whole.fingerprint, "whole_answer": b""}
-            is_stored = await keeping_both().value(call.session, values) == BOTH
-        if not is_stored:
+        if await keeping().value(call.session, values) < len(rows):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         if entry.id[-1] % SWEEP_EVERY == 0:
             await sweep(call.session, StoredAnswer.created_at, expired, most=SWEPT)
