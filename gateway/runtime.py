@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.mail import mail_config
-from gateway.metrics import BUDGET_METER
+from gateway.metrics import count
 from gateway.settings import Settings
 from services.catalogue import Catalogue
 from services.documents.config import AcceptedDocuments, DocumentsConfig
@@ -116,7 +116,7 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
         FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
         FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,
         DocumentResolver(documents, trusted, PersistedDocuments(redis, documents)),
-        Budget(budgets, SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
+        Budget(budgets, SharedBuckets(redis, breaker), count),
     ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ class Counting(Redis):
 
 def worker(redis: Redis, clock: Clock, **config: Any) -> Budget:
     limits = BudgetConfig(**{"per_minute": QUOTA, **config})
-    return Budget(limits, SharedBuckets(redis, Breaker(), clock), None, clock)
+    return Budget(limits, SharedBuckets(redis, Breaker(), clock), lambda *_, **__: None, clock)
 
 
 async def wait(budget: Budget, actor: Actor, price: int) -> int:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
 from time import monotonic
-from typing import Protocol
 
 import structlog
 
@@ -32,25 +31,13 @@ log = structlog.get_logger(__name__)
 _network = lru_cache(maxsize=4096)(network_of)
 
 
-class Meter(Protocol):
-    """Metrics of charges."""
-
-    def charged(self, face: str, points: int) -> None: ...
-
-    def refused(self, face: str) -> None: ...
-
-    def local(self, face: str) -> None:
-        """Count a decision without Redis."""
-        ...
-
-
 @dataclass(slots=True)
 class Budget:
-    """Charges callers. `clock` is monotonic, in seconds."""
+    """Charges callers. `count` is told what is `charged`, `refused` and decided without Redis (`local`), by face."""
 
     config: BudgetConfig
     buckets: SharedBuckets
-    meter: Meter | None = None
+    count: Callable[..., None]
     clock: Callable[[], float] = monotonic
     _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
     _local: bool = field(init=False, default=False)
@@ -74,8 +61,7 @@ class Budget:
         account.points -= price
         charge = Charge(price, (account,))
         observation.note_charge(charge)
-        if self.meter is not None:
-            self.meter.charged(face, price)
+        self.count("charged", face, points=price)
         return charge
 
     async def charge(self, actor: Actor, address: str, price: int, face: str) -> Charge | None:
@@ -93,11 +79,9 @@ class Budget:
             await self._pay_all(accounts, price, face)
         except Problem as problem:
             charge.points, charge.wait = 0, problem.retry_after or 0
-            if self.meter is not None:
-                self.meter.refused(face)
+            self.count("refused", face)
             raise
-        if self.meter is not None:
-            self.meter.charged(face, price)
+        self.count("charged", face, points=price)
         return charge
 
     def _accounts_of(self, actor: Actor, address: str) -> tuple[Account, ...]:
@@ -214,8 +198,7 @@ class Budget:
         account.left, account.left_at, account.enough_until = taken.left, now, 0.0
 
     def _pay_locally(self, account: Account, price: int, face: str) -> float:
-        if self.meter is not None:
-            self.meter.local(face)
+        self.count("local", face)
         now = self.clock()
         return self._local_bucket(account, now).take(price, now)
 

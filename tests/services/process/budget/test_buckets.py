@@ -63,14 +63,9 @@ class Meter:
     refusals: int = 0
     alone: int = 0
 
-    def charged(self, face: str, points: int) -> None:
-        self.points += points
-
-    def refused(self, face: str) -> None:
-        self.refusals += 1
-
-    def local(self, face: str) -> None:
-        self.alone += 1
+    def count(self, event: str, face: str, points: int = 1) -> None:
+        name = {"charged": "points", "refused": "refusals", "local": "alone"}[event]
+        setattr(self, name, getattr(self, name) + points)
 
 
 @dataclass
@@ -93,7 +88,7 @@ class Worker:
 def worker(redis: Redis, clock: Clock, **config: Any) -> Worker:
     buckets, meter = Counted(redis, Breaker(), clock), Meter()
     limits = BudgetConfig(**{"per_minute": QUOTA, "anonymous_per_minute": QUOTA, **config})
-    return Worker(Budget(limits, buckets, meter, clock), buckets, meter)
+    return Worker(Budget(limits, buckets, meter.count, clock), buckets, meter)
 
 
 def somebody() -> Actor:
