@@ -22,8 +22,6 @@ class Account:
     key: str
     policy: BudgetPolicy
     points: int = 0
-    leased: int = 0
-    """Size of the lease when it was taken."""
     until: float = 0.0
     left: float = 0.0
     left_at: float | None = None
@@ -51,12 +49,13 @@ class Account:
             return self.policy.quota
         return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
 
-    def note_refusal(self, price: int, taken: BucketReply, now: float) -> None:
-        self.refused, self.refused_until = price, now + min(taken.wait, _ANSWER_SECONDS)
-        self.payable_at, self.clear_at = now + taken.wait, now + taken.clear
-
-    def note_enough(self, price: int, now: float) -> None:
-        self.enough, self.enough_until = price, now + _ANSWER_SECONDS
+    def note_reply(self, reply: BucketReply, price: int, now: float) -> None:
+        """Note the reply to a price that was refused, by this bucket or another of the same caller."""
+        if reply.wait:
+            self.refused, self.refused_until = price, now + min(reply.wait, _ANSWER_SECONDS)
+            self.payable_at, self.clear_at = now + reply.wait, now + reply.clear
+        else:
+            self.enough, self.enough_until = price, now + _ANSWER_SECONDS
 
     def has_enough(self, price: int, now: float) -> bool:
         """Return whether the price can be paid, as far as that is known without asking Redis."""
@@ -70,17 +69,6 @@ class Account:
             return self.payable_at - now
         # A higher price may have to wait for leases that did not matter to the refused one.
         return max(self.payable_at, self.clear_at) - now + (price - self.refused) / self.policy.rate
-
-    def give_back(self, points: int) -> int:
-        """Refund points. Return those that exceed the lease, which belong to the shared bucket."""
-        if self.local is not None:
-            self.local.points += points
-            return 0
-        self.points += points
-        surplus = max(0, self.points - self.leased)
-        self.points -= surplus
-        self.left += surplus
-        return surplus
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
@@ -22,7 +23,7 @@ from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.process import observation
 from services.process.breaker import RedisSilentError
 from services.process.budget.accounts import Account, Charge
-from services.process.budget.buckets import BucketReply, LocalBucket, SharedBuckets
+from services.process.budget.buckets import LocalBucket, SharedBuckets
 from services.process.budget.policies import BudgetConfig, budget_policy
 from services.process.networks import network_of
 
@@ -41,7 +42,6 @@ class Budget:
     clock: Callable[[], float] = monotonic
     _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
     _local: bool = field(init=False, default=False)
-    _workers: int = field(init=False, default=1)
 
     def __post_init__(self) -> None:
         self.buckets.lease_seconds = self.config.lease_seconds
@@ -110,101 +110,67 @@ class Budget:
 
     async def _pay_all(self, accounts: Sequence[Account], price: int, face: str) -> None:
         """Pay from every account, or from none. Raise `quota_exceeded` for the account with the longest wait."""
-        waits = [account.known_wait(price, self.clock()) for account in accounts]
-        paid: list[Account] = []
-        if not any(waits):
-            for index, account in enumerate(accounts):
-                waits[index] = await self._pay(account, price, face)
-                if waits[index]:
-                    break
-                paid.append(account)
-            else:
-                return
-        for account in paid:
-            await self._refund(account, price)
-            account.note_enough(price, self.clock())
-        for index, account in enumerate(accounts):
-            if not waits[index]:
-                waits[index] = await self._look(account, price)
-        longest = max(waits)
-        raise _exceeded(accounts[waits.index(longest)], price, longest)
-
-    async def _pay(self, account: Account, price: int, face: str) -> float:
-        """Pay from the lease, or from a new one. Return 0, or the seconds to wait if there is not enough."""
-        if account.points >= price and self.clock() < account.until:
-            account.points -= price
-            return 0.0
-        if account.local is not None and account.lock.locked():
+        waits = self._pay_leased(accounts, price)
+        if not waits and any(account.local is not None and account.lock.locked() for account in accounts):
             # Another request is waiting for Redis, which did not answer before: do not wait as well.
-            return self._pay_locally(account, price, face)
-        async with account.lock:
-            now = self.clock()
-            if account.points >= price and now < account.until:
+            waits = self._pay_locally(accounts, price, face)
+        elif not waits:
+            async with AsyncExitStack() as held:
+                for account in accounts:
+                    await held.enter_async_context(account.lock)
+                waits = self._pay_leased(accounts, price) or await self._take(accounts, price, face)
+        longest = max(waits)
+        if longest:
+            raise _exceeded(accounts[waits.index(longest)], price, longest)
+
+    def _pay_leased(self, accounts: Sequence[Account], price: int) -> list[float]:
+        """Pay from the leases. Return the seconds to wait for each account; none if Redis must be asked for them."""
+        now = self.clock()
+        if all(account.points >= price and now < account.until for account in accounts):
+            for account in accounts:
                 account.points -= price
-                return 0.0
-            return account.known_wait(price, now) or await self._take(account, price, now, face)
+            return [0.0]
+        waits = [account.known_wait(price, now) for account in accounts]
+        is_known = [wait or account.has_enough(price, now) for wait, account in zip(waits, accounts, strict=True)]
+        return waits if any(waits) and all(is_known) else []
 
-    async def _look(self, account: Account, price: int) -> float:
-        """Return the seconds to wait as `_pay` does, without paying, since another account is short of points."""
-        async with account.lock:
-            now = self.clock()
-            wait = account.known_wait(price, now)
-            if wait or account.has_enough(price, now):
-                return wait
-            back, account.points, account.leased = account.points, 0, 0
-            try:
-                taken = await self.buckets.look(account.key, account.policy, price, back)
-            except RedisSilentError:
-                self._note_local(True)
-                return self._local_bucket(account, now).wait(price, now)
-            self._note_taken(account, taken, now)
-            if taken.paid:
-                account.note_enough(price, now)
-                return 0.0
-            account.note_refusal(price, taken, now)
-            return taken.wait
-
-    async def _refund(self, account: Account, points: int) -> None:
-        surplus = account.give_back(points)
-        if surplus:
-            try:
-                await self.buckets.put_back(account.key, surplus)
-            except RedisSilentError:
-                self._note_local(True)
-
-    async def _take(self, account: Account, price: int, now: float, face: str) -> float:
-        back, account.points, account.leased = account.points, 0, 0
+    async def _take(self, accounts: Sequence[Account], price: int, face: str) -> list[float]:
+        """Pay from the buckets, and lease more. Return the seconds to wait for each."""
+        asked, now = [(account.key, account.policy, account.points) for account in accounts], self.clock()
+        for account in accounts:
+            account.points = 0
         try:
-            lease = self.config.lease_seconds > 0
-            taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
+            replies = await self.buckets.take(asked, price)
         except RedisSilentError:
             # Redis may have received the points given back, so they are not spent here.
             self._note_local(True)
-            return self._pay_locally(account, price, face)
-        self._note_taken(account, taken, now)
-        if not taken.paid:
-            account.note_refusal(price, taken, now)
-            return taken.wait
-        account.points = account.leased = taken.leased
-        account.until = now + self.buckets.usable(account.policy)
-        return 0.0
-
-    def _note_taken(self, account: Account, taken: BucketReply, now: float) -> None:
+            return self._pay_locally(accounts, price, face)
         self._note_local(False)
-        if account.known_by in self._accounts:
-            # The account asked least recently is evicted first.
-            self._accounts.move_to_end(account.known_by)
-        self._workers, account.local = taken.workers, None
-        account.left, account.left_at, account.enough_until = taken.left, now, 0.0
+        waits = [reply.wait for reply in replies]
+        for account, reply in zip(accounts, replies, strict=True):
+            if account.known_by in self._accounts:
+                # The account asked least recently is evicted first.
+                self._accounts.move_to_end(account.known_by)
+            account.local, account.left, account.left_at, account.enough_until = None, reply.left, now, 0.0
+            if any(waits):
+                account.note_reply(reply, price, now)
+            else:
+                account.points, account.until = reply.leased, now + self.buckets.usable(account.policy)
+        return waits
 
-    def _pay_locally(self, account: Account, price: int, face: str) -> float:
+    def _pay_locally(self, accounts: Sequence[Account], price: int, face: str) -> list[float]:
         self.count("local", face)
         now = self.clock()
-        return self._local_bucket(account, now).take(price, now)
+        shares = [self._local_bucket(account, now) for account in accounts]
+        waits = [share.wait(price, now) for share in shares]
+        if not any(waits):
+            for share in shares:
+                share.points -= price
+        return waits
 
     def _local_bucket(self, account: Account, now: float) -> LocalBucket:
         if account.local is None:
-            policy, workers, left = account.policy, self._workers, account.left_in_bucket(now)
+            policy, workers, left = account.policy, self.buckets.workers, account.left_in_bucket(now)
             account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
         return account.local
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -28,13 +29,13 @@ class Counted(SharedBuckets):
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     down: bool = False
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> BucketReply:
-        self.asked.append((key, price, back))
+    async def take(self, asked: Sequence[tuple[str, BudgetPolicy, int]], price: int) -> list[BucketReply]:
+        self.asked += [(key, price, back) for key, _, back in asked]
         if self.down:
             self.breaker._until = float("inf")
         elif self.breaker._until == float("inf"):
             self.breaker._until = 0.0
-        return await SharedBuckets.take(self, key, policy, price, back, lease=lease)
+        return await SharedBuckets.take(self, asked, price)
 
 
 @pytest.mark.parametrize(
