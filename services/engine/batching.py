@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
 from services.engine.audit.recording import AuditedCall
-from services.engine.preconditions import check_version
 from services.engine.writes import Write, Writes
 from services.process import observation
 from services.queries.batches import Batch, Entry, EntryOutcome, entry_problem, with_path_prefix
@@ -33,7 +31,8 @@ async def run_batch(
     An atomic batch raises the first Problem, with the entry's place in it; otherwise what one entry has done before
     it was refused is undone, and the others stand. `unavailable` ends any batch.
     """
-    await check_version(operation, None, write.expected, partial(gateway.read_within, call), required=False)
+    if write.expected is not None:
+        write.expected.check(None)
     outcomes: list[EntryOutcome] = []
     for index, entry in enumerate(batch.entries):
         if isinstance(entry, Problem):
@@ -99,7 +98,7 @@ async def _shown(
     if write.shown is None:
         rows = await Records(call.session, call.actor, gateway.cursors).many(resource, keys)
     else:
-        answer = await gateway.read_within(call, write.shown, write.inputs_for([(resource, key) for key in keys]))
+        answer = await gateway.read_within(call, write.shown, ([(resource, key) for key in keys], *write.inputs))
         rows = dict(zip(keys, answer[ROWS], strict=True))
     call.shown_by = observation.statements() - before
     return [replace(each, row=rows.get(each.key)) if each.key else each for each in outcomes]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -40,9 +40,6 @@ from services.storage.constraints import ConnectionLostError, OutdatedStatementE
 log = structlog.get_logger(__name__)
 
 Result = Record | ResultModel | Sequence[EntryOutcome] | None
-
-_OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
-"""Members of a Write that are not what is sent, but what is to be shown of what comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +165,8 @@ class Gateway(Writes):
         self, operation: Operation, call: Call, write: Write, data: InputModel | Batch
     ) -> StoredOrNewAnswer:
         assert write.idempotency is not None
-        told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
+        # All that is sent; what is to be shown of what comes of it is in `asked`.
+        told = {"key": write.key, "data": write.data, "expected": write.expected}
         return await self.part(IdempotencyStore).once(
             operation, call, write.idempotency, told, lambda: self._write(operation, call, write, data)
         )
@@ -187,21 +185,17 @@ class Gateway(Writes):
     async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | WriteResult:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
         before = observation.statements()
-        try:
-            return await self._shown(resource, call, write, key)
-        finally:
-            call.shown_by = observation.statements() - before
-
-    async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | WriteResult:
+        result: Record | WriteResult | None
         if write.shown is None:
-            record = await Records(call.session, call.actor, self.cursors).get(resource, key)
-            if record is None:
-                raise Problem(NOT_FOUND)
-            return record
-        found = await self.read_within(call, write.shown, write.inputs_for(key))
-        if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
+            result = await Records(call.session, call.actor, self.cursors).get(resource, key)
+        else:
+            answer = await self.read_within(call, write.shown, (key, *write.inputs))
+            is_gone = any(isinstance(root, RowRoot) and answer[root.key] is None for root in write.shown.roots)
+            result = None if is_gone else WriteResult(key, answer)
+        call.shown_by = observation.statements() - before
+        if result is None:
             raise Problem(NOT_FOUND)
-        return WriteResult(key, found)
+        return result
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:
