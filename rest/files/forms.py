@@ -63,11 +63,9 @@ async def received_form(
     file. Raises as creating, sending and completing do, and `idempotency_unsupported`.
     """
     expected = _expected(request, gateway.limits)
-    idle_seconds = gateway.part(FilesConfig).idle_seconds
-    body = body_of(request, idle_seconds)
-    events = form_events(body, boundary_of(request.headers.get("content-type", "")))
+    events = form_events(body_of(request), boundary_of(request.headers.get("content-type", "")))
     try:
-        async with before_the_file(idle_seconds):
+        async with before_the_file(gateway.part(FilesConfig).idle_seconds):
             fields, part, first = await _fields(events)
         setattr(request.state, _FIELDS_STATE, fields)
         length = request.headers.get("content-length", "")

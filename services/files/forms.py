@@ -43,23 +43,14 @@ Event = tuple[Part, bytes | None]
 """A part, and some of its bytes; None at its end."""
 
 
-async def awaited(body: AsyncIterator[bytes], idle_seconds: float, gone: type[Exception]) -> AsyncIterator[bytes]:
-    """The body of a request, part by part; it raises `gone` when the caller leaves.
-
-    Raises InterruptedUploadError then, `upload_stalled` when they send nothing for so long.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                part = await anext(body)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise Problem(UPLOAD_STALLED) from None
-        except gone:
-            raise InterruptedUploadError from None
-        if part:
-            yield part
+async def interruptible(body: AsyncIterator[bytes], gone: type[Exception]) -> AsyncIterator[bytes]:
+    """The body of a request, part by part. Raises InterruptedUploadError for `gone`: the caller has left."""
+    try:
+        async for part in body:
+            if part:
+                yield part
+    except gone:
+        raise InterruptedUploadError from None
 
 
 @asynccontextmanager

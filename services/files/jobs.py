@@ -68,7 +68,8 @@ async def sweep_files(work: Work) -> None:
             rows = (await call.session.execute(select(File).where(File.id.in_(keys)))).scalars()
             known = {row.id: row for row in rows}
         await store.remove([stored.name for stored in objects if _is_orphan(stored, known.get(stored.key))])
-        store.tidy(keys - known.keys())
+        for key in keys - known.keys():
+            store.tidy(key)
     await asyncio.to_thread(store.remove_unfinished, before)
 
 

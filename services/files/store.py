@@ -140,7 +140,7 @@ class FileStore:
         """Delete all there is of a file, or what there is of attempts before one; nothing is fine, too."""
         async for found in self._listed(key.hex):
             await self.remove([each.name for each, _ in found if before is None or each.attempt < before])
-        self._tidy(key)
+        self.tidy(key)
 
     async def remove(self, names: Iterable[str]) -> None:
         """Delete these objects, as far as they are there."""
@@ -163,11 +163,6 @@ class FileStore:
             found = [(_stored(each["path"]), each["last_modified"]) for each in batch]
             yield [(each, written_at) for each, written_at in found if each is not None]
 
-    def tidy(self, keys: Iterable[UUID]) -> None:
-        """Remove the folders that these files have left."""
-        for key in keys:
-            self._tidy(key)
-
     def remove_unfinished(self, before: datetime) -> None:
         """Remove what a folder has of chunks whose writer has died; an object store has no such thing."""
         if self.root is None or not self.root.is_dir():
@@ -177,7 +172,8 @@ class FileStore:
                 _remove_staged(folder, before.timestamp())
                 _remove_empty(folder)
 
-    def _tidy(self, key: UUID) -> None:
+    def tidy(self, key: UUID) -> None:
+        """Remove the folders that a file has left."""
         folder = self.root and self.root / key.hex
         if folder and folder.is_dir():
             _remove_staged(folder, time.time() - 60)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from services.catalogue import ANONYMOUS, Problem
+from services.catalogue import Problem
 from services.catalogue.models import NoInput
 from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted
@@ -60,39 +60,22 @@ async def upload_file(
     to return of the file (see Write); without them it is returned as a record. Raise the Problems of `create_file`,
     `received` and `complete_file`.
     """
-    key = await _announce_and_receive(sender, file, fields, expected)
-    gateway, sending, result = sender.gateway, sender.admitted, None
-    try:
-        admitted = await gateway.admit(gateway.catalogue.operations[COMPLETE], sending.actor, sending.client)
-        result = await gateway.write(admitted, Write(key, None, shown, inputs))
-    finally:
-        if result is None:
-            await _delete(sender, key)
-    assert isinstance(result, (Mapping, WriteResult))
-    return result
-
-
-async def _announce_and_receive(
-    sender: Uploader, file: FormFile, fields: Mapping[str, Any], expected: Preconditions | None
-) -> UUID:
-    gateway = sender.gateway
-    fields = _with_part(fields, file.part)
+    gateway, sending, fields = sender.gateway, sender.admitted, _with_part(fields, file.part)
     exact = "size" in fields
     if not exact:
         fields["size"] = _max_size(file.length, gateway)
-    write = Write(data=fields, expected=expected)
-    announced = await gateway.write(sender.admitted, write, sender.payment)
+    announced = await gateway.write(sending, Write(data=fields, expected=expected), sender.payment)
     assert isinstance(announced, FileUpload)
-    is_received = False
+    result = None
     try:
-        await received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, UploadRange(), file.body, exact=exact
-        )  # fmt: skip
-        is_received = True
+        await received(gateway, announced.id, UploadRange(), file.body, exact=exact)
+        admitted = await gateway.admit(gateway.catalogue.operations[COMPLETE], sending.actor, sending.client)
+        result = await gateway.write(admitted, Write(announced.id, None, shown, inputs))
     finally:
-        if not is_received:
+        if result is None:
             await _delete(sender, announced.id)
-    return announced.id
+    assert isinstance(result, (Mapping, WriteResult))
+    return result
 
 
 async def _delete(sender: Uploader, key: UUID) -> None:
