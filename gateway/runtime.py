@@ -146,7 +146,3 @@ def _documents(settings: Settings) -> DocumentsConfig:
         total_bytes=settings.PERSISTED_BYTES, seconds=settings.PERSISTED_HOURS * 3600,
         writes=settings.PERSISTED_WRITES,
     )  # fmt: skip
-
-
-def redis_client(gateway: Gateway) -> Redis:
-    return gateway.part(Redis)

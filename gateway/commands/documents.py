@@ -13,7 +13,7 @@ from graphql import GraphQLSchema
 
 from gateway.embedded import check_reachable, shared_servers
 from gateway.errors import SettingsError
-from gateway.migrate import Revisions, check_migrated
+from gateway.migrate import check_migrated
 from gateway.settings import load_settings
 from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.published.manifests import read_manifest
@@ -153,7 +153,7 @@ def _run(action: Callable[[Database], Awaitable[T]]) -> T:
             reached = await check_reachable(settings)
             database = Database(reached.database, pool_size=1)
             try:
-                await check_migrated(database.probe, Revisions.of(reached))
+                await check_migrated(database.probe, reached)
                 return await action(database)
             finally:
                 await database.close()

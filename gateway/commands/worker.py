@@ -12,7 +12,7 @@ import typer
 from gateway.embedded import check_reachable, shared_servers
 from gateway.logging import configure_logging
 from gateway.mail import warn_of_mail
-from gateway.migrate import Revisions, check_migrated
+from gateway.migrate import check_migrated
 from gateway.runtime import open_gateway
 from gateway.settings import Settings, load_settings
 from gateway.worker import Worker
@@ -33,7 +33,7 @@ def worker(
 async def _work(settings: Settings, concurrency: int | None) -> None:
     settings = await check_reachable(settings)
     async with open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway:
-        await check_migrated(gateway.database.probe, Revisions.of(settings))
+        await check_migrated(gateway.database.probe, settings)
         warn_of_mail(settings)
         worker = Worker.of(gateway, settings, concurrency)
         loop = asyncio.get_running_loop()
