@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pwd
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +41,8 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
 
 
 def announce(file: IO[str], urls: dict[str, str]) -> None:
-    """Write the servers' URLs, by setting, to the lock's file, from which `announced` reads them."""
+    """Write the servers' URLs, by setting, to the lock's file."""
     _rewrite(file, json.dumps(urls))
-
-
-def announced(data_dir: Path) -> dict[str, str]:
-    """Return the URLs of the servers of the gateway that has locked `data_dir`; empty until it has started them."""
-    text = (data_dir / "lock").read_text(encoding="utf-8")
-    return dict(json.loads(text)) if text else {}
 
 
 def _rewrite(file: IO[str], text: str) -> None:
@@ -68,7 +61,8 @@ def socket_folder(preferred: Path, user: pwd.struct_passwd | None = None) -> Pat
     folder = preferred
     if len(os.fsencode(preferred / LONGEST_SOCKET_NAME)) > MAX_SOCKET_PATH:
         # Not TMPDIR: that may be long itself (as on macOS), and may differ at the next start.
-        folder = Path("/tmp") / f"hybrid-gateway-{short_hash(preferred)}"  # noqa: S108 - its owner is checked
+        digest = hashlib.sha256(os.fsencode(preferred)).hexdigest()
+        folder = Path("/tmp") / f"hybrid-gateway-{digest[:10]}"  # noqa: S108 - its owner is checked
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owners = {os.geteuid(), user.pw_uid if user else os.geteuid()}
     if folder.is_symlink() or folder.stat().st_uid not in owners:
@@ -76,36 +70,3 @@ def socket_folder(preferred: Path, user: pwd.struct_passwd | None = None) -> Pat
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
     return folder
-
-
-def short_hash(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:10]
-
-
-def open_to_others(folder: Path) -> bool:
-    """Return whether every user may pass through `folder` and all of its parents."""
-    return all(part.stat().st_mode & 0o001 for part in [folder, *folder.parents])
-
-
-def private_home(data_dir: Path, name: str, user: pwd.struct_passwd, harmless_root: Path) -> Path:
-    """Create and return the folder `name` for a server that runs as `user`, where that user can reach it.
-
-    It is in `data_dir` if every user may pass through that folder's parents, whose modes are not changed; otherwise it
-    is a new folder in `harmless_root` with a link in `data_dir`. Raises SettingsError if `user` cannot reach it.
-    """
-    home = data_dir / name
-    if not home.exists():
-        if open_to_others(data_dir.parent):
-            home.mkdir()
-        else:
-            harmless_root.mkdir(mode=0o755, parents=True, exist_ok=True)
-            home.unlink(missing_ok=True)
-            home.symlink_to(tempfile.mkdtemp(prefix=f"{name}-", dir=harmless_root))
-    resolved = home.resolve()
-    if resolved.parent == data_dir:
-        data_dir.chmod(data_dir.stat().st_mode | 0o011)
-    if not open_to_others(resolved.parent):
-        raise SettingsError(f"The user {user.pw_name} cannot get to {resolved}: set DATA_DIR to another folder.")
-    resolved.chmod(0o700)
-    os.chown(resolved, user.pw_uid, user.pw_gid)
-    return resolved

@@ -58,21 +58,22 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server, or adopt one that a killed gateway left behind, and create the database."""
-        self._check_version()
-        if not (self.data / "PG_VERSION").exists():
+        version = self.data / "PG_VERSION"
+        if not version.exists():
             self._initialise()
+        elif version.read_text(encoding="ascii").strip() != MAJOR:
+            raise SettingsError(
+                f"{self.data} was written by another PostgreSQL than {MAJOR}: dump it, or set DATA_DIR."
+            )
         if not self._adopt():
-            self._launch()
+            options = [*OPTIONS, f"unix_socket_directories={self.sockets}", *(() if self.durable else VOLATILE)]
+            self._run(
+                "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(self.home / "log"),
+                # pg_ctl passes these to a shell.
+                "-o", shlex.join(part for option in options for part in ("-c", option)),
+            )  # fmt: skip
         client = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", SUPERUSER, "-d", "postgres"]
         self._run("psql", *client, text=CREATE_DATABASE)
-
-    def _launch(self) -> None:
-        options = [*OPTIONS, f"unix_socket_directories={self.sockets}", *(() if self.durable else VOLATILE)]
-        self._run(
-            "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(self.home / "log"),
-            # pg_ctl passes these to a shell.
-            "-o", shlex.join(part for option in options for part in ("-c", option)),
-        )  # fmt: skip
 
     def stop(self) -> None:
         """Stop the server, closing its connections, and wait for its end."""
@@ -83,13 +84,6 @@ class Postgres:
         except SettingsError:
             if self._is_running():
                 self._run("pg_ctl", "stop", "-m", "immediate", "-w", "-D", str(self.data))
-
-    def _check_version(self) -> None:
-        file = self.data / "PG_VERSION"
-        if file.exists() and file.read_text(encoding="ascii").strip() != MAJOR:
-            raise SettingsError(
-                f"{self.data} was written by another PostgreSQL than {MAJOR}: dump it, or set DATA_DIR."
-            )
 
     def _initialise(self) -> None:
         """Create a cluster in a draft folder and rename it, so that an interrupted start leaves no partial cluster."""
@@ -131,11 +125,13 @@ class Postgres:
         `text` is its standard input. Raises SettingsError if it fails, unless `check` is false.
         """
         user, group = (self.user.pw_uid, self.user.pw_gid) if self.user else (None, None)
+        # Without the variables that select another server, and with English messages.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             # A file, not a pipe: a server that inherits a pipe would keep it open.
             process = subprocess.run(  # noqa: S603 - the wheel's own binary, with arguments from this file
                 [str(self.binaries / program), *arguments], input=text, stdout=output, stderr=output, text=True,
-                cwd=self.home, env=_plain_environment(), start_new_session=True, check=False,
+                cwd=self.home, env=environment, start_new_session=True, check=False,
                 user=user, group=group, extra_groups=[] if self.user else None,
             )  # fmt: skip
             output.seek(0)
@@ -143,8 +139,3 @@ class Postgres:
                 message = output.read().strip().rpartition("\n")[2]
                 raise SettingsError(f"The embedded PostgreSQL failed at `{program}`: {message} (more in {self.home}).")
         return process.returncode
-
-
-def _plain_environment() -> dict[str, str]:
-    """Return the environment without the variables that select another server, and with English messages."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}

@@ -1,5 +1,6 @@
 """Start and stop the embedded servers that the settings require."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from gateway.embedded.folder import announce, announced, locked, socket_folder
+from gateway.embedded.folder import announce, locked, socket_folder
 from gateway.embedded.postgres import Postgres
 from gateway.embedded.unprivileged import server_binaries, server_home, server_user
 from gateway.embedded.valkey import Valkey, valkey_binary
@@ -35,9 +36,14 @@ def embedded_servers(settings: Settings) -> Iterator[Settings]:
         lock = stack.enter_context(locked(data_dir))
         urls = {}
         if settings.DATABASE_URL is None:
-            urls["DATABASE_URL"] = stack.enter_context(_running(_postgres(data_dir, durable=durable)))
+            user = server_user()
+            home = server_home(data_dir, user)
+            postgres = Postgres(server_binaries(user), home, socket_folder(home / "run", user), user, durable)
+            urls["DATABASE_URL"] = stack.enter_context(_running(postgres))
         if settings.REDIS_URL is None:
-            urls["REDIS_URL"] = stack.enter_context(_running(_valkey(data_dir, durable=durable)))
+            folder = data_dir / "valkey"
+            valkey = Valkey(valkey_binary(), folder, socket_folder(folder) / "valkey.sock", durable)
+            urls["REDIS_URL"] = stack.enter_context(_running(valkey))
         announce(lock, urls)
         yield _with_urls(settings, urls)
 
@@ -52,7 +58,7 @@ def shared_servers(settings: Settings) -> Iterator[Settings]:
         try:
             ready = stack.enter_context(embedded_servers(settings))
         except FolderInUse:
-            ready = _with_urls(settings, _wait_for_urls(settings.DATA_DIR.resolve()))
+            ready = _with_urls(settings, _urls_of_other(settings.DATA_DIR.resolve()))
         yield ready
 
 
@@ -61,25 +67,14 @@ def _with_urls(settings: Settings, urls: dict[str, str]) -> Settings:
     return settings.model_copy(update=unset)
 
 
-def _wait_for_urls(data_dir: Path) -> dict[str, str]:
+def _urls_of_other(data_dir: Path) -> dict[str, str]:
+    """The URLs of the servers of the gateway that has locked `data_dir`, once it has started them."""
     deadline = time.monotonic() + OTHERS_START_SECONDS
     while time.monotonic() < deadline:
-        urls = announced(data_dir)
-        if urls:
-            return urls
+        if urls := (data_dir / "lock").read_text(encoding="utf-8"):
+            return dict(json.loads(urls))
         time.sleep(0.1)
     raise SettingsError(f"The gateway that runs on the data folder {data_dir} has not started its servers.")
-
-
-def _postgres(data_dir: Path, *, durable: bool) -> Postgres:
-    user = server_user()
-    home = server_home(data_dir, user)
-    return Postgres(server_binaries(user), home, socket_folder(home / "run", user), user, durable)
-
-
-def _valkey(data_dir: Path, *, durable: bool) -> Valkey:
-    data = data_dir / "valkey"
-    return Valkey(valkey_binary(), data, socket_folder(data) / "valkey.sock", durable)
 
 
 @contextmanager

