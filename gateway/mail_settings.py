@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -44,11 +45,9 @@ class MailSettings(BaseSettings):
             raise ValueError("is not an address such as Gateway <gateway@example.org>")
         return value
 
-    def mail_faults(self) -> list[str]:
+    def mail_faults(self) -> Iterator[str]:
         """What is wrong in production with what is set, a sentence each."""
-        found = []
         if self.SMTP_HOST and self.MAIL_FROM == DEFAULT_SENDER:
-            found.append("MAIL_FROM must be set in production where SMTP_HOST is: it says whom mails are from")
+            yield "MAIL_FROM must be set in production where SMTP_HOST is: it says whom mails are from"
         if self.SMTP_USERNAME and self.SMTP_SECURITY == "none":
-            found.append("SMTP_SECURITY must not be none in production where SMTP_USERNAME is set")
-        return found
+            yield "SMTP_SECURITY must not be none in production where SMTP_USERNAME is set"

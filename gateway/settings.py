@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -24,16 +25,13 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings, Rate
 from gateway.mail_settings import URL, MailSettings
-from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
+from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, secret_fault
 from gateway.store_settings import StoreSettings
 from services.documents.config import AcceptedDocuments
-
-__all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
 
 # OWASP's and libpass's current argon2id costs: production may only raise them.
 ARGON2_TIME_COST = 3
 ARGON2_MEMORY_KIB = 65536
-
 
 DEFAULT_MODULES = (
     "services.identity.users",
@@ -154,40 +152,27 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
-        faults = [*self._secret_faults(), *self._production_faults()]
-        if faults:
-            raise ValueError("\n".join(faults))
+        if faults := "\n".join(self._faults()):
+            raise ValueError(faults)
         return self
 
-    def _secret_faults(self) -> list[str]:
-        if self.SECRET_KEY is None:
-            return []
-        key = self.SECRET_KEY.get_secret_value()
-        fault = length_fault(key) or (weakness(key) if self.is_production else None)
-        return [f"SECRET_KEY {fault}"] if fault else []
-
-    def _production_faults(self) -> list[str]:
+    def _faults(self) -> Iterator[str]:
+        if self.SECRET_KEY is not None:
+            fault = secret_fault(self.SECRET_KEY.get_secret_value(), is_production=self.is_production)
+            if fault:
+                yield f"SECRET_KEY {fault}"
         if not self.is_production:
-            return []
-        missing = {
-            "SECRET_KEY": f"a random string of at least {MINIMUM_SECRET_BYTES} bytes",
-            "DATABASE_URL": "the embedded server is for development",
-            "REDIS_URL": "the embedded server is for development",
-        }
+            return
+        yield from self.mail_faults()
+        embedded = "the embedded server is for development"
+        secret = f"a random string of at least {MINIMUM_SECRET_BYTES} bytes"
+        for name, why in (("SECRET_KEY", secret), ("DATABASE_URL", embedded), ("REDIS_URL", embedded)):
+            if getattr(self, name) is None:
+                yield f"{name} must be set in production: {why}"
         costs = {"PASSWORD_HASH_TIME_COST": ARGON2_TIME_COST, "PASSWORD_HASH_MEMORY_KIB": ARGON2_MEMORY_KIB}
-        return [
-            *self.mail_faults(),
-            *(
-                f"{name} must be set in production: {why}"
-                for name, why in missing.items()
-                if getattr(self, name) is None
-            ),
-            *(
-                f"{name} must be at least {low} in production"
-                for name, low in costs.items()
-                if getattr(self, name) < low
-            ),
-        ]
+        for name, low in costs.items():
+            if getattr(self, name) < low:
+                yield f"{name} must be at least {low} in production"
 
     @property
     def is_production(self) -> bool:

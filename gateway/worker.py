@@ -50,21 +50,14 @@ LAST_SECONDS: Final = 5.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
 class Worker:
-    """Runs the catalogue's jobs until `stop` is set."""
+    """Runs the catalogue's jobs, `concurrency` at once (default: JOBS_CONCURRENCY), until `stop` is set."""
 
-    gateway: Gateway
-    settings: Settings
-    concurrency: int
-    runner: Runner
-    stop: asyncio.Event
-
-    @classmethod
-    def of(cls, gateway: Gateway, settings: Settings, concurrency: int | None = None) -> Worker:
-        """Return a worker that runs `concurrency` jobs at once (default: JOBS_CONCURRENCY)."""
-        runner = Runner(gateway.catalogue.jobs, gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
-        return cls(gateway, settings, concurrency or settings.JOBS_CONCURRENCY, runner, asyncio.Event())
+    def __init__(self, gateway: Gateway, settings: Settings, concurrency: int | None = None) -> None:
+        self.gateway, self.settings = gateway, settings
+        self.concurrency = concurrency or settings.JOBS_CONCURRENCY
+        self.runner = Runner(gateway.catalogue.jobs, gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
+        self.stop = asyncio.Event()
 
     async def run(self) -> None:
         """Work until `stop` is set, then finish running jobs, or hand them back after SHUTDOWN_GRACE_SECONDS."""
@@ -126,7 +119,7 @@ class Worker:
         pool = await asyncpg.create_pool(
             min_size=1, max_size=CONNECTIONS, connect=open_connection,
             # Behind a pooler, asyncpg would reset settings of shared connections, or those it was opened with.
-            reset=None if address.pooler is Pooler.NONE else _keep,
+            reset=None if address.pooler is Pooler.NONE else _nothing,
         )  # fmt: skip
         try:
             yield pool
@@ -190,12 +183,8 @@ class PollingDriver(AsyncpgPoolDriver):
         self._callbacks.remove(callback)
 
 
-async def _keep(_connection: asyncpg.Connection) -> None:
-    """Do not reset a connection."""
-
-
-async def _nothing(_job: Handed) -> None:
-    """Do nothing: PgQueuer requires a function, but the executor runs the job."""
+async def _nothing(_: Any) -> None:
+    """Do not reset a connection; and where PgQueuer requires a job's function, which the executor runs."""
 
 
 _PARAMETERS: Final = EntrypointExecutorParameters(concurrency_limit=0, func=_nothing)
@@ -213,7 +202,7 @@ class _Executor(AbstractEntrypointExecutor):
 @asynccontextmanager
 async def working(gateway: Gateway, settings: Settings) -> AsyncIterator[Worker]:
     """Run a worker within this process for the duration of the block."""
-    worker = Worker.of(gateway, settings)
+    worker = Worker(gateway, settings)
     task = asyncio.create_task(worker.run())
     try:
         yield worker

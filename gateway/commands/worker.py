@@ -35,7 +35,7 @@ async def _work(settings: Settings, concurrency: int | None) -> None:
     async with open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway:
         await check_migrated(gateway.database.probe, settings)
         warn_of_mail(settings)
-        worker = Worker.of(gateway, settings, concurrency)
+        worker = Worker(gateway, settings, concurrency)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _stop, worker, number)

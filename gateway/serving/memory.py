@@ -15,9 +15,8 @@ from typing import Final
 THRESHOLDS: Final = (5_000, 20, 100)
 """New objects until a look at the young ones; young looks until one at the middle-aged; of those until one at all.
 
-Measured on the general path, whose SQLAlchemy statements leave 700 to 1,800 cyclic objects a request: against Python's
-own (700, 10, 10) the collector's share falls by a third, and the stalls of 80 ms for a look at all become rare; at
-50,000 the look at the young ones alone takes 120 ms. A compiled read has too few objects alive to be looked at.
+Measured on the general path, whose statements leave 700 to 1,800 cyclic objects a request: the collector's share falls
+by a third against Python's own (700, 10, 10); at 50,000 the look at the young ones alone takes 120 ms.
 """
 
 

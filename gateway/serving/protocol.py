@@ -60,9 +60,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._on_shutdown: list[Callable[[], None]] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own
-        """A client: the time of its first head runs."""
         super().connection_made(transport)
-        self._start_timer()
+        self._start_timer()  # for the first head
 
     def on_message_begin(self) -> None:
         """The first byte of a request; blank lines before it are none, and prolong nothing."""
@@ -71,7 +70,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """A piece of an address."""
         super().on_url(url)
         if len(self.url) > MOST_OF_AN_ADDRESS:
             raise Problem(URI_TOO_LONG, f"An address has at most {MOST_OF_AN_ADDRESS:,} bytes.")
@@ -80,7 +78,6 @@ class BoundedProtocol(HttpToolsProtocol):
             raise Problem(BAD_REQUEST, "An address that is asked for has no fragment: in values # is %23.")
 
     def on_headers_complete(self) -> None:
-        """The last byte of a head."""
         self._in_head, self._stepped = False, True
         self._stop_timer()
         self._unset_keepalive_if_required()  # of an answer that ended amid this head
@@ -96,23 +93,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self.scope["extensions"] = {**self.scope.get("extensions", {}), **extensions}
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
         self._stepped = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The last byte of a request."""
         self._in_body, self._stepped = False, True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The last byte of an answer."""
         super().on_response_complete()
         if self._refusal is not None and self.cycle.response_complete and not self.transport.is_closing():
             self._hang_up()
 
     def data_received(self, data: bytes) -> None:
-        """Whatever comes."""
         try:
             for start in range(0, len(data), AT_ONCE):
                 if self._refusal is not None:
@@ -133,7 +126,6 @@ class BoundedProtocol(HttpToolsProtocol):
             each()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end."""
         self._stop_timer()
         super().connection_lost(exc)
 

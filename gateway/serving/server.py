@@ -52,12 +52,13 @@ class GatewayServer(uvicorn.Server):
             super().handle_exit(sig, frame)
         elif self._asked_at is None:
             self._captured_signals.append(sig)
-            self._drain(now)
+            self._asked_at = now
+            self.lifespan.state[STOPPING] = True
+            log.info("draining", seconds=self._drain_seconds)
         elif now - self._asked_at > SAME_SIGNAL_SECONDS:
             self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve."""
         await super().startup(sockets)
         if self._supervisor is not None:
             self._supervisor.setblocking(False)
@@ -82,11 +83,6 @@ class GatewayServer(uvicorn.Server):
                 refuse_new(each.fileno())
         await asyncio.sleep(LINGER_SECONDS)
         await super().shutdown(sockets)
-
-    def _drain(self, now: float) -> None:
-        self._asked_at = now
-        self.lifespan.state[STOPPING] = True
-        log.info("draining", seconds=self._drain_seconds)
 
     def _say(self, what: bytes) -> None:
         if self._supervisor is not None:

@@ -29,11 +29,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._on_shutdown: list[Callable[[], None]] = []
 
     def handle_connect(self, event: Request) -> None:
-        """At the handshake: the application is about to be called."""
         super().handle_connect(event)
         if not self.close_sent:
-            extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[ON_SHUTDOWN] = self._on_shutdown
+            self.scope["extensions"][ON_SHUTDOWN] = self._on_shutdown
 
     async def send(self, message: Any) -> None:
         """An ASGI message. A handshake that is refused by an answer of HTTP is complete: uvicorn forgets to note it,

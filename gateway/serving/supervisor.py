@@ -48,7 +48,6 @@ class Worker:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self) -> None:
-        """Take in what it has said."""
         with suppress(OSError):
             said = self.line.recv(4_096)
             if said:
@@ -99,10 +98,10 @@ class Supervisor:
         if self._stop.is_set() and now - self._asked_at > SAME_SIGNAL_SECONDS:
             self._hasten.set()
         self._asked_at = self._asked_at or now
-        self._stop.set()
-        self._tell()
+        self._end()
 
-    def _tell(self) -> None:
+    def _end(self) -> None:
+        self._stop.set()
         for each in self._workers:
             each.process.terminate()
 
@@ -118,25 +117,24 @@ class Supervisor:
         self._listening.close()
 
     async def _keep(self) -> None:
-        """Keep one process serving."""
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             worker = self._start()
             await self._watch(worker)
             if self._stop.is_set():
                 return
+            status = worker.process.exitcode or 0
+            # SIGKILL that nobody sent comes from Linux, when memory runs out.
+            cause = {"signal": signal.Signals(-status).name} if status < 0 else {"status": status}
+            ended: dict[str, Any] = {"pid": worker.process.pid, **cause}
             if not self._has_served:
-                log.error("worker_cannot_start", pid=worker.process.pid, **_cause(worker.process))
+                log.error("worker_cannot_start", **ended)
                 self._failed = True
-                self._stop.set()
-                self._tell()
+                self._end()
                 return
             lived = time.monotonic() - worker.began
             pause = FIRST_PAUSE if lived > LONG_LIVED else min(pause * 2, LONGEST_PAUSE)
-            log.error(
-                "worker_died", pid=worker.process.pid, **_cause(worker.process), seconds=round(lived, 1),
-                replaced_in=pause,
-            )  # fmt: skip
+            log.error("worker_died", **ended, seconds=round(lived, 1), replaced_in=pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
 
@@ -169,14 +167,3 @@ class Supervisor:
             self._workers.discard(worker)
             worker.process.join()
             worker.line.close()
-
-
-async def supervise(config: uvicorn.Config, drain_seconds: float = 0) -> bool:
-    """Serve the port of `config` by several processes until a signal comes; tell whether they could."""
-    return await Supervisor(config, config.bind_socket(), drain_seconds).run()
-
-
-def _cause(process: SpawnProcess) -> dict[str, Any]:
-    """How a process has ended. SIGKILL that nobody sent comes from Linux, when memory runs out."""
-    status = process.exitcode or 0
-    return {"signal": signal.Signals(-status).name} if status < 0 else {"status": status}

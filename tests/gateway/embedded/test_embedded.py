@@ -19,7 +19,8 @@ from pydantic import SecretStr
 
 from gateway.embedded import check_reachable, embedded_servers, shared_servers
 from gateway.embedded import folder as folders
-from gateway.settings import Settings, SettingsError
+from gateway.errors import SettingsError
+from gateway.settings import Settings
 from tests.support.programs import ROOT
 
 KILLED_GATEWAY = """
