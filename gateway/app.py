@@ -240,8 +240,9 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
         return None if standing is MigrationState.CURRENT else standing.value
 
     async def reads() -> None:
-        if gateway().reader is not None:
-            await gateway().reader.pool.probe()
+        reader = gateway().reader
+        if reader is not None:
+            await reader.pool.probe()
 
     checks = {"database": Check(database), "migrations": Check(migrations), "redis": Check(redis, required=False)}
     return checks if settings.DATABASE_READ_URL is None else {**checks, "reads": Check(reads)}

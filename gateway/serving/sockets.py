@@ -31,7 +31,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][ON_SHUTDOWN] = self._on_shutdown
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[ON_SHUTDOWN] = self._on_shutdown
 
     async def send(self, message: Any) -> None:
         """An ASGI message. A handshake that is refused by an answer of HTTP is complete: uvicorn forgets to note it,
