@@ -173,7 +173,6 @@ class _Loader:
             await self._create("item", {"workspace_id": workspace, "title": title, "parent_id": key})
 
     async def _create(self, noun: str, data: Mapping[str, Any], actor: Actor | None = None) -> str:
-        """Create a row and return its identifier."""
         record = await self._call(noun, f"create_{noun}", data, actor)
         assert isinstance(record, dict)
         return self.gateway.catalogue.resources[noun].encode(record["id"])

@@ -75,7 +75,6 @@ def _invitations(call: Call, catalogue: Catalogue, people: Mapping[str, UUID], o
 
 
 def _event(invitations: Resource[Any], user_id: UUID) -> AuditEvent:
-    """What the audit says of the invitation that the demo account has sent."""
     return AuditEvent(
         id=EXAMPLE_KEY, user_id=user_id, as_admin=False, operation="create_invitation", resource=invitations.name,
         resource_id=invitations.encode(EXAMPLE_KEY), workspace_id=EXAMPLE_KEY, outcome=Outcome.DONE,
@@ -105,6 +104,5 @@ def _mail_tokens(now: datetime, catalogue: Catalogue, people: Mapping[str, UUID]
 
 
 def _token(catalogue: Catalogue, operation: str) -> str:
-    """The token in the example of an operation."""
     found: str = input_example(catalogue.operations[operation])["token"]
     return found

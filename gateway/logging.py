@@ -106,7 +106,6 @@ class _StandardError(logging.StreamHandler[Any]):
 
     @property
     def stream(self) -> Any:
-        """Where to write."""
         return sys.stderr
 
 

@@ -54,7 +54,6 @@ def account_url(settings: Settings) -> str:
 
 
 def warn_of_mail(settings: Settings) -> None:
-    """Log warnings about missing settings without which mails cannot be sent."""
     if settings.is_production and not settings.SMTP_HOST:
         log.warning("no_mail_server", consequence="mails wait as failed jobs", hint="set SMTP_HOST")
     if settings.is_production and not account_url(settings):

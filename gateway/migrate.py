@@ -62,7 +62,6 @@ def version_locations(settings: Settings) -> list[str]:
 
 
 def alembic_config(settings: Settings) -> Config:
-    """Return the configuration of Alembic's commands for the servers of `settings`, whose URLs must be set."""
     config, folders = Config(), "\n".join(version_locations(settings))
     config.set_main_option("path_separator", "newline")
     for name, value in (("script_location", str(migrations_path())), ("version_locations", folders)):
@@ -93,7 +92,6 @@ class Revisions:
 
     @property
     def heads(self) -> frozenset[str]:
-        """The newest revision of each branch."""
         return frozenset(self.script.get_heads())
 
     def unknown(self, revisions: Collection[str]) -> frozenset[str]:

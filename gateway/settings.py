@@ -181,7 +181,6 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
 
     @property
     def has_budgets(self) -> bool:
-        """Whether any caller has a budget of points."""
         return bool(self.BUDGET_PER_MINUTE or self.BUDGET_ANONYMOUS_PER_MINUTE)
 
     @property

@@ -201,7 +201,6 @@ class _Executor(AbstractEntrypointExecutor):
 
 @asynccontextmanager
 async def working(gateway: Gateway, settings: Settings) -> AsyncIterator[Worker]:
-    """Run a worker within this process for the duration of the block."""
     worker = Worker(gateway, settings)
     task = asyncio.create_task(worker.run())
     try:

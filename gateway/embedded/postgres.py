@@ -76,7 +76,6 @@ class Postgres:
         self._run("psql", *client, text=CREATE_DATABASE)
 
     def stop(self) -> None:
-        """Stop the server, closing its connections, and wait for its end."""
         if not self._is_running():
             return
         try:

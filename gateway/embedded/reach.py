@@ -58,7 +58,6 @@ async def check_database(settings: Settings) -> Settings:
 
 
 def warn_of_pooler(settings: Settings, detected: Settings) -> None:
-    """Log a warning if a pooler was detected that the settings do not mention."""
     if settings.DATABASE_POOLER is None and detected.DATABASE_POOLER is Pooler.TRANSACTION:
         log.warning(
             "pooler_found", taken_as=detected.DATABASE_POOLER.value,
@@ -108,6 +107,8 @@ def _check_files(setting: str, address: Address) -> None:
 async def _check_configured(setting: str, address: Address) -> None:
     """Raise SettingsError if connections do not behave as with the configured pooler."""
     hint = "set it to transaction" if address.pooler is Pooler.SESSION else "leave it unset, or set it to transaction"
+    name = setting.replace("URL", "POOLER")
+    misread = f"{name} is {address.pooler}, but {address.place} is another kind of pooler: {hint}."
     opened: list[asyncpg.Connection] = []
     try:
         pids = []
@@ -118,17 +119,12 @@ async def _check_configured(setting: str, address: Address) -> None:
     except asyncpg.ProtocolViolationError as error:
         if "startup parameter" not in str(error) or address.pooler is not Pooler.NONE:
             raise
-        raise _misread(setting, address, hint) from None
+        raise SettingsError(misread) from None
     finally:
         for connection in opened:
             connection.terminate()
     if len(set(pids)) < len(pids):
-        raise _misread(setting, address, hint)
-
-
-def _misread(setting: str, address: Address, hint: str) -> SettingsError:
-    name = setting.replace("URL", "POOLER")
-    return SettingsError(f"{name} is {address.pooler}, but {address.place} is another kind of pooler: {hint}.")
+        raise SettingsError(misread)
 
 
 def _is_away(error: Exception) -> bool:

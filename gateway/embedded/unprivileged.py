@@ -103,10 +103,7 @@ def _copy_for_all(packages: Path, target: Path) -> None:
     for folder in (BINARIES.parent, Path(f"{PACKAGE}.libs")):
         if (packages / folder).exists():
             shutil.copytree(packages / folder, draft / folder, symlinks=True)
-    for part in (draft, *draft.rglob("*")):
-        if not part.is_symlink():
-            mode = part.stat().st_mode
-            part.chmod(mode | 0o055 if mode & 0o100 else mode | 0o044)
+    subprocess.run(["chmod", "-R", "go+rX", draft], check=True)  # noqa: S603, S607 - no input of others
     try:
         draft.rename(target)
     except OSError:

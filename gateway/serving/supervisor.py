@@ -55,7 +55,6 @@ class Worker:
                 self.going = self.going or GOING in said
 
     def is_hung(self, seconds: float) -> bool:
-        """Whether it has served, and been silent for so long."""
         self.hear()
         return self.serves and not self.going and time.monotonic() - self.heard > seconds
 

@@ -86,7 +86,6 @@ async def _apart(gateway: Writes, call: Call, entry: Entry) -> UUID:
 async def _shown(
     gateway: Writes, operation: Operation, call: Call, write: Write, outcomes: Sequence[EntryOutcome]
 ) -> Sequence[EntryOutcome]:
-    """The outcomes with their rows: those that are there at the end and that the actor may read."""
     resource = operation.resource
     assert resource is not None
     left = [each for each in outcomes if each.problem is None and each.status != _STATUS["delete"]]

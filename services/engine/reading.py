@@ -98,7 +98,6 @@ class Reads:
             return await records.page(of.resource, arguments, of.where)
 
     async def count(self, of: Readable, arguments: ListArguments) -> int:
-        """The size of the whole list."""
         async with self.records(of.actor) as records:
             return await records.count(of.resource, arguments, of.where)
 
@@ -130,7 +129,6 @@ class Reads:
     async def counts_below(
         self, of: Readable, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
     ) -> Mapping[UUID, int]:
-        """The size of the whole relation, for each parent."""
         assert relation.target is of.resource
         async with self.records(of.actor) as records:
             return await records.related_counts(relation, parents, arguments)

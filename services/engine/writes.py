@@ -106,7 +106,6 @@ class Writes(Reads, HasParts):
         expected.check(tag)
 
     async def _delete(self, operation: Operation, call: Call, row: Any) -> None:
-        """Delete a row, and with it what hangs on it."""
         if operation.before is not None:
             await operation.before(call, row)
         before = observation.statements()

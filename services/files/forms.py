@@ -110,24 +110,19 @@ class _Reader:
     _value: bytes = b""
 
     def callbacks(self) -> dict[str, object]:
-        """What the parser calls."""
-        return {
-            "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end_part,
-            "on_header_field": self._field, "on_header_value": self._more, "on_header_end": self._end_header,
-            "on_headers_finished": self._check, "on_end": self._end,
-        }  # fmt: skip
+        return {name: getattr(self, name) for name in dir(self) if name.startswith("on_")}
 
-    def _begin(self) -> None:
+    def on_part_begin(self) -> None:
         self._parts += 1
         if self._parts > MAX_FIELDS:
             raise Problem(BAD_REQUEST, f"A form may have at most {MAX_FIELDS} parts.")
         self._part = Part()
 
-    def _field(self, data: bytes, start: int, end: int) -> None:
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
         self._bound()
 
-    def _more(self, data: bytes, start: int, end: int) -> None:
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
         self._bound()
 
@@ -135,7 +130,7 @@ class _Reader:
         if len(self._header) + len(self._value) > MAX_HEADER_BYTES:
             raise Problem(BAD_REQUEST, "The header of a part is too long.")
 
-    def _end_header(self) -> None:
+    def on_header_end(self) -> None:
         name, value = self._header.lower(), self._value
         self._header = self._value = b""
         if name == b"content-disposition":
@@ -149,18 +144,18 @@ class _Reader:
             # RFC 7578, 4.7: senders should not use it, and nobody does.
             raise Problem(BAD_REQUEST, "The parts of a form are sent as they are, without Content-Transfer-Encoding.")
 
-    def _check(self) -> None:
+    def on_headers_finished(self) -> None:
         if not self._part.name:
             raise Problem(BAD_REQUEST, "Each part of a form must have a name, in Content-Disposition.")
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.taken += end - start
         self.events.append((self._part, data[start:end]))
 
-    def _end_part(self) -> None:
+    def on_part_end(self) -> None:
         self.events.append((self._part, None))
 
-    def _end(self) -> None:
+    def on_end(self) -> None:
         self.ended = True
 
 

@@ -27,7 +27,6 @@ class FileLinks:
     base: str
 
     def make(self, file: str, key: UUID, use: Use, expires_at: datetime) -> str:
-        """Return a link to a file, given its public identifier and its key."""
         expires = int(expires_at.timestamp())
         query = urlencode({"expires": expires, "signature": self._sign(key, use, str(expires))})
         return f"{self.base}/files/{file}/content?{query}"

@@ -163,5 +163,4 @@ def _is_certain(signature: bytes) -> bool:
 
 @cache
 def _known() -> frozenset[str]:
-    """The types that the library has a signature of."""
     return frozenset(each.mime_type for each in magic_header_array if each.mime_type)

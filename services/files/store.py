@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -39,6 +40,9 @@ STORE_SECONDS: Final = 45.0
 AT_ONCE: Final = 16
 """Names that are deleted at the same time."""
 
+_KEY: Final = re.compile("[0-9a-f]{32}")
+_NAME: Final = re.compile(rf"(?P<key>{_KEY.pattern})/(?P<attempt>[0-9]+)/(?P<number>[0-9]+)(?P<tail>\.[0-9]+)?")
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,7 +57,6 @@ class Place(NamedTuple):
     attempt: int
 
     def chunk(self, number: int) -> str:
-        """The name of a chunk."""
         return f"{self.key.hex}/{self.attempt}/{number:06d}"
 
     def tail(self, offset: int) -> str:
@@ -101,7 +104,6 @@ class FileStore:
 
     @property
     def root(self) -> Path | None:
-        """The folder, where the store is one."""
         parts = urlsplit(self.url)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
@@ -143,7 +145,6 @@ class FileStore:
         self.tidy(key)
 
     async def remove(self, names: Iterable[str]) -> None:
-        """Delete these objects, as far as they are there."""
         every = tuple(names)
         for start in range(0, len(every), AT_ONCE):
             await asyncio.gather(*[self._remove(name) for name in every[start : start + AT_ONCE]])
@@ -168,7 +169,7 @@ class FileStore:
         if self.root is None or not self.root.is_dir():
             return
         for folder in self.root.iterdir():
-            if folder.is_dir() and _key(folder.name):
+            if folder.is_dir() and _KEY.fullmatch(folder.name):
                 _remove_staged(folder, before.timestamp())
                 _remove_empty(folder)
 
@@ -200,19 +201,10 @@ def _remove_empty(folder: Path) -> None:
 
 def _stored(name: str) -> Stored | None:
     """What an object is; None for what is not ours."""
-    key, _, rest = name.partition("/")
-    attempt, _, chunk = rest.partition("/")
-    found, number = _key(key), chunk.partition(".")[0]
-    if found is None or not (attempt.isdecimal() and number.isdecimal()):
+    found = _NAME.fullmatch(name)
+    if found is None:
         return None
-    return Stored(name, found, int(attempt), int(number) if number == chunk else None)
-
-
-def _key(text: str) -> UUID | None:
-    try:
-        return UUID(text) if len(text) == 32 else None
-    except ValueError:
-        return None
+    return Stored(name, UUID(found["key"]), int(found["attempt"]), int(found["number"]) if not found["tail"] else None)
 
 
 async def _each(stream: AsyncIterable[Any]) -> AsyncIterator[Any]:

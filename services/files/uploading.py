@@ -79,7 +79,6 @@ async def upload_file(
 
 
 async def _delete(sender: Uploader, key: UUID) -> None:
-    """Delete a file that is not complete, and record that in the audit."""
     async with sender.gateway.unit_of_work(sender.admitted.actor, sender.admitted.client) as call:
         call.trace.row = await forget_file(call, key)
         if call.trace.row is not None:

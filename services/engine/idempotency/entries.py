@@ -56,7 +56,6 @@ class Entry:
         return nonce + AESGCM(self._seal).encrypt(nonce, answer, self.id + self.fingerprint)
 
     def opened(self, sealed: bytes) -> bytes:
-        """Decrypt a stored answer."""
         return AESGCM(self._seal).decrypt(sealed[:_NONCE], sealed[_NONCE:], self.id + self.fingerprint)
 
 

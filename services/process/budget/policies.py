@@ -42,7 +42,6 @@ class BudgetPolicy:
         return self._state % (left, wait or self.reset(left))
 
     def reset(self, left: int) -> int:
-        """Return the seconds until the bucket is full again."""
         return -(-(self.quota - left) * self.window // self.quota)
 
 
