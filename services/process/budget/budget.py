@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import ceil
 from time import monotonic
 
@@ -28,8 +27,6 @@ from services.process.budget.policies import BudgetConfig, budget_policy
 from services.process.networks import network_of
 
 log = structlog.get_logger(__name__)
-
-_network = lru_cache(maxsize=4096)(network_of)
 
 
 @dataclass(slots=True)
@@ -89,7 +86,7 @@ class Budget:
         if actor.user_id is None:
             if not config.anonymous_per_minute:
                 return ()
-            network = _network(address)
+            network = network_of(address)
             return (self._account(network, f"net:{network}", "anonymous", config.anonymous_per_minute),)
         users: tuple[Account, ...] = ()
         if config.per_minute:
