@@ -47,6 +47,8 @@ POLL: Final = timedelta(seconds=1)
 LAST_SECONDS: Final = 5.0
 """The seconds in which jobs that are handed back must end."""
 
+_Part = Callable[[asyncpg.Pool, asyncio.Event], Awaitable[None]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -77,13 +79,13 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
         log.info("worker_stopped")
 
-    async def _kept_going(self, part: Callable[[asyncpg.Pool, asyncio.Event], Awaitable[None]]) -> None:
+    async def _kept_going(self, part: _Part) -> None:
         pause = FIRST_PAUSE
         while not self.stop.is_set():
             try:
-                async with self._pool() as pool, self._followed() as stop:
+                async with self._pool() as pool:
                     pause = FIRST_PAUSE
-                    await part(pool, stop)
+                    await self._until_stop(part, pool)
             except Exception as error:  # noqa: BLE001 - a worker goes on whatever happens
                 log.warning(
                     "worker_begins_anew", part=part.__name__.strip("_"), error=f"{type(error).__name__}: {error}"
@@ -92,20 +94,14 @@ class Worker:
                     await asyncio.wait_for(self.stop.wait(), pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    @asynccontextmanager
-    async def _followed(self) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set when `stop` is; PgQueuer also sets it when it fails, which must not set `stop`."""
-        event = asyncio.Event()
-
-        async def follow() -> None:
-            await self.stop.wait()
-            event.set()
-
-        task = asyncio.create_task(follow())
+    async def _until_stop(self, part: _Part, pool: asyncpg.Pool) -> None:
+        # An event of its own: PgQueuer also sets it when it fails, which must not set `stop`.
+        stop, waiting = asyncio.Event(), asyncio.create_task(self.stop.wait())
+        waiting.add_done_callback(lambda _: stop.set())
         try:
-            yield event
+            await part(pool, stop)
         finally:
-            task.cancel()
+            waiting.cancel()
 
     @asynccontextmanager
     async def _pool(self) -> AsyncIterator[asyncpg.Pool]:

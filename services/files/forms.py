@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -78,7 +78,8 @@ async def form_events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncItera
     However long its parts are, what is around them is bounded: the parser would skip empty lines and blanks for ever.
     """
     reader, read = _Reader(), 0
-    parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type] # a TypedDict of callables
+    callbacks: Any = reader.callbacks()  # a TypedDict of them
+    parser = MultipartParser(boundary, callbacks, max_header_size=MAX_HEADER_BYTES)
     try:
         async for data in body:
             parser.write(data)
@@ -120,15 +121,9 @@ class _Reader:
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
-        self._bound()
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
-        self._bound()
-
-    def _bound(self) -> None:
-        if len(self._header) + len(self._value) > MAX_HEADER_BYTES:
-            raise Problem(BAD_REQUEST, "The header of a part is too long.")
 
     def on_header_end(self) -> None:
         name, value = self._header.lower(), self._value

@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Self
 
 from services.catalogue.problems import DEADLINE_EXCEEDED, Problem
@@ -53,9 +52,7 @@ class Deadline:
         self._token = _current.set(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         _current.reset(self._token)
         self._timer.cancel()
         # As in asyncio.timeout: a cancellation from elsewhere is not swallowed.
