@@ -33,7 +33,12 @@ class DocumentEndpoints:
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         self._rendered: tuple[int, bytes] | None = None
         if self._is_on:
-            _check_address(catalogue)
+            for route in rest_routes(catalogue):
+                if route.method == "GET" and route.path == ADDRESS and route.operation is not None:
+                    raise route.operation.fault(
+                        f'its address "{PATH.strip("/")}/{{id}}" is that of published documents.',
+                        "Pass address=…, or leave services.documents out of MODULES.",
+                    )
             documents = DocumentRoutes(runner, prefix)
             self.routes, self.direct = documents.routes, documents.direct
 
@@ -54,12 +59,3 @@ class DocumentEndpoints:
             with suppress(Problem):  # the document is served without a database, too
                 return await gateway.part(TrustedDocuments).current()
         return Snapshot(self._rendered[0] if self._rendered is not None else -1)
-
-
-def _check_address(catalogue: Catalogue) -> None:
-    for route in rest_routes(catalogue):
-        if route.method == "GET" and route.path == ADDRESS and route.operation is not None:
-            raise route.operation.fault(
-                f'its address "{PATH.strip("/")}/{{id}}" is that of published documents.',
-                "Pass address=…, or leave services.documents out of MODULES.",
-            )

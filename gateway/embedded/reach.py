@@ -79,7 +79,11 @@ async def _find_pooler(setting: str, address: Address, configured: Pooler | None
         finally:
             await connection.close(timeout=TIMEOUT_SECONDS)
     except _FAULTS as error:
-        kind = UnreachableError if _is_away(error) else SettingsError
+        # Whether it does not answer, or refuses a request.
+        is_local = isinstance(error, (FileNotFoundError, PermissionError, ssl.SSLError))
+        is_away = is_lost(error) or outage_of(state_of(error)) is Outage.BUSY
+        is_away = is_away or (isinstance(error, OSError) and not is_local)
+        kind = UnreachableError if is_away else SettingsError
         raise _unreachable(setting, "PostgreSQL", address.place, error, address.password, kind) from None
     if major < MINIMUM_POSTGRES:
         needed = f"PostgreSQL {MINIMUM_POSTGRES} or newer is needed"
@@ -125,13 +129,6 @@ async def _check_configured(setting: str, address: Address) -> None:
             connection.terminate()
     if len(set(pids)) < len(pids):
         raise SettingsError(misread)
-
-
-def _is_away(error: Exception) -> bool:
-    """Return whether an error means that the server does not answer, not that it refuses a request."""
-    is_local = isinstance(error, (FileNotFoundError, PermissionError, ssl.SSLError))
-    is_network = isinstance(error, OSError) and not is_local
-    return is_network or is_lost(error) or outage_of(state_of(error)) is Outage.BUSY
 
 
 async def _check_redis(settings: Settings) -> None:

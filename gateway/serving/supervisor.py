@@ -15,7 +15,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
-from types import FrameType
 from typing import Any, Final
 
 import structlog
@@ -75,12 +74,8 @@ class Supervisor:
     async def run(self) -> bool:
         """Serve; tell whether that ended as it was asked to. If none can start, the first that fails ends it all."""
         loop = asyncio.get_running_loop()
-
-        def signalled(number: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._signalled, number)
-
         for number in SIGNALS:
-            signal.signal(number, signalled)
+            signal.signal(number, lambda received, _: loop.call_soon_threadsafe(self._signalled, received))
         try:
             kept = [asyncio.create_task(self._keep()) for _ in range(self._config.workers)]
             await self._stop.wait()

@@ -138,7 +138,8 @@ class Gateway(Writes):
         most += (write.expected is not None) + (STATEMENTS if write.idempotency is not None else 0)
         if self.reader is not None and sent > most:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
-        observation.note_actor(str(call.actor))
+        if (seen := observation.current()) is not None:
+            seen.actor = str(call.actor)  # who may have been identified during the call
         return result
 
     @asynccontextmanager

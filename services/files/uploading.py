@@ -60,7 +60,9 @@ async def upload_file(
     to return of the file (see Write); without them it is returned as a record. Raise the Problems of `create_file`,
     `received` and `complete_file`.
     """
-    gateway, sending, fields = sender.gateway, sender.admitted, _with_part(fields, file.part)
+    gateway, sending = sender.gateway, sender.admitted
+    of_part = {"name": file.part.filename, "media_type": file.part.media_type}
+    fields = {**{name: value for name, value in of_part.items() if value}, **fields}
     exact = "size" in fields
     if not exact:
         fields["size"] = _max_size(file.length, gateway)
@@ -84,12 +86,6 @@ async def _delete(sender: Uploader, key: UUID) -> None:
         if call.trace.row is not None:
             attempt = AuditedCall.of(sender.gateway.catalogue.operations[DELETE], call)
             await sender.gateway.audit.done(attempt, call.session, NoInput(), {})
-
-
-def _with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
-    """Return the fields, with name and media type of the file's part as defaults."""
-    defaults = {"name": part.filename, "media_type": part.media_type}
-    return {**{name: value for name, value in defaults.items() if value}, **fields}
 
 
 def _max_size(length: str, gateway: Gateway) -> int:

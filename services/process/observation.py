@@ -65,12 +65,6 @@ def statements() -> int:
     return 0 if observation is None else observation.statements
 
 
-def note_actor(actor: str) -> None:
-    observation = current()
-    if observation is not None:
-        observation.actor = actor
-
-
 def note(operation: str, actor: str) -> None:
     """Note an operation that is called, and by whom. Several operations of one request are listed, each once."""
     observation = current()

@@ -38,7 +38,7 @@ def affected(resource: Resource[Any], rows: FromClause, changed: Sequence[str]) 
         "id": _numbered_keys(),
         "resource": literal(resource.name, String),
         "resource_id": func.concat(f"{resource.prefix}_", func.replace(cast(rows.c.id, Text), "-", "")),
-        "workspace_id": _workspace(resource, rows),
+        "workspace_id": rows.c.id if resource.model is Workspace else rows.c.get("workspace_id", cast(null(), Uuid)),
         "changed": cast(literal(f"{{{','.join(changed)}}}", String), ARRAY(Text)),
     }
     columns = AuditEvent.__table__.columns
@@ -53,9 +53,3 @@ def _numbered_keys() -> ColumnElement[Any]:
     """
     number = func.int4send(cast(func.row_number().over(), Integer))
     return cast(func.encode(func.overlay(given("first", LargeBinary()), number, 13, 4), "hex"), Uuid)
-
-
-def _workspace(resource: Resource[Any], rows: FromClause) -> ColumnElement[Any]:
-    if resource.model is Workspace:
-        return rows.c.id
-    return rows.c.workspace_id if "workspace_id" in rows.c else cast(null(), Uuid)

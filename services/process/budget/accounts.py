@@ -43,11 +43,13 @@ class Account:
         left = int(self.points + self.left if self.local is None else self.local.points)
         return max(0, left)
 
-    def left_in_bucket(self, now: float) -> float:
-        """Return the estimated points in the shared bucket; the quota if it was never asked."""
-        if self.left_at is None:
-            return self.policy.quota
-        return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
+    def share(self, workers: int, now: float) -> LocalBucket:
+        """Return this worker's share of the bucket, which begins with its part of what was last known to be left."""
+        if self.local is None:
+            quota, rate = self.policy.quota, self.policy.rate
+            left = quota if self.left_at is None else min(quota, self.left + (now - self.left_at) * rate)
+            self.local = LocalBucket(quota / workers, rate / workers, left / workers, now)
+        return self.local
 
     def note_reply(self, reply: BucketReply, price: int, now: float) -> None:
         """Note the reply to a price that was refused, by this bucket or another of the same caller."""

@@ -22,7 +22,7 @@ from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.process import observation
 from services.process.breaker import RedisSilentError
 from services.process.budget.accounts import Account, Charge
-from services.process.budget.buckets import LocalBucket, SharedBuckets
+from services.process.budget.buckets import SharedBuckets
 from services.process.budget.policies import BudgetConfig, budget_policy
 from services.process.networks import network_of
 
@@ -71,8 +71,11 @@ class Budget:
             return None
         charge = Charge(price, accounts)
         observation.note_charge(charge)
+        quota = min(account.policy.quota for account in accounts)
         try:
-            _check_payable(accounts, price)
+            if price > quota:
+                reason = f"This costs {price:,} points, and a budget never holds more than {quota:,}."
+                raise Problem(TOO_COMPLEX, reason, cost=price, limit=quota)
             await self._pay_all(accounts, price, face)
         except Problem as problem:
             charge.points, charge.wait = 0, problem.retry_after or 0
@@ -118,7 +121,13 @@ class Budget:
                 waits = self._pay_leased(accounts, price) or await self._take(accounts, price, face)
         longest = max(waits)
         if longest:
-            raise _exceeded(accounts[waits.index(longest)], price, longest)
+            account, seconds = accounts[waits.index(longest)], max(1, ceil(longest))
+            left = account.remaining
+            raise Problem(
+                QUOTA_EXCEEDED,
+                f"This costs {price:,} points, of which {left:,} are left. Try again in {seconds} seconds.",
+                retry_after=seconds, cost=price, left=left, policy=account.policy.name,
+            )  # fmt: skip
 
     def _pay_leased(self, accounts: Sequence[Account], price: int) -> list[float]:
         """Pay from the leases. Return the seconds to wait for each account; none if Redis must be asked for them."""
@@ -158,18 +167,12 @@ class Budget:
     def _pay_locally(self, accounts: Sequence[Account], price: int, face: str) -> list[float]:
         self.count("local", face)
         now = self.clock()
-        shares = [self._local_bucket(account, now) for account in accounts]
+        shares = [account.share(self.buckets.workers, now) for account in accounts]
         waits = [share.wait(price, now) for share in shares]
         if not any(waits):
             for share in shares:
                 share.points -= price
         return waits
-
-    def _local_bucket(self, account: Account, now: float) -> LocalBucket:
-        if account.local is None:
-            policy, workers, left = account.policy, self.buckets.workers, account.left_in_bucket(now)
-            account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
-        return account.local
 
     def _note_local(self, local: bool) -> None:
         if local is not self._local:
@@ -178,22 +181,3 @@ class Budget:
                 log.warning("budget_local", consequence="each worker counts its share of the budgets by itself")
             else:
                 log.info("budget_shared_again")
-
-
-def _check_payable(accounts: Sequence[Account], price: int) -> None:
-    """Raise `too_complex` for a price that exceeds a quota, however long the caller waits."""
-    quota = min(account.policy.quota for account in accounts)
-    if price > quota:
-        raise Problem(
-            TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
-            limit=quota,
-        )  # fmt: skip
-
-
-def _exceeded(account: Account, price: int, wait: float) -> Problem:
-    seconds, left = max(1, ceil(wait)), account.remaining
-    return Problem(
-        QUOTA_EXCEEDED,
-        f"This costs {price:,} points, of which {left:,} are left. Try again in {seconds} seconds.",
-        retry_after=seconds, cost=price, left=left, policy=account.policy.name,
-    )  # fmt: skip
