@@ -43,7 +43,6 @@ _UNVERIFIED: Final = "mary"
 _PICTURE: Final = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-"""A PNG of one pixel."""
 _LABELS: Final = {"bug": "#d73a4a", "feature": "#0e8a16", "question": "#5319e7"}
 _ITEMS: Final[list[dict[str, Any]]] = [
     {"title": "Read the README", "status": "done", "labels": ["question"], "comments": ["Both faces at once, then."]},

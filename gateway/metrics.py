@@ -50,7 +50,7 @@ _series: dict[tuple[str, ...], Callable[[float], None]] = {}
 
 def count(counter: str, *labels: str, points: float = 1) -> None:
     """Add to a counter of `_COUNTERS`, if `metrics_routes` has been told to count it with these labels."""
-    add = _series.get((counter, *labels))
+    add = _series.get((counter, *labels)) if _series else None
     if add is not None:
         add(points)
 

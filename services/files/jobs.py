@@ -16,7 +16,6 @@ from services.jobs.queue import enqueue
 from services.storage.cascades import Cascades
 
 SWEPT: Final = 500
-"""Maximum number of files deleted in one transaction."""
 COMPLETED_WITHIN: Final = timedelta(hours=1)
 """How long after receipt of its last byte a file may still be completed, past `pending_lifetime`."""
 ORPHANED_AFTER: Final = timedelta(days=1)

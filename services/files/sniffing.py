@@ -19,7 +19,6 @@ from services.catalogue import Problem
 from services.files.beginnings import BEGINNINGS, WEAK, beginning_of
 
 HEAD: Final = 1024
-"""Bytes that are looked at."""
 INLINE: Final = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"}
 _CERTAIN: Final = 4
 """Bytes of a signature that cannot be there by chance."""

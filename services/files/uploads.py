@@ -39,8 +39,7 @@ from services.files.sniffing import HEAD, check_type
 from services.files.store import CHUNK, STORE_SECONDS, FileStore, MissingBytesError, Place
 from services.storage.base import utc_now
 
-RENEWED_AFTER: Final = 15.0
-"""Seconds after which a lease is renewed."""
+RENEWED_AFTER: Final = 15.0  # seconds
 SLOWEST: Final = 512
 """Minimum rate in bytes per second; a slower upload counts as stalled."""
 

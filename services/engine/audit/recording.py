@@ -42,7 +42,6 @@ from services.storage.database import Database
 from services.storage.prepared import Prepared, given
 
 Event = dict[str, Any]
-"""Values of an event by column name."""
 
 log = structlog.get_logger(__name__)
 

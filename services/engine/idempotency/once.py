@@ -40,8 +40,7 @@ from services.storage.sweeping import sweep
 
 STATEMENTS: Final = 4
 """SQL statements that a key adds at most: lock, look up, store, and now and then sweep."""
-MAX_ANSWER: Final = 1_048_576
-"""Maximum size of a stored answer in bytes."""
+MAX_ANSWER: Final = 1_048_576  # bytes
 SWEEP_EVERY: Final = 32
 """One in this many stored answers is followed by a sweep of expired ones."""
 SWEPT: Final = 500

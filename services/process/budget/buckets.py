@@ -156,7 +156,10 @@ class BucketReply:
 
 @dataclass(slots=True)
 class SharedBuckets:
-    """The buckets in Redis. A lease is valid for `lease_seconds`. `clock` replaces that of Redis in tests."""
+    """The buckets in Redis. A worker leases a share of one at a time, which it may spend for `lease_seconds`.
+
+    `clock` replaces that of Redis in tests.
+    """
 
     redis: Redis
     breaker: Breaker

@@ -23,7 +23,7 @@ from services.process import observation
 from services.process.breaker import RedisSilentError
 from services.process.budget.accounts import Account, Charge
 from services.process.budget.buckets import SharedBuckets
-from services.process.budget.policies import BudgetConfig, budget_policy
+from services.process.budget.policies import budget_policy
 from services.process.networks import network_of
 
 log = structlog.get_logger(__name__)
@@ -31,21 +31,25 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Budget:
-    """Charges callers. `count` is told what is `charged`, `refused` and decided without Redis (`local`), by face."""
+    """Charges users and anonymous network addresses, by points a minute; 0 means unlimited.
 
-    config: BudgetConfig
+    An unused budget accumulates the points of `burst_seconds`. A worker keeps at most `remembered` callers in memory.
+    `count` is told what is `charged`, `refused` and decided without Redis (`local`), by face.
+    """
+
     buckets: SharedBuckets
     count: Callable[..., None]
+    per_minute: int = 0
+    anonymous_per_minute: int = 0
+    burst_seconds: int = 60
+    remembered: int = 10_000
     clock: Callable[[], float] = monotonic
     _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
     _local: bool = field(init=False, default=False)
 
-    def __post_init__(self) -> None:
-        self.buckets.lease_seconds = self.config.lease_seconds
-
     @property
     def is_on(self) -> bool:
-        return bool(self.config.per_minute or self.config.anonymous_per_minute)
+        return bool(self.per_minute or self.anonymous_per_minute)
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -85,26 +89,25 @@ class Budget:
         return charge
 
     def _accounts_of(self, actor: Actor, address: str) -> tuple[Account, ...]:
-        config = self.config
         if actor.user_id is None:
-            if not config.anonymous_per_minute:
+            if not self.anonymous_per_minute:
                 return ()
             network = network_of(address)
-            return (self._account(network, f"net:{network}", "anonymous", config.anonymous_per_minute),)
+            return (self._account(network, f"net:{network}", "anonymous", self.anonymous_per_minute),)
         users: tuple[Account, ...] = ()
-        if config.per_minute:
-            users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", config.per_minute),)
+        if self.per_minute:
+            users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", self.per_minute),)
         if actor.budget is None or actor.key_id is None:
             return users
-        per_minute = min(actor.budget, config.per_minute or actor.budget)
+        per_minute = min(actor.budget, self.per_minute or actor.budget)
         return (self._account(actor.key_id, f"key:{actor.key_id.hex}", "key", per_minute), *users)
 
     def _account(self, known_by: Hashable, key: str, name: str, per_minute: int) -> Account:
         account = self._accounts.get(known_by)
         if account is None:
-            policy = budget_policy(name, per_minute, self.config.burst_seconds)
+            policy = budget_policy(name, per_minute, self.burst_seconds)
             account = self._accounts[known_by] = Account(known_by, key, policy)
-            if len(self._accounts) > self.config.remembered:
+            if len(self._accounts) > self.remembered:
                 self._accounts.popitem(last=False)
         return account
 

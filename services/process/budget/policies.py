@@ -6,29 +6,13 @@ from math import ceil
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetConfig:
-    """Points a minute of users and of anonymous network addresses; 0 means unlimited.
-
-    An unused budget accumulates the points of `burst_seconds`. A worker leases a share of a bucket at a time, which it
-    may spend for `lease_seconds` without asking again. A worker keeps at most `remembered` callers in memory.
-    """
-
-    per_minute: int = 0
-    anonymous_per_minute: int = 0
-    burst_seconds: int = 60
-    lease_seconds: float = 2.0
-    remembered: int = 10_000
-
-
-@dataclass(frozen=True, slots=True)
 class BudgetPolicy:
-    """Size and rate of a bucket: `quota` points, refilled within `window` seconds."""
+    """Size and rate of a bucket: `quota` points, refilled within `window` seconds by `rate` a second."""
 
     name: str
     quota: int
     window: int
     rate: float
-    """Points per second."""
     shown: bytes = field(init=False)
     """The item of the header field `RateLimit-Policy`."""
     _state: bytes = field(init=False, repr=False)

@@ -15,7 +15,7 @@ from services.catalogue import ANONYMOUS, Actor, Problem
 from services.process.breaker import Breaker
 from services.process.budget.buckets import BucketReply, SharedBuckets
 from services.process.budget.budget import Budget
-from services.process.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
+from services.process.budget.policies import BudgetPolicy, budget_policy
 from tests.support.budgets import Clock, anywhere
 
 QUOTA = 1_200
@@ -86,10 +86,10 @@ class Worker:
         return True
 
 
-def worker(redis: Redis, clock: Clock, **config: Any) -> Worker:
-    buckets, meter = Counted(redis, Breaker(), clock), Meter()
-    limits = BudgetConfig(**{"per_minute": QUOTA, "anonymous_per_minute": QUOTA, **config})
-    return Worker(Budget(limits, buckets, meter.count, clock), buckets, meter)
+def worker(redis: Redis, clock: Clock, *, lease_seconds: float = 2.0, **config: Any) -> Worker:
+    buckets, meter = Counted(redis, Breaker(), clock, lease_seconds), Meter()
+    limits = {"per_minute": QUOTA, "anonymous_per_minute": QUOTA, **config}
+    return Worker(Budget(buckets, meter.count, clock=clock, **limits), buckets, meter)
 
 
 def somebody() -> Actor:
