@@ -13,7 +13,23 @@ from uuid import UUID
 
 import structlog
 from cachetools import TTLCache
-from sqlalchemy import insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Insert,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    Uuid,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+    select,  # noqa: TID251 - of rows that are about to be deleted
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
@@ -31,7 +47,7 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     Problem,
 )
-from services.engine.audit.affected import affected
+from services.catalogue.resources import Resource
 from services.engine.audit.models import AuditEvent, Outcome
 from services.identity.workspaces.models import Workspace
 from services.process import observation
@@ -95,7 +111,7 @@ class Audit:
             return ()
         event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value)
         event["caused_by"] = event["resource_id"]
-        return (DeletionObserver(affected, lambda: {**event, "first": new_key().bytes}),)
+        return (DeletionObserver(_affected, lambda: {**event, "first": new_key().bytes}),)
 
     def refusal(self, attempt: AuditedCall, problem: Problem) -> Event | None:
         """Return the event for a refused write; None if the refusal is not recorded.
@@ -195,3 +211,29 @@ def _columns(mapper: Mapper[Any]) -> frozenset[str]:
         for column in mapper.local_table.columns
         if column.onupdate is None and column is not mapper.version_id_col
     )
+
+
+def _affected(resource: Resource[Any], rows: FromClause, changed: Sequence[str]) -> Insert:
+    """Return the statement that records rows of a resource as changed in these fields or, without fields, as deleted.
+
+    Its parameters are the columns that all events share, and `first`, a UUIDv7 from which the events' keys are derived.
+    """
+    per_row: dict[str, ColumnElement[Any]] = {
+        "id": _numbered_keys(),
+        "resource": literal(resource.name, String),
+        "resource_id": func.concat(f"{resource.prefix}_", func.replace(cast(rows.c.id, Text), "-", "")),
+        "workspace_id": rows.c.id if resource.model is Workspace else rows.c.get("workspace_id", cast(null(), Uuid)),
+        "changed": cast(literal(f"{{{','.join(changed)}}}", String), ARRAY(Text)),
+    }
+    columns = AuditEvent.__table__.columns
+    values = {column.name: per_row.get(column.name, given(column.name, column.type)) for column in columns}
+    return insert(AuditEvent).from_select(list(values), select(*values.values()).select_from(rows))
+
+
+def _numbered_keys() -> ColumnElement[Any]:
+    """Return UUIDv7 keys in sequence: the last 32 random bits of `first` are replaced by the row number.
+
+    PostgreSQL 15 to 17 have no `uuidv7()`.
+    """
+    number = func.int4send(cast(func.row_number().over(), Integer))
+    return cast(func.encode(func.overlay(given("first", LargeBinary()), number, 13, 4), "hex"), Uuid)

@@ -26,16 +26,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from hmac import compare_digest
 from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    LargeBinary,
+    and_,
+    func,
+    or_,
+    select,  # noqa: TID251 - stored answers are no resource
+)
+from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue.calls import Call
 from services.catalogue.operations import Operation
 from services.catalogue.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED, TOO_COMPLEX, Problem
 from services.engine.idempotency.entries import Entry, request_of, who
 from services.engine.idempotency.models import StoredAnswer
-from services.engine.idempotency.statements import keeping, locking, looking
 from services.identity.auth.throttle import SignInThrottle
+from services.storage.prepared import Prepared, given
 from services.storage.sweeping import sweep
 
 STATEMENTS: Final = 4
@@ -120,10 +133,10 @@ class IdempotencyStore:
         return StoredOrNewAnswer(content, replayed=False)
 
     async def _lock_and_look_up(self, entry: Entry, whole: Entry | None, call: Call) -> bytes | None:
-        if not await locking().value(call.session, {"lock": (whole or entry).lock}):
+        if not await _locking().value(call.session, {"lock": (whole or entry).lock}):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         ids = {"id": entry.id, "whole_id": whole and whole.id}
-        row = await looking().row(call.session, {**ids, "expired": call.now - self.lifetime})
+        row = await _looking().row(call.session, {**ids, "expired": call.now - self.lifetime})
         assert row is not None
         whole_fingerprint, fingerprint, answer = row
         await _check_fingerprint(whole or entry, whole_fingerprint, call)
@@ -139,7 +152,7 @@ class IdempotencyStore:
         ids, fingerprints, answers = zip(*rows, strict=True)
         values = {"id": ids, "fingerprint": fingerprints, "answer": answers, "created_at": call.now, "expired": expired}
         await call.session.connection()  # the operation may have released its own
-        if await keeping().value(call.session, values) < len(rows):
+        if await _keeping().value(call.session, values) < len(rows):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         if entry.id[-1] % SWEEP_EVERY == 0:
             await sweep(call.session, StoredAnswer.created_at, expired, most=SWEPT)
@@ -153,3 +166,38 @@ async def _check_fingerprint(entry: Entry, fingerprint: bytes | None, call: Call
         # Callers that share a network share its keys: one could try passwords against another's stored sign-in.
         await call.part(SignInThrottle).address(call.client.address)
     raise Problem(IDEMPOTENCY_KEY_REUSED)
+
+
+@cache
+def _locking() -> Prepared:
+    """Try to take the advisory lock until the transaction ends; the value is whether it was taken."""
+    return Prepared(select(func.pg_try_advisory_xact_lock(given("lock", BigInteger()))))
+
+
+@cache
+def _looking() -> Prepared:
+    """Select the fingerprint of the whole request, and fingerprint and answer of the write; null if not stored."""
+    live = StoredAnswer.created_at > given("expired", DateTime(timezone=True))
+    members = ((StoredAnswer.fingerprint, "whole_id"), (StoredAnswer.fingerprint, "id"), (StoredAnswer.answer, "id"))
+    found = [select(member).where(StoredAnswer.id == given(name, LargeBinary()), live) for member, name in members]
+    return Prepared(select(*(each.scalar_subquery() for each in found)))
+
+
+@cache
+def _keeping() -> Prepared:
+    """Insert rows and return how many were written: fewer if another exists that has not expired.
+
+    The row of a whole request has an empty answer. It is rewritten with each answer, so that it outlives them all.
+    """
+    given_columns = [func.unnest(given(name, ARRAY(LargeBinary))) for name in ("id", "fingerprint", "answer")]
+    created_at = given("created_at", DateTime(timezone=True))
+    names = ["id", "fingerprint", "answer", "created_at"]
+    adding = insert(StoredAnswer).from_select(names, select(*given_columns, created_at))
+    has_expired = StoredAnswer.created_at <= given("expired", DateTime(timezone=True))
+    is_same = adding.excluded.fingerprint == StoredAnswer.fingerprint
+    kept = adding.on_conflict_do_update(
+        index_elements=[StoredAnswer.id],
+        set_={name: adding.excluded[name] for name in names[1:]},
+        where=or_(has_expired, and_(is_same, func.length(adding.excluded.answer) == 0)),
+    ).returning(StoredAnswer.id)
+    return Prepared(select(func.count()).select_from(kept.cte("kept")))

@@ -7,8 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.process.budget.buckets import BucketReply, LocalBucket
-from services.process.budget.policies import BudgetPolicy
+from services.process.budget.buckets import BucketReply, BudgetPolicy, LocalBucket
 
 _ANSWER_SECONDS: Final = 1.0
 """How long a worker relies on an answer of Redis that a price can or cannot be paid."""

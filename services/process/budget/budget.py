@@ -22,8 +22,7 @@ from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.process import observation
 from services.process.breaker import RedisSilentError
 from services.process.budget.accounts import Account, Charge
-from services.process.budget.buckets import SharedBuckets
-from services.process.budget.policies import budget_policy
+from services.process.budget.buckets import SharedBuckets, budget_policy
 from services.process.networks import network_of
 
 log = structlog.get_logger(__name__)

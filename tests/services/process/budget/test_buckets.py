@@ -13,9 +13,8 @@ from redis.asyncio import Redis
 
 from services.catalogue import ANONYMOUS, Actor, Problem
 from services.process.breaker import Breaker
-from services.process.budget.buckets import BucketReply, SharedBuckets
+from services.process.budget.buckets import BucketReply, BudgetPolicy, SharedBuckets, budget_policy
 from services.process.budget.budget import Budget
-from services.process.budget.policies import BudgetPolicy, budget_policy
 from tests.support.budgets import Clock, anywhere
 
 QUOTA = 1_200
