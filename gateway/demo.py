@@ -170,8 +170,7 @@ class _Loader:
             await self._file(workspace)
         other = {"name": "Royal Society", "slug": "royal-society"}
         identifier = await self._create("workspace", other, self.people[_OUTSIDER])
-        keys = {name: actor.user_id for name, actor in self.people.items() if actor.user_id is not None}
-        await _add_examples(self.gateway, keys, Identifier("wsp").decode(identifier))
+        await self._add_examples(Identifier("wsp").decode(identifier))
 
     async def _file(self, workspace: str) -> None:
         async def body() -> AsyncIterator[bytes]:
@@ -207,49 +206,58 @@ class _Loader:
             admitted = await self.gateway.admit(operation, actor or self.owner)
             return await self.gateway.write(admitted, Write(data=data))
 
+    async def _add_examples(self, royal_society: UUID) -> None:
+        """Add rows that otherwise come by mail or by themselves, of the modules that are there."""
+        known, resources = self.gateway.catalogue.operations, self.gateway.catalogue.resources
+        async with self.gateway.unit_of_work(OPERATOR) as call:
+            if "create_invitation" in known:
+                call.session.add_all(self._invitations(call.now, royal_society))
+            if {"get_audit_event", "create_invitation"} <= set(known):
+                call.session.add(self._event(resources["invitation"]))
+            if {"retry_job", "create_invitation"} <= set(known):
+                call.session.add(_failed_job(call))
+            if set(_BY_MAIL) <= set(known):
+                call.session.add_all(self._mail_tokens(call.now))
+            if "create_file" in known:
+                call.session.add(
+                    File(
+                        id=UNSENT_KEY, workspace_id=EXAMPLE_KEY, user_id=self.owner.user_id, name="empty.txt", size=0,
+                        media_type="text/plain", created_at=call.now,
+                    )
+                )  # fmt: skip
 
-async def _add_examples(gateway: Gateway, people: Mapping[str, UUID], other_id: UUID) -> None:
-    """Add the rows, of the modules that are there.
-
-    `people` are the keys of accounts by user name; `other_id` is that of a workspace of charles, which the demo account
-    is no member of.
-    """
-    known = gateway.catalogue.operations
-    async with gateway.unit_of_work(OPERATOR) as call:
-        if "create_invitation" in known:
-            call.session.add_all(_invitations(call, gateway.catalogue, people, other_id))
-        if {"get_audit_event", "create_invitation"} <= set(known):
-            call.session.add(_event(gateway.catalogue.resources["invitation"], people["demo"]))
-        if {"retry_job", "create_invitation"} <= set(known):
-            call.session.add(_failed_job(call))
-        if set(_BY_MAIL) <= set(known):
-            call.session.add_all(_mail_tokens(call.now, gateway.catalogue, people))
-        if "create_file" in known:
-            call.session.add(
-                File(
-                    id=UNSENT_KEY, workspace_id=EXAMPLE_KEY, user_id=people["demo"], name="empty.txt", size=0,
-                    media_type="text/plain", created_at=call.now,
-                )
+    def _invitations(self, now: datetime, royal_society: UUID) -> Iterator[Invitation]:
+        """One that the demo account has sent, to be seen and revoked; and one that it has got, to be accepted."""
+        sent = {"id": EXAMPLE_KEY, "workspace_id": EXAMPLE_KEY, "digest": digest_of(new_token())}
+        got = {"workspace_id": royal_society, "digest": digest_of(self._token("accept_invitation"))}
+        for to, sender, values in ((_UNVERIFIED, DEMO_USERNAME, sent), (DEMO_USERNAME, _OUTSIDER, got)):
+            yield Invitation(
+                email=_address(to), role=Role.VIEWER, user_id=self.people[sender].user_id, created_at=now,
+                expires_at=now + _GOOD_FOR, **values,
             )  # fmt: skip
 
+    def _event(self, invitations: Resource[Any]) -> AuditEvent:
+        return AuditEvent(
+            id=EXAMPLE_KEY, user_id=self.owner.user_id, as_admin=False, operation="create_invitation",
+            resource=invitations.name, resource_id=invitations.encode(EXAMPLE_KEY), workspace_id=EXAMPLE_KEY,
+            outcome=Outcome.DONE, changed=["workspace_id", "email"],
+        )  # fmt: skip
 
-def _invitations(call: Call, catalogue: Catalogue, people: Mapping[str, UUID], other_id: UUID) -> Iterator[Invitation]:
-    """One that the demo account has sent, to be seen and revoked; and one that it has got, to be accepted."""
-    token = _token(catalogue, "accept_invitation")
-    sent = {"id": EXAMPLE_KEY, "workspace_id": EXAMPLE_KEY, "user_id": people["demo"], "digest": digest_of(new_token())}
-    got = {"workspace_id": other_id, "user_id": people["charles"], "digest": digest_of(token)}
-    for to, values in (("mary", sent), ("demo", got)):
-        yield Invitation(
-            email=f"{to}@example.com", role=Role.VIEWER, created_at=call.now, expires_at=call.now + _GOOD_FOR, **values
-        )
+    def _mail_tokens(self, now: datetime) -> Iterator[MailToken]:
+        """Mary is to verify her address, and has forgotten her password; charles is to confirm a new address."""
+        for operation, purpose in _BY_MAIL.items():
+            changes = purpose is Purpose.CONFIRM_EMAIL
+            yield MailToken(
+                purpose=purpose, digest=digest_of(self._token(operation)),
+                user_id=self.people[_OUTSIDER if changes else _UNVERIFIED].user_id,
+                email=_address("charles.babbage" if changes else _UNVERIFIED),
+                created_at=now, expires_at=now + _GOOD_FOR,
+            )  # fmt: skip
 
-
-def _event(invitations: Resource[Any], user_id: UUID) -> AuditEvent:
-    return AuditEvent(
-        id=EXAMPLE_KEY, user_id=user_id, as_admin=False, operation="create_invitation", resource=invitations.name,
-        resource_id=invitations.encode(EXAMPLE_KEY), workspace_id=EXAMPLE_KEY, outcome=Outcome.DONE,
-        changed=["workspace_id", "email"],
-    )  # fmt: skip
+    def _token(self, operation: str) -> str:
+        """The token in the example of an operation."""
+        found: str = input_example(self.gateway.catalogue.operations[operation])["token"]
+        return found
 
 
 def _failed_job(call: Call) -> Job:
@@ -259,20 +267,3 @@ def _failed_job(call: Call) -> Job:
         payload=call.part(Payloads).written(NoInput()), error="Sample data: it has failed so that it can be retried.",
         created_at=call.now, run_at=call.now, started_at=call.now, finished_at=call.now,
     )  # fmt: skip
-
-
-def _mail_tokens(now: datetime, catalogue: Catalogue, people: Mapping[str, UUID]) -> Iterator[MailToken]:
-    """Mary is to verify her address, and has forgotten her password; charles is to confirm a new address."""
-    for operation, purpose in _BY_MAIL.items():
-        changes = purpose is Purpose.CONFIRM_EMAIL
-        yield MailToken(
-            purpose=purpose, digest=digest_of(_token(catalogue, operation)),
-            user_id=people["charles" if changes else "mary"],
-            email="charles.babbage@example.com" if changes else "mary@example.com",
-            created_at=now, expires_at=now + _GOOD_FOR,
-        )  # fmt: skip
-
-
-def _token(catalogue: Catalogue, operation: str) -> str:
-    found: str = input_example(catalogue.operations[operation])["token"]
-    return found
