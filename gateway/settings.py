@@ -164,8 +164,11 @@ class Settings(LimitSettings, StoreSettings):
     @classmethod
     def _bare_origins(cls, origins: list[str]) -> list[str]:
         bare = [origin.rstrip("/") for origin in origins]
-        if not all(origin == "*" or _is_origin(origin) for origin in bare):
-            raise ValueError("must hold origins such as https://app.example.org, without a path")
+        for origin in bare:
+            parts = urlsplit(origin)
+            is_http = parts.scheme in {"http", "https"} and bool(parts.hostname)
+            if origin != "*" and not (is_http and origin == f"{parts.scheme}://{parts.netloc}"):
+                raise ValueError("must hold origins such as https://app.example.org, without a path")
         return bare
 
     @field_validator("MAIL_FROM")
@@ -240,11 +243,6 @@ class Settings(LimitSettings, StoreSettings):
             return development_secret(self.DATA_DIR)
         except OSError as error:
             raise SettingsError(f"DATA_DIR cannot be used: {error.strerror}.") from None
-
-
-def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def _sentences(error: ValidationError) -> list[str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from gateway.embedded.folder import locked, socket_folder
-from gateway.embedded.postgres import Postgres
-from gateway.embedded.unprivileged import server_binaries, server_home, server_user
+from gateway.embedded.postgres import Postgres, server_binaries, server_home, server_user
 from gateway.embedded.valkey import Valkey, valkey_binary
 from gateway.errors import FolderInUse, SettingsError
 from gateway.settings import Settings

@@ -50,13 +50,14 @@ class WriteResult:
     answer: Answer
 
 
+Answered = Result | WriteResult | StoredOrNewAnswer
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway(Writes):
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
 
-    async def write(
-        self, admitted: Admitted, write: Write, payment: Payment | None = None
-    ) -> Result | WriteResult | StoredOrNewAnswer:  # fmt: skip
+    async def write(self, admitted: Admitted, write: Write, payment: Payment | None = None) -> Answered:
         """Call an operation that changes something, once it is paid for.
 
         Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
@@ -64,11 +65,9 @@ class Gateway(Writes):
         """
         operation, shown = admitted.operation, write.shown
         if shown is not None:
-            try:
+            async with self._audited(admitted):
                 # What a write shows of its own row needs no scope but the write's.
                 authorize_resources(shown.related, admitted.actor)
-            except Problem as problem:
-                raise await self._refused(admitted, problem) from None
         if operation.kind is Kind.BATCH:
             batch = parse_batch(operation, write.data or b"{}", self.limits.batch_entries)
             data: InputModel | Batch = batch
@@ -92,21 +91,22 @@ class Gateway(Writes):
         Raises `unauthenticated` and `insufficient_scope`.
         """
         admitted = Admitted(operation, actor, client or Client())
-        try:
+        async with self._audited(admitted):
             authorize(operation, actor)
-        except Problem as problem:
-            raise await self._refused(admitted, problem) from None
         return admitted
 
-    async def _refused(self, admitted: Admitted, problem: Problem) -> Problem:
-        """The problem, once it is recorded."""
-        attempt = AuditedCall(admitted.operation, admitted.actor, admitted.client, Trace())
-        await self.audit.add(self.audit.refusal(attempt, problem))
-        return problem
+    @asynccontextmanager
+    async def _audited(self, admitted: Admitted) -> AsyncIterator[None]:
+        try:
+            yield
+        except Problem as problem:
+            attempt = AuditedCall(admitted.operation, admitted.actor, admitted.client, Trace())
+            await self.audit.add(self.audit.refusal(attempt, problem))
+            raise
 
     async def _call(
         self, admitted: Admitted, write: Write, data: InputModel | Batch, *, again: bool = False
-    ) -> Result | WriteResult | StoredOrNewAnswer:
+    ) -> Answered:  # fmt: skip
         operation = admitted.operation
         before, written, refusal = observation.statements(), False, None
         try:

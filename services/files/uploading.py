@@ -64,8 +64,11 @@ async def upload_file(
     of_part = {"name": file.part.filename, "media_type": file.part.media_type}
     fields = {**{name: value for name, value in of_part.items() if value}, **fields}
     exact = "size" in fields
-    if not exact:
-        fields["size"] = _max_size(file.length, gateway)
+    if not exact:  # what is received at most counts against the quota until the size is known
+        if not file.length.isdigit() or len(file.length) > 18:
+            raise Problem.field("size", "required", "Send Content-Length, or the size of the file before it.")
+        length, limit = int(file.length), gateway.part(FilesConfig).max_bytes
+        fields["size"] = min(length, limit) if length <= limit + MAX_FIELD_BYTES else limit + 1
     announced = await gateway.write(sending, Write(data=fields, expected=expected), sender.payment)
     assert isinstance(announced, FileUpload)
     result = None
@@ -86,11 +89,3 @@ async def _delete(sender: Uploader, key: UUID) -> None:
         if call.trace.row is not None:
             attempt = AuditedCall.of(sender.gateway.catalogue.operations[DELETE], call)
             await sender.gateway.audit.done(attempt, call.session, NoInput(), {})
-
-
-def _max_size(length: str, gateway: Gateway) -> int:
-    """Return the maximum size of the file in bytes, which counts against the quota until the size is known."""
-    if not length.isdigit() or len(length) > 18:
-        raise Problem.field("size", "required", "Send Content-Length, or the size of the file before it.")
-    limit = gateway.part(FilesConfig).max_bytes
-    return min(int(length), limit) if int(length) <= limit + MAX_FIELD_BYTES else limit + 1
