@@ -9,7 +9,7 @@ from operator import methodcaller
 from time import time
 from typing import Any
 
-from limits import RateLimitItem
+from limits import RateLimitItem, WindowStats
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import Redis
@@ -32,7 +32,7 @@ class Throttle:
         """Count once. Returns the seconds to wait where that was once too often, otherwise 0."""
         for rate in rates:
             if not await self._ask(methodcaller("hit", rate, self._name, *key)):
-                stats = await self._ask(methodcaller("get_window_stats", rate, self._name, *key))
+                stats: WindowStats = await self._ask(methodcaller("get_window_stats", rate, self._name, *key))
                 return max(1, ceil(stats.reset_time - time()))
         return 0
 
