@@ -50,9 +50,6 @@ class Budget:
     def is_on(self) -> bool:
         return bool(self.per_minute or self.anonymous_per_minute)
 
-    def __len__(self) -> int:
-        return len(self._accounts)
-
     def charge_lease(self, actor: Actor, price: int, face: str) -> Charge | None:
         """Charge a user whose lease covers the price, the usual case. Return None in other cases."""
         account = self._accounts.get(actor.user_id)

@@ -168,7 +168,7 @@ async def test_those_used_last_are_remembered(redis: Redis, clock: Clock) -> Non
         assert await one.pays(payer, 100 if not one.buckets.asked else 1)
         assert await one.pays(ANONYMOUS, 1, anywhere())
         clock.now += 3
-    assert len(one.budget) == 10
+    assert len(one.budget._accounts) == 10
     assert payer.user_id in one.budget._accounts
 
 
