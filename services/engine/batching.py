@@ -10,7 +10,6 @@ from uuid import UUID
 from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
-from services.engine.audit.recording import AuditedCall
 from services.engine.writes import Write, Writes
 from services.process import observation
 from services.queries.batches import Batch, Entry, EntryOutcome, entry_problem, with_path_prefix
@@ -74,7 +73,7 @@ async def _apart(gateway: Writes, call: Call, entry: Entry) -> UUID:
         if problem.type is UNAVAILABLE:
             raise
         # To be asked while the row can still be read.
-        refusal = gateway.audit.refusal(AuditedCall.of(entry.operation, call), problem)
+        refusal = gateway.audit.refusal(entry.operation, call, problem)
         await savepoint.rollback()
         call.session.expunge_all()
         del call.after_commit[actions:]

@@ -16,12 +16,11 @@ from uuid import UUID
 import structlog
 
 from services.catalogue.actors import Actor, Client
-from services.catalogue.calls import Call, Trace
+from services.catalogue.calls import Call
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
-from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted, authorize, authorize_resources
 from services.engine.batching import run_batch
 from services.engine.idempotency.once import STATEMENTS, IdempotencyStore, StoredOrNewAnswer
@@ -100,8 +99,7 @@ class Gateway(Writes):
         try:
             yield
         except Problem as problem:
-            attempt = AuditedCall(admitted.operation, admitted.actor, admitted.client, Trace())
-            await self.audit.add(self.audit.refusal(attempt, problem))
+            await self.audit.add(self.audit.refusal(admitted.operation, admitted, problem))
             raise
 
     async def _call(
@@ -115,7 +113,7 @@ class Gateway(Writes):
                     perform = self._write if write.idempotency is None else self._write_once
                     result = await perform(operation, call, write, data)
                 except Problem as problem:
-                    refusal = self.audit.refusal(AuditedCall.of(operation, call), problem)
+                    refusal = self.audit.refusal(operation, call, problem)
                     if problem.keep:
                         await self.audit.add(refusal, call.session)
                         refusal = None

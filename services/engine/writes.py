@@ -12,7 +12,7 @@ from services.catalogue.models import InputModel
 from services.catalogue.naming import ETAG
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import PRECONDITION_REQUIRED, Problem
-from services.engine.audit.recording import Audit, AuditedCall
+from services.engine.audit.recording import Audit
 from services.engine.idempotency.once import IdempotentWrite
 from services.engine.reading import Reads
 from services.process import observation
@@ -76,13 +76,13 @@ class Writes(Reads, HasParts):
             arguments.append(data)
         if operation.function is None:
             await self._delete(operation, call, arguments[1])
-            await self.audit.done(AuditedCall.of(operation, call), call.session, data, before)
+            await self.audit.done(operation, call, data, before)
             return None
         returned = await operation.function(*arguments)
         if resource is not None and operation.result is resource and references(resource, returned) != place:
             await check_placed(call, resource, returned)
         await flush(call.session)
-        await self.audit.done(AuditedCall.of(operation, call), call.session, data, before)
+        await self.audit.done(operation, call, data, before)
         return returned
 
     async def _check_version(
@@ -109,7 +109,7 @@ class Writes(Reads, HasParts):
         if operation.before is not None:
             await operation.before(call, row)
         before = observation.statements()
-        witnesses = self.audit.witnesses(AuditedCall.of(operation, call))
+        witnesses = self.audit.witnesses(operation, call)
         taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
         call.followed_by += observation.statements() - before
         for resource, keys in [(operation.resource, [row.id]), *taken.items()]:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from services.catalogue import Problem
 from services.catalogue.models import NoInput
-from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway, WriteResult
 from services.engine.payment import Payment
@@ -87,5 +86,4 @@ async def _delete(sender: Uploader, key: UUID) -> None:
     async with sender.gateway.unit_of_work(sender.admitted.actor, sender.admitted.client) as call:
         call.trace.row = await forget_file(call, key)
         if call.trace.row is not None:
-            attempt = AuditedCall.of(sender.gateway.catalogue.operations[DELETE], call)
-            await sender.gateway.audit.done(attempt, call.session, NoInput(), {})
+            await sender.gateway.audit.done(sender.gateway.catalogue.operations[DELETE], call, NoInput(), {})
