@@ -35,7 +35,7 @@ from services.engine.gateway import Gateway
 from services.engine.writes import Write
 from services.files.forms import Part
 from services.files.models import File
-from services.files.uploading import CREATE, FormFile, Uploader, upload_file
+from services.files.uploading import CREATE, FormFile, upload_file
 from services.identity.auth.operations import register
 from services.identity.invitations.jobs import sweep_invitations
 from services.identity.invitations.models import Invitation
@@ -178,9 +178,8 @@ class _Loader:
 
         file = FormFile(Part("file", "engine.png", "image/png"), str(len(_PICTURE)), body())
         admitted = await self.gateway.admit(self.gateway.catalogue.operations[CREATE], self.owner)
-        sender = Uploader(self.gateway, admitted)
         with _example(self.gateway.catalogue.resources["file"].model):
-            await upload_file(sender, file, {"workspace_id": workspace, "size": len(_PICTURE)})
+            await upload_file(self.gateway, admitted, file, {"workspace_id": workspace, "size": len(_PICTURE)})
 
     async def _item(self, workspace: str, labels: Mapping[str, str], item: Mapping[str, Any]) -> None:
         plain = {name: value for name, value in item.items() if name not in ("labels", "comments", "children")}

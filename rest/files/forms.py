@@ -32,7 +32,7 @@ from services.files.forms import (
     form_events,
     last_part,
 )
-from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, Uploader, upload_file
+from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, upload_file
 from services.files.uploads import InterruptedUploadError
 from services.queries.limits import Limits
 from services.queries.versions import Preconditions
@@ -71,8 +71,8 @@ async def received_form(
         length = request.headers.get("content-length", "")
         file = FormFile(part, length, last_part(events, _FILE, first))
         route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
-        asked, sender = Queries(route, gateway.limits).parse(b""), Uploader(gateway, admitted, payment)
-        shown = await upload_file(sender, file, fields, expected, asked.query, asked.included)
+        asked = Queries(route, gateway.limits).parse(b"")
+        shown = await upload_file(gateway, admitted, file, fields, payment, expected, asked.query, asked.included)
     except InterruptedUploadError:
         raise ClientDisconnect from None
     assert isinstance(shown, WriteResult)
