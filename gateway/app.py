@@ -80,9 +80,7 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         middleware=middleware,
     )  # fmt: skip
     if not settings.OPENTELEMETRY:  # which observes only requests that pass through the framework
-        direct: dict[tuple[str, str], ASGIApp] = {
-            **rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql,
-        }  # fmt: skip
+        direct: dict[tuple[str, str], ASGIApp] = {**rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql}
         app.direct = {address: behind(middleware, endpoint) for address, endpoint in direct.items()}
     register_fault_handlers(app, write)
     routes = app.router.routes
@@ -144,9 +142,7 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
 
     suggestions = not settings.is_production
     return GraphQLEndpoint(
-        build_schema(
-            catalogue, suggestions=suggestions, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS
-        ),
+        build_schema(catalogue, suggestions=suggestions, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS),
         catalogue, suggestions=suggestions, page=page, limits=settings.limits,
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
         tell_cost=settings.GRAPHQL_COST_EXTENSION,
@@ -164,9 +160,7 @@ def _transports(settings: Settings) -> Transports:
     return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 
-def _documents(
-    app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints
-) -> list[BaseRoute]:  # fmt: skip
+def _documents(app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints) -> list[BaseRoute]:
     prefix = settings.API_V1_STR
 
     def openapi() -> dict[str, object]:

@@ -44,7 +44,11 @@ class DocumentEndpoints:
 
     async def openapi(self, app: Starlette, document: dict[str, Any]) -> bytes:
         """Return the OpenAPI document as JSON, with the published documents of the last snapshot that could be read."""
-        snapshot = await self._snapshot(app)
+        snapshot = Snapshot(self._rendered[0] if self._rendered is not None else -1)
+        gateway: Gateway | None = getattr(app.state, "gateway", None)
+        if self._is_on and gateway is not None:
+            with suppress(Problem):  # the document is served without a database, too
+                snapshot = await gateway.part(TrustedDocuments).current()
         if self._rendered is None or self._rendered[0] != snapshot.version:
             published = []
             for each in snapshot.published.values():
@@ -52,10 +56,3 @@ class DocumentEndpoints:
                     published.append(self._runner.describe(each))
             self._rendered = snapshot.version, orjson.dumps(with_documents(document, published, self._prefix))
         return self._rendered[1]
-
-    async def _snapshot(self, app: Starlette) -> Snapshot:
-        gateway: Gateway | None = getattr(app.state, "gateway", None)
-        if self._is_on and gateway is not None:
-            with suppress(Problem):  # the document is served without a database, too
-                return await gateway.part(TrustedDocuments).current()
-        return Snapshot(self._rendered[0] if self._rendered is not None else -1)

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import SettingsError
@@ -35,21 +36,16 @@ def development_secret(data_dir: Path) -> str:
     path = data_dir / "secret_key"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        _create_exclusively(path, secrets.token_urlsafe(48))
+        descriptor, draft = tempfile.mkstemp(dir=data_dir, prefix=".secret-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(48))
+            # A link is as exclusive as O_EXCL, and never to a partial file.
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            Path(draft).unlink()
     key = path.read_text(encoding="ascii").strip()
     if secret_fault(key, is_production=False):
         raise SettingsError(f"The secret kept in {path} is damaged: delete the file, or set SECRET_KEY.")
     return key
-
-
-def _create_exclusively(path: Path, text: str) -> None:
-    """Write `text` to `path` unless it exists. A link is as exclusive as O_EXCL, and never to a partial file."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        Path(draft).unlink()

@@ -40,9 +40,8 @@ class Worker:
 
     process: SpawnProcess
     line: socket.socket
-    serves: bool = False
     going: bool = False
-    heard: float = 0.0
+    heard: float = 0.0  # 0 until it serves
     began: float = field(default_factory=time.monotonic)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,12 +49,12 @@ class Worker:
         with suppress(OSError):
             said = self.line.recv(4_096)
             if said:
-                self.serves, self.heard = True, time.monotonic()
+                self.heard = time.monotonic()
                 self.going = self.going or GOING in said
 
     def is_hung(self, seconds: float) -> bool:
         self.hear()
-        return self.serves and not self.going and time.monotonic() - self.heard > seconds
+        return self.heard > 0 and not self.going and time.monotonic() - self.heard > seconds
 
 
 class Supervisor:
@@ -103,7 +102,7 @@ class Supervisor:
         """Close the port when the processes do: once it is not refilled, they can empty its queue."""
         for each in self._workers:
             each.hear()  # what was said since it was last listened to
-            self._has_served = self._has_served or each.serves
+            self._has_served = self._has_served or each.heard > 0
         if self._drain_seconds and self._has_served:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hasten.wait(), self._drain_seconds)
@@ -151,7 +150,7 @@ class Supervisor:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(worker.ended.wait(), CHECK_SECONDS)
                 hung = worker.is_hung(seconds)
-                self._has_served = self._has_served or worker.serves
+                self._has_served = self._has_served or worker.heard > 0
                 if hung and not worker.ended.is_set():
                     log.error("worker_hangs", pid=worker.process.pid, silent_seconds=seconds)
                     worker.process.kill()
