@@ -30,7 +30,7 @@ from gateway.embedded import check_reachable, embedded_servers, warn_of_pooler
 from gateway.errors import SettingsError
 from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
-from gateway.mail import keeps_mails, mail_folder, warn_of_mail
+from gateway.mail import FOLDER, keeps_mails, warn_of_mail
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.migrate import MigrationState, Revisions, found_revisions, upgrade, warn_of_migrations
 from gateway.portal import graphiql_page, portal_routes
@@ -116,7 +116,7 @@ def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseR
     return [
         *portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=demo),
         *account_routes(name, prefix, catalogue),
-        *(mail_routes(name, mail_folder(settings)) if keeps else ()),
+        *(mail_routes(name, settings.DATA_DIR / FOLDER) if keeps else ()),
     ]
 
 

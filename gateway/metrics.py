@@ -1,9 +1,8 @@
 """Counters for Prometheus, if the setting METRICS is on.
 
-Counters belong to the process, as in prometheus_client. Several processes keep their numbers in files of the folder
-that PROMETHEUS_MULTIPROC_DIR names, and the process that serves a request adds them up, those of ended workers
-included, since a counter must not fall. `gateway serve` creates that folder; other ways to start workers must name an
-empty one.
+Several processes keep their numbers in files of the folder that PROMETHEUS_MULTIPROC_DIR names, and the one that serves
+a request adds them up, those of ended workers included, since a counter must not fall. `gateway serve` creates that
+folder; other ways to start workers must name an empty one.
 """
 
 from __future__ import annotations

@@ -55,7 +55,15 @@ class Valkey:
     def start(self) -> None:
         """Start the server, after shutting down one that a killed gateway left behind on the same data."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._end_leftover()
+        with self._client() as client:
+            try:
+                client.shutdown()  # it writes its data, then closes the connection
+            except redis.TimeoutError:
+                raise SettingsError(
+                    f"A Valkey left behind on {self.data} neither answers nor ends: end its process."
+                ) from None
+            except redis.ConnectionError:
+                pass  # there was no server, or it has ended
         self.socket.unlink(missing_ok=True)
         options = {
             "port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700", "dir": str(self.data),
@@ -88,15 +96,3 @@ class Valkey:
 
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=STOP_SECONDS, retry=Retry(NoBackoff(), 0))
-
-    def _end_leftover(self) -> None:
-        """Shut down a server that answers on the socket; it writes its data, then closes the connection."""
-        with self._client() as client:
-            try:
-                client.shutdown()
-            except redis.TimeoutError:
-                raise SettingsError(
-                    f"A Valkey left behind on {self.data} neither answers nor ends: end its process."
-                ) from None
-            except redis.ConnectionError:
-                pass  # there was no server, or it has ended

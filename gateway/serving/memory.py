@@ -1,8 +1,8 @@
 """The garbage collector, told what a gateway's life is like.
 
-What start-up makes (modules, schema, routes: hundreds of thousands of objects) stays until the end, and a compiled read
-leaves nothing that reference counting doesn't free. Looking for cycles at the default pace would cost every request
-time, and every full look, in a worker with full caches, a stall of tenths of a second; to find hardly anything.
+What start-up makes (hundreds of thousands of objects) stays until the end, and a compiled read leaves nothing that
+reference counting doesn't free. Looking for cycles at the default pace would cost every request time, and now and then
+one of them tenths of a second, to find hardly anything.
 """
 
 from __future__ import annotations

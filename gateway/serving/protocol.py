@@ -81,8 +81,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._stepped = False, True
         self._stop_timer()
         self._unset_keepalive_if_required()  # of an answer that ended amid this head
-        if self._bytes + AT_ONCE > bounds()[0]:
-            self._measure()
+        most, _ = bounds()
+        if self._bytes + AT_ONCE > most:  # and the last bytes have not been counted
+            line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+            if line + sum(len(name) + len(value) + 4 for name, value in self.headers) + 2 > most:
+                raise _too_large(most)
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:  # no WebSocket
@@ -135,19 +138,15 @@ class BoundedProtocol(HttpToolsProtocol):
         what it says after that goes nowhere."""
 
         async def next_message() -> Message:
-            message = await receive()
-            if not self._gives_up(scope):
+            message, ended = await receive(), self.cycle.disconnected or self.cycle.response_complete
+            # Whether it is this request whose body is refused, while its answer may still come.
+            if self._refusal is None or not self._in_body or scope is not self.scope or ended:
                 return message
             self.cycle.disconnected = True
             self._hang_up()
             return {"type": "http.disconnect"}
 
         return self._served(scope, next_message, send)
-
-    def _gives_up(self, scope: Scope) -> bool:
-        """Whether it is this request whose body is refused, while its answer may still come."""
-        ended = self.cycle.disconnected or self.cycle.response_complete
-        return self._refusal is not None and self._in_body and scope is self.scope and not ended
 
     def _feed(self, piece: bytes) -> None:
         """Parse, and count what has come since the last step forward: a head, a piece of a body, the end of one."""
@@ -161,13 +160,6 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _too_large(most)
         if self._in_head and self._head_timer is None:
             self._start_timer()
-
-    def _measure(self) -> None:
-        """Raises Problem for a head that is too long, whose last bytes have not been counted."""
-        most, _ = bounds()
-        line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
-        if line + sum(len(name) + len(value) + 4 for name, value in self.headers) + 2 > most:
-            raise _too_large(most)
 
     def _refuse(self, problem: Problem) -> None:
         """Hang up with a Problem, once all that came before is answered."""

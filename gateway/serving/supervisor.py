@@ -1,8 +1,7 @@
 """The parent of the processes that serve: it starts them, replaces those that die, and stops them together.
 
 In the place of uvicorn's, which neither tells of a death, nor pauses before it replaces what dies at once, nor lets the
-processes know when it is gone, and which keeps the port open until all have stopped, so that connections nobody will
-accept are reset in the end.
+processes know when it is gone, nor closes the port before all have stopped, which resets connections.
 """
 
 from __future__ import annotations

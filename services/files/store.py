@@ -87,20 +87,17 @@ class FileStore:
     @cached_property
     def store(self) -> ObjectStore:
         """The store itself. A folder is made if there is none. Raises `unavailable` for options that are wrong."""
+        options: dict[str, Any] = {name: value.get_secret_value() for name, value in self.options.items()}
+        plain: Any = {"allow_http": True} if options.pop("allow_http", "") == "true" else None
         try:
-            return self._opened()
+            if self.root is not None:
+                return LocalStore(self.root, mkdir=True)
+            return from_url(self.url, config=options or None, client_options=plain)  # type: ignore[arg-type] # by their names
         except (BaseError, OSError, ValueError, TypeError) as error:
             fault = type(error).__name__
         # What it says of them repeats them: neither a log nor an answer may.
         log.error("the store of files cannot be opened", fault=fault)
         raise _unavailable()
-
-    def _opened(self) -> ObjectStore:
-        if self.root is not None:
-            return LocalStore(self.root, mkdir=True)
-        options: dict[str, Any] = {name: value.get_secret_value() for name, value in self.options.items()}
-        plain: Any = {"allow_http": True} if options.pop("allow_http", "") == "true" else None
-        return from_url(self.url, config=options or None, client_options=plain)  # type: ignore[arg-type] # by their names
 
     @property
     def root(self) -> Path | None:

@@ -1,9 +1,8 @@
 """One budget of points for each caller, across faces and workers.
 
-A caller is a user, an API key with a budget of its own (charged in addition to its user's, so that several keys have no
-more than their user), or, for anonymous requests, a network address. The buckets are in Redis. A worker takes points
-from a bucket before it spends them, the price of the present request and a lease for later ones, so that all workers
-together never spend more than the bucket has given. docs/budget.md describes the effects for clients.
+A caller is a user, an API key with a budget of its own (charged in addition to its user's), or, for anonymous requests,
+a network address. A worker takes points from a bucket in Redis before it spends them, the price of the present request
+and a lease for later ones, so that no more is spent than the bucket has given. docs/budget.md describes the effects.
 """
 
 from __future__ import annotations
