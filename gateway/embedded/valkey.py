@@ -16,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.embedded.folder import MISSING_EXTRA
+from gateway.embedded.postgres import MISSING_EXTRA
 from gateway.errors import SettingsError
 
 START_SECONDS = 15

@@ -19,8 +19,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from gateway.serving.listening import refuse_new
-from gateway.serving.server import GOING, SAME_SIGNAL_SECONDS, work
+from gateway.serving.server import GOING, SAME_SIGNAL_SECONDS, refuse_new, work
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST_PAUSE: Final = 0.5
