@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
 import orjson
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,16 +28,16 @@ from gateway.demo import demo_account
 from gateway.documents import DocumentEndpoints
 from gateway.embedded import check_reachable, embedded_servers, warn_of_pooler
 from gateway.errors import SettingsError
-from gateway.health import Check, ReadinessReport, health_routes
+from gateway.health import Check, health_routes
 from gateway.logging import configure_logging
-from gateway.mail import keeps_mails, mail_folder, warn_of_mail
+from gateway.mail import FOLDER, keeps_mails, warn_of_mail
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.migrate import MigrationState, Revisions, found_revisions, upgrade, warn_of_migrations
 from gateway.portal import graphiql_page, portal_routes
 from gateway.portal.account import account_routes
 from gateway.portal.mail import mail_routes
 from gateway.portal.problems import prefers_html
-from gateway.runtime import open_gateway, redis_client
+from gateway.runtime import open_gateway
 from gateway.serving.memory import calm_collector
 from gateway.settings import Settings, load_settings
 from gateway.worker import working
@@ -79,15 +80,12 @@ def create_app(settings: Settings | None = None, catalogue: Catalogue | None = N
         middleware=middleware,
     )  # fmt: skip
     if not settings.OPENTELEMETRY:  # which observes only requests that pass through the framework
-        direct: dict[tuple[str, str], ASGIApp] = {
-            **rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql,
-        }  # fmt: skip
+        direct: dict[tuple[str, str], ASGIApp] = {**rest.direct, **published.direct, ("POST", GRAPHQL_PATH): graphql}
         app.direct = {address: behind(middleware, endpoint) for address, endpoint in direct.items()}
     register_fault_handlers(app, write)
     routes = app.router.routes
     routes.extend([*rest.routes, *file_routes(catalogue, settings.API_V1_STR), *published.routes])
-    routes.append(_openapi_route(app, settings, catalogue, published))
-    routes.append(Route(METADATA_PATH, _metadata(settings, catalogue)))
+    routes.extend(_documents(app, settings, catalogue, published))
     routes.append(Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]))
     routes.append(WebSocketRoute(GRAPHQL_PATH, graphql))
     routes.extend(_options(app, rest, settings))
@@ -118,7 +116,7 @@ def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseR
     return [
         *portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=demo),
         *account_routes(name, prefix, catalogue),
-        *(mail_routes(name, mail_folder(settings)) if keeps else ()),
+        *(mail_routes(name, settings.DATA_DIR / FOLDER) if keeps else ()),
     ]
 
 
@@ -143,8 +141,13 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
         )  # fmt: skip
 
     return GraphQLEndpoint(
+<<<<<<< HEAD
         build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS),
         catalogue, suggestions=not settings.is_production, page=page, limits=settings.limits,
+=======
+        build_schema(catalogue, suggestions=suggestions, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS),
+        catalogue, suggestions=suggestions, page=page, limits=settings.limits,
+>>>>>>> d-process
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
         tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip
@@ -161,15 +164,7 @@ def _transports(settings: Settings) -> Transports:
     return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 
-def _metadata(settings: Settings, catalogue: Catalogue) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        issuer = settings.PUBLIC_URL or str(request.base_url).rstrip("/")
-        return Response(orjson.dumps(metadata(catalogue, issuer, settings.API_V1_STR)), media_type="application/json")
-
-    return endpoint
-
-
-def _openapi_route(app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints) -> Route:
+def _documents(app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints) -> list[BaseRoute]:
     prefix = settings.API_V1_STR
 
     def openapi() -> dict[str, object]:
@@ -185,7 +180,11 @@ def _openapi_route(app: FastAPI, settings: Settings, catalogue: Catalogue, publi
     async def openapi_json(request: Request) -> Response:
         return Response(await published.openapi(app, app.openapi()), media_type="application/json")
 
-    return Route(f"{prefix}/openapi.json", openapi_json)
+    async def oauth2_metadata(request: Request) -> Response:
+        issuer = settings.PUBLIC_URL or str(request.base_url).rstrip("/")
+        return Response(orjson.dumps(metadata(catalogue, issuer, prefix)), media_type="application/json")
+
+    return [Route(f"{prefix}/openapi.json", openapi_json), Route(METADATA_PATH, oauth2_metadata)]
 
 
 def _lifespan(settings: Settings, catalogue: Catalogue) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -224,19 +223,19 @@ def _checks(app: FastAPI, settings: Settings) -> dict[str, Check]:
         opened: Gateway = app.state.gateway
         return opened
 
-    async def database() -> ReadinessReport | None:
+    async def database() -> str | None:
         async with gateway().database.probe.connect() as connection:
             read_only = (await connection.exec_driver_sql("show transaction_read_only")).scalar_one()
-        return None if read_only == "off" else ReadinessReport("read-only", is_whole=False)
+        return None if read_only == "off" else "read-only"
 
     async def redis() -> None:
-        await redis_client(gateway()).ping()
+        await gateway().part(Redis).ping()
 
-    async def migrations() -> ReadinessReport | None:
+    async def migrations() -> str | None:
         standing = revisions.standing(await found_revisions(gateway().database.probe))
         if standing is MigrationState.BEHIND:
             raise RuntimeError("the database is not at the newest version: run `gateway migrate`")
-        return None if standing is MigrationState.CURRENT else ReadinessReport(standing.value)
+        return None if standing is MigrationState.CURRENT else standing.value
 
     async def reads() -> None:
         reader = gateway().reader

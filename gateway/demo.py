@@ -1,7 +1,9 @@
 """Sample data to try the gateway with: a demo account, others, a workspace with items, labels and comments.
 
 The demo account is an admin, so that all that the documentation shows can be tried out with it. The others are not, and
-have the same password.
+have the same password. The tokens in the examples of `confirmEmail`, `verifyEmail`, `resetPassword` and
+`acceptInvitation` are good here, once each, because the database has their digests as it has those of mailed ones. They
+are as public as the password, and about no other accounts. Production has no sample data.
 """
 
 from __future__ import annotations
@@ -11,26 +13,39 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from gateway.demo_examples import add_examples
 from gateway.portal.sign_in import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
-from services.catalogue import ANONYMOUS, Actor, Catalogue, Identifier, Problem, new_key
+from rest.openapi.examples import input_example
+from rest.openapi.files import UNSENT_KEY
+from services.catalogue import ANONYMOUS, OPERATOR, Actor, Call, Catalogue, Identifier, Problem, new_key
 from services.catalogue.identifiers import EXAMPLE_KEY
-from services.catalogue.models import parse_input
+from services.catalogue.models import NoInput, parse_input
 from services.catalogue.problems import CONFLICT
+from services.catalogue.resources import Resource
+from services.engine.audit.models import AuditEvent, Outcome
 from services.engine.gateway import Gateway
 from services.engine.writes import Write
 from services.files.forms import Part
-from services.files.uploading import CREATE, FormFile, Uploader, upload_file
+from services.files.models import File
+from services.files.uploading import CREATE, FormFile, upload_file
 from services.identity.auth.operations import register
+from services.identity.invitations.jobs import sweep_invitations
+from services.identity.invitations.models import Invitation
+from services.identity.mail.models import MailToken, Purpose
+from services.identity.mail.tokens import digest_of, new_token
 from services.identity.users.models import User
 from services.identity.users.schemas import UserRegister
+from services.identity.workspaces.models import Role
+from services.jobs.models import Job, JobState
+from services.jobs.payloads import Payloads
 
 DEMO_USERNAME: Final = "demo"
 DEMO_PASSWORD: Final = "demo-password"  # noqa: S105 - public on purpose; refused in production
@@ -43,7 +58,6 @@ _UNVERIFIED: Final = "mary"
 _PICTURE: Final = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-"""A PNG of one pixel."""
 _LABELS: Final = {"bug": "#d73a4a", "feature": "#0e8a16", "question": "#5319e7"}
 _ITEMS: Final[list[dict[str, Any]]] = [
     {"title": "Read the README", "status": "done", "labels": ["question"], "comments": ["Both faces at once, then."]},
@@ -52,6 +66,13 @@ _ITEMS: Final[list[dict[str, Any]]] = [
     {"title": "The carry lever sticks", "status": "in_progress", "priority": 4, "labels": ["bug"],
      "comments": ["Only when it rains."], "children": ["Oil the lever", "Measure the play of the axle"]},
 ]  # fmt: skip
+_GOOD_FOR: Final = timedelta(days=3650)
+"""Sample data is tried out whenever somebody comes to it."""
+_BY_MAIL: Final = {
+    "verify_email": Purpose.VERIFY_EMAIL,
+    "confirm_email": Purpose.CONFIRM_EMAIL,
+    "reset_password": Purpose.RESET_PASSWORD,
+}
 
 
 async def load_demo(settings: Settings) -> None:
@@ -149,8 +170,7 @@ class _Loader:
             await self._file(workspace)
         other = {"name": "Royal Society", "slug": "royal-society"}
         identifier = await self._create("workspace", other, self.people[_OUTSIDER])
-        keys = {name: actor.user_id for name, actor in self.people.items() if actor.user_id is not None}
-        await add_examples(self.gateway, keys, Identifier("wsp").decode(identifier))
+        await self._add_examples(Identifier("wsp").decode(identifier))
 
     async def _file(self, workspace: str) -> None:
         async def body() -> AsyncIterator[bytes]:
@@ -158,9 +178,8 @@ class _Loader:
 
         file = FormFile(Part("file", "engine.png", "image/png"), str(len(_PICTURE)), body())
         admitted = await self.gateway.admit(self.gateway.catalogue.operations[CREATE], self.owner)
-        sender = Uploader(self.gateway, admitted)
         with _example(self.gateway.catalogue.resources["file"].model):
-            await upload_file(sender, file, {"workspace_id": workspace, "size": len(_PICTURE)})
+            await upload_file(self.gateway, admitted, file, {"workspace_id": workspace, "size": len(_PICTURE)})
 
     async def _item(self, workspace: str, labels: Mapping[str, str], item: Mapping[str, Any]) -> None:
         plain = {name: value for name, value in item.items() if name not in ("labels", "comments", "children")}
@@ -173,7 +192,6 @@ class _Loader:
             await self._create("item", {"workspace_id": workspace, "title": title, "parent_id": key})
 
     async def _create(self, noun: str, data: Mapping[str, Any], actor: Actor | None = None) -> str:
-        """Create a row and return its identifier."""
         record = await self._call(noun, f"create_{noun}", data, actor)
         assert isinstance(record, dict)
         return self.gateway.catalogue.resources[noun].encode(record["id"])
@@ -186,3 +204,65 @@ class _Loader:
         with _example(resource.model) if first else nullcontext():
             admitted = await self.gateway.admit(operation, actor or self.owner)
             return await self.gateway.write(admitted, Write(data=data))
+
+    async def _add_examples(self, royal_society: UUID) -> None:
+        """Add rows that otherwise come by mail or by themselves, of the modules that are there."""
+        known, resources = self.gateway.catalogue.operations, self.gateway.catalogue.resources
+        async with self.gateway.unit_of_work(OPERATOR) as call:
+            if "create_invitation" in known:
+                call.session.add_all(self._invitations(call.now, royal_society))
+            if {"get_audit_event", "create_invitation"} <= set(known):
+                call.session.add(self._event(resources["invitation"]))
+            if {"retry_job", "create_invitation"} <= set(known):
+                call.session.add(_failed_job(call))
+            if set(_BY_MAIL) <= set(known):
+                call.session.add_all(self._mail_tokens(call.now))
+            if "create_file" in known:
+                call.session.add(
+                    File(
+                        id=UNSENT_KEY, workspace_id=EXAMPLE_KEY, user_id=self.owner.user_id, name="empty.txt", size=0,
+                        media_type="text/plain", created_at=call.now,
+                    )
+                )  # fmt: skip
+
+    def _invitations(self, now: datetime, royal_society: UUID) -> Iterator[Invitation]:
+        """One that the demo account has sent, to be seen and revoked; and one that it has got, to be accepted."""
+        sent = {"id": EXAMPLE_KEY, "workspace_id": EXAMPLE_KEY, "digest": digest_of(new_token())}
+        got = {"workspace_id": royal_society, "digest": digest_of(self._token("accept_invitation"))}
+        for to, sender, values in ((_UNVERIFIED, DEMO_USERNAME, sent), (DEMO_USERNAME, _OUTSIDER, got)):
+            yield Invitation(
+                email=_address(to), role=Role.VIEWER, user_id=self.people[sender].user_id, created_at=now,
+                expires_at=now + _GOOD_FOR, **values,
+            )  # fmt: skip
+
+    def _event(self, invitations: Resource[Any]) -> AuditEvent:
+        return AuditEvent(
+            id=EXAMPLE_KEY, user_id=self.owner.user_id, as_admin=False, operation="create_invitation",
+            resource=invitations.name, resource_id=invitations.encode(EXAMPLE_KEY), workspace_id=EXAMPLE_KEY,
+            outcome=Outcome.DONE, changed=["workspace_id", "email"],
+        )  # fmt: skip
+
+    def _mail_tokens(self, now: datetime) -> Iterator[MailToken]:
+        """Mary is to verify her address, and has forgotten her password; charles is to confirm a new address."""
+        for operation, purpose in _BY_MAIL.items():
+            changes = purpose is Purpose.CONFIRM_EMAIL
+            yield MailToken(
+                purpose=purpose, digest=digest_of(self._token(operation)),
+                user_id=self.people[_OUTSIDER if changes else _UNVERIFIED].user_id,
+                email=_address("charles.babbage" if changes else _UNVERIFIED),
+                created_at=now, expires_at=now + _GOOD_FOR,
+            )  # fmt: skip
+
+    def _token(self, operation: str) -> str:
+        """The token in the example of an operation."""
+        found: str = input_example(self.gateway.catalogue.operations[operation])["token"]
+        return found
+
+
+def _failed_job(call: Call) -> Job:
+    """One that can be tried again, and does no harm when it is."""
+    return Job(
+        id=EXAMPLE_KEY, name=sweep_invitations.name, state=JobState.FAILED, attempts=1, ticket=0,
+        payload=call.part(Payloads).written(NoInput()), error="Sample data: it has failed so that it can be retried.",
+        created_at=call.now, run_at=call.now, started_at=call.now, finished_at=call.now,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from rest.openapi.documents import with_documents
 from rest.routes import rest_routes
 from services.catalogue import Catalogue, Problem
 from services.documents.operations import published_documents
-from services.documents.publishing import DocumentRunner, PublishedDocument, UnpublishableDocumentError
+from services.documents.publishing import DocumentRunner, UnpublishableDocumentError
 from services.documents.trusted import Snapshot, TrustedDocuments
 from services.engine.gateway import Gateway
 
@@ -33,37 +33,26 @@ class DocumentEndpoints:
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         self._rendered: tuple[int, bytes] | None = None
         if self._is_on:
-            _check_address(catalogue)
+            for route in rest_routes(catalogue):
+                if route.method == "GET" and route.path == ADDRESS and route.operation is not None:
+                    raise route.operation.fault(
+                        f'its address "{PATH.strip("/")}/{{id}}" is that of published documents.',
+                        "Pass address=…, or leave services.documents out of MODULES.",
+                    )
             documents = DocumentRoutes(runner, prefix)
             self.routes, self.direct = documents.routes, documents.direct
 
     async def openapi(self, app: Starlette, document: dict[str, Any]) -> bytes:
         """Return the OpenAPI document as JSON, with the published documents of the last snapshot that could be read."""
-        snapshot = await self._snapshot(app)
-        if self._rendered is None or self._rendered[0] != snapshot.version:
-            described = map(self._described, snapshot.published.values())
-            published = [document for document in described if document is not None]
-            self._rendered = snapshot.version, orjson.dumps(with_documents(document, published, self._prefix))
-        return self._rendered[1]
-
-    async def _snapshot(self, app: Starlette) -> Snapshot:
+        snapshot = Snapshot(self._rendered[0] if self._rendered is not None else -1)
         gateway: Gateway | None = getattr(app.state, "gateway", None)
         if self._is_on and gateway is not None:
             with suppress(Problem):  # the document is served without a database, too
-                return await gateway.part(TrustedDocuments).current()
-        return Snapshot(self._rendered[0] if self._rendered is not None else -1)
-
-    def _described(self, document: Any) -> PublishedDocument | None:
-        try:
-            return self._runner.describe(document)
-        except UnpublishableDocumentError:
-            return None
-
-
-def _check_address(catalogue: Catalogue) -> None:
-    for route in rest_routes(catalogue):
-        if route.method == "GET" and route.path == ADDRESS and route.operation is not None:
-            raise route.operation.fault(
-                f'its address "{PATH.strip("/")}/{{id}}" is that of published documents.',
-                "Pass address=…, or leave services.documents out of MODULES.",
-            )
+                snapshot = await gateway.part(TrustedDocuments).current()
+        if self._rendered is None or self._rendered[0] != snapshot.version:
+            published = []
+            for each in snapshot.published.values():
+                with suppress(UnpublishableDocumentError):
+                    published.append(self._runner.describe(each))
+            self._rendered = snapshot.version, orjson.dumps(with_documents(document, published, self._prefix))
+        return self._rendered[1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import structlog
@@ -22,27 +22,18 @@ from starlette.routing import BaseRoute, Route
 from services.process.shutdown import STOPPING
 
 PROBE_SECONDS: Final = 2.0
+DOWN: Final = "down"
+WHOLE: Final = frozenset({"up", "ahead"})
+"""States in which a part can do everything that it should."""
 
 log = structlog.get_logger("gateway.health")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadinessReport:
-    """The reported state of a part, and whether the part can do everything that it should."""
-
-    state: str
-    is_whole: bool = True
-
-
-UP: Final = ReadinessReport("up")
-DOWN: Final = ReadinessReport("down", is_whole=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A part to check: `probe` returns its state, None if it is up, and raises an exception if it is down."""
 
-    probe: Callable[[], Awaitable[ReadinessReport | None]]
+    probe: Callable[[], Awaitable[str | None]]
     required: bool = True
 
 
@@ -50,36 +41,29 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     """Return `/health/live` (always 200) and `/health/ready` (503 if a required check is down or the server stops)."""
 
     async def live(request: Request) -> Response:
-        return _answer(200, {"status": "ok"})
+        return _answer(200, "ok")
 
     async def ready(request: Request) -> Response:
         if request.scope.get("state", {}).get(STOPPING):
-            return _answer(503, {"status": "stopping"})
-        results = await asyncio.gather(*(_result(name, check) for name, check in checks.items()))
-        return _answer(*_verdict(dict(zip(checks, results, strict=True)), checks))
+            return _answer(503, "stopping")
+        found = await asyncio.gather(*(_state(name, check) for name, check in checks.items()))
+        states = dict(zip(checks, found, strict=True))
+        if any(states[name] == DOWN and check.required for name, check in checks.items()):
+            return _answer(503, "unavailable", checks=states)
+        return _answer(200, "ok" if WHOLE.issuperset(found) else "degraded", checks=states)
 
     return [Route("/health/live", live), Route("/health/ready", ready)]
 
 
-def _verdict(results: Mapping[str, ReadinessReport], checks: Mapping[str, Check]) -> tuple[int, dict[str, Any]]:
-    """Return the HTTP status and the body: `ok`, `degraded` (still 200) or `unavailable` (503)."""
-    states = {name: result.state for name, result in results.items()}
-    if all(result.is_whole for result in results.values()):
-        return 200, {"status": "ok", "checks": states}
-    if all(results[name] is not DOWN for name, check in checks.items() if check.required):
-        return 200, {"status": "degraded", "checks": states}
-    return 503, {"status": "unavailable", "checks": states}
-
-
-async def _result(name: str, check: Check) -> ReadinessReport:
+async def _state(name: str, check: Check) -> str:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            return await check.probe() or UP
+            return await check.probe() or "up"
     except Exception as error:  # noqa: BLE001 - with any error the part is down
         log.warning("health check failed", check=name, error=f"{type(error).__name__}: {error}")
         return DOWN
 
 
-def _answer(status: int, body: Mapping[str, Any]) -> Response:
-    headers = {"Cache-Control": "no-store"}
-    return Response(orjson.dumps(body), status_code=status, headers=headers, media_type="application/json")
+def _answer(code: int, status: str, **more: Mapping[str, str]) -> Response:
+    body, headers = orjson.dumps({"status": status, **more}), {"Cache-Control": "no-store"}
+    return Response(body, status_code=code, headers=headers, media_type="application/json")

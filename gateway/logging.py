@@ -10,7 +10,6 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
 
@@ -37,19 +36,6 @@ _TRACES: Final = ("eyj", "hgw_", "$argon2", "$2", "://", "bearer", "basic", "pas
 """Whatever `_SECRET_TEXT` finds contains one of these, in lower case."""
 
 _PLAIN: Final = frozenset({int, float, bool, type(None)})
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What `configure_logging` was told, and the chain that it made of it."""
-
-    level: int
-    format: Literal["console", "json"]
-    processors: list[Processor]
-
-
-_setups: list[Setup] = []
-"""The last one, if any."""
 
 
 class NamedLogger(structlog.WriteLogger):
@@ -80,10 +66,8 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         structlog.processors.format_exc_info,
     ]
     renderer = _renderer(format)
-    processors = [*shared, redact, renderer]
-    _setups[:] = [Setup(number, format, processors)]
     structlog.configure(
-        processors=processors,
+        processors=[*shared, redact, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda name="gateway": NamedLogger(name, sys.stderr),
         cache_logger_on_first_use=False,
@@ -106,19 +90,16 @@ class _StandardError(logging.StreamHandler[Any]):
 
     @property
     def stream(self) -> Any:
-        """Where to write."""
         return sys.stderr
 
 
-def setup_in_force() -> Setup | None:
-    """What `configure_logging` has set up, unless there is another chain now.
+def renderer_in_force() -> Processor | None:
+    """The last processor that `configure_logging` has set up, unless there is another chain now.
 
     `structlog.testing.capture_logs` empties the list of processors and puts itself into it.
     """
-    for setup in _setups:
-        if structlog.get_config()["processors"] is setup.processors and redact in setup.processors:
-            return setup
-    return None
+    processors: Sequence[Processor] = structlog.get_config()["processors"]
+    return processors[-1] if redact in processors else None
 
 
 def add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

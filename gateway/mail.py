@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -24,10 +23,6 @@ def keeps_mails(settings: Settings) -> bool:
     return not settings.SMTP_HOST and not settings.is_production
 
 
-def mail_folder(settings: Settings) -> Path:
-    return settings.DATA_DIR / FOLDER
-
-
 def mail_config(settings: Settings, catalogue: Catalogue) -> MailConfig:
     """Return the configuration of mails. Raises SettingsError if it needs packages that the catalogue lacks."""
     is_on = deliver_mail.name in catalogue.jobs
@@ -39,7 +34,7 @@ def mail_config(settings: Settings, catalogue: Catalogue) -> MailConfig:
         is_on=is_on, host=settings.SMTP_HOST, port=settings.SMTP_PORT, username=settings.SMTP_USERNAME,
         password=password.get_secret_value() if password is not None else "", security=settings.SMTP_SECURITY,
         timeout=settings.SMTP_TIMEOUT_SECONDS, sender=settings.MAIL_FROM, product=settings.PROJECT_NAME,
-        account_url=account_url(settings), folder=mail_folder(settings) if keeps_mails(settings) else None,
+        account_url=account_url(settings), folder=settings.DATA_DIR / FOLDER if keeps_mails(settings) else None,
         verification=settings.EMAIL_VERIFICATION,
     )  # fmt: skip
 
@@ -54,7 +49,6 @@ def account_url(settings: Settings) -> str:
 
 
 def warn_of_mail(settings: Settings) -> None:
-    """Log warnings about missing settings without which mails cannot be sent."""
     if settings.is_production and not settings.SMTP_HOST:
         log.warning("no_mail_server", consequence="mails wait as failed jobs", hint="set SMTP_HOST")
     if settings.is_production and not account_url(settings):

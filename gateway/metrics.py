@@ -1,78 +1,57 @@
 """Counters for Prometheus, if the setting METRICS is on.
 
-Counters belong to the process, as in prometheus_client. Several processes keep their numbers in files of the folder
-that PROMETHEUS_MULTIPROC_DIR names, and the process that serves a request adds them up, those of ended workers
-included, since a counter must not fall. `gateway serve` creates that folder; other ways to start workers must name an
-empty one.
+Several processes keep their numbers in files of the folder that PROMETHEUS_MULTIPROC_DIR names, and the one that serves
+a request adds them up, those of ended workers included, since a counter must not fall. `gateway serve` creates that
+folder; other ways to start workers must name an empty one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from itertools import groupby, product
+from operator import itemgetter
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.errors import SettingsError
-from services.process.observation import ReadPath
 
 METRICS_PATH: Final = "/metrics"
 WORKERS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """An environment variable that prometheus_client reads when it is imported; no setting."""
 
 FACES: Final = ("rest", "graphql")
-_LABELS: Final[dict[ReadPath | None, str]] = {"compiled": "compiled", "general": "general", None: "none"}
+_COUNTERS: Final = {
+    "requests": (
+        "gateway_requests_total",
+        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
+        ["read"],
+    ),
+    "deprecated": (
+        "gateway_deprecated_total", "Requests that used something deprecated, by the face and the member.",
+        ["face", "member"],
+    ),
+    "charged": ("gateway_budget_points_total", "Points charged to the callers' budgets.", ["face"]),
+    "refused": (
+        "gateway_budget_refusals_total", "Requests refused because a budget was used up or too small.", ["face"]
+    ),
+    "local": (
+        "gateway_budget_local_total", "Charges that a worker decided by itself, since Redis did not answer.", ["face"]
+    ),
+}  # fmt: skip
 
-_counting: dict[ReadPath | None, Callable[[], None]] = {}
-"""Functions that count a request, by the path of its reads; empty without metrics."""
-
-_deprecated: dict[tuple[str, str], Callable[[], None]] = {}
-"""Functions that count a use of a deprecated member, by face and name."""
-
-
-def count_request(read: ReadPath | None) -> None:
-    """Count a completed request by the path of its reads; None if it read nothing."""
-    if _counting:
-        _counting[read]()
-
-
-def count_deprecated(used: Iterable[tuple[str, str]]) -> None:
-    """Count a use of each deprecated member, by face and name, if `metrics_routes` was given the name."""
-    for member in used:
-        if member in _deprecated:
-            _deprecated[member]()
-
-
-class BudgetMeter:
-    """Counts charges to budgets, if metrics are on (services/process/budget/budget.py)."""
-
-    def __init__(self) -> None:
-        self.counters: Mapping[tuple[str, str], Any] = {}
-
-    def charged(self, face: str, points: int) -> None:
-        if self.counters:
-            self.counters["charged", face].inc(points)
-
-    def refused(self, face: str) -> None:
-        if self.counters:
-            self.counters["refused", face].inc()
-
-    def local(self, face: str) -> None:
-        if self.counters:
-            self.counters["local", face].inc()
+_series: dict[tuple[str, ...], Callable[[float], None]] = {}
+"""Functions that add to a time series, by the key of its counter and its labels; empty without metrics."""
 
 
-BUDGET_METER: Final = BudgetMeter()
-
-_BUDGET_COUNTERS: Final = {
-    "charged": ("gateway_budget_points_total", "Points charged to the callers' budgets."),
-    "refused": ("gateway_budget_refusals_total", "Requests refused because a budget was used up or too small."),
-    "local": ("gateway_budget_local_total", "Charges that a worker decided by itself, since Redis did not answer."),
-}
+def count(counter: str, *labels: str, points: float = 1) -> None:
+    """Add to a counter of `_COUNTERS`, if `metrics_routes` has been told to count it with these labels."""
+    add = _series.get((counter, *labels)) if _series else None
+    if add is not None:
+        add(points)
 
 
 def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> list[BaseRoute]:
@@ -94,11 +73,13 @@ def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> 
             raise SettingsError(f"{WORKERS_FOLDER} must name a folder.") from None
     # A multi-process registry has no creation times, so a single process reports none either.
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
-    counter = partial(prometheus_client.Counter, registry=None if is_shared else registry)
-    _count_requests(counter)
-    _count_uses(counter, list(deprecated))
-    if budgets:
-        _count_charges(counter)
+    series: list[tuple[str, ...]] = [("requests", "compiled"), ("requests", "general"), ("requests", "none")]
+    series += product(("deprecated",), FACES, deprecated)
+    series += product(("charged", "refused", "local"), FACES) if budgets else ()
+    # Bound here, so that requests look up no labels, and all series exist from the start.
+    for key, group in groupby(series, itemgetter(0)):
+        counter = prometheus_client.Counter(*_COUNTERS[key], registry=None if is_shared else registry)
+        _series.update({(key, *labels): counter.labels(*labels).inc for _, *labels in group})
 
     # Not a coroutine function, so that it runs in a thread: it reads the files of all workers.
     def metrics(request: Request) -> Response:
@@ -107,30 +88,3 @@ def metrics_routes(deprecated: Iterable[str] = (), *, budgets: bool = False) -> 
         return Response(text, media_type=prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
 
     return [Route(METRICS_PATH, metrics)]
-
-
-def _count_requests(counter: Callable[..., Any]) -> None:
-    requests = counter(
-        "gateway_requests_total",
-        "HTTP requests by the way their reads went: a compiled plan, or the resolvers (general).",
-        ["read"],
-    )
-    # Bound here, so that requests look up no labels, and all series exist from the start.
-    _counting.update({read: requests.labels(label).inc for read, label in _LABELS.items()})
-
-
-def _count_uses(counter: Callable[..., Any], members: list[str]) -> None:
-    if members:
-        uses = counter(
-            "gateway_deprecated_total",
-            "Requests that used something deprecated, by the face and the member.",
-            ["face", "member"],
-        )
-        _deprecated.update({(face, member): uses.labels(face, member).inc for face in FACES for member in members})
-
-
-def _count_charges(counter: Callable[..., Any]) -> None:
-    counters = {event: counter(name, text, ["face"]) for event, (name, text) in _BUDGET_COUNTERS.items()}
-    BUDGET_METER.counters = {
-        (event, face): charges.labels(face) for event, charges in counters.items() for face in FACES
-    }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -35,36 +37,35 @@ def migrations_path() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "alembic"
 
 
-def model_packages(settings: Settings) -> list[str]:
-    """Return the packages whose models make up the schema, in order.
+def _packages(settings: Settings) -> Iterator[ModuleSpec]:
+    """The packages whose models make up the schema, in order; the catalogue reports those that are missing.
 
     The gateway's own are always included, since its migrations create their tables, whether they are served or not.
     """
-    return list(dict.fromkeys([*DEFAULT_MODULES, *settings.MODULES]))
+    for package in dict.fromkeys([*DEFAULT_MODULES, *settings.MODULES]):
+        with suppress(ModuleNotFoundError):
+            if spec := find_spec(package):
+                yield spec
 
 
 def import_models(settings: Settings) -> list[ModuleType]:
     """Import the module `models` of every package that has one, which registers its tables with the metadata."""
-    names = [f"{package}.models" for package in model_packages(settings) if _exists(package)]
-    return [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
+    names = [f"{package.name}.models" for package in _packages(settings)]
+    return [import_module(name) for name in names if find_spec(name) is not None]
 
 
 def version_locations(settings: Settings) -> list[str]:
     """Return the folders with migrations: the gateway's own, then the `migrations` of each package that has some."""
-    locations = [migrations_path() / "versions"]
-    for package in model_packages(settings):
-        spec = importlib.util.find_spec(package) if _exists(package) else None
-        folders = spec.submodule_search_locations if spec is not None else None
-        locations += [path for folder in folders or () if (path := Path(folder) / "migrations").is_dir()]
-    return [str(location) for location in locations]
+    folders = [Path(folder) for each in _packages(settings) for folder in each.submodule_search_locations or ()]
+    own = [folder / "migrations" for folder in folders if (folder / "migrations").is_dir()]
+    return [str(location) for location in (migrations_path() / "versions", *own)]
 
 
 def alembic_config(settings: Settings) -> Config:
-    """Return the configuration of Alembic's commands for the servers of `settings`, whose URLs must be set."""
-    config = Config()
-    config.set_main_option("script_location", _escaped(str(migrations_path())))
+    config, folders = Config(), "\n".join(version_locations(settings))
     config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", _escaped("\n".join(version_locations(settings))))
+    for name, value in (("script_location", str(migrations_path())), ("version_locations", folders)):
+        config.set_main_option(name, value.replace("%", "%%"))  # which would be interpolated
     # env.py reads them here; under the command line of Alembic it loads them itself.
     config.attributes["settings"] = settings
     return config
@@ -91,7 +92,6 @@ class Revisions:
 
     @property
     def heads(self) -> frozenset[str]:
-        """The newest revision of each branch."""
         return frozenset(self.script.get_heads())
 
     def unknown(self, revisions: Collection[str]) -> frozenset[str]:
@@ -122,12 +122,14 @@ async def found_revisions(probe: AsyncEngine) -> frozenset[str]:
         raise
 
 
-async def check_migrated(probe: AsyncEngine, revisions: Revisions) -> MigrationState:
-    """Return the state of the database. Raises SettingsError if it lacks migrations of this version."""
-    standing = revisions.standing(await found_revisions(probe))
-    if standing is MigrationState.BEHIND:
+async def standing_of(probe: AsyncEngine, settings: Settings) -> MigrationState:
+    return Revisions.of(settings).standing(await found_revisions(probe))
+
+
+async def check_migrated(probe: AsyncEngine, settings: Settings) -> None:
+    """Raise SettingsError if the database lacks migrations of this version."""
+    if await standing_of(probe, settings) is MigrationState.BEHIND:
         raise SettingsError("The database is not at the newest version: run `gateway migrate`.")
-    return standing
 
 
 def upgrade(settings: Settings) -> str | None:
@@ -151,19 +153,13 @@ def upgrade(settings: Settings) -> str | None:
 
 
 def downgrade(settings: Settings) -> None:
-    """Drop every table, with all data, of the database of `settings`.
-
-    Must be called outside of an event loop. Raises SettingsError if the database has unknown revisions.
-    """
+    """Drop every table, with all data. Raises SettingsError if the database has unknown revisions."""
     _known(settings)
     command.downgrade(alembic_config(settings), "base")
 
 
 def step_back(settings: Settings) -> None:
-    """Undo the newest migration of the database of `settings`.
-
-    Must be called outside of an event loop. Raises SettingsError if the database has several newest migrations.
-    """
+    """Undo the newest migration. Raises SettingsError if the database has several newest or unknown ones."""
     applied = _known(settings)
     if len(applied) != 1:
         raise SettingsError(
@@ -192,21 +188,8 @@ async def _applied(settings: Settings) -> frozenset[str]:
 
 async def warn_of_migrations(probe: AsyncEngine, settings: Settings) -> None:
     """Log at start-up whether the database lacks migrations or is ahead; it may be migrated later."""
-    standing = Revisions.of(settings).standing(await found_revisions(probe))
+    standing = await standing_of(probe, settings)
     if standing is MigrationState.BEHIND:
         log.warning("database_not_migrated", consequence="requests fail with 503", hint="run `gateway migrate`")
     elif standing is MigrationState.AHEAD:
         log.info("database_ahead", reason="a newer version, or a package that MODULES does not name, has migrated it")
-
-
-def _exists(package: str) -> bool:
-    """Return whether a package exists; the catalogue reports a missing one."""
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _escaped(text: str) -> str:
-    """Escape `%`, which Alembic's configuration would interpolate."""
-    return text.replace("%", "%%")

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.mail import mail_config
-from gateway.metrics import BUDGET_METER
+from gateway.metrics import count
 from gateway.settings import Settings
 from services.catalogue import Catalogue
 from services.documents.config import AcceptedDocuments, DocumentsConfig
@@ -41,7 +41,6 @@ from services.jobs.payloads import Payloads
 from services.process.breaker import Breaker
 from services.process.budget.buckets import SharedBuckets
 from services.process.budget.budget import Budget
-from services.process.budget.policies import BudgetConfig
 from services.process.concurrency import Concurrency
 from services.queries.cursors import CursorCodec
 from services.reader.pool import MAX_PREPARED, ReadPool
@@ -99,10 +98,7 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
         settings.MAX_FILE_BYTES, settings.FILES_QUOTA_BYTES, settings.FILES_IDLE_SECONDS,
         timedelta(seconds=settings.FILES_LINK_SECONDS), timedelta(hours=settings.FILES_PENDING_HOURS),
     )  # fmt: skip
-    budgets = BudgetConfig(
-        settings.BUDGET_PER_MINUTE, settings.BUDGET_ANONYMOUS_PER_MINUTE, settings.BUDGET_BURST_SECONDS,
-        settings.BUDGET_LEASE_SECONDS,
-    )  # fmt: skip
+    buckets = SharedBuckets(redis, breaker, lease_seconds=settings.BUDGET_LEASE_SECONDS)
     return [
         auth, redis, tokens, states, memory, revocations, Passwords(auth), SignInThrottle(redis, breaker, auth),
         Authenticator(tokens, states, memory, partial(verify_key, database, frozenset(auth.scopes))),
@@ -114,7 +110,10 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
         FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
         FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,
         DocumentResolver(documents, trusted, PersistedDocuments(redis, documents)),
-        Budget(budgets, SharedBuckets(redis, breaker), BUDGET_METER if settings.METRICS else None),
+        Budget(
+            buckets, count, settings.BUDGET_PER_MINUTE, settings.BUDGET_ANONYMOUS_PER_MINUTE,
+            settings.BUDGET_BURST_SECONDS,
+        ),
     ]  # fmt: skip
 
 
@@ -144,7 +143,3 @@ def _documents(settings: Settings) -> DocumentsConfig:
         total_bytes=settings.PERSISTED_BYTES, seconds=settings.PERSISTED_HOURS * 3600,
         writes=settings.PERSISTED_WRITES,
     )  # fmt: skip
-
-
-def redis_client(gateway: Gateway) -> Redis:
-    return gateway.part(Redis)

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import SettingsError
@@ -12,19 +13,17 @@ MINIMUM_DISTINCT_CHARACTERS = 8
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "changethis", "secret", "password", "default", "example")
 
 
-def length_fault(key: str) -> str | None:
-    """Return the fault of a key that is too short for its algorithm (RFC 7518, 3.2), without quoting it; else None."""
+def secret_fault(key: str, *, is_production: bool) -> str | None:
+    """Return what is wrong with a key, without quoting it; else None.
+
+    It may be too short for its algorithm (RFC 7518, 3.2) or, in production, easy to guess.
+    """
     if len(key.encode()) < MINIMUM_SECRET_BYTES:
         return f"must be at least {MINIMUM_SECRET_BYTES} bytes long"
-    return None
-
-
-def weakness(key: str) -> str | None:
-    """Return why a key of sufficient length is easy to guess, without quoting it; else None."""
-    if any(word in key.lower() for word in PLACEHOLDERS):
+    if is_production and any(word in key.lower() for word in PLACEHOLDERS):
         return "looks like a placeholder: use a random string"
     # A string inside its own doubling without the ends is a repetition of a shorter string.
-    if key in (key + key)[1:-1] or len(set(key)) < MINIMUM_DISTINCT_CHARACTERS:
+    if is_production and (key in (key + key)[1:-1] or len(set(key)) < MINIMUM_DISTINCT_CHARACTERS):
         return "repeats itself: use a random string"
     return None
 
@@ -37,21 +36,16 @@ def development_secret(data_dir: Path) -> str:
     path = data_dir / "secret_key"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        _create_exclusively(path, secrets.token_urlsafe(48))
+        descriptor, draft = tempfile.mkstemp(dir=data_dir, prefix=".secret-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(48))
+            # A link is as exclusive as O_EXCL, and never to a partial file.
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            Path(draft).unlink()
     key = path.read_text(encoding="ascii").strip()
-    if length_fault(key):
+    if secret_fault(key, is_production=False):
         raise SettingsError(f"The secret kept in {path} is damaged: delete the file, or set SECRET_KEY.")
     return key
-
-
-def _create_exclusively(path: Path, text: str) -> None:
-    """Write `text` to `path` unless it exists. A link is as exclusive as O_EXCL, and never to a partial file."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        Path(draft).unlink()

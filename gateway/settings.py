@@ -4,6 +4,10 @@
 """
 
 import json
+from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -23,17 +27,17 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
 from gateway.limits import LimitSettings, Rate
-from gateway.mail_settings import URL, MailSettings
-from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, length_fault, weakness
+from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, secret_fault
 from gateway.store_settings import StoreSettings
 from services.documents.config import AcceptedDocuments
+from services.identity.mail.config import Verification
 
-__all__ = ["DEFAULT_MODULES", "Settings", "SettingsError", "development_secret", "load_settings"]
+DEFAULT_SENDER = "Hybrid Gateway <gateway@localhost>"
+URL = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$"
 
 # OWASP's and libpass's current argon2id costs: production may only raise them.
 ARGON2_TIME_COST = 3
 ARGON2_MEMORY_KIB = 65536
-
 
 DEFAULT_MODULES = (
     "services.identity.users",
@@ -76,7 +80,7 @@ def _split_list(value: object) -> object:
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 
 
-class Settings(MailSettings, LimitSettings, StoreSettings):
+class Settings(LimitSettings, StoreSettings):
     """Every setting of the gateway. Nothing else reads the environment or `.env`."""
 
     model_config = SettingsConfigDict(
@@ -116,6 +120,18 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
     PASSWORD_HASH_TIME_COST: PositiveInt = ARGON2_TIME_COST
     PASSWORD_HASH_MEMORY_KIB: int = Field(default=ARGON2_MEMORY_KIB, ge=64)
 
+    SMTP_HOST: str = ""
+    SMTP_PORT: int = Field(default=587, ge=1, le=65535)
+    SMTP_USERNAME: str = ""
+    SMTP_PASSWORD: SecretStr | None = None
+    SMTP_SECURITY: Literal["starttls", "tls", "none"] = "starttls"
+    SMTP_TIMEOUT_SECONDS: PositiveFloat = 10
+    MAIL_FROM: str = DEFAULT_SENDER
+    ACCOUNT_URL: str = Field(default="", pattern=URL)
+    EMAIL_VERIFICATION: Verification = Verification.OPTIONAL
+    MAILS_PER_SENDER: Rate = "20/hour"
+    MAILS_PER_ADDRESS: Rate = "5/hour"
+
     BACKEND_CORS_ORIGINS: TextList = []
     FORWARDED_ALLOW_IPS: str = "127.0.0.1"
     REQUIRE_PRECONDITIONS: bool = False
@@ -148,46 +164,51 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
     @classmethod
     def _bare_origins(cls, origins: list[str]) -> list[str]:
         bare = [origin.rstrip("/") for origin in origins]
-        if not all(origin == "*" or _is_origin(origin) for origin in bare):
-            raise ValueError("must hold origins such as https://app.example.org, without a path")
+        for origin in bare:
+            parts = urlsplit(origin)
+            is_http = parts.scheme in {"http", "https"} and bool(parts.hostname)
+            if origin != "*" and not (is_http and origin == f"{parts.scheme}://{parts.netloc}"):
+                raise ValueError("must hold origins such as https://app.example.org, without a path")
         return bare
+
+    @field_validator("MAIL_FROM")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        # Not validate_email, which knows no localhost.
+        try:
+            address = Address(addr_spec=parseaddr(value)[1])
+        except (ValueError, IndexError, HeaderParseError):
+            address = Address()
+        if not address.username or not address.domain or not value.isprintable():
+            raise ValueError("is not an address such as Gateway <gateway@example.org>")
+        return value
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
-        faults = [*self._secret_faults(), *self._production_faults()]
-        if faults:
-            raise ValueError("\n".join(faults))
+        if faults := "\n".join(self._faults()):
+            raise ValueError(faults)
         return self
 
-    def _secret_faults(self) -> list[str]:
-        if self.SECRET_KEY is None:
-            return []
-        key = self.SECRET_KEY.get_secret_value()
-        fault = length_fault(key) or (weakness(key) if self.is_production else None)
-        return [f"SECRET_KEY {fault}"] if fault else []
-
-    def _production_faults(self) -> list[str]:
+    def _faults(self) -> Iterator[str]:
+        if self.SECRET_KEY is not None:
+            fault = secret_fault(self.SECRET_KEY.get_secret_value(), is_production=self.is_production)
+            if fault:
+                yield f"SECRET_KEY {fault}"
         if not self.is_production:
-            return []
-        missing = {
-            "SECRET_KEY": f"a random string of at least {MINIMUM_SECRET_BYTES} bytes",
-            "DATABASE_URL": "the embedded server is for development",
-            "REDIS_URL": "the embedded server is for development",
-        }
+            return
+        if self.SMTP_HOST and self.MAIL_FROM == DEFAULT_SENDER:
+            yield "MAIL_FROM must be set in production where SMTP_HOST is: it says whom mails are from"
+        if self.SMTP_USERNAME and self.SMTP_SECURITY == "none":
+            yield "SMTP_SECURITY must not be none in production where SMTP_USERNAME is set"
+        embedded = "the embedded server is for development"
+        secret = f"a random string of at least {MINIMUM_SECRET_BYTES} bytes"
+        for name, why in (("SECRET_KEY", secret), ("DATABASE_URL", embedded), ("REDIS_URL", embedded)):
+            if getattr(self, name) is None:
+                yield f"{name} must be set in production: {why}"
         costs = {"PASSWORD_HASH_TIME_COST": ARGON2_TIME_COST, "PASSWORD_HASH_MEMORY_KIB": ARGON2_MEMORY_KIB}
-        return [
-            *self.mail_faults(),
-            *(
-                f"{name} must be set in production: {why}"
-                for name, why in missing.items()
-                if getattr(self, name) is None
-            ),
-            *(
-                f"{name} must be at least {low} in production"
-                for name, low in costs.items()
-                if getattr(self, name) < low
-            ),
-        ]
+        for name, low in costs.items():
+            if getattr(self, name) < low:
+                yield f"{name} must be at least {low} in production"
 
     @property
     def is_production(self) -> bool:
@@ -196,7 +217,6 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
 
     @property
     def has_budgets(self) -> bool:
-        """Whether any caller has a budget of points."""
         return bool(self.BUDGET_PER_MINUTE or self.BUDGET_ANONYMOUS_PER_MINUTE)
 
     @property
@@ -223,11 +243,6 @@ class Settings(MailSettings, LimitSettings, StoreSettings):
             return development_secret(self.DATA_DIR)
         except OSError as error:
             raise SettingsError(f"DATA_DIR cannot be used: {error.strerror}.") from None
-
-
-def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def _sentences(error: ValidationError) -> list[str]:

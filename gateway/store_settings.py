@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveInt, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
@@ -12,8 +12,7 @@ from redis.exceptions import RedisError
 from gateway.errors import SettingsError
 from services.storage.address import Address, Pooler, parse_address
 
-FILES_SCHEMES = {"file", "s3", "gs", "az"}
-REDIS_SCHEMES = {"redis", "rediss", "unix"}
+SCHEMES = {"FILES_URL": ("file", "s3", "gs", "az"), "REDIS_URL": ("redis", "rediss", "unix")}
 
 
 class StoreSettings(BaseSettings):
@@ -53,18 +52,17 @@ class StoreSettings(BaseSettings):
         except ValueError:
             raise ValueError("is not JSON") from None
 
-    @field_validator("FILES_URL")
+    @field_validator("FILES_URL", "REDIS_URL")
     @classmethod
-    def _store_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and value.get_secret_value().partition("://")[0] not in FILES_SCHEMES:
-            raise ValueError("must start with file://, s3://, gs:// or az://")
+    def _known_scheme(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        *others, last = schemes = SCHEMES[info.field_name or ""]
+        if value is not None and value.get_secret_value().partition("://")[0] not in schemes:
+            raise ValueError(f"must start with {', '.join(f'{each}://' for each in others)} or {last}://")
         return value
 
     @field_validator("REDIS_URL")
     @classmethod
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and value.get_secret_value().partition("://")[0] not in REDIS_SCHEMES:
-            raise ValueError("must start with redis://, rediss:// or unix://")
         if value is not None:
             try:
                 ConnectionPool.from_url(value.get_secret_value()).make_connection()  # type: ignore[no-untyped-call] # redis-py
@@ -74,12 +72,10 @@ class StoreSettings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """DATABASE_URL as a string, with the password."""
         return _needed(self.DATABASE_URL, "DATABASE_URL").get_secret_value()
 
     @property
     def database(self) -> Address:
-        """The address in DATABASE_URL, behind DATABASE_POOLER."""
         return parse_address(self.database_url).behind(self.DATABASE_POOLER)
 
     @property
@@ -91,7 +87,6 @@ class StoreSettings(BaseSettings):
 
     @property
     def redis_url(self) -> str:
-        """REDIS_URL as a string, with the password."""
         return _needed(self.REDIS_URL, "REDIS_URL").get_secret_value()
 
     @property

@@ -47,24 +47,19 @@ POLL: Final = timedelta(seconds=1)
 LAST_SECONDS: Final = 5.0
 """The seconds in which jobs that are handed back must end."""
 
+_Part = Callable[[asyncpg.Pool, asyncio.Event], Awaitable[None]]
+
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
 class Worker:
-    """Runs the catalogue's jobs until `stop` is set."""
+    """Runs the catalogue's jobs, `concurrency` at once (default: JOBS_CONCURRENCY), until `stop` is set."""
 
-    gateway: Gateway
-    settings: Settings
-    concurrency: int
-    runner: Runner
-    stop: asyncio.Event
-
-    @classmethod
-    def of(cls, gateway: Gateway, settings: Settings, concurrency: int | None = None) -> Worker:
-        """Return a worker that runs `concurrency` jobs at once (default: JOBS_CONCURRENCY)."""
-        runner = Runner(gateway.catalogue.jobs, gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
-        return cls(gateway, settings, concurrency or settings.JOBS_CONCURRENCY, runner, asyncio.Event())
+    def __init__(self, gateway: Gateway, settings: Settings, concurrency: int | None = None) -> None:
+        self.gateway, self.settings = gateway, settings
+        self.concurrency = concurrency or settings.JOBS_CONCURRENCY
+        self.runner = Runner(gateway.catalogue.jobs, gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS))
+        self.stop = asyncio.Event()
 
     async def run(self) -> None:
         """Work until `stop` is set, then finish running jobs, or hand them back after SHUTDOWN_GRACE_SECONDS."""
@@ -84,13 +79,13 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
         log.info("worker_stopped")
 
-    async def _kept_going(self, part: Callable[[asyncpg.Pool, asyncio.Event], Awaitable[None]]) -> None:
+    async def _kept_going(self, part: _Part) -> None:
         pause = FIRST_PAUSE
         while not self.stop.is_set():
             try:
-                async with self._pool() as pool, self._followed() as stop:
+                async with self._pool() as pool:
                     pause = FIRST_PAUSE
-                    await part(pool, stop)
+                    await self._until_stop(part, pool)
             except Exception as error:  # noqa: BLE001 - a worker goes on whatever happens
                 log.warning(
                     "worker_begins_anew", part=part.__name__.strip("_"), error=f"{type(error).__name__}: {error}"
@@ -99,20 +94,14 @@ class Worker:
                     await asyncio.wait_for(self.stop.wait(), pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    @asynccontextmanager
-    async def _followed(self) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set when `stop` is; PgQueuer also sets it when it fails, which must not set `stop`."""
-        event = asyncio.Event()
-
-        async def follow() -> None:
-            await self.stop.wait()
-            event.set()
-
-        task = asyncio.create_task(follow())
+    async def _until_stop(self, part: _Part, pool: asyncpg.Pool) -> None:
+        # An event of its own: PgQueuer also sets it when it fails, which must not set `stop`.
+        stop, waiting = asyncio.Event(), asyncio.create_task(self.stop.wait())
+        waiting.add_done_callback(lambda _: stop.set())
         try:
-            yield event
+            await part(pool, stop)
         finally:
-            task.cancel()
+            waiting.cancel()
 
     @asynccontextmanager
     async def _pool(self) -> AsyncIterator[asyncpg.Pool]:
@@ -126,7 +115,7 @@ class Worker:
         pool = await asyncpg.create_pool(
             min_size=1, max_size=CONNECTIONS, connect=open_connection,
             # Behind a pooler, asyncpg would reset settings of shared connections, or those it was opened with.
-            reset=None if address.pooler is Pooler.NONE else _keep,
+            reset=None if address.pooler is Pooler.NONE else _nothing,
         )  # fmt: skip
         try:
             yield pool
@@ -190,12 +179,8 @@ class PollingDriver(AsyncpgPoolDriver):
         self._callbacks.remove(callback)
 
 
-async def _keep(_connection: asyncpg.Connection) -> None:
-    """Do not reset a connection."""
-
-
-async def _nothing(_job: Handed) -> None:
-    """Do nothing: PgQueuer requires a function, but the executor runs the job."""
+async def _nothing(_: Any) -> None:
+    """Do not reset a connection; and where PgQueuer requires a job's function, which the executor runs."""
 
 
 _PARAMETERS: Final = EntrypointExecutorParameters(concurrency_limit=0, func=_nothing)
@@ -212,8 +197,7 @@ class _Executor(AbstractEntrypointExecutor):
 
 @asynccontextmanager
 async def working(gateway: Gateway, settings: Settings) -> AsyncIterator[Worker]:
-    """Run a worker within this process for the duration of the block."""
-    worker = Worker.of(gateway, settings)
+    worker = Worker(gateway, settings)
     task = asyncio.create_task(worker.run())
     try:
         yield worker

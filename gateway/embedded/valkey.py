@@ -7,6 +7,7 @@ process left behind.
 
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.embedded.folder import MISSING_EXTRA
+from gateway.embedded.postgres import MISSING_EXTRA
 from gateway.errors import SettingsError
 
 START_SECONDS = 15
@@ -54,7 +55,15 @@ class Valkey:
     def start(self) -> None:
         """Start the server, after shutting down one that a killed gateway left behind on the same data."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._end_leftover()
+        with self._client() as client:
+            try:
+                client.shutdown()  # it writes its data, then closes the connection
+            except redis.TimeoutError:
+                raise SettingsError(
+                    f"A Valkey left behind on {self.data} neither answers nor ends: end its process."
+                ) from None
+            except redis.ConnectionError:
+                pass  # there was no server, or it has ended
         self.socket.unlink(missing_ok=True)
         options = {
             "port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700", "dir": str(self.data),
@@ -65,7 +74,13 @@ class Valkey:
                 [self.binary, *(part for name, value in options.items() for part in (f"--{name}", value))],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data, start_new_session=True,
             )  # fmt: skip
-        self._await_answer()
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with self._client() as client, suppress(redis.RedisError):
+                client.ping()
+                return
+            time.sleep(0.02)
+        raise SettingsError(f"The embedded Valkey did not start (see {self.data / 'log'}).")
 
     def stop(self) -> None:
         """Stop the server, which writes its data, and wait for its end."""
@@ -81,27 +96,3 @@ class Valkey:
 
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=STOP_SECONDS, retry=Retry(NoBackoff(), 0))
-
-    def _end_leftover(self) -> None:
-        """Shut down a server that answers on the socket; it writes its data, then closes the connection."""
-        with self._client() as client:
-            try:
-                client.shutdown()
-            except redis.TimeoutError:
-                raise SettingsError(
-                    f"A Valkey left behind on {self.data} neither answers nor ends: end its process."
-                ) from None
-            except redis.ConnectionError:
-                pass  # there was no server, or it has ended
-
-    def _await_answer(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            with self._client() as client:
-                try:
-                    client.ping()
-                except redis.RedisError:
-                    time.sleep(0.02)
-                else:
-                    return
-        raise SettingsError(f"The embedded Valkey did not start (see {self.data / 'log'}).")

@@ -1,8 +1,8 @@
 """The garbage collector, told what a gateway's life is like.
 
-What start-up makes (modules, schema, routes: hundreds of thousands of objects) stays until the end, and a compiled read
-leaves nothing that reference counting doesn't free. Looking for cycles at the default pace would cost every request
-time, and every full look, in a worker with full caches, a stall of tenths of a second; to find hardly anything.
+What start-up makes (hundreds of thousands of objects) stays until the end, and a compiled read leaves nothing that
+reference counting doesn't free. Looking for cycles at the default pace would cost every request time, and now and then
+one of them tenths of a second, to find hardly anything.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Final
 THRESHOLDS: Final = (5_000, 20, 100)
 """New objects until a look at the young ones; young looks until one at the middle-aged; of those until one at all.
 
-Measured on the general path, whose SQLAlchemy statements leave 700 to 1,800 cyclic objects a request: against Python's
-own (700, 10, 10) the collector's share falls by a third, and the stalls of 80 ms for a look at all become rare; at
-50,000 the look at the young ones alone takes 120 ms. A compiled read has too few objects alive to be looked at.
+Measured on the general path, whose statements leave 700 to 1,800 cyclic objects a request: the collector's share falls
+by a third against Python's own (700, 10, 10); at 50,000 the look at the young ones alone takes 120 ms.
 """
 
 

@@ -60,9 +60,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._on_shutdown: list[Callable[[], None]] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own
-        """A client: the time of its first head runs."""
         super().connection_made(transport)
-        self._start_timer()
+        self._start_timer()  # for the first head
 
     def on_message_begin(self) -> None:
         """The first byte of a request; blank lines before it are none, and prolong nothing."""
@@ -71,7 +70,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """A piece of an address."""
         super().on_url(url)
         if len(self.url) > MOST_OF_AN_ADDRESS:
             raise Problem(URI_TOO_LONG, f"An address has at most {MOST_OF_AN_ADDRESS:,} bytes.")
@@ -80,12 +78,14 @@ class BoundedProtocol(HttpToolsProtocol):
             raise Problem(BAD_REQUEST, "An address that is asked for has no fragment: in values # is %23.")
 
     def on_headers_complete(self) -> None:
-        """The last byte of a head."""
         self._in_head, self._stepped = False, True
         self._stop_timer()
         self._unset_keepalive_if_required()  # of an answer that ended amid this head
-        if self._bytes + AT_ONCE > bounds()[0]:
-            self._measure()
+        most, _ = bounds()
+        if self._bytes + AT_ONCE > most:  # and the last bytes have not been counted
+            line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+            if line + sum(len(name) + len(value) + 4 for name, value in self.headers) + 2 > most:
+                raise _too_large(most)
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:  # no WebSocket
@@ -96,23 +96,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self.scope["extensions"] = {**self.scope.get("extensions", {}), **extensions}
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
         self._stepped = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The last byte of a request."""
         self._in_body, self._stepped = False, True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The last byte of an answer."""
         super().on_response_complete()
         if self._refusal is not None and self.cycle.response_complete and not self.transport.is_closing():
             self._hang_up()
 
     def data_received(self, data: bytes) -> None:
-        """Whatever comes."""
         try:
             for start in range(0, len(data), AT_ONCE):
                 if self._refusal is not None:
@@ -133,7 +129,6 @@ class BoundedProtocol(HttpToolsProtocol):
             each()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end."""
         self._stop_timer()
         super().connection_lost(exc)
 
@@ -143,19 +138,15 @@ class BoundedProtocol(HttpToolsProtocol):
         what it says after that goes nowhere."""
 
         async def next_message() -> Message:
-            message = await receive()
-            if not self._gives_up(scope):
+            message, ended = await receive(), self.cycle.disconnected or self.cycle.response_complete
+            # Whether it is this request whose body is refused, while its answer may still come.
+            if self._refusal is None or not self._in_body or scope is not self.scope or ended:
                 return message
             self.cycle.disconnected = True
             self._hang_up()
             return {"type": "http.disconnect"}
 
         return self._served(scope, next_message, send)
-
-    def _gives_up(self, scope: Scope) -> bool:
-        """Whether it is this request whose body is refused, while its answer may still come."""
-        ended = self.cycle.disconnected or self.cycle.response_complete
-        return self._refusal is not None and self._in_body and scope is self.scope and not ended
 
     def _feed(self, piece: bytes) -> None:
         """Parse, and count what has come since the last step forward: a head, a piece of a body, the end of one."""
@@ -169,13 +160,6 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _too_large(most)
         if self._in_head and self._head_timer is None:
             self._start_timer()
-
-    def _measure(self) -> None:
-        """Raises Problem for a head that is too long, whose last bytes have not been counted."""
-        most, _ = bounds()
-        line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
-        if line + sum(len(name) + len(value) + 4 for name, value in self.headers) + 2 > most:
-            raise _too_large(most)
 
     def _refuse(self, problem: Problem) -> None:
         """Hang up with a Problem, once all that came before is answered."""

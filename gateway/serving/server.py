@@ -8,8 +8,12 @@ that is gone.
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
 import signal
 import socket
+import struct
+import sys
 import time
 from contextlib import suppress
 from types import FrameType
@@ -18,7 +22,6 @@ from typing import Final
 import structlog
 import uvicorn
 
-from gateway.serving.listening import LINGER_SECONDS, refuse_new
 from services.process.shutdown import STOPPING
 
 SAME_SIGNAL_SECONDS: Final = 1.0
@@ -29,6 +32,19 @@ TICKS: Final = 10
 ALIVE: Final = b"."
 GOING: Final = b"-"
 """What a worker says to its supervisor: that it serves, that it has begun to stop."""
+
+LINGER_SECONDS: Final = 0.5
+"""How long, after no more connections are let in, those that were are still served as before. What a client has sent by
+then on a connection that seemed idle is in reach, and is answered instead of reset."""
+
+_SO_ATTACH_FILTER: Final = 26  # Python's socket module has no name for it
+_PROGRAM: Final = (
+    (0x30, 0, 0, 13),  # load the byte of TCP's header that has the flags
+    (0x45, 0, 1, 0x02),  # SYN?
+    (0x06, 0, 0, 0),  # then drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # else let it through
+)
+"""Classic BPF: operation, where to go on if true and if false, operand (linux/filter.h)."""
 
 log = structlog.get_logger("gateway.serving.server")
 
@@ -52,12 +68,13 @@ class GatewayServer(uvicorn.Server):
             super().handle_exit(sig, frame)
         elif self._asked_at is None:
             self._captured_signals.append(sig)
-            self._drain(now)
+            self._asked_at = now
+            self.lifespan.state[STOPPING] = True
+            log.info("draining", seconds=self._drain_seconds)
         elif now - self._asked_at > SAME_SIGNAL_SECONDS:
             self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve."""
         await super().startup(sockets)
         if self._supervisor is not None:
             self._supervisor.setblocking(False)
@@ -83,11 +100,6 @@ class GatewayServer(uvicorn.Server):
         await asyncio.sleep(LINGER_SECONDS)
         await super().shutdown(sockets)
 
-    def _drain(self, now: float) -> None:
-        self._asked_at = now
-        self.lifespan.state[STOPPING] = True
-        log.info("draining", seconds=self._drain_seconds)
-
     def _say(self, what: bytes) -> None:
         if self._supervisor is not None:
             with suppress(OSError):  # it has gone, or listens no more: neither is waited for
@@ -100,6 +112,23 @@ class GatewayServer(uvicorn.Server):
         log.warning("supervisor_died")
         # Whoever starts it anew needs the port: no draining.
         self._owns_the_port = self.should_exit = True
+
+
+def refuse_new(listening: socket.socket | int) -> None:
+    """Let no more connections into the queue of a listening socket, for all processes that share it.
+
+    Closing the socket resets whatever is in its queue: connections that clients take for accepted. Where the queue
+    grows no more, those who serve can empty it before. Clients that connect meanwhile get no answer; they try again
+    after a second, and are refused, or served by whoever listens then. On other systems than Linux nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    instructions = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in _PROGRAM))
+    program = struct.pack("HP", len(_PROGRAM), ctypes.addressof(instructions))
+    number = listening if isinstance(listening, int) else listening.fileno()
+    # Sandboxes may lack filters: then it is as on other systems.
+    with suppress(OSError), socket.socket(fileno=os.dup(number)) as same:
+        same.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def work(config: uvicorn.Config, listening: socket.socket, supervisor: socket.socket, drain_seconds: float) -> None:

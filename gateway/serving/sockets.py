@@ -29,7 +29,6 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._on_shutdown: list[Callable[[], None]] = []
 
     def handle_connect(self, event: Request) -> None:
-        """At the handshake: the application is about to be called."""
         super().handle_connect(event)
         if not self.close_sent:
             extensions: dict[str, Any] = self.scope["extensions"]

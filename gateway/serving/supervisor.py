@@ -1,8 +1,7 @@
 """The parent of the processes that serve: it starts them, replaces those that die, and stops them together.
 
 In the place of uvicorn's, which neither tells of a death, nor pauses before it replaces what dies at once, nor lets the
-processes know when it is gone, and which keeps the port open until all have stopped, so that connections nobody will
-accept are reset in the end.
+processes know when it is gone, nor closes the port before all have stopped, which resets connections.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
-from types import FrameType
 from typing import Any, Final
 
 import structlog
 import uvicorn
 
-from gateway.serving.listening import refuse_new
-from gateway.serving.server import GOING, SAME_SIGNAL_SECONDS, work
+from gateway.serving.server import GOING, SAME_SIGNAL_SECONDS, refuse_new, work
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST_PAUSE: Final = 0.5
@@ -41,24 +38,21 @@ class Worker:
 
     process: SpawnProcess
     line: socket.socket
-    serves: bool = False
     going: bool = False
-    heard: float = 0.0
+    heard: float = 0.0  # 0 until it serves
     began: float = field(default_factory=time.monotonic)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self) -> None:
-        """Take in what it has said."""
         with suppress(OSError):
             said = self.line.recv(4_096)
             if said:
-                self.serves, self.heard = True, time.monotonic()
+                self.heard = time.monotonic()
                 self.going = self.going or GOING in said
 
     def is_hung(self, seconds: float) -> bool:
-        """Whether it has served, and been silent for so long."""
         self.hear()
-        return self.serves and not self.going and time.monotonic() - self.heard > seconds
+        return self.heard > 0 and not self.going and time.monotonic() - self.heard > seconds
 
 
 class Supervisor:
@@ -77,12 +71,8 @@ class Supervisor:
     async def run(self) -> bool:
         """Serve; tell whether that ended as it was asked to. If none can start, the first that fails ends it all."""
         loop = asyncio.get_running_loop()
-
-        def signalled(number: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._signalled, number)
-
         for number in SIGNALS:
-            signal.signal(number, signalled)
+            signal.signal(number, lambda received, _: loop.call_soon_threadsafe(self._signalled, received))
         try:
             kept = [asyncio.create_task(self._keep()) for _ in range(self._config.workers)]
             await self._stop.wait()
@@ -99,10 +89,10 @@ class Supervisor:
         if self._stop.is_set() and now - self._asked_at > SAME_SIGNAL_SECONDS:
             self._hasten.set()
         self._asked_at = self._asked_at or now
-        self._stop.set()
-        self._tell()
+        self._end()
 
-    def _tell(self) -> None:
+    def _end(self) -> None:
+        self._stop.set()
         for each in self._workers:
             each.process.terminate()
 
@@ -110,7 +100,7 @@ class Supervisor:
         """Close the port when the processes do: once it is not refilled, they can empty its queue."""
         for each in self._workers:
             each.hear()  # what was said since it was last listened to
-            self._has_served = self._has_served or each.serves
+            self._has_served = self._has_served or each.heard > 0
         if self._drain_seconds and self._has_served:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hasten.wait(), self._drain_seconds)
@@ -118,25 +108,24 @@ class Supervisor:
         self._listening.close()
 
     async def _keep(self) -> None:
-        """Keep one process serving."""
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             worker = self._start()
             await self._watch(worker)
             if self._stop.is_set():
                 return
+            status = worker.process.exitcode or 0
+            # SIGKILL that nobody sent comes from Linux, when memory runs out.
+            cause = {"signal": signal.Signals(-status).name} if status < 0 else {"status": status}
+            ended: dict[str, Any] = {"pid": worker.process.pid, **cause}
             if not self._has_served:
-                log.error("worker_cannot_start", pid=worker.process.pid, **_cause(worker.process))
+                log.error("worker_cannot_start", **ended)
                 self._failed = True
-                self._stop.set()
-                self._tell()
+                self._end()
                 return
             lived = time.monotonic() - worker.began
             pause = FIRST_PAUSE if lived > LONG_LIVED else min(pause * 2, LONGEST_PAUSE)
-            log.error(
-                "worker_died", pid=worker.process.pid, **_cause(worker.process), seconds=round(lived, 1),
-                replaced_in=pause,
-            )  # fmt: skip
+            log.error("worker_died", **ended, seconds=round(lived, 1), replaced_in=pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
 
@@ -159,7 +148,7 @@ class Supervisor:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(worker.ended.wait(), CHECK_SECONDS)
                 hung = worker.is_hung(seconds)
-                self._has_served = self._has_served or worker.serves
+                self._has_served = self._has_served or worker.heard > 0
                 if hung and not worker.ended.is_set():
                     log.error("worker_hangs", pid=worker.process.pid, silent_seconds=seconds)
                     worker.process.kill()
@@ -169,14 +158,3 @@ class Supervisor:
             self._workers.discard(worker)
             worker.process.join()
             worker.line.close()
-
-
-async def supervise(config: uvicorn.Config, drain_seconds: float = 0) -> bool:
-    """Serve the port of `config` by several processes until a signal comes; tell whether they could."""
-    return await Supervisor(config, config.bind_socket(), drain_seconds).run()
-
-
-def _cause(process: SpawnProcess) -> dict[str, Any]:
-    """How a process has ended. SIGKILL that nobody sent comes from Linux, when memory runs out."""
-    status = process.exitcode or 0
-    return {"signal": signal.Signals(-status).name} if status < 0 else {"status": status}

@@ -19,7 +19,7 @@ from graphql_schema.schema.context import Info
 from services.catalogue import Problem
 from services.catalogue.naming import camel, pascal
 from services.catalogue.problems import BAD_REQUEST, UPLOAD_STALLED
-from services.files.uploading import CREATE, UPLOAD, FormFile, Uploader, upload_file
+from services.files.uploading import CREATE, UPLOAD, FormFile, upload_file
 from services.files.uploads import InterruptedUploadError
 
 UPLOAD_FIELD: Final = camel(UPLOAD)
@@ -79,9 +79,8 @@ def upload_mutation(payload: Any, members: Sequence[Argument]) -> StrawberryFiel
         admitted = await context.gateway.admit(creation, context.actor, context.client)
         data = values["input"]
         sent: UploadValue = data.pop("file")
-        sender = Uploader(context.gateway, admitted)
         try:
-            return await upload_file(sender, sent.file, data), None
+            return await upload_file(context.gateway, admitted, sent.file, data), None
         except InterruptedUploadError as interrupted:
             sent.fault = interrupted
             raise Problem(BAD_REQUEST) from None  # never sent: the client has disconnected

@@ -32,7 +32,7 @@ from services.catalogue.problems import (
 )
 from services.engine.payment import DRY_RUN
 from services.files.config import FilesConfig
-from services.files.forms import FORM, Event, Part, awaited, before_the_file, boundary_of, form_events, last_part
+from services.files.forms import FORM, Event, Part, before_the_file, boundary_of, form_events, interruptible, last_part
 from services.files.uploading import NO_KEY, FormFile
 from services.files.uploads import InterruptedUploadError
 
@@ -81,7 +81,7 @@ async def read_form(request_context: HTTPRequestContext, receive: Receive) -> tu
     `parse_parameters`.
     """
     limits, idle_seconds = request_context.gateway.limits, request_context.gateway.part(FilesConfig).idle_seconds
-    body = awaited(aiter(Request(request_context.scope, receive).stream()), idle_seconds, ClientDisconnect)
+    body = interruptible(Request(request_context.scope, receive).stream(), ClientDisconnect)
     events = form_events(body, boundary_of(request_context.headers[b"content-type"].decode("latin-1")))
     try:
         async with before_the_file(idle_seconds):

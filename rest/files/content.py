@@ -182,9 +182,9 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     announced = row.size if sent_range.end is None else sent_range.end - sent_range.start
     if length.isdigit() and int(length) != announced:
         raise Problem.field("size", "range", f"The body has {length} bytes, where {announced} were announced.")
-    body = until_shutdown(request.scope, body_of(request, gateway.part(FilesConfig).idle_seconds))
+    body = until_shutdown(request.scope, body_of(request))
     try:
-        offset = await received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), row.id, sent_range, body)
+        offset = await received(gateway, row.id, sent_range, body)
     except StoppedUploadError:
         raise Problem(UNAVAILABLE, "The gateway restarts: go on where the upload has ended.", retry_after=1) from None
     except InterruptedUploadError:

@@ -32,7 +32,7 @@ from services.files.forms import (
     form_events,
     last_part,
 )
-from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, Uploader, upload_file
+from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, upload_file
 from services.files.uploads import InterruptedUploadError
 from services.queries.limits import Limits
 from services.queries.versions import Preconditions
@@ -63,18 +63,16 @@ async def received_form(
     file. Raises as creating, sending and completing do, and `idempotency_unsupported`.
     """
     expected = _expected(request, gateway.limits)
-    idle_seconds = gateway.part(FilesConfig).idle_seconds
-    body = body_of(request, idle_seconds)
-    events = form_events(body, boundary_of(request.headers.get("content-type", "")))
+    events = form_events(body_of(request), boundary_of(request.headers.get("content-type", "")))
     try:
-        async with before_the_file(idle_seconds):
+        async with before_the_file(gateway.part(FilesConfig).idle_seconds):
             fields, part, first = await _fields(events)
         setattr(request.state, _FIELDS_STATE, fields)
         length = request.headers.get("content-length", "")
         file = FormFile(part, length, last_part(events, _FILE, first))
         route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
-        asked, sender = Queries(route, gateway.limits).parse(b""), Uploader(gateway, admitted, payment)
-        shown = await upload_file(sender, file, fields, expected, asked.query, asked.included)
+        asked = Queries(route, gateway.limits).parse(b"")
+        shown = await upload_file(gateway, admitted, file, fields, payment, expected, asked.query, asked.included)
     except InterruptedUploadError:
         raise ClientDisconnect from None
     assert isinstance(shown, WriteResult)

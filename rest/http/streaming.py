@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 
-from services.files.forms import awaited
+from services.files.forms import interruptible
 
 
-def body_of(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The body of a request, part by part. Raises as `awaited`."""
-    return awaited(aiter(request.stream()), idle_seconds, ClientDisconnect)
+def body_of(request: Request) -> AsyncIterator[bytes]:
+    """The body of a request, part by part. Raises as `interruptible`."""
+    return interruptible(request.stream(), ClientDisconnect)

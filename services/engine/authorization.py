@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from services.catalogue.actors import Actor, Client
+from services.catalogue.calls import Trace
 from services.catalogue.operations import Operation
 from services.catalogue.policies import Rule
 from services.catalogue.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Problem
@@ -26,6 +27,7 @@ class Admitted:
     operation: Operation
     actor: Actor
     client: Client = field(default_factory=Client)
+    trace: Trace = field(default_factory=Trace)
 
 
 class Readable(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,8 +11,6 @@ from services.catalogue.batches import OPERATIONS
 from services.catalogue.calls import Call, Trace
 from services.catalogue.operations import Operation
 from services.catalogue.problems import UNAVAILABLE, Problem
-from services.engine.audit.recording import AuditedCall
-from services.engine.preconditions import check_version
 from services.engine.writes import Write, Writes
 from services.process import observation
 from services.queries.batches import Batch, Entry, EntryOutcome, with_path_prefix
@@ -34,7 +31,8 @@ async def run_batch(
     An atomic batch raises the first Problem, with the entry's place in it; otherwise what one entry has done before
     it was refused is undone, and the others stand. `unavailable` ends any batch.
     """
-    await check_version(operation, None, write.expected, partial(gateway.read_within, call), required=False)
+    if write.expected is not None:
+        write.expected.check(None)
     outcomes: list[EntryOutcome] = []
     for index, entry in enumerate(batch.entries):
         if isinstance(entry, Problem):
@@ -76,7 +74,7 @@ async def _apart(gateway: Writes, call: Call, entry: Entry) -> UUID:
         if problem.type is UNAVAILABLE:
             raise
         # To be asked while the row can still be read.
-        refusal = gateway.audit.refusal(AuditedCall.of(entry.operation, call), problem)
+        refusal = gateway.audit.refusal(entry.operation, call, problem)
         await savepoint.rollback()
         call.session.expunge_all()
         del call.after_commit[actions:]
@@ -88,7 +86,6 @@ async def _apart(gateway: Writes, call: Call, entry: Entry) -> UUID:
 async def _shown(
     gateway: Writes, operation: Operation, call: Call, write: Write, outcomes: Sequence[EntryOutcome]
 ) -> Sequence[EntryOutcome]:
-    """The outcomes with their rows: those that are there at the end and that the actor may read."""
     resource = operation.resource
     assert resource is not None
     left = [each for each in outcomes if each.problem is None and each.status != _STATUS["delete"]]
@@ -100,7 +97,7 @@ async def _shown(
     if write.shown is None:
         rows = await Records(call.session, call.actor, gateway.cursors).many(resource, keys)
     else:
-        answer = await gateway.read_within(call, write.shown, write.inputs_for([(resource, key) for key in keys]))
+        answer = await gateway.read_within(call, write.shown, ([(resource, key) for key in keys], *write.inputs))
         rows = dict(zip(keys, answer[ROWS], strict=True))
     call.shown_by = observation.statements() - before
     return [replace(each, row=rows.get(each.key)) if each.key else each for each in outcomes]

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from services.catalogue.actors import Actor, Client
-from services.catalogue.calls import Call, Trace
+from services.catalogue.calls import Call
 from services.catalogue.models import InputModel, NoInput, ResultModel, parse_input
 from services.catalogue.operations import Kind, Operation
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.catalogue.resources import Resource
-from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted, authorize, authorize_resources
 from services.engine.batching import run_batch
 from services.engine.idempotency.once import STATEMENTS, IdempotencyStore, StoredOrNewAnswer
@@ -41,9 +40,6 @@ log = structlog.get_logger(__name__)
 
 Result = Record | ResultModel | Sequence[EntryOutcome] | None
 
-_OF_THE_ANSWER: Final = ("shown", "inputs", "idempotency")
-"""Members of a Write that are not what is sent, but what is to be shown of what comes of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
@@ -53,13 +49,14 @@ class WriteResult:
     answer: Answer
 
 
+Answered = Result | WriteResult | StoredOrNewAnswer
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway(Writes):
     """What is behind both faces: the catalogue, the database, and the long-lived parts that operations use."""
 
-    async def write(
-        self, admitted: Admitted, write: Write, payment: Payment | None = None
-    ) -> Result | WriteResult | StoredOrNewAnswer:  # fmt: skip
+    async def write(self, admitted: Admitted, write: Write, payment: Payment | None = None) -> Answered:
         """Call an operation that changes something, once it is paid for.
 
         Returns what was asked to be shown, or a Record, a ResultModel or None; with an idempotency key the answer that
@@ -67,11 +64,9 @@ class Gateway(Writes):
         """
         operation, shown = admitted.operation, write.shown
         if shown is not None:
-            try:
+            async with self._audited(admitted):
                 # What a write shows of its own row needs no scope but the write's.
                 authorize_resources(shown.related, admitted.actor)
-            except Problem as problem:
-                raise await self._refused(admitted, problem) from None
         if operation.kind is Kind.BATCH:
             batch = parse_batch(operation, write.data or b"{}", self.limits.batch_entries)
             data: InputModel | Batch = batch
@@ -95,21 +90,21 @@ class Gateway(Writes):
         Raises `unauthenticated` and `insufficient_scope`.
         """
         admitted = Admitted(operation, actor, client or Client())
-        try:
+        async with self._audited(admitted):
             authorize(operation, actor)
-        except Problem as problem:
-            raise await self._refused(admitted, problem) from None
         return admitted
 
-    async def _refused(self, admitted: Admitted, problem: Problem) -> Problem:
-        """The problem, once it is recorded."""
-        attempt = AuditedCall(admitted.operation, admitted.actor, admitted.client, Trace())
-        await self.audit.add(self.audit.refusal(attempt, problem))
-        return problem
+    @asynccontextmanager
+    async def _audited(self, admitted: Admitted) -> AsyncIterator[None]:
+        try:
+            yield
+        except Problem as problem:
+            await self.audit.add(self.audit.refusal(admitted.operation, admitted, problem))
+            raise
 
     async def _call(
         self, admitted: Admitted, write: Write, data: InputModel | Batch, *, again: bool = False
-    ) -> Result | WriteResult | StoredOrNewAnswer:
+    ) -> Answered:  # fmt: skip
         operation = admitted.operation
         before, written, refusal = observation.statements(), False, None
         try:
@@ -118,7 +113,7 @@ class Gateway(Writes):
                     perform = self._write if write.idempotency is None else self._write_once
                     result = await perform(operation, call, write, data)
                 except Problem as problem:
-                    refusal = self.audit.refusal(AuditedCall.of(operation, call), problem)
+                    refusal = self.audit.refusal(operation, call, problem)
                     if problem.keep:
                         await self.audit.add(refusal, call.session)
                         refusal = None
@@ -141,7 +136,8 @@ class Gateway(Writes):
         most += (write.expected is not None) + (STATEMENTS if write.idempotency is not None else 0)
         if self.reader is not None and sent > most:
             log.warning("statement_budget_exceeded", operation=operation.name, sent=sent)
-        observation.note_actor(str(call.actor))
+        if (seen := observation.current()) is not None:
+            seen.actor = str(call.actor)  # who may have been identified during the call
         return result
 
     @asynccontextmanager
@@ -168,7 +164,8 @@ class Gateway(Writes):
         self, operation: Operation, call: Call, write: Write, data: InputModel | Batch
     ) -> StoredOrNewAnswer:
         assert write.idempotency is not None
-        told = {each.name: getattr(write, each.name) for each in fields(write) if each.name not in _OF_THE_ANSWER}
+        # All that is sent; what is to be shown of what comes of it is in `asked`.
+        told = {"key": write.key, "data": write.data, "expected": write.expected}
         return await self.part(IdempotencyStore).once(
             operation, call, write.idempotency, told, lambda: self._write(operation, call, write, data)
         )
@@ -187,21 +184,17 @@ class Gateway(Writes):
     async def _result(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | WriteResult:
         """What a write returns, read in its transaction. Raises `not_found` when the actor may not read it."""
         before = observation.statements()
-        try:
-            return await self._shown(resource, call, write, key)
-        finally:
-            call.shown_by = observation.statements() - before
-
-    async def _shown(self, resource: Resource[Any], call: Call, write: Write, key: UUID) -> Record | WriteResult:
+        result: Record | WriteResult | None
         if write.shown is None:
-            record = await Records(call.session, call.actor, self.cursors).get(resource, key)
-            if record is None:
-                raise Problem(NOT_FOUND)
-            return record
-        found = await self.read_within(call, write.shown, write.inputs_for(key))
-        if any(isinstance(root, RowRoot) and found[root.key] is None for root in write.shown.roots):
+            result = await Records(call.session, call.actor, self.cursors).get(resource, key)
+        else:
+            answer = await self.read_within(call, write.shown, (key, *write.inputs))
+            is_gone = any(isinstance(root, RowRoot) and answer[root.key] is None for root in write.shown.roots)
+            result = None if is_gone else WriteResult(key, answer)
+        call.shown_by = observation.statements() - before
+        if result is None:
             raise Problem(NOT_FOUND)
-        return WriteResult(key, found)
+        return result
 
     async def _follow_up(self, call: Call) -> None:
         for action in call.after_commit:

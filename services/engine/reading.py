@@ -6,10 +6,9 @@ judge and read field by field, read its parts: each needs a `Readable`, which is
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,9 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.catalogue.actors import Actor
 from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue
-from services.catalogue.operations import Operation
 from services.catalogue.problems import NOT_FOUND, Problem
-from services.catalogue.resources import Relation, Resource
+from services.catalogue.resources import Relation
 from services.engine import authorization
 from services.engine.authorization import Readable
 from services.engine.payment import Payment
@@ -38,9 +36,7 @@ from services.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """The reading half of the Gateway (services/engine/gateway.py). Without a `reader` everything goes down the general
-    path.
-    """
+    """The reading half of the Gateway (gateway.py). Without a `reader` everything goes down the general path."""
 
     catalogue: Catalogue
     database: Database
@@ -93,13 +89,8 @@ class Reads:
         async with self.records(actor) as records:
             return await answer(records, query, given)  # type: ignore[arg-type]
 
-    def allow(self, asked: Operation | Relation | Resource[Any], actor: Actor) -> Readable:
-        """What may be read: an operation's rows, a relation's or a resource's. Raises as `authorization.allow`."""
-        return authorization.allow(asked, actor)
-
-    def may_read(self, resources: Iterable[Resource[Any]], actor: Actor) -> bool:
-        """Whether all of these could be allowed."""
-        return authorization.may_read(resources, actor)
+    allow = staticmethod(authorization.allow)
+    may_read = staticmethod(authorization.may_read)
 
     async def page(self, of: Readable, arguments: ListArguments) -> Page:
         """A page of a list. Raises `validation_failed` for a cursor of another list."""
@@ -107,7 +98,6 @@ class Reads:
             return await records.page(of.resource, arguments, of.where)
 
     async def count(self, of: Readable, arguments: ListArguments) -> int:
-        """The size of the whole list."""
         async with self.records(of.actor) as records:
             return await records.count(of.resource, arguments, of.where)
 
@@ -139,7 +129,6 @@ class Reads:
     async def counts_below(
         self, of: Readable, relation: Relation, parents: Sequence[UUID], arguments: ListArguments
     ) -> Mapping[UUID, int]:
-        """The size of the whole relation, for each parent."""
         assert relation.target is of.resource
         async with self.records(of.actor) as records:
             return await records.related_counts(relation, parents, arguments)

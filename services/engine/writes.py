@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-from services.catalogue.calls import Call, Part
+from services.catalogue.calls import Call, HasParts
 from services.catalogue.models import InputModel
-from services.catalogue.operations import Operation
-from services.catalogue.resources import Resource
-from services.engine.audit.recording import Audit, AuditedCall
+from services.catalogue.naming import ETAG
+from services.catalogue.operations import Kind, Operation
+from services.catalogue.problems import PRECONDITION_REQUIRED, Problem
+from services.engine.audit.recording import Audit
 from services.engine.idempotency.once import IdempotentWrite
-from services.engine.preconditions import check_version
 from services.engine.reading import Reads
 from services.process import observation
 from services.queries.selections import Input, Query
-from services.queries.versions import Preconditions
+from services.queries.versions import UNTAGGED, Preconditions, tag_query
 from services.storage.cascades import Cascades
 from services.storage.flushing import flush
 from services.storage.rows import check_placed, check_references, load_for_update, references
@@ -41,13 +40,9 @@ class Write:
     idempotency: IdempotentWrite | None = None
     """The key of a write that is made once, however often it is sent."""
 
-    def inputs_for(self, written: UUID | Sequence[tuple[Resource[Any], UUID]]) -> Sequence[Input]:
-        """The inputs of `shown`, once it is known which row has been written, or which rows."""
-        return (written, *self.inputs)
-
 
 @dataclass(frozen=True, slots=True)
-class Writes(Reads):
+class Writes(Reads, HasParts):
     """The writing half of the Gateway (gateway.py), within a unit of work.
 
     `requires_versions`: who changes a row has to say which version of it.
@@ -58,23 +53,12 @@ class Writes(Reads):
 
     @property
     def audit(self) -> Audit:
-        """Where writes are recorded."""
         return self.part(Audit)
 
-    def part(self, kind: type[Part]) -> Part:
-        """A long-lived part of the process by its type."""
-        found = self.parts[kind]
-        assert isinstance(found, kind)
-        return found
-
     async def do(
-        self,
-        operation: Operation,
-        call: Call,
-        key: UUID | None,
-        data: InputModel,
+        self, operation: Operation, call: Call, key: UUID | None, data: InputModel,
         expected: Preconditions | None = None,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """What an operation does within its unit of work, under all rules and recorded; returns what its function does.
 
         Raises the operation's Problems. Not for faces: they `write`.
@@ -86,28 +70,46 @@ class Writes(Reads):
             assert key is not None
             arguments.append(await load_for_update(call, resource, key, operation.action))
             place, before = references(resource, arguments[1]), dict(vars(arguments[1]))
-        read = partial(self.read_within, call)
-        await check_version(operation, key, expected, read, required=self.requires_versions)
+        await self._check_version(operation, call, key, expected)
         if operation.input is not None:
             await check_references(call, self.catalogue, data)
             arguments.append(data)
         if operation.function is None:
             await self._delete(operation, call, arguments[1])
-            await self.audit.done(AuditedCall.of(operation, call), call.session, data, before)
+            await self.audit.done(operation, call, data, before)
             return None
         returned = await operation.function(*arguments)
         if resource is not None and operation.result is resource and references(resource, returned) != place:
             await check_placed(call, resource, returned)
         await flush(call.session)
-        await self.audit.done(AuditedCall.of(operation, call), call.session, data, before)
+        await self.audit.done(operation, call, data, before)
         return returned
 
+    async def _check_version(
+        self, operation: Operation, call: Call, key: UUID | None, expected: Preconditions | None
+    ) -> None:
+        """Compare with what the actor sees of the row, which must be locked by now: nobody comes in between.
+
+        If-None-Match guards against nothing that others do, so it is no version that `requires_versions` is content
+        with. Raises `precondition_required` and `precondition_failed`.
+        """
+        if self.requires_versions and operation.on_a_row and (expected is None or expected.match is None):
+            raise Problem(PRECONDITION_REQUIRED)
+        if expected is None:
+            return
+        tag = UNTAGGED if operation.kind is Kind.CREATE else None
+        if operation.on_a_row:
+            assert operation.resource is not None
+            assert key is not None
+            row = (await self.read_within(call, tag_query(operation.resource), (key,)))[ETAG]
+            tag = None if row is None else row[ETAG]
+        expected.check(tag)
+
     async def _delete(self, operation: Operation, call: Call, row: Any) -> None:
-        """Delete a row, and with it what hangs on it."""
         if operation.before is not None:
             await operation.before(call, row)
         before = observation.statements()
-        witnesses = self.audit.witnesses(AuditedCall.of(operation, call))
+        witnesses = self.audit.witnesses(operation, call)
         taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
         call.followed_by += observation.statements() - before
         for resource, keys in [(operation.resource, [row.id]), *taken.items()]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -43,23 +43,14 @@ Event = tuple[Part, bytes | None]
 """A part, and some of its bytes; None at its end."""
 
 
-async def awaited(body: AsyncIterator[bytes], idle_seconds: float, gone: type[Exception]) -> AsyncIterator[bytes]:
-    """The body of a request, part by part; it raises `gone` when the caller leaves.
-
-    Raises InterruptedUploadError then, `upload_stalled` when they send nothing for so long.
-    """
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                part = await anext(body)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise Problem(UPLOAD_STALLED) from None
-        except gone:
-            raise InterruptedUploadError from None
-        if part:
-            yield part
+async def interruptible(body: AsyncIterator[bytes], gone: type[Exception]) -> AsyncIterator[bytes]:
+    """The body of a request, part by part. Raises InterruptedUploadError for `gone`: the caller has left."""
+    try:
+        async for part in body:
+            if part:
+                yield part
+    except gone:
+        raise InterruptedUploadError from None
 
 
 @asynccontextmanager
@@ -87,7 +78,8 @@ async def form_events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncItera
     However long its parts are, what is around them is bounded: the parser would skip empty lines and blanks for ever.
     """
     reader, read = _Reader(), 0
-    parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type] # a TypedDict of callables
+    callbacks: Any = reader.callbacks()  # a TypedDict of them
+    parser = MultipartParser(boundary, callbacks, max_header_size=MAX_HEADER_BYTES)
     try:
         async for data in body:
             parser.write(data)
@@ -119,32 +111,21 @@ class _Reader:
     _value: bytes = b""
 
     def callbacks(self) -> dict[str, object]:
-        """What the parser calls."""
-        return {
-            "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end_part,
-            "on_header_field": self._field, "on_header_value": self._more, "on_header_end": self._end_header,
-            "on_headers_finished": self._check, "on_end": self._end,
-        }  # fmt: skip
+        return {name: getattr(self, name) for name in dir(self) if name.startswith("on_")}
 
-    def _begin(self) -> None:
+    def on_part_begin(self) -> None:
         self._parts += 1
         if self._parts > MAX_FIELDS:
             raise Problem(BAD_REQUEST, f"A form may have at most {MAX_FIELDS} parts.")
         self._part = Part()
 
-    def _field(self, data: bytes, start: int, end: int) -> None:
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
-        self._bound()
 
-    def _more(self, data: bytes, start: int, end: int) -> None:
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
-        self._bound()
 
-    def _bound(self) -> None:
-        if len(self._header) + len(self._value) > MAX_HEADER_BYTES:
-            raise Problem(BAD_REQUEST, "The header of a part is too long.")
-
-    def _end_header(self) -> None:
+    def on_header_end(self) -> None:
         name, value = self._header.lower(), self._value
         self._header = self._value = b""
         if name == b"content-disposition":
@@ -158,18 +139,18 @@ class _Reader:
             # RFC 7578, 4.7: senders should not use it, and nobody does.
             raise Problem(BAD_REQUEST, "The parts of a form are sent as they are, without Content-Transfer-Encoding.")
 
-    def _check(self) -> None:
+    def on_headers_finished(self) -> None:
         if not self._part.name:
             raise Problem(BAD_REQUEST, "Each part of a form must have a name, in Content-Disposition.")
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.taken += end - start
         self.events.append((self._part, data[start:end]))
 
-    def _end_part(self) -> None:
+    def on_part_end(self) -> None:
         self.events.append((self._part, None))
 
-    def _end(self) -> None:
+    def on_end(self) -> None:
         self.ended = True
 
 

@@ -16,7 +16,6 @@ from services.jobs.queue import enqueue
 from services.storage.cascades import Cascades
 
 SWEPT: Final = 500
-"""Maximum number of files deleted in one transaction."""
 COMPLETED_WITHIN: Final = timedelta(hours=1)
 """How long after receipt of its last byte a file may still be completed, past `pending_lifetime`."""
 ORPHANED_AFTER: Final = timedelta(days=1)
@@ -68,7 +67,8 @@ async def sweep_files(work: Work) -> None:
             rows = (await call.session.execute(select(File).where(File.id.in_(keys)))).scalars()
             known = {row.id: row for row in rows}
         await store.remove([stored.name for stored in objects if _is_orphan(stored, known.get(stored.key))])
-        store.tidy(keys - known.keys())
+        for key in keys - known.keys():
+            store.tidy(key)
     await asyncio.to_thread(store.remove_unfinished, before)
 
 

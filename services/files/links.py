@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,8 +16,7 @@ from services.catalogue.problems import INVALID_LINK
 
 Use = Literal["PUT", "GET"]
 """The method of a link: PUT to send the bytes, GET to fetch them."""
-LONGEST_NUMBER: Final = 12
-"""Maximum number of digits of a time in seconds."""
+_SECONDS: Final = re.compile("[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,13 @@ class FileLinks:
     base: str
 
     def make(self, file: str, key: UUID, use: Use, expires_at: datetime) -> str:
-        """Return a link to a file, given its public identifier and its key."""
         expires = int(expires_at.timestamp())
         query = urlencode({"expires": expires, "signature": self._sign(key, use, str(expires))})
         return f"{self.base}/files/{file}/content?{query}"
 
     def check(self, key: UUID, use: Use, expires: str, signature: str, now: datetime) -> None:
         """Raise `invalid_link` if the signature is not that of this file, use and time, or the link has expired."""
-        is_number = expires.isascii() and expires.isdigit() and len(expires) <= LONGEST_NUMBER
+        is_number = _SECONDS.fullmatch(expires) is not None
         # compare_digest takes only ASCII as text.
         is_signed = is_number and hmac.compare_digest(self._sign(key, use, expires).encode(), signature.encode())
         if not is_signed or datetime.fromtimestamp(int(expires), UTC) <= now:

@@ -40,9 +40,7 @@ class File(Base):
     checked_at: Mapped[datetime | None]
     """When all bytes had been received and checked."""
     lease: Mapped[UUID | None]
-    """The lease of the upload in progress."""
     leased_until: Mapped[datetime | None]
-    """When the lease expires unless it is renewed."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     completed_at: Mapped[datetime | None]
 

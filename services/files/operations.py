@@ -127,7 +127,7 @@ async def forget_file(call: Call, key: UUID) -> File | None:
 
 async def linked_file(call: Call, key: UUID) -> File:
     """Return the file of a signed link, whose holder need not be able to read the row. Raise `not_found`."""
-    row = (await call.session.execute(select(File).where(File.id == key))).scalar_one_or_none()
+    row = await call.session.get(File, key)
     if row is None:
         raise Problem(NOT_FOUND)
     return row

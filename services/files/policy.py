@@ -21,7 +21,6 @@ from services.identity.workspaces.policy import has_role, member
     "Only the user who announced a file may send and complete it, while they are an editor or owner of the workspace."
 )
 def own(file: Any) -> ColumnElement[bool]:
-    """Select files that the actor has announced, while they may write in the workspace."""
     return and_(file.user_id == ACTOR_ID, has_role(file.workspace_id, Role.EDITOR))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -39,6 +40,9 @@ STORE_SECONDS: Final = 45.0
 AT_ONCE: Final = 16
 """Names that are deleted at the same time."""
 
+_KEY: Final = re.compile("[0-9a-f]{32}")
+_NAME: Final = re.compile(rf"(?P<key>{_KEY.pattern})/(?P<attempt>[0-9]+)/(?P<number>[0-9]+)(?P<tail>\.[0-9]+)?")
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,7 +57,6 @@ class Place(NamedTuple):
     attempt: int
 
     def chunk(self, number: int) -> str:
-        """The name of a chunk."""
         return f"{self.key.hex}/{self.attempt}/{number:06d}"
 
     def tail(self, offset: int) -> str:
@@ -84,24 +87,20 @@ class FileStore:
     @cached_property
     def store(self) -> ObjectStore:
         """The store itself. A folder is made if there is none. Raises `unavailable` for options that are wrong."""
+        options: dict[str, Any] = {name: value.get_secret_value() for name, value in self.options.items()}
+        plain: Any = {"allow_http": True} if options.pop("allow_http", "") == "true" else None
         try:
-            return self._opened()
+            if self.root is not None:
+                return LocalStore(self.root, mkdir=True)
+            return from_url(self.url, config=options or None, client_options=plain)  # type: ignore[arg-type] # by their names
         except (BaseError, OSError, ValueError, TypeError) as error:
             fault = type(error).__name__
         # What it says of them repeats them: neither a log nor an answer may.
         log.error("the store of files cannot be opened", fault=fault)
         raise _unavailable()
 
-    def _opened(self) -> ObjectStore:
-        if self.root is not None:
-            return LocalStore(self.root, mkdir=True)
-        options: dict[str, Any] = {name: value.get_secret_value() for name, value in self.options.items()}
-        plain: Any = {"allow_http": True} if options.pop("allow_http", "") == "true" else None
-        return from_url(self.url, config=options or None, client_options=plain)  # type: ignore[arg-type] # by their names
-
     @property
     def root(self) -> Path | None:
-        """The folder, where the store is one."""
         parts = urlsplit(self.url)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
@@ -140,10 +139,9 @@ class FileStore:
         """Delete all there is of a file, or what there is of attempts before one; nothing is fine, too."""
         async for found in self._listed(key.hex):
             await self.remove([each.name for each, _ in found if before is None or each.attempt < before])
-        self._tidy(key)
+        self.tidy(key)
 
     async def remove(self, names: Iterable[str]) -> None:
-        """Delete these objects, as far as they are there."""
         every = tuple(names)
         for start in range(0, len(every), AT_ONCE):
             await asyncio.gather(*[self._remove(name) for name in every[start : start + AT_ONCE]])
@@ -163,21 +161,17 @@ class FileStore:
             found = [(_stored(each["path"]), each["last_modified"]) for each in batch]
             yield [(each, written_at) for each, written_at in found if each is not None]
 
-    def tidy(self, keys: Iterable[UUID]) -> None:
-        """Remove the folders that these files have left."""
-        for key in keys:
-            self._tidy(key)
-
     def remove_unfinished(self, before: datetime) -> None:
         """Remove what a folder has of chunks whose writer has died; an object store has no such thing."""
         if self.root is None or not self.root.is_dir():
             return
         for folder in self.root.iterdir():
-            if folder.is_dir() and _key(folder.name):
+            if folder.is_dir() and _KEY.fullmatch(folder.name):
                 _remove_staged(folder, before.timestamp())
                 _remove_empty(folder)
 
-    def _tidy(self, key: UUID) -> None:
+    def tidy(self, key: UUID) -> None:
+        """Remove the folders that a file has left."""
         folder = self.root and self.root / key.hex
         if folder and folder.is_dir():
             _remove_staged(folder, time.time() - 60)
@@ -204,19 +198,10 @@ def _remove_empty(folder: Path) -> None:
 
 def _stored(name: str) -> Stored | None:
     """What an object is; None for what is not ours."""
-    key, _, rest = name.partition("/")
-    attempt, _, chunk = rest.partition("/")
-    found, number = _key(key), chunk.partition(".")[0]
-    if found is None or not (attempt.isdecimal() and number.isdecimal()):
+    found = _NAME.fullmatch(name)
+    if found is None:
         return None
-    return Stored(name, found, int(attempt), int(number) if number == chunk else None)
-
-
-def _key(text: str) -> UUID | None:
-    try:
-        return UUID(text) if len(text) == 32 else None
-    except ValueError:
-        return None
+    return Stored(name, UUID(found["key"]), int(found["attempt"]), int(found["number"]) if not found["tail"] else None)
 
 
 async def _each(stream: AsyncIterable[Any]) -> AsyncIterator[Any]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from services.catalogue import ANONYMOUS, Problem
+from services.catalogue import Problem
 from services.catalogue.models import NoInput
-from services.engine.audit.recording import AuditedCall
 from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway, WriteResult
 from services.engine.payment import Payment
@@ -40,79 +39,40 @@ class FormFile:
     body: AsyncIterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Uploader:
-    """The caller of an upload, admitted to announce the file; `payment` charges for it."""
-
-    gateway: Gateway
-    admitted: Admitted
-    payment: Payment | None = None
-
-
 async def upload_file(
-    sender: Uploader, file: FormFile, fields: Mapping[str, Any], expected: Preconditions | None = None,
-    shown: Query | None = None, inputs: Sequence[Input] = (),
+    gateway: Gateway, creation: Admitted, file: FormFile, fields: Mapping[str, Any], payment: Payment | None = None,
+    expected: Preconditions | None = None, shown: Query | None = None, inputs: Sequence[Input] = (),
 ) -> Record | WriteResult:  # fmt: skip
     """Receive a file as a whole: checked and complete, or not at all.
 
-    `fields` is the input of `create_file`; name and media type default to those of the file's part, and without a size
-    the request's length is the limit. `expected` is the precondition of announcing it. `shown` and `inputs` select what
-    to return of the file (see Write); without them it is returned as a record. Raise the Problems of `create_file`,
-    `received` and `complete_file`.
+    `fields` is the input of `create_file`, to which `creation` admits; name and media type default to those of the
+    file's part, and without a size the request's length is the limit. `shown` and `inputs` select what to return of the
+    file (see Write). Raise the Problems of `create_file`, `received` and `complete_file`.
     """
-    key = await _announce_and_receive(sender, file, fields, expected)
-    gateway, sending, result = sender.gateway, sender.admitted, None
+    of_part = {"name": file.part.filename, "media_type": file.part.media_type}
+    data = {**{name: value for name, value in of_part.items() if value}, **fields}
+    exact = "size" in data
+    if not exact:  # what is received at most counts against the quota until the size is known
+        if not file.length.isdigit() or len(file.length) > 18:
+            raise Problem.field("size", "required", "Send Content-Length, or the size of the file before it.")
+        length, limit = int(file.length), gateway.part(FilesConfig).max_bytes
+        data["size"] = min(length, limit) if length <= limit + MAX_FIELD_BYTES else limit + 1
+    announced = await gateway.write(creation, Write(data=data, expected=expected), payment)
+    assert isinstance(announced, FileUpload)
+    result = None
     try:
-        admitted = await gateway.admit(gateway.catalogue.operations[COMPLETE], sending.actor, sending.client)
-        result = await gateway.write(admitted, Write(key, None, shown, inputs))
+        await received(gateway, announced.id, UploadRange(), file.body, exact=exact)
+        admitted = await gateway.admit(gateway.catalogue.operations[COMPLETE], creation.actor, creation.client)
+        result = await gateway.write(admitted, Write(announced.id, None, shown, inputs))
     finally:
         if result is None:
-            await _delete(sender, key)
+            await _delete(gateway, creation, announced.id)
     assert isinstance(result, (Mapping, WriteResult))
     return result
 
 
-async def _announce_and_receive(
-    sender: Uploader, file: FormFile, fields: Mapping[str, Any], expected: Preconditions | None
-) -> UUID:
-    gateway = sender.gateway
-    fields = _with_part(fields, file.part)
-    exact = "size" in fields
-    if not exact:
-        fields["size"] = _max_size(file.length, gateway)
-    write = Write(data=fields, expected=expected)
-    announced = await gateway.write(sender.admitted, write, sender.payment)
-    assert isinstance(announced, FileUpload)
-    is_received = False
-    try:
-        await received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), announced.id, UploadRange(), file.body, exact=exact
-        )  # fmt: skip
-        is_received = True
-    finally:
-        if not is_received:
-            await _delete(sender, announced.id)
-    return announced.id
-
-
-async def _delete(sender: Uploader, key: UUID) -> None:
-    """Delete a file that is not complete, and record that in the audit."""
-    async with sender.gateway.unit_of_work(sender.admitted.actor, sender.admitted.client) as call:
+async def _delete(gateway: Gateway, creation: Admitted, key: UUID) -> None:
+    async with gateway.unit_of_work(creation.actor, creation.client) as call:
         call.trace.row = await forget_file(call, key)
         if call.trace.row is not None:
-            attempt = AuditedCall.of(sender.gateway.catalogue.operations[DELETE], call)
-            await sender.gateway.audit.done(attempt, call.session, NoInput(), {})
-
-
-def _with_part(fields: Mapping[str, Any], part: Part) -> dict[str, Any]:
-    """Return the fields, with name and media type of the file's part as defaults."""
-    defaults = {"name": part.filename, "media_type": part.media_type}
-    return {**{name: value for name, value in defaults.items() if value}, **fields}
-
-
-def _max_size(length: str, gateway: Gateway) -> int:
-    """Return the maximum size of the file in bytes, which counts against the quota until the size is known."""
-    if not length.isdigit() or len(length) > 18:
-        raise Problem.field("size", "required", "Send Content-Length, or the size of the file before it.")
-    limit = gateway.part(FilesConfig).max_bytes
-    return min(int(length), limit) if int(length) <= limit + MAX_FIELD_BYTES else limit + 1
+            await gateway.audit.done(gateway.catalogue.operations[DELETE], call, NoInput(), {})

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -22,7 +22,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select, update  # noqa: TID251 - holders of a link need not be able to read the row
 
-from services.catalogue import Call, Problem
+from services.catalogue import ANONYMOUS, Problem
 from services.catalogue.problems import (
     CONFLICT,
     NOT_FOUND,
@@ -31,6 +31,7 @@ from services.catalogue.problems import (
     UPLOAD_STALLED,
     VALIDATION_FAILED,
 )  # fmt: skip
+from services.engine.gateway import Gateway
 from services.files.config import FilesConfig
 from services.files.models import File, FileState
 from services.files.slots import UploadSlots
@@ -38,12 +39,10 @@ from services.files.sniffing import HEAD, check_type
 from services.files.store import CHUNK, STORE_SECONDS, FileStore, MissingBytesError, Place
 from services.storage.base import utc_now
 
-RENEWED_AFTER: Final = 15.0
-"""Seconds after which a lease is renewed."""
+RENEWED_AFTER: Final = 15.0  # seconds
 SLOWEST: Final = 512
 """Minimum rate in bytes per second; a slower upload counts as stalled."""
 
-Opener = Callable[[], AbstractAsyncContextManager[Call]]
 Body = AsyncIterator[bytes]
 
 
@@ -68,9 +67,7 @@ class UploadRange:
 class Upload:
     """An upload in progress. `exact`: the row's size is that of the file, not its maximum."""
 
-    store: FileStore
-    unit_of_work: Opener
-    idle_seconds: float
+    gateway: Gateway
     place: Place
     size: int
     media_type: str
@@ -82,6 +79,10 @@ class Upload:
     _tail: str | None = None
     """Name of the stored beginning of the next chunk, if any."""
     _renewed: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.store = self.gateway.part(FileStore)
+        self.idle_seconds = self.gateway.part(FilesConfig).idle_seconds
 
     async def take(self, body: Body, sent: UploadRange) -> int:
         """Receive a body. Return the number of bytes stored. Raise Problems; bytes to resume from are kept."""
@@ -133,14 +134,14 @@ class Upload:
             since = time.monotonic()
             try:
                 async with asyncio.timeout(self.idle_seconds):
-                    part = await anext(body)
-            except StopAsyncIteration:
-                return
+                    part = await anext(body, None)
             except TimeoutError:
                 raise Problem(UPLOAD_STALLED) from None
             except asyncio.CancelledError:  # by a shutdown
                 await asyncio.shield(self._keep())
                 raise
+            if part is None:
+                return
             now = time.monotonic()
             waited, received_bytes = waited + now - since, received_bytes + len(part)
             if waited > self.idle_seconds:
@@ -230,7 +231,7 @@ class Upload:
         """Update the row and renew the lease. Raise `conflict` if the lease is lost or the file has been deleted."""
         statement = update(File).where(File.id == self.place.key, File.lease == self.lease)
         statement = statement.values(leased_until=utc_now() + lease_of(self.idle_seconds), **values)
-        async with self.unit_of_work() as call:
+        async with self.gateway.unit_of_work(ANONYMOUS) as call:
             row = (await call.session.execute(statement.returning(File.id))).first()
         if row is None:
             raise Problem(CONFLICT, "The file has been deleted, or is being sent by another request.")
@@ -242,36 +243,33 @@ def lease_of(idle_seconds: float) -> timedelta:
     return timedelta(seconds=idle_seconds + STORE_SECONDS + RENEWED_AFTER)
 
 
-@asynccontextmanager
-async def uploading(
-    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: UploadRange, *, exact: bool = True
-) -> AsyncIterator[Upload]:
-    """Open an upload of a file, which excludes other uploads of it.
+async def received(gateway: Gateway, key: UUID, sent: UploadRange, body: Body, *, exact: bool = True) -> int:
+    """Receive bytes of a file, excluding other uploads of it. Return the number of bytes stored.
 
     Raise `not_found`, `conflict` if it is complete or being sent, `range_not_satisfiable` if the range does not start
-    at the end of the stored bytes, `validation_failed` if the sizes differ, and the Problems of `UploadSlots.slot`.
+    at the end of the stored bytes, `validation_failed` if the sizes differ, and the Problems of `UploadSlots.slot` and
+    of `Upload.take`.
     """
-    store, lease, idle_seconds = parts[FileStore], uuid4(), parts[FilesConfig].idle_seconds
+    lease = uuid4()
     with ExitStack() as held:
-        async with unit_of_work() as call:
+        async with gateway.unit_of_work(ANONYMOUS) as call:
             locked = select(File).where(File.id == key).with_for_update()
             row = (await call.session.execute(locked)).scalar_one_or_none()
             if row is None:
                 raise Problem(NOT_FOUND)
             _check_acceptable(row, sent)
-            held.enter_context(parts[UploadSlots].slot(row.user_id))
-            row.lease, row.leased_until = lease, utc_now() + lease_of(idle_seconds)
+            held.enter_context(gateway.part(UploadSlots).slot(row.user_id))
             if sent.start == 0:
                 row.received, row.attempt = 0, row.attempt + 1
             upload = Upload(
-                store, unit_of_work, idle_seconds, Place(key, row.attempt), row.size, row.media_type, row.sha256,
-                lease, exact, row.received,
-            )  # fmt: skip
+                gateway, Place(key, row.attempt), row.size, row.media_type, row.sha256, lease, exact, row.received
+            )
+            row.lease, row.leased_until = lease, utc_now() + lease_of(upload.idle_seconds)
         try:
-            yield upload
+            return await upload.take(body, sent)
         finally:
             # Also if the caller has disconnected: the upload can be resumed at once.
-            await asyncio.shield(_release(unit_of_work, key, lease))
+            await asyncio.shield(_release(gateway, key, lease))
 
 
 def _check_acceptable(row: File, sent: UploadRange) -> None:
@@ -286,15 +284,7 @@ def _check_acceptable(row: File, sent: UploadRange) -> None:
         raise Problem(RANGE_NOT_SATISFIABLE, content_range=f"bytes */{row.size}", offset=row.received)
 
 
-async def _release(unit_of_work: Opener, key: UUID, lease: UUID) -> None:
-    async with unit_of_work() as call:
+async def _release(gateway: Gateway, key: UUID, lease: UUID) -> None:
+    async with gateway.unit_of_work(ANONYMOUS) as call:
         held = update(File).where(File.id == key, File.lease == lease)
         await call.session.execute(held.values(lease=None, leased_until=None))
-
-
-async def received(
-    parts: Mapping[type, Any], unit_of_work: Opener, key: UUID, sent: UploadRange, body: Body, *, exact: bool = True
-) -> int:  # fmt: skip
-    """Receive bytes of a file. Return the number of bytes stored. Raise as `uploading` and `Upload.take`."""
-    async with uploading(parts, unit_of_work, key, sent, exact=exact) as upload:
-        return await upload.take(body, sent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeVar
@@ -33,7 +33,8 @@ class Breaker:
         """What Redis answers. Raises RedisSilentError."""
         now = monotonic()
         if now < self._until:
-            _discard(question)
+            if isinstance(question, Coroutine):
+                question.close()
             raise RedisSilentError
         # Whoever comes while this one tries, does without.
         self._until = now + self._pause
@@ -49,9 +50,3 @@ class Breaker:
             raise RedisSilentError from error
         self._pause = self._until = 0.0
         return answer
-
-
-def _discard(question: Awaitable[object]) -> None:
-    close = getattr(question, "close", None)
-    if close is not None:
-        close()

@@ -5,8 +5,6 @@ A download lasts until its last byte is sent. Other answers are whole when the p
 
 from __future__ import annotations
 
-from functools import lru_cache
-from types import TracebackType
 from typing import Final
 
 from services.catalogue.actors import Actor
@@ -14,8 +12,6 @@ from services.catalogue.problems import TOO_MANY_REQUESTS, Problem
 from services.process.networks import network_of
 
 RETRY_AFTER: Final = 1
-
-_network = lru_cache(maxsize=1024)(network_of)
 
 
 class Concurrency:
@@ -25,8 +21,8 @@ class Concurrency:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._running: dict[int | str, int] = {}
+        self.most = most
+        self.running: dict[int | str, int] = {}
 
     def slot(self, actor: Actor, address: str) -> _Slot:
         """A place for one request, for the length of the block; `contextlib.ExitStack` can take it on beyond that.
@@ -35,31 +31,25 @@ class Concurrency:
         """
         key = actor.key_id or actor.user_id
         # A UUID's own hash is worked out in Python.
-        return _Slot(self._running, self._most, _network(address) if key is None else key.int)
+        return _Slot(self, network_of(address) if key is None else key.int)
 
 
 class _Slot:
     """What `slot` returns: a class, since `contextlib.contextmanager` costs a request a microsecond more."""
 
-    __slots__ = ("_caller", "_most", "_running")
+    __slots__ = ("_caller", "_of")
 
-    def __init__(self, running: dict[int | str, int], most: int, caller: int | str) -> None:
-        self._running, self._most, self._caller = running, most, caller
+    def __init__(self, of: Concurrency, caller: int | str) -> None:
+        self._of, self._caller = of, caller
 
     def __enter__(self) -> None:
-        running = self._running.get(self._caller, 0)
-        if running >= self._most:
-            raise Problem(
-                TOO_MANY_REQUESTS, f"At most {self._most} requests of one caller are answered at the same time.",
-                retry_after=RETRY_AFTER,
-            )  # fmt: skip
-        self._running[self._caller] = running + 1
+        running, most = self._of.running.get(self._caller, 0), self._of.most
+        if running >= most:
+            message = f"At most {most} requests of one caller are answered at the same time."
+            raise Problem(TOO_MANY_REQUESTS, message, retry_after=RETRY_AFTER)
+        self._of.running[self._caller] = running + 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        running = self._running[self._caller] - 1
+    def __exit__(self, *_: object) -> None:
+        running = self._of.running.pop(self._caller) - 1
         if running:
-            self._running[self._caller] = running
-        else:
-            del self._running[self._caller]
+            self._of.running[self._caller] = running

@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Self
 
 from services.catalogue.problems import DEADLINE_EXCEEDED, Problem
@@ -26,74 +25,36 @@ class DeadlineError(Problem):
         super().__init__(DEADLINE_EXCEEDED, f"This was not done within {seconds:g} seconds, and has been given up.")
 
 
-class DeadlineQueue:
-    """Deadlines of equal length, which expire in the order in which they were entered.
-
-    One event loop timer for all is cheaper than one for each.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._running: dict[Deadline, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, deadline: Deadline) -> None:
-        self._running[deadline] = None
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(deadline.when, self._expire_due)
-
-    def remove(self, deadline: Deadline) -> None:
-        self._running.pop(deadline, None)
-
-    def _expire_due(self) -> None:
-        loop, self._timer = asyncio.get_running_loop(), None
-        now = loop.time()
-        while self._running:
-            first = next(iter(self._running))
-            if first.when > now:
-                self._timer = loop.call_at(first.when, self._expire_due)
-                return
-            del self._running[first]
-            first.expire()
-
-
 class Deadline:
-    """A context manager that cancels its block after `seconds` and then raises DeadlineError.
+    """A context manager that cancels its block after `seconds`, or at `when`, and then raises DeadlineError.
 
-    Use one for each request, or for each operation of a WebSocket. It differs from asyncio.timeout by `hold` and by the
-    shared `timers`, which must have the same length.
+    Use one for each request, or for each operation of a WebSocket. It differs from asyncio.timeout by `hold`.
     """
 
-    __slots__ = ("_before", "_outer", "_task", "_timer", "_timers", "_token", "expired", "held", "seconds", "when")
+    __slots__ = ("_before", "_outer", "_task", "_timer", "_token", "expired", "held", "seconds", "when")
     _task: asyncio.Task[object]
+    _timer: asyncio.TimerHandle
     _token: Token[Deadline | None]
 
-    def __init__(self, seconds: float, *, timers: DeadlineQueue | None = None, when: float | None = None) -> None:
+    def __init__(self, seconds: float, *, when: float | None = None) -> None:
         self.seconds = seconds
         self.when = asyncio.get_running_loop().time() + seconds if when is None else when
         self.expired = False
         """Whether the time has run out and the task has been cancelled."""
         self.held = False
         """Whether the deadline no longer applies."""
-        self._timers = timers
-        self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None
         self._outer, self._task, self._before = _current.get(), task, task.cancelling()
-        if self._timers is not None:
-            self._timers.add(self)
-        else:
-            self._timer = asyncio.get_running_loop().call_at(self.when, self.expire)
+        self._timer = asyncio.get_running_loop().call_at(self.when, self.expire)
         self._token = _current.set(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         _current.reset(self._token)
-        self._stop()
+        self._timer.cancel()
         # As in asyncio.timeout: a cancellation from elsewhere is not swallowed.
         if self.expired and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise DeadlineError(self.seconds) from None
@@ -112,15 +73,9 @@ class Deadline:
         if not self.held:
             if self.expired:
                 return False
-            self._stop()
+            self._timer.cancel()
             self.held = True
         return self._outer is None or self._outer.hold()
-
-    def _stop(self) -> None:
-        if self._timers is not None:
-            self._timers.remove(self)
-        elif self._timer is not None:
-            self._timer.cancel()
 
 
 @contextmanager

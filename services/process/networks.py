@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return the network that counts as one caller: the IPv4 address, the IPv6 network of 64 bits, or `unknown`."""
     try:

@@ -7,10 +7,9 @@ the reference, so that what the task counts is counted for the request.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol, Self, TypeAlias
 
 ReadPath: TypeAlias = Literal["compiled", "general"]
 """How a read is executed: by a compiled plan, or by the resolvers."""
@@ -20,19 +19,16 @@ MAX_NOTED: Final = 200
 
 
 class ReportedCharge(Protocol):
-    """The charge of a request (services/process/budget/accounts.py)."""
+    """The charge of a request, and the `earlier` ones of the same batch (services/process/budget/accounts.py)."""
 
     earlier: Any
-    """The previous charge of the same request; the entries of a batch are charged one by one and reported together."""
 
-    def fields(self) -> list[tuple[bytes, bytes]]:
-        """Return the response header fields that report it, names in lower case."""
-        ...
+    def fields(self) -> list[tuple[bytes, bytes]]: ...
 
 
 @dataclass(slots=True)
 class Observation:
-    """One request, or one operation of a WebSocket.
+    """One request, or one operation of a WebSocket: a context manager, which replaces an outer one during its block.
 
     `statements` counts its SQL statements; `path` is None until it reads.
     """
@@ -45,26 +41,17 @@ class Observation:
     deprecated: tuple[tuple[str, str], ...] = ()
     """Deprecated members that were used, each once: the face and the member."""
     charged: ReportedCharge | None = None
+    _token: Token[Observation | None] = field(init=False, repr=False)
 
-
-_current: ContextVar[Observation | None] = ContextVar("observation", default=None)
-
-
-class _Observing:
-    """The context manager of `observe`: a class, since `contextlib.contextmanager` takes a microsecond longer."""
-
-    __slots__ = ("_observation", "_token")
-    _token: Token[Observation | None]
-
-    def __init__(self, observation: Observation) -> None:
-        self._observation = observation
-
-    def __enter__(self) -> Observation:
-        self._token = _current.set(self._observation)
-        return self._observation
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        return self
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
+
+
+_current: ContextVar[Observation | None] = ContextVar("observation", default=None)
 
 
 def current() -> Observation | None:
@@ -72,21 +59,10 @@ def current() -> Observation | None:
     return _current.get()
 
 
-def observe(request_id: str) -> AbstractContextManager[Observation]:
-    """Open an observation for the block; it replaces an outer one until the block ends."""
-    return _Observing(Observation(request_id))
-
-
 def statements() -> int:
     """Return how many SQL statements the request in progress has sent; 0 outside a request."""
     observation = current()
     return 0 if observation is None else observation.statements
-
-
-def note_actor(actor: str) -> None:
-    observation = current()
-    if observation is not None:
-        observation.actor = actor
 
 
 def note(operation: str, actor: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from math import ceil
+from operator import methodcaller
 from time import time
 from typing import Any
 
-from limits import RateLimitItem
+from limits import RateLimitItem, WindowStats
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import Redis
@@ -29,27 +31,19 @@ class Throttle:
     async def hit(self, rates: Sequence[RateLimitItem], *key: str) -> int:
         """Count once. Returns the seconds to wait where that was once too often, otherwise 0."""
         for rate in rates:
-            try:
-                limiter, allowed = self._shared, await self._breaker.ask(self._shared.hit(rate, self._name, *key))
-            except RedisSilentError:
-                limiter, allowed = self._local, await self._local.hit(rate, self._name, *key)
-            if not allowed:
-                return await self._seconds_left(limiter, rate, key)
+            if not await self._ask(methodcaller("hit", rate, self._name, *key)):
+                stats: WindowStats = await self._ask(methodcaller("get_window_stats", rate, self._name, *key))
+                return max(1, ceil(stats.reset_time - time()))
         return 0
 
     async def clear(self, rates: Sequence[RateLimitItem], *key: str) -> None:
-        """Forget what was counted."""
         for rate in rates:
             await self._local.clear(rate, self._name, *key)
-            try:
+            with suppress(RedisSilentError):
                 await self._breaker.ask(self._shared.clear(rate, self._name, *key))
-            except RedisSilentError:
-                continue
 
-    async def _seconds_left(self, limiter: FixedWindowRateLimiter, rate: RateLimitItem, key: Sequence[str]) -> int:
-        stats = limiter.get_window_stats(rate, self._name, *key)
+    async def _ask(self, question: Callable[[FixedWindowRateLimiter], Awaitable[Any]]) -> Any:
         try:
-            reset = (await (self._breaker.ask(stats) if limiter is self._shared else stats)).reset_time
+            return await self._breaker.ask(question(self._shared))
         except RedisSilentError:
-            return rate.get_expiry()
-        return max(1, ceil(reset - time()))
+            return await question(self._local)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Computed, DateTime, Dialect, Enum, MetaData, TypeDecorator, Uuid, func
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy.schema import ForeignKeyConstraint
 
 from services.catalogue.identifiers import new_key
 
@@ -53,6 +54,17 @@ class Timestamps:
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=_created, onupdate=utc_now)
+
+
+def within_workspace(
+    field: str, target: str, name: str, *, ondelete: str = "CASCADE", told: bool = True
+) -> ForeignKeyConstraint:  # fmt: skip
+    """A foreign key to a row of the same workspace; `target` is its column. `told`: a violation names the field."""
+    table, _, column = target.partition(".")
+    return ForeignKeyConstraint(
+        ["workspace_id", field], [f"{table}.workspace_id", f"{table}.{column}"], ondelete=ondelete, name=name,
+        info={"fields": [field]} if told else {},
+    )  # fmt: skip
 
 
 class CheckedText(TypeDecorator[Any]):

@@ -117,7 +117,7 @@ def test_events_of_a_request_name_it(capsys: pytest.CaptureFixture[str]) -> None
     configure_logging("INFO", "json")
     own, foreign = structlog.get_logger("gateway.test"), logging.getLogger("alembic")
 
-    with observation.observe("rid"):
+    with observation.Observation("rid"):
         own.info("own")
         foreign.info("foreign")
         own.info("of another", request_id="other")

@@ -43,7 +43,7 @@ async def counted(
     settings: Settings, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that counts; nothing has been counted yet, and ada is signed in."""
-    monkeypatch.setattr(metrics, "_counting", {})
+    monkeypatch.setattr(metrics, "_series", {})
     async with running(settings.model_copy(update={"METRICS": True, "COMPILED_READS": True})) as found:
         yield found.client
 
@@ -107,8 +107,8 @@ async def test_many_at_once_are_all_counted(counted: httpx.AsyncClient, ada: Acc
 
 
 async def test_an_unexpected_exception_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    reads: list[str | None] = []
-    monkeypatch.setattr(frame, "count_request", reads.append)
+    reads: list[tuple[str, ...]] = []
+    monkeypatch.setattr(frame, "count", lambda *series: reads.append(series))
 
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
         observation.note_path("compiled")
@@ -119,7 +119,7 @@ async def test_an_unexpected_exception_is_counted(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ZeroDivisionError):
             await frame.RequestFrame(failing)(scope, nothing, nothing)
 
-    assert reads == ["compiled"]
+    assert reads == [("requests", "compiled")]
 
 
 async def nothing(*_: Any) -> Any:

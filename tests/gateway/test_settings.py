@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.errors import SettingsError
 from gateway.secret import development_secret
-from gateway.settings import Settings, SettingsError, load_settings
+from gateway.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 STRONG_KEY = secrets.token_urlsafe(48)

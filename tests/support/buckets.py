@@ -11,7 +11,6 @@ from services.catalogue import Actor, Problem
 from services.process.breaker import Breaker
 from services.process.budget.buckets import SharedBuckets
 from services.process.budget.budget import Budget
-from services.process.budget.policies import BudgetConfig
 from tests.support.budgets import Clock
 
 QUOTA = 1_200
@@ -30,9 +29,9 @@ class Counting(Redis):
         return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 
-def worker(redis: Redis, clock: Clock, **config: Any) -> Budget:
-    limits = BudgetConfig(**{"per_minute": QUOTA, **config})
-    return Budget(limits, SharedBuckets(redis, Breaker(), clock), None, clock)
+def worker(redis: Redis, clock: Clock, *, lease_seconds: float = 2.0, **config: Any) -> Budget:
+    buckets = SharedBuckets(redis, Breaker(), clock, lease_seconds)
+    return Budget(buckets, lambda *_, **__: None, clock=clock, **{"per_minute": QUOTA, **config})
 
 
 async def wait(budget: Budget, actor: Actor, price: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -42,7 +42,7 @@ async def budgeted(settings: Settings, clock: Clock, **others: Any) -> AsyncIter
     async with running(Settings(_env_file=None, **{**settings.model_dump(), **own})) as found:
         budget = budget_of(found)
         budget.clock = budget.buckets.clock = clock
-        budget.config = replace(budget.config, remembered=50)
+        budget.remembered = 50
         yield found
 
 

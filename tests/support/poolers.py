@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy.engine import make_url
 
-from gateway.embedded.unprivileged import server_user
+from gateway.embedded.postgres import server_user
 from tests.support.server import free_port
 
 PGBOUNCER: Final = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")

@@ -6,19 +6,33 @@ Events hold names of fields and identifiers, never values, so no secrets. Each i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from cachetools import TTLCache
-from sqlalchemy import insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Insert,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    Uuid,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+    select,  # noqa: TID251 - of rows that are about to be deleted
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
-from services.catalogue.actors import Actor, Client
-from services.catalogue.calls import Call, Trace
+from services.catalogue.calls import Call
 from services.catalogue.catalogue import Catalogue
 from services.catalogue.identifiers import new_key
 from services.catalogue.models import InputModel, fields_of
@@ -31,8 +45,9 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     Problem,
 )
-from services.engine.audit.affected import affected
+from services.catalogue.resources import Resource
 from services.engine.audit.models import AuditEvent, Outcome
+from services.engine.authorization import Admitted
 from services.identity.workspaces.models import Workspace
 from services.process import observation
 from services.process.networks import network_of
@@ -42,7 +57,6 @@ from services.storage.database import Database
 from services.storage.prepared import Prepared, given
 
 Event = dict[str, Any]
-"""Values of an event by column name."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,21 +67,6 @@ _THROTTLED_SECONDS: Final = 60
 _MAX_THROTTLED: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class AuditedCall:
-    """A call of an operation: its actor, client and trace."""
-
-    operation: Operation
-    actor: Actor
-    client: Client
-    trace: Trace
-
-    @classmethod
-    def of(cls, operation: Operation, call: Call) -> AuditedCall:
-        """Return the attempt with the call's present actor, who may have been identified during the call."""
-        return cls(operation, call.actor, call.client, call.trace)
-
-
 class Audit:
     """Records writes and refusals if the catalogue includes the audit."""
 
@@ -76,46 +75,44 @@ class Audit:
         self._catalogue, self._database = catalogue, database
         self._throttled: TTLCache[tuple[UUID | None, str], bool] = TTLCache(_MAX_THROTTLED, _THROTTLED_SECONDS)
 
-    async def done(
-        self, attempt: AuditedCall, session: AsyncSession, data: InputModel, before: Mapping[str, Any]
-    ) -> None:
+    async def done(self, operation: Operation, call: Call, data: InputModel, before: Mapping[str, Any]) -> None:
         """Record a write that has succeeded, in its own transaction.
 
         `before` maps the attributes of the row to their values when it was loaded.
         """
-        if not self.is_on or not attempt.operation.audited or attempt.trace.repeated:
+        if not self.is_on or not operation.audited or call.trace.repeated:
             return
-        changed = attempt.trace.changed
-        names = _changed(attempt, data, before) if changed is None else changed
-        event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value, changed=list(names))
-        await _insert().row(session, event)
+        changed = call.trace.changed
+        names = _changed(operation, call.trace.row, data, before) if changed is None else changed
+        event = _event(self._catalogue, operation, call, outcome=Outcome.DONE.value, changed=list(names))
+        await _insert().row(call.session, event)
 
-    def witnesses(self, attempt: AuditedCall) -> Sequence[DeletionObserver]:
+    def witnesses(self, operation: Operation, call: Call) -> Sequence[DeletionObserver]:
         """Return the witness that records an event for each row that a deletion cascades to."""
-        if not self.is_on or not attempt.operation.audited:
+        if not self.is_on or not operation.audited:
             return ()
-        event = _event(self._catalogue, attempt, outcome=Outcome.DONE.value)
+        event = _event(self._catalogue, operation, call, outcome=Outcome.DONE.value)
         event["caused_by"] = event["resource_id"]
-        return (DeletionObserver(affected, lambda: {**event, "first": new_key().bytes}),)
+        return (DeletionObserver(_affected, lambda: {**event, "first": new_key().bytes}),)
 
-    def refusal(self, attempt: AuditedCall, problem: Problem) -> Event | None:
+    def refusal(self, operation: Operation, attempt: Call | Admitted, problem: Problem) -> Event | None:
         """Return the event for a refused write; None if the refusal is not recorded.
 
         It is recorded if a signed-in actor lacks the right, if it is a sign-in, and if the refusal itself has changed
         something. Call this before the transaction is rolled back, which expires the attributes of rows.
         """
-        if not self.is_on or attempt.operation.is_read:
+        if not self.is_on or operation.is_read:
             return None
         lacks_right = not attempt.actor.is_anonymous and (problem.type in _PRIVILEGE_PROBLEMS or problem.keep)
-        if not lacks_right and not self._is_recorded_sign_in(attempt, problem):
+        if not lacks_right and not self._is_recorded_sign_in(operation, attempt, problem):
             return None
-        event = _event(self._catalogue, attempt, outcome=Outcome.REFUSED.value, problem=problem.type.code)
+        event = _event(self._catalogue, operation, attempt, outcome=Outcome.REFUSED.value, problem=problem.type.code)
         # The row was never inserted.
-        return {**event, "resource_id": None} if attempt.operation.kind is Kind.CREATE else event
+        return {**event, "resource_id": None} if operation.kind is Kind.CREATE else event
 
-    def _is_recorded_sign_in(self, attempt: AuditedCall, problem: Problem) -> bool:
+    def _is_recorded_sign_in(self, operation: Operation, attempt: Call | Admitted, problem: Problem) -> bool:
         """Return whether a sign-in was refused. Throttled ones are recorded once per interval, to bound the table."""
-        if INVALID_CREDENTIALS not in attempt.operation.declared_problems:
+        if INVALID_CREDENTIALS not in operation.declared_problems:
             return False
         if problem.type is not TOO_MANY_REQUESTS:
             return problem.type in _SIGN_IN_PROBLEMS
@@ -147,11 +144,11 @@ def _insert() -> Prepared:
     return Prepared(insert(AuditEvent).values({column.name: given(column.name, column.type) for column in columns}))
 
 
-def _event(catalogue: Catalogue, attempt: AuditedCall, **values: Any) -> Event:
+def _event(catalogue: Catalogue, operation: Operation, attempt: Call | Admitted, **values: Any) -> Event:
     actor, trace, request = attempt.actor, attempt.trace, observation.current()
     # `vars` sends no statement for attributes that are not loaded.
     attributes: Mapping[str, Any] = vars(trace.row) if trace.row is not None else {}
-    resource = catalogue.by_model.get(type(trace.row), attempt.operation.resource)
+    resource = catalogue.by_model.get(type(trace.row), operation.resource)
     return {
         "id": new_key(),
         "created_at": utc_now(),
@@ -159,7 +156,7 @@ def _event(catalogue: Catalogue, attempt: AuditedCall, **values: Any) -> Event:
         "session_id": actor.session_id,
         "key_id": actor.key_id,
         "as_admin": trace.as_admin,
-        "operation": attempt.operation.name,
+        "operation": operation.name,
         "resource": resource.name if resource else None,
         "resource_id": resource.encode(attributes["id"]) if resource and "id" in attributes else None,
         "workspace_id": attributes.get("id" if isinstance(trace.row, Workspace) else "workspace_id"),
@@ -171,12 +168,11 @@ def _event(catalogue: Catalogue, attempt: AuditedCall, **values: Any) -> Event:
     }
 
 
-def _changed(attempt: AuditedCall, data: InputModel, before: Mapping[str, Any]) -> list[str]:
+def _changed(operation: Operation, row: Any, data: InputModel, before: Mapping[str, Any]) -> list[str]:
     """Return the names of the fields that a write has changed; for a new row, all that were sent.
 
     A field that was sent and is no column (a label to attach) counts as changed.
     """
-    operation, row = attempt.operation, attempt.trace.row
     sent = [name for name in type(data).model_fields if name in data.model_fields_set]
     if operation.kind is Kind.CREATE:
         return sent
@@ -196,3 +192,29 @@ def _columns(mapper: Mapper[Any]) -> frozenset[str]:
         for column in mapper.local_table.columns
         if column.onupdate is None and column is not mapper.version_id_col
     )
+
+
+def _affected(resource: Resource[Any], rows: FromClause, changed: Sequence[str]) -> Insert:
+    """Return the statement that records rows of a resource as changed in these fields or, without fields, as deleted.
+
+    Its parameters are the columns that all events share, and `first`, a UUIDv7 from which the events' keys are derived.
+    """
+    per_row: dict[str, ColumnElement[Any]] = {
+        "id": _numbered_keys(),
+        "resource": literal(resource.name, String),
+        "resource_id": func.concat(f"{resource.prefix}_", func.replace(cast(rows.c.id, Text), "-", "")),
+        "workspace_id": rows.c.id if resource.model is Workspace else rows.c.get("workspace_id", cast(null(), Uuid)),
+        "changed": cast(literal(f"{{{','.join(changed)}}}", String), ARRAY(Text)),
+    }
+    columns = AuditEvent.__table__.columns
+    values = {column.name: per_row.get(column.name, given(column.name, column.type)) for column in columns}
+    return insert(AuditEvent).from_select(list(values), select(*values.values()).select_from(rows))
+
+
+def _numbered_keys() -> ColumnElement[Any]:
+    """Return UUIDv7 keys in sequence: the last 32 random bits of `first` are replaced by the row number.
+
+    PostgreSQL 15 to 17 have no `uuidv7()`.
+    """
+    number = func.int4send(cast(func.row_number().over(), Integer))
+    return cast(func.encode(func.overlay(given("first", LargeBinary()), number, 13, 4), "hex"), Uuid)

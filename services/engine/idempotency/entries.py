@@ -56,7 +56,6 @@ class Entry:
         return nonce + AESGCM(self._seal).encrypt(nonce, answer, self.id + self.fingerprint)
 
     def opened(self, sealed: bytes) -> bytes:
-        """Decrypt a stored answer."""
         return AESGCM(self._seal).decrypt(sealed[:_NONCE], sealed[_NONCE:], self.id + self.fingerprint)
 
 
@@ -78,11 +77,10 @@ def request_of(operation: Operation, actor: Actor, selection: bytes, inputs: Map
     session = actor.session_id if operation.kind is Kind.PROCEDURE else None
     rights = [sorted(actor.scopes), actor.is_admin, actor.workspace_id, session]
     parts = [operation.name, rights, selection.hex(), {name: _canonical(value) for name, value in inputs.items()}]
-    return orjson.dumps(parts, default=_jsonable, option=orjson.OPT_SORT_KEYS)
-
-
-def _jsonable(value: Any) -> Any:
-    return sorted(value) if isinstance(value, frozenset) else str(value)
+    return orjson.dumps(
+        parts, default=lambda value: sorted(value) if isinstance(value, frozenset) else str(value),
+        option=orjson.OPT_SORT_KEYS,
+    )  # fmt: skip
 
 
 def _canonical(value: Any) -> Any:

@@ -26,22 +26,34 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from hmac import compare_digest
 from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    LargeBinary,
+    and_,
+    func,
+    or_,
+    select,  # noqa: TID251 - stored answers are no resource
+)
+from sqlalchemy.dialects.postgresql import insert
 
 from services.catalogue.calls import Call
 from services.catalogue.operations import Operation
 from services.catalogue.problems import IDEMPOTENCY_CONFLICT, IDEMPOTENCY_KEY_REUSED, TOO_COMPLEX, Problem
 from services.engine.idempotency.entries import Entry, request_of, who
 from services.engine.idempotency.models import StoredAnswer
-from services.engine.idempotency.statements import BOTH, keeping, keeping_both, locking, looking, looking_at_both
 from services.identity.auth.throttle import SignInThrottle
+from services.storage.prepared import Prepared, given
 from services.storage.sweeping import sweep
 
 STATEMENTS: Final = 4
 """SQL statements that a key adds at most: lock, look up, store, and now and then sweep."""
-MAX_ANSWER: Final = 1_048_576
-"""Maximum size of a stored answer in bytes."""
+MAX_ANSWER: Final = 1_048_576  # bytes
 SWEEP_EVERY: Final = 32
 """One in this many stored answers is followed by a sweep of expired ones."""
 SWEPT: Final = 500
@@ -121,17 +133,13 @@ class IdempotencyStore:
         return StoredOrNewAnswer(content, replayed=False)
 
     async def _lock_and_look_up(self, entry: Entry, whole: Entry | None, call: Call) -> bytes | None:
-        if not await locking().value(call.session, {"lock": (whole or entry).lock}):
+        if not await _locking().value(call.session, {"lock": (whole or entry).lock}):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
-        parameters = {"id": entry.id, "expired": call.now - self.lifetime}
-        if whole is None:
-            stored = await looking().row(call.session, parameters)
-        else:
-            row = await looking_at_both().row(call.session, {**parameters, "whole_id": whole.id})
-            assert row is not None
-            whole_fingerprint, *stored = row
-            await _check_fingerprint(whole, whole_fingerprint, call)
-        fingerprint, answer = stored or (None, None)
+        ids = {"id": entry.id, "whole_id": whole and whole.id}
+        row = await _looking().row(call.session, {**ids, "expired": call.now - self.lifetime})
+        assert row is not None
+        whole_fingerprint, fingerprint, answer = row
+        await _check_fingerprint(whole or entry, whole_fingerprint, call)
         await _check_fingerprint(entry, fingerprint, call)
         return entry.opened(answer) if answer is not None else None
 
@@ -139,17 +147,12 @@ class IdempotencyStore:
         if len(content) > MAX_ANSWER:
             raise Problem(TOO_COMPLEX, f"With an idempotency key an answer has at most {MAX_ANSWER:,} bytes.")
         expired = call.now - self.lifetime
-        values: dict[str, Any] = {
-            "id": entry.id, "fingerprint": entry.fingerprint, "answer": entry.sealed(content), "created_at": call.now,
-            "expired": expired,
-        }  # fmt: skip
+        rows = [(whole.id, whole.fingerprint, b"")] if whole is not None else []
+        rows.append((entry.id, entry.fingerprint, entry.sealed(content)))
+        ids, fingerprints, answers = zip(*rows, strict=True)
+        values = {"id": ids, "fingerprint": fingerprints, "answer": answers, "created_at": call.now, "expired": expired}
         await call.session.connection()  # the operation may have released its own
-        if whole is None:
-            is_stored = await keeping().row(call.session, values) is not None
-        else:
-            values |= {"whole_id": whole.id, "whole_fingerprint": whole.fingerprint, "whole_answer": b""}
-            is_stored = await keeping_both().value(call.session, values) == BOTH
-        if not is_stored:
+        if await _keeping().value(call.session, values) < len(rows):
             raise Problem(IDEMPOTENCY_CONFLICT, retry_after=_RETRY_SECONDS)
         if entry.id[-1] % SWEEP_EVERY == 0:
             await sweep(call.session, StoredAnswer.created_at, expired, most=SWEPT)
@@ -163,3 +166,38 @@ async def _check_fingerprint(entry: Entry, fingerprint: bytes | None, call: Call
         # Callers that share a network share its keys: one could try passwords against another's stored sign-in.
         await call.part(SignInThrottle).address(call.client.address)
     raise Problem(IDEMPOTENCY_KEY_REUSED)
+
+
+@cache
+def _locking() -> Prepared:
+    """Try to take the advisory lock until the transaction ends; the value is whether it was taken."""
+    return Prepared(select(func.pg_try_advisory_xact_lock(given("lock", BigInteger()))))
+
+
+@cache
+def _looking() -> Prepared:
+    """Select the fingerprint of the whole request, and fingerprint and answer of the write; null if not stored."""
+    live = StoredAnswer.created_at > given("expired", DateTime(timezone=True))
+    members = ((StoredAnswer.fingerprint, "whole_id"), (StoredAnswer.fingerprint, "id"), (StoredAnswer.answer, "id"))
+    found = [select(member).where(StoredAnswer.id == given(name, LargeBinary()), live) for member, name in members]
+    return Prepared(select(*(each.scalar_subquery() for each in found)))
+
+
+@cache
+def _keeping() -> Prepared:
+    """Insert rows and return how many were written: fewer if another exists that has not expired.
+
+    The row of a whole request has an empty answer. It is rewritten with each answer, so that it outlives them all.
+    """
+    given_columns = [func.unnest(given(name, ARRAY(LargeBinary))) for name in ("id", "fingerprint", "answer")]
+    created_at = given("created_at", DateTime(timezone=True))
+    names = ["id", "fingerprint", "answer", "created_at"]
+    adding = insert(StoredAnswer).from_select(names, select(*given_columns, created_at))
+    has_expired = StoredAnswer.created_at <= given("expired", DateTime(timezone=True))
+    is_same = adding.excluded.fingerprint == StoredAnswer.fingerprint
+    kept = adding.on_conflict_do_update(
+        index_elements=[StoredAnswer.id],
+        set_={name: adding.excluded[name] for name in names[1:]},
+        where=or_(has_expired, and_(is_same, func.length(adding.excluded.answer) == 0)),
+    ).returning(StoredAnswer.id)
+    return Prepared(select(func.count()).select_from(kept.cte("kept")))

@@ -59,7 +59,7 @@ async def create_api_key(call: Call, data: ApiKeyCreate) -> IssuedKey:
     _check_scopes(call, data.scopes)
     if data.expires_at is not None and data.expires_at <= call.now:
         raise Problem.field("expires_at", "range", "This is over already.")
-    budget, limit = data.budget_per_minute, call.part(Budget).config.per_minute
+    budget, limit = data.budget_per_minute, call.part(Budget).per_minute
     if budget is not None and limit and budget > limit:
         raise Problem.field("budget_per_minute", "range", f"The limit is {limit} points a minute.")
     secret = new_secret()

@@ -7,8 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.process.budget.buckets import BucketReply, LocalBucket
-from services.process.budget.policies import BudgetPolicy
+from services.process.budget.buckets import BucketReply, BudgetPolicy, LocalBucket
 
 _ANSWER_SECONDS: Final = 1.0
 """How long a worker relies on an answer of Redis that a price can or cannot be paid."""
@@ -22,8 +21,6 @@ class Account:
     key: str
     policy: BudgetPolicy
     points: int = 0
-    leased: int = 0
-    """Size of the lease when it was taken."""
     until: float = 0.0
     left: float = 0.0
     left_at: float | None = None
@@ -45,18 +42,21 @@ class Account:
         left = int(self.points + self.left if self.local is None else self.local.points)
         return max(0, left)
 
-    def left_in_bucket(self, now: float) -> float:
-        """Return the estimated points in the shared bucket; the quota if it was never asked."""
-        if self.left_at is None:
-            return self.policy.quota
-        return min(self.policy.quota, self.left + (now - self.left_at) * self.policy.rate)
+    def share(self, workers: int, now: float) -> LocalBucket:
+        """Return this worker's share of the bucket, which begins with its part of what was last known to be left."""
+        if self.local is None:
+            quota, rate = self.policy.quota, self.policy.rate
+            left = quota if self.left_at is None else min(quota, self.left + (now - self.left_at) * rate)
+            self.local = LocalBucket(quota / workers, rate / workers, left / workers, now)
+        return self.local
 
-    def note_refusal(self, price: int, taken: BucketReply, now: float) -> None:
-        self.refused, self.refused_until = price, now + min(taken.wait, _ANSWER_SECONDS)
-        self.payable_at, self.clear_at = now + taken.wait, now + taken.clear
-
-    def note_enough(self, price: int, now: float) -> None:
-        self.enough, self.enough_until = price, now + _ANSWER_SECONDS
+    def note_reply(self, reply: BucketReply, price: int, now: float) -> None:
+        """Note the reply to a price that was refused, by this bucket or another of the same caller."""
+        if reply.wait:
+            self.refused, self.refused_until = price, now + min(reply.wait, _ANSWER_SECONDS)
+            self.payable_at, self.clear_at = now + reply.wait, now + reply.clear
+        else:
+            self.enough, self.enough_until = price, now + _ANSWER_SECONDS
 
     def has_enough(self, price: int, now: float) -> bool:
         """Return whether the price can be paid, as far as that is known without asking Redis."""
@@ -70,17 +70,6 @@ class Account:
             return self.payable_at - now
         # A higher price may have to wait for leases that did not matter to the refused one.
         return max(self.payable_at, self.clear_at) - now + (price - self.refused) / self.policy.rate
-
-    def give_back(self, points: int) -> int:
-        """Refund points. Return those that exceed the lease, which belong to the shared bucket."""
-        if self.local is not None:
-            self.local.points += points
-            return 0
-        self.points += points
-        surplus = max(0, self.points - self.leased)
-        self.points -= surplus
-        self.left += surplus
-        return surplus
 
 
 @dataclass(slots=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from math import ceil
 from typing import Any, Final
 from uuid import uuid4
 
 from redis.asyncio import Redis
 
 from services.process.breaker import Breaker
-from services.process.budget.policies import BudgetPolicy
 
 _KEY_PREFIX: Final = "budget2:"
 """Prefix of the buckets' keys. It changes with the format of a bucket, so that during a deployment the workers of two
@@ -31,171 +32,196 @@ SPARE_SHARE: Final = 4
 # reported by one worker is over on each of them. The clock is that of Redis, so that workers need not agree on the
 # time; tests pass their own.
 #
-# A refusal reports when there will be enough points if none are spent until then, and when the leases of other workers
-# have ended. A look-up (`looks`) reports the same, returns the worker's lease, and takes nothing.
+# A price is paid from all buckets of a caller, or from none. Each reports when there will be enough points if none are
+# spent until then, and when the leases of other workers have ended.
 _TAKE: Final = """
-local price, back, max_lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local quota, rate, worker = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local lately, spare, share = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local usable, looks, now = tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
-local window = quota / rate
+local price, worker, now = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local lately, spare, share = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if not now then
   local time = redis.call('TIME')
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
-redis.call('ZADD', KEYS[2], now, worker)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - lately)
-redis.call('EXPIRE', KEYS[2], lately)
-local workers = redis.call('ZCARD', KEYS[2])
+redis.call('ZADD', KEYS[1], now, worker)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - lately)
+redis.call('EXPIRE', KEYS[1], lately)
+local workers = redis.call('ZCARD', KEYS[1])
 
-local points, at, own, others, clear, leases = quota, now, 0, 0, now, {}
-local kept = redis.call('HGETALL', KEYS[1])
-for i = 1, #kept, 2 do
-  local name, value = kept[i], kept[i + 1]
-  if name == 'points' then
-    points = tonumber(value)
-  elseif name == 'at' then
-    at = tonumber(value)
-  else
-    local leased, since, till = string.match(value, '^(%d+)@([^@]+)@([^@]+)$')
-    if leased then
-      -- The quota may have been reduced since it was leased.
-      local lease = {name = name, points = math.min(tonumber(leased), math.floor(quota / share)),
-                     over = tonumber(since) + window, till = tonumber(till)}
-      if name == worker then own = lease.points else others = others + lease.points end
-      leases[#leases + 1] = lease
+-- Brings a bucket up to date; returns its points, the wait for the price, and when the leases of others have ended.
+local function opened(key, back, quota, rate)
+  local points, at, own, others, clear, leases = quota, now, 0, 0, now, {}
+  local kept = redis.call('HGETALL', key)
+  for i = 1, #kept, 2 do
+    local name, value = kept[i], kept[i + 1]
+    if name == 'points' then
+      points = tonumber(value)
+    elseif name == 'at' then
+      at = tonumber(value)
     else
-      redis.call('HDEL', KEYS[1], name)
+      local leased, since, till = string.match(value, '^(%d+)@([^@]+)@([^@]+)$')
+      if leased then
+        -- The quota may have been reduced since it was leased.
+        local lease = {name = name, points = math.min(tonumber(leased), math.floor(quota / share)),
+                       over = tonumber(since) + quota / rate, till = tonumber(till)}
+        if name == worker then own = lease.points else others = others + lease.points end
+        leases[#leases + 1] = lease
+      else
+        redis.call('HDEL', key, name)
+      end
     end
   end
-end
 
-local held, pressing = own, price > quota - others - own
-for _, lease in ipairs(leases) do
-  local ended = math.min(lease.till, lease.over)
-  if lease.name ~= worker then clear = math.max(clear, ended) end
-  if pressing or lease.name == worker then lease.over = ended end
-end
-table.sort(leases, function(a, b) return a.over < b.over end)
-
--- Advances `at` to a moment, and returns the points then, with `leased` points leased in between.
-local function filled(moment, leased)
-  local more = math.max(0, moment - at) * rate
-  at = math.max(at, moment)
-  return math.max(0, math.min(quota - leased, points + more))
-end
-
-local live = {}
-for _, lease in ipairs(leases) do
-  if lease.over <= now then
-    points = filled(lease.over, own + others)
-    if lease.name == worker then own = 0 else others = others - lease.points end
-    redis.call('HDEL', KEYS[1], lease.name)
-  elseif lease.name ~= worker then
-    live[#live + 1] = lease
+  local held, pressing = own, price > quota - others - own
+  for _, lease in ipairs(leases) do
+    local ended = math.min(lease.till, lease.over)
+    if lease.name ~= worker then clear = math.max(clear, ended) end
+    if pressing or lease.name == worker then lease.over = ended end
   end
-end
-points = math.min(quota - others, filled(now, own + others) + math.min(back, held))
-points = tonumber(string.format('%.6f', math.max(0, points)))
+  table.sort(leases, function(a, b) return a.over < b.over end)
 
-local taken, leased, left, wait = 0, 0, points, 0
+  -- Advances `at` to a moment, and returns the points then, with `leased` points leased in between.
+  local function filled(moment, leased)
+    local more = math.max(0, moment - at) * rate
+    at = math.max(at, moment)
+    return math.max(0, math.min(quota - leased, points + more))
+  end
+
+  local live = {}
+  for _, lease in ipairs(leases) do
+    if lease.over <= now then
+      points = filled(lease.over, own + others)
+      if lease.name == worker then own = 0 else others = others - lease.points end
+      redis.call('HDEL', key, lease.name)
+    elseif lease.name ~= worker then
+      live[#live + 1] = lease
+    end
+  end
+  points = math.min(quota - others, filled(now, own + others) + math.min(back, held))
+  points = tonumber(string.format('%.6f', math.max(0, points)))
+
+  local left, wait = points, 0
+  -- Points are stored with six digits, so rounding may have removed the last one.
+  if points + 0.000001 < price then
+    for _, lease in ipairs(live) do
+      if price <= quota - others then break end
+      points = filled(lease.over, others)
+      others = others - lease.points
+    end
+    wait = math.max(0.000001, at - now + math.max(0, price - points) / rate)
+  end
+  return left, wait, clear - now
+end
+
+local buckets, longest, reply = {}, 0, {workers}
+for i = 2, #KEYS do
+  local back, max_lease, quota, rate, usable = unpack(ARGV, i * 5 - 3, i * 5 + 1)
+  local left, wait, clear = opened(KEYS[i], tonumber(back), tonumber(quota), tonumber(rate))
+  buckets[i - 1] = {key = KEYS[i], left = left, wait = wait, clear = clear, max_lease = tonumber(max_lease),
+                    window = quota / rate, over = now + usable}
+  longest = math.max(longest, wait)
+end
 local clock = string.format('%.6f', now)
--- Points are stored with six digits, so rounding may have removed the last one.
-if points + 0.000001 >= price then
-  taken = 1
-  if not looks then
-    left = math.max(0, points - price)
-    leased = math.max(0, math.floor(math.min(max_lease, left / (spare * workers))))
+for _, bucket in ipairs(buckets) do
+  local left, leased = bucket.left, 0
+  if longest == 0 then
+    left = math.max(0, left - price)
+    leased = math.max(0, math.floor(math.min(bucket.max_lease, left / (spare * workers))))
     left = left - leased
   end
-else
-  for _, lease in ipairs(live) do
-    if price <= quota - others then break end
-    points = filled(lease.over, others)
-    others = others - lease.points
+  redis.call('HSET', bucket.key, 'points', string.format('%.6f', left), 'at', clock)
+  if leased > 0 then
+    redis.call('HSET', bucket.key, worker, leased .. '@' .. clock .. '@' .. string.format('%.6f', bucket.over))
+  else
+    redis.call('HDEL', bucket.key, worker)
   end
-  wait = math.max(0.000001, at - now + math.max(0, price - points) / rate)
+  redis.call('EXPIRE', bucket.key, math.ceil(bucket.window) + 1)
+  reply[#reply + 1] = {leased, string.format('%.6f', left), string.format('%.6f', bucket.wait),
+                       string.format('%.6f', bucket.clear)}
 end
-redis.call('HSET', KEYS[1], 'points', string.format('%.6f', left), 'at', clock)
-if leased > 0 then
-  redis.call('HSET', KEYS[1], worker, leased .. '@' .. clock .. '@' .. string.format('%.6f', now + usable))
-else
-  redis.call('HDEL', KEYS[1], worker)
-end
-redis.call('EXPIRE', KEYS[1], math.ceil(window) + 1)
-return {taken, leased, string.format('%.6f', left), workers, string.format('%.6f', wait),
-        string.format('%.6f', clear - now)}
-"""
-
-
-# An expired bucket is full, and is left alone; points beyond the quota are dropped by the next `take`.
-_PUT_BACK: Final = """
-if redis.call('HEXISTS', KEYS[1], 'points') == 1 then redis.call('HINCRBYFLOAT', KEYS[1], 'points', ARGV[1]) end
+return reply
 """
 
 
 @dataclass(frozen=True, slots=True)
-class BucketReply:
-    """Result of asking a bucket: whether the price was paid, points leased, and points left in the bucket.
+class BudgetPolicy:
+    """Size and rate of a bucket: `quota` points, refilled within `window` seconds by `rate` a second."""
 
-    `workers` is how many have asked Redis in the last minute. If the price was not paid, `wait` is the seconds until it
-    can be, and `clear` the seconds until the leases of other workers have ended.
+    name: str
+    quota: int
+    window: int
+    rate: float
+    shown: bytes = field(init=False)
+    """The item of the header field `RateLimit-Policy`."""
+    _state: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shown", f'"{self.name}";q={self.quota};w={self.window}'.encode())
+        object.__setattr__(self, "_state", f'"{self.name}";r=%d;t=%d'.encode())
+
+    def state(self, left: int, wait: int) -> bytes:
+        """Return the item of `RateLimit`: points left, and the seconds to wait or until the bucket is full again."""
+        return self._state % (left, wait or self.reset(left))
+
+    def reset(self, left: int) -> int:
+        return -(-(self.quota - left) * self.window // self.quota)
+
+
+@lru_cache(maxsize=4096)
+def budget_policy(name: str, per_minute: int, burst_seconds: int) -> BudgetPolicy:
+    """Return the policy for a number of points a minute. The quota is at least one point."""
+    quota = max(1, per_minute * burst_seconds // 60)
+    return BudgetPolicy(name, quota, ceil(quota * 60 / per_minute), per_minute / 60)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketReply:
+    """What a bucket says when it is asked for a price: points leased, if all has been paid, and points left in it.
+
+    `wait` is the seconds until the price can be paid, 0 if it can be now; `clear` the seconds until the leases of other
+    workers have ended.
     """
 
-    paid: bool
     leased: int
     left: float
-    workers: int
-    wait: float = 0.0
-    clear: float = 0.0
+    wait: float
+    clear: float
 
 
 @dataclass(slots=True)
 class SharedBuckets:
-    """The buckets in Redis. A lease is valid for `lease_seconds`. `clock` replaces that of Redis in tests."""
+    """The buckets in Redis. A worker leases a share of one at a time, which it may spend for `lease_seconds`.
+
+    `clock` replaces that of Redis in tests.
+    """
 
     redis: Redis
     breaker: Breaker
     clock: Callable[[], float] | None = None
     lease_seconds: float = 2.0
+    workers: int = field(init=False, default=1)
+    """How many have asked Redis in the last minute."""
     _worker: str = field(init=False, default_factory=lambda: uuid4().hex)
     _take: Any = field(init=False)
-    _put_back: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self._take = self.redis.register_script(_TAKE)
-        self._put_back = self.redis.register_script(_PUT_BACK)
 
     def usable(self, policy: BudgetPolicy) -> float:
         """Return for how many seconds a lease is valid: well below the time for which the bucket is kept."""
         return min(self.lease_seconds, policy.window / 2)
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> BucketReply:
-        """Pay a price, and `lease` further points. `back` is the unspent points of the previous lease.
+    async def take(self, asked: Sequence[tuple[str, BudgetPolicy, int]], price: int) -> list[BucketReply]:
+        """Pay a price from all of these buckets and lease further points of each, or take nothing.
 
-        Raise RedisSilentError.
+        A bucket is its key, its policy, and the unspent points of the previous lease. Raise RedisSilentError.
         """
-        return await self._ask(key, policy, price, back, policy.quota // LEASE_SHARE if lease else 0)
-
-    async def look(self, key: str, policy: BudgetPolicy, price: int, back: int) -> BucketReply:
-        """Ask whether and when the price can be paid, taking nothing. `back` and errors are those of `take`."""
-        return await self._ask(key, policy, price, back, 0, looks=True)
-
-    async def _ask(
-        self, key: str, policy: BudgetPolicy, price: int, back: int, max_lease: int, *, looks: bool = False
-    ) -> BucketReply:
         now = "" if self.clock is None else repr(self.clock())
-        bounds = (LATELY_SECONDS, SPARE_SHARE, LEASE_SHARE, self.usable(policy))
-        reply = self._take(
-            keys=[f"{_KEY_PREFIX}{key}", WORKERS],
-            args=[price, back, max_lease, policy.quota, policy.rate, self._worker, *bounds, int(looks), now],
-        )
-        paid, leased, left, workers, wait, clear = await self.breaker.ask(reply)
-        return BucketReply(bool(paid), int(leased), float(left), max(1, int(workers)), float(wait), float(clear))
-
-    async def put_back(self, key: str, points: int) -> None:
-        """Refund points that were just paid. Raise RedisSilentError."""
-        await self.breaker.ask(self._put_back(keys=[f"{_KEY_PREFIX}{key}"], args=[points]))
+        arguments: list[Any] = [price, self._worker, now, LATELY_SECONDS, SPARE_SHARE, LEASE_SHARE]
+        for _, policy, back in asked:
+            max_lease = policy.quota // LEASE_SHARE if self.lease_seconds > 0 else 0
+            arguments += [back, max_lease, policy.quota, policy.rate, self.usable(policy)]
+        keys = [WORKERS, *(f"{_KEY_PREFIX}{key}" for key, *_ in asked)]
+        self.workers, *found = await self.breaker.ask(self._take(keys=keys, args=arguments))
+        return [BucketReply(leased, float(left), float(wait), float(clear)) for leased, left, wait, clear in found]
 
 
 @dataclass(slots=True)
@@ -207,18 +233,11 @@ class LocalBucket:
     points: float
     at: float
 
-    def take(self, price: int, now: float) -> float:
-        """Pay a price. Return 0, or the seconds to wait if there is not enough.
+    def wait(self, price: int, now: float) -> float:
+        """Return the seconds to wait until there is enough; 0 if there is.
 
         A price above the share's quota is paid by a full share, which then goes negative.
         """
-        wait = self.wait(price, now)
-        if not wait:
-            self.points -= price
-        return wait
-
-    def wait(self, price: int, now: float) -> float:
-        """Return the same as `take`, without paying."""
         self.points = min(self.quota, self.points + max(0.0, now - self.at) * self.rate)
         self.at = now
         return max(0.0, min(float(price), self.quota) - self.points) / self.rate

@@ -1,20 +1,18 @@
 """One budget of points for each caller, across faces and workers.
 
-A caller is a user, an API key with a budget of its own (charged in addition to its user's, so that several keys have no
-more than their user), or, for anonymous requests, a network address. The buckets are in Redis. A worker takes points
-from a bucket before it spends them, the price of the present request and a lease for later ones, so that all workers
-together never spend more than the bucket has given. docs/budget.md describes the effects for clients.
+A caller is a user, an API key with a budget of its own (charged in addition to its user's), or, for anonymous requests,
+a network address. A worker takes points from a bucket in Redis before it spends them, the price of the present request
+and a lease for later ones, so that no more is spent than the bucket has given. docs/budget.md describes the effects.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import ceil
 from time import monotonic
-from typing import Protocol
 
 import structlog
 
@@ -23,48 +21,33 @@ from services.catalogue.problems import QUOTA_EXCEEDED, TOO_COMPLEX, Problem
 from services.process import observation
 from services.process.breaker import RedisSilentError
 from services.process.budget.accounts import Account, Charge
-from services.process.budget.buckets import BucketReply, LocalBucket, SharedBuckets
-from services.process.budget.policies import BudgetConfig, budget_policy
+from services.process.budget.buckets import SharedBuckets, budget_policy
 from services.process.networks import network_of
 
 log = structlog.get_logger(__name__)
 
-_network = lru_cache(maxsize=4096)(network_of)
-
-
-class Meter(Protocol):
-    """Metrics of charges."""
-
-    def charged(self, face: str, points: int) -> None: ...
-
-    def refused(self, face: str) -> None: ...
-
-    def local(self, face: str) -> None:
-        """Count a decision without Redis."""
-        ...
-
 
 @dataclass(slots=True)
 class Budget:
-    """Charges callers. `clock` is monotonic, in seconds."""
+    """Charges users and anonymous network addresses, by points a minute; 0 means unlimited.
 
-    config: BudgetConfig
+    An unused budget accumulates the points of `burst_seconds`. A worker keeps at most `remembered` callers in memory.
+    `count` is told what is `charged`, `refused` and decided without Redis (`local`), by face.
+    """
+
     buckets: SharedBuckets
-    meter: Meter | None = None
+    count: Callable[..., None]
+    per_minute: int = 0
+    anonymous_per_minute: int = 0
+    burst_seconds: int = 60
+    remembered: int = 10_000
     clock: Callable[[], float] = monotonic
     _accounts: OrderedDict[Hashable, Account] = field(init=False, default_factory=OrderedDict, repr=False)
     _local: bool = field(init=False, default=False)
-    _workers: int = field(init=False, default=1)
-
-    def __post_init__(self) -> None:
-        self.buckets.lease_seconds = self.config.lease_seconds
 
     @property
     def is_on(self) -> bool:
-        return bool(self.config.per_minute or self.config.anonymous_per_minute)
-
-    def __len__(self) -> int:
-        return len(self._accounts)
+        return bool(self.per_minute or self.anonymous_per_minute)
 
     def charge_lease(self, actor: Actor, price: int, face: str) -> Charge | None:
         """Charge a user whose lease covers the price, the usual case. Return None in other cases."""
@@ -74,8 +57,7 @@ class Budget:
         account.points -= price
         charge = Charge(price, (account,))
         observation.note_charge(charge)
-        if self.meter is not None:
-            self.meter.charged(face, price)
+        self.count("charged", face, points=price)
         return charge
 
     async def charge(self, actor: Actor, address: str, price: int, face: str) -> Charge | None:
@@ -88,142 +70,107 @@ class Budget:
             return None
         charge = Charge(price, accounts)
         observation.note_charge(charge)
+        quota = min(account.policy.quota for account in accounts)
         try:
-            _check_payable(accounts, price)
+            if price > quota:
+                reason = f"This costs {price:,} points, and a budget never holds more than {quota:,}."
+                raise Problem(TOO_COMPLEX, reason, cost=price, limit=quota)
             await self._pay_all(accounts, price, face)
         except Problem as problem:
             charge.points, charge.wait = 0, problem.retry_after or 0
-            if self.meter is not None:
-                self.meter.refused(face)
+            self.count("refused", face)
             raise
-        if self.meter is not None:
-            self.meter.charged(face, price)
+        self.count("charged", face, points=price)
         return charge
 
     def _accounts_of(self, actor: Actor, address: str) -> tuple[Account, ...]:
-        config = self.config
         if actor.user_id is None:
-            if not config.anonymous_per_minute:
+            if not self.anonymous_per_minute:
                 return ()
-            network = _network(address)
-            return (self._account(network, f"net:{network}", "anonymous", config.anonymous_per_minute),)
+            network = network_of(address)
+            return (self._account(network, f"net:{network}", "anonymous", self.anonymous_per_minute),)
         users: tuple[Account, ...] = ()
-        if config.per_minute:
-            users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", config.per_minute),)
+        if self.per_minute:
+            users = (self._account(actor.user_id, f"usr:{actor.user_id.hex}", "default", self.per_minute),)
         if actor.budget is None or actor.key_id is None:
             return users
-        per_minute = min(actor.budget, config.per_minute or actor.budget)
+        per_minute = min(actor.budget, self.per_minute or actor.budget)
         return (self._account(actor.key_id, f"key:{actor.key_id.hex}", "key", per_minute), *users)
 
     def _account(self, known_by: Hashable, key: str, name: str, per_minute: int) -> Account:
         account = self._accounts.get(known_by)
         if account is None:
-            policy = budget_policy(name, per_minute, self.config.burst_seconds)
+            policy = budget_policy(name, per_minute, self.burst_seconds)
             account = self._accounts[known_by] = Account(known_by, key, policy)
-            if len(self._accounts) > self.config.remembered:
+            if len(self._accounts) > self.remembered:
                 self._accounts.popitem(last=False)
         return account
 
     async def _pay_all(self, accounts: Sequence[Account], price: int, face: str) -> None:
         """Pay from every account, or from none. Raise `quota_exceeded` for the account with the longest wait."""
-        waits = [account.known_wait(price, self.clock()) for account in accounts]
-        paid: list[Account] = []
-        if not any(waits):
-            for index, account in enumerate(accounts):
-                waits[index] = await self._pay(account, price, face)
-                if waits[index]:
-                    break
-                paid.append(account)
-            else:
-                return
-        for account in paid:
-            await self._refund(account, price)
-            account.note_enough(price, self.clock())
-        for index, account in enumerate(accounts):
-            if not waits[index]:
-                waits[index] = await self._look(account, price)
-        longest = max(waits)
-        raise _exceeded(accounts[waits.index(longest)], price, longest)
-
-    async def _pay(self, account: Account, price: int, face: str) -> float:
-        """Pay from the lease, or from a new one. Return 0, or the seconds to wait if there is not enough."""
-        if account.points >= price and self.clock() < account.until:
-            account.points -= price
-            return 0.0
-        if account.local is not None and account.lock.locked():
+        waits = self._pay_leased(accounts, price)
+        if not waits and any(account.local is not None and account.lock.locked() for account in accounts):
             # Another request is waiting for Redis, which did not answer before: do not wait as well.
-            return self._pay_locally(account, price, face)
-        async with account.lock:
-            now = self.clock()
-            if account.points >= price and now < account.until:
+            waits = self._pay_locally(accounts, price, face)
+        elif not waits:
+            async with AsyncExitStack() as held:
+                for account in accounts:
+                    await held.enter_async_context(account.lock)
+                waits = self._pay_leased(accounts, price) or await self._take(accounts, price, face)
+        longest = max(waits)
+        if longest:
+            account, seconds = accounts[waits.index(longest)], max(1, ceil(longest))
+            left = account.remaining
+            raise Problem(
+                QUOTA_EXCEEDED,
+                f"This costs {price:,} points, of which {left:,} are left. Try again in {seconds} seconds.",
+                retry_after=seconds, cost=price, left=left, policy=account.policy.name,
+            )  # fmt: skip
+
+    def _pay_leased(self, accounts: Sequence[Account], price: int) -> list[float]:
+        """Pay from the leases. Return the seconds to wait for each account; none if Redis must be asked for them."""
+        now = self.clock()
+        if all(account.points >= price and now < account.until for account in accounts):
+            for account in accounts:
                 account.points -= price
-                return 0.0
-            return account.known_wait(price, now) or await self._take(account, price, now, face)
+            return [0.0]
+        waits = [account.known_wait(price, now) for account in accounts]
+        is_known = [wait or account.has_enough(price, now) for wait, account in zip(waits, accounts, strict=True)]
+        return waits if any(waits) and all(is_known) else []
 
-    async def _look(self, account: Account, price: int) -> float:
-        """Return the seconds to wait as `_pay` does, without paying, since another account is short of points."""
-        async with account.lock:
-            now = self.clock()
-            wait = account.known_wait(price, now)
-            if wait or account.has_enough(price, now):
-                return wait
-            back, account.points, account.leased = account.points, 0, 0
-            try:
-                taken = await self.buckets.look(account.key, account.policy, price, back)
-            except RedisSilentError:
-                self._note_local(True)
-                return self._local_bucket(account, now).wait(price, now)
-            self._note_taken(account, taken, now)
-            if taken.paid:
-                account.note_enough(price, now)
-                return 0.0
-            account.note_refusal(price, taken, now)
-            return taken.wait
-
-    async def _refund(self, account: Account, points: int) -> None:
-        surplus = account.give_back(points)
-        if surplus:
-            try:
-                await self.buckets.put_back(account.key, surplus)
-            except RedisSilentError:
-                self._note_local(True)
-
-    async def _take(self, account: Account, price: int, now: float, face: str) -> float:
-        back, account.points, account.leased = account.points, 0, 0
+    async def _take(self, accounts: Sequence[Account], price: int, face: str) -> list[float]:
+        """Pay from the buckets, and lease more. Return the seconds to wait for each."""
+        asked, now = [(account.key, account.policy, account.points) for account in accounts], self.clock()
+        for account in accounts:
+            account.points = 0
         try:
-            lease = self.config.lease_seconds > 0
-            taken = await self.buckets.take(account.key, account.policy, price, back, lease=lease)
+            replies = await self.buckets.take(asked, price)
         except RedisSilentError:
             # Redis may have received the points given back, so they are not spent here.
             self._note_local(True)
-            return self._pay_locally(account, price, face)
-        self._note_taken(account, taken, now)
-        if not taken.paid:
-            account.note_refusal(price, taken, now)
-            return taken.wait
-        account.points = account.leased = taken.leased
-        account.until = now + self.buckets.usable(account.policy)
-        return 0.0
-
-    def _note_taken(self, account: Account, taken: BucketReply, now: float) -> None:
+            return self._pay_locally(accounts, price, face)
         self._note_local(False)
-        if account.known_by in self._accounts:
-            # The account asked least recently is evicted first.
-            self._accounts.move_to_end(account.known_by)
-        self._workers, account.local = taken.workers, None
-        account.left, account.left_at, account.enough_until = taken.left, now, 0.0
+        waits = [reply.wait for reply in replies]
+        for account, reply in zip(accounts, replies, strict=True):
+            if account.known_by in self._accounts:
+                # The account asked least recently is evicted first.
+                self._accounts.move_to_end(account.known_by)
+            account.local, account.left, account.left_at, account.enough_until = None, reply.left, now, 0.0
+            if any(waits):
+                account.note_reply(reply, price, now)
+            else:
+                account.points, account.until = reply.leased, now + self.buckets.usable(account.policy)
+        return waits
 
-    def _pay_locally(self, account: Account, price: int, face: str) -> float:
-        if self.meter is not None:
-            self.meter.local(face)
+    def _pay_locally(self, accounts: Sequence[Account], price: int, face: str) -> list[float]:
+        self.count("local", face)
         now = self.clock()
-        return self._local_bucket(account, now).take(price, now)
-
-    def _local_bucket(self, account: Account, now: float) -> LocalBucket:
-        if account.local is None:
-            policy, workers, left = account.policy, self._workers, account.left_in_bucket(now)
-            account.local = LocalBucket(policy.quota / workers, policy.rate / workers, left / workers, now)
-        return account.local
+        shares = [account.share(self.buckets.workers, now) for account in accounts]
+        waits = [share.wait(price, now) for share in shares]
+        if not any(waits):
+            for share in shares:
+                share.points -= price
+        return waits
 
     def _note_local(self, local: bool) -> None:
         if local is not self._local:
@@ -232,22 +179,3 @@ class Budget:
                 log.warning("budget_local", consequence="each worker counts its share of the budgets by itself")
             else:
                 log.info("budget_shared_again")
-
-
-def _check_payable(accounts: Sequence[Account], price: int) -> None:
-    """Raise `too_complex` for a price that exceeds a quota, however long the caller waits."""
-    quota = min(account.policy.quota for account in accounts)
-    if price > quota:
-        raise Problem(
-            TOO_COMPLEX, f"This costs {price:,} points, and a budget never holds more than {quota:,}.", cost=price,
-            limit=quota,
-        )  # fmt: skip
-
-
-def _exceeded(account: Account, price: int, wait: float) -> Problem:
-    seconds, left = max(1, ceil(wait)), account.remaining
-    return Problem(
-        QUOTA_EXCEEDED,
-        f"This costs {price:,} points, of which {left:,} are left. Try again in {seconds} seconds.",
-        retry_after=seconds, cost=price, left=left, policy=account.policy.name,
-    )  # fmt: skip

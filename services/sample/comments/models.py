@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.storage.base import Base, Key, Timestamps, search_vector
+from services.storage.base import Base, Key, Timestamps, search_vector, within_workspace
 
 
 class Comment(Timestamps, Base):
@@ -23,10 +23,7 @@ class Comment(Timestamps, Base):
 
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
-        ForeignKeyConstraint(
-            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
-            name="fk_comments_item", info={"fields": ["item_id"]},
-        ),
+        within_workspace("item_id", "items.id", "fk_comments_item"),
         CheckConstraint("char_length(body) between 1 and 10000", "body_length", info={"fields": ["body"]}),
         Index("ix_comments_author_id", "author_id", "id"),
         Index("ix_comments_item_id", "item_id", "id"),
@@ -45,12 +42,6 @@ class CommentFile(Base):
     workspace_id: Mapped[UUID]
 
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["workspace_id", "comment_id"], ["comments.workspace_id", "comments.id"], ondelete="CASCADE",
-            name="fk_comment_files_comment",
-        ),
-        ForeignKeyConstraint(
-            ["workspace_id", "file_id"], ["files.workspace_id", "files.id"], ondelete="CASCADE",
-            name="fk_comment_files_file", info={"fields": ["file_id"]},
-        ),
-    )  # fmt: skip
+        within_workspace("comment_id", "comments.id", "fk_comment_files_comment", told=False),
+        within_workspace("file_id", "files.id", "fk_comment_files_file"),
+    )

@@ -13,13 +13,11 @@ from services.identity.workspaces.policy import has_role, workspace_members
 
 @needs("Only its author may change a comment, while they are an editor or owner of the workspace.")
 def author(comment: Any) -> ColumnElement[bool]:
-    """Select the actor's own comments, while they may write in the workspace."""
     return and_(comment.author_id == ACTOR_ID, has_role(comment.workspace_id, Role.EDITOR))
 
 
 @needs("Only its author and owners of the workspace may delete a comment.")
 def author_or_owner(comment: Any) -> ColumnElement[bool]:
-    """Select the actor's own comments, and all of the workspaces they own."""
     return or_(author(comment), has_role(comment.workspace_id, Role.OWNER))
 
 

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.storage.base import Base, Key, Timestamps, enum_column, search_vector
+from services.storage.base import Base, Key, Timestamps, enum_column, search_vector, within_workspace
 
 
 class ItemStatus(StrEnum):
@@ -42,15 +42,9 @@ class Item(Timestamps, Base):
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
         # The tree stays within its workspace; children of a deleted item become roots.
-        ForeignKeyConstraint(
-            ["workspace_id", "parent_id"], ["items.workspace_id", "items.id"], ondelete="SET NULL (parent_id)",
-            name="fk_items_parent", info={"fields": ["parent_id"]},
-        ),
+        within_workspace("parent_id", "items.id", "fk_items_parent", ondelete="SET NULL (parent_id)"),
         # Only members can be assignees; leaving the workspace clears the assignment.
-        ForeignKeyConstraint(
-            ["workspace_id", "assignee_id"], ["memberships.workspace_id", "memberships.user_id"],
-            ondelete="SET NULL (assignee_id)", name="fk_items_assignee", info={"fields": ["assignee_id"]},
-        ),
+        within_workspace("assignee_id", "memberships.user_id", "fk_items_assignee", ondelete="SET NULL (assignee_id)"),
         CheckConstraint("char_length(title) between 1 and 200", "title_length", info={"fields": ["title"]}),
         CheckConstraint("priority between 0 and 4", "priority_range", info={"fields": ["priority"]}),
         CheckConstraint("parent_id <> id", "not_own_parent", info={"fields": ["parent_id"]}),
@@ -73,15 +67,9 @@ class ItemLabel(Base):
     workspace_id: Mapped[UUID]
 
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
-            name="fk_item_labels_item",
-        ),
-        ForeignKeyConstraint(
-            ["workspace_id", "label_id"], ["labels.workspace_id", "labels.id"], ondelete="CASCADE",
-            name="fk_item_labels_label", info={"fields": ["label_id"]},
-        ),
-    )  # fmt: skip
+        within_workspace("item_id", "items.id", "fk_item_labels_item", told=False),
+        within_workspace("label_id", "labels.id", "fk_item_labels_label"),
+    )
 
 
 class ItemFile(Base):
@@ -94,12 +82,6 @@ class ItemFile(Base):
     workspace_id: Mapped[UUID]
 
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["workspace_id", "item_id"], ["items.workspace_id", "items.id"], ondelete="CASCADE",
-            name="fk_item_files_item",
-        ),
-        ForeignKeyConstraint(
-            ["workspace_id", "file_id"], ["files.workspace_id", "files.id"], ondelete="CASCADE",
-            name="fk_item_files_file", info={"fields": ["file_id"]},
-        ),
-    )  # fmt: skip
+        within_workspace("item_id", "items.id", "fk_item_files_item", told=False),
+        within_workspace("file_id", "files.id", "fk_item_files_file"),
+    )

@@ -36,7 +36,7 @@ def seen() -> Observation:
 
 def write(path: bytes, of: Observation, method: str = "GET") -> None:
     scope = {"type": "http", "method": method, "path": path.decode(), "raw_path": path, "query_string": b"token=abc"}
-    with observation.observe(of.request_id):
+    with observation.Observation(of.request_id):
         write_access_line(scope, of, 200, 42, 0.0012345)
 
 
@@ -137,7 +137,7 @@ def test_what_json_cannot_hold_does_not_lose_the_line(capsys: pytest.CaptureFixt
      (["compiled", "general"], "general"), (["general", "compiled"], "general")],
 )  # fmt: skip
 def test_a_general_read_is_not_hidden_by_a_compiled_one(noted: list[ReadPath], shown: str | None) -> None:
-    with observation.observe("rid") as mixed:
+    with observation.Observation("rid") as mixed:
         for path in noted:
             observation.note_path(path)
 
@@ -147,5 +147,5 @@ def test_a_general_read_is_not_hidden_by_a_compiled_one(noted: list[ReadPath], s
 def test_a_path_noted_outside_of_a_request_is_nobodys() -> None:
     observation.note_path("general")
 
-    with observation.observe("rid") as later:
+    with observation.Observation("rid") as later:
         assert later.path is None

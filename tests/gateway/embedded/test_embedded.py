@@ -18,8 +18,9 @@ import redis
 from pydantic import SecretStr
 
 from gateway.embedded import check_reachable, embedded_servers, shared_servers
-from gateway.embedded import folder as folders
-from gateway.settings import Settings, SettingsError
+from gateway.embedded import servers as folders
+from gateway.errors import SettingsError
+from gateway.settings import Settings
 from tests.support.programs import ROOT
 
 KILLED_GATEWAY = """

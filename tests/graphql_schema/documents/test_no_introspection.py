@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
-from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.documents.persisted import TEXTS
 from tests.support.accounts import Account, sign_up
@@ -70,7 +70,7 @@ async def test_schema_is_not_told_by_a_document_that_is_known_already(silent: Ru
     text = ASKING["schema"]
     refused((await silent.client.post("/graphql", json=persisted_query(text, send=True), headers=ada.headers)).json())
     # Another gateway, which tells it, may have kept it.
-    redis = redis_client(silent.gateway)
+    redis = silent.gateway.part(Redis)
     await redis.hset(TEXTS, hash_of(text), text)
     try:
         refused((await silent.client.post("/graphql", json=persisted_query(text), headers=ada.headers)).json())

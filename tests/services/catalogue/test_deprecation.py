@@ -69,12 +69,10 @@ class Shop:
 @pytest.fixture(scope="module")
 def counters() -> Iterator[None]:
     """The counters of this module's applications, and then what was there before."""
-    counting, deprecated = dict(metrics._counting), dict(metrics._deprecated)
+    series = dict(metrics._series)
     yield
-    metrics._counting.clear()
-    metrics._counting.update(counting)
-    metrics._deprecated.clear()
-    metrics._deprecated.update(deprecated)
+    metrics._series.clear()
+    metrics._series.update(series)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["compiled", "general"])

@@ -10,7 +10,6 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.embedded.valkey import Valkey
-from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Problem
 from services.documents.config import DocumentsConfig
@@ -52,7 +51,7 @@ async def test_warm_document_costs_no_round_trip_to_redis(alone: Running, ada: A
     await warmed(alone, ada)
 
     async def asked() -> Counter[str]:
-        stats = await redis_client(alone.gateway).info("commandstats")
+        stats = await alone.gateway.part(Redis).info("commandstats")
         aside = {"cmdstat_ping", "cmdstat_info"}
         return Counter({name: each["calls"] for name, each in stats.items() if name not in aside})
 
@@ -172,7 +171,7 @@ async def test_writes_are_counted_by_actor_and_address(redis: Redis) -> None:
 async def test_bounds_are_those_that_are_set(settings: Settings, valkey: Valkey) -> None:
     bounds = {"PERSISTED_DOCUMENTS": 2, "PERSISTED_HOURS": 1, "PERSISTED_BYTES": 1_000, "PERSISTED_DOCUMENT_BYTES": 600}
     async with running(with_redis(settings, valkey.url, **bounds)) as worker:
-        ada, redis = await sign_up(worker.client), redis_client(worker.gateway)
+        ada, redis = await sign_up(worker.client), worker.gateway.part(Redis)
         for text in (fresh() for _ in range(3)):
             assert await outcome(worker, text, ada, whole=True) == "data"
         assert len(await kept(redis)) == 2

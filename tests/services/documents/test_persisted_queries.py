@@ -44,9 +44,9 @@ async def send(
 
 async def is_kept(worker: Running, text: str) -> bool:
     """Whether Redis has a document."""
-    from gateway.runtime import redis_client
+    from redis.asyncio import Redis
 
-    return bool(await redis_client(worker.gateway).hexists(TEXTS, hash_of(text)))
+    return bool(await worker.gateway.part(Redis).hexists(TEXTS, hash_of(text)))
 
 
 def error_of(answer: httpx.Response) -> tuple[str, str]:
@@ -212,10 +212,10 @@ async def test_expired_token_does_not_keep_anybody_from_signing_in(alone: Runnin
 
 
 async def test_text_in_redis_that_is_not_the_hashs_is_not_run(alone: Running, ada: Account) -> None:
-    from gateway.runtime import redis_client
+    from redis.asyncio import Redis
 
     text = fresh()
-    redis = redis_client(alone.gateway)
+    redis = alone.gateway.part(Redis)
     await redis.hset(TEXTS, hash_of(text), "query Other { __typename }")
     assert error_of(await send(alone, "POST", persisted_query(text), ada)) == NOT_FOUND
     await redis.delete(TEXTS, INDEX)

@@ -189,9 +189,7 @@ async def test_what_came_before_the_process_gave_up_is_kept(rest: RestFace, gate
         begun.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(
-        uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, UploadRange(), half())
-    )
+    task = asyncio.create_task(uploads.received(gateway, key, UploadRange(), half()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -59,7 +59,7 @@ def counted(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Any:
     """How many requests are going on; MOST may."""
     concurrency, parts = Concurrency(MOST), _parts(gateway)
     monkeypatch.setitem(parts, Concurrency, concurrency)
-    return concurrency._running
+    return concurrency.running
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ async def _sent(gateway: Gateway, id: str) -> None:
     """An upload in two requests, of which the first ends within a chunk."""
     for start, end in ((0, 130), (130, SIZE)):
         await uploads.received(
-            gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key_of(id), UploadRange(start, end, SIZE),
+            gateway, key_of(id), UploadRange(start, end, SIZE),
             pieces([TEXT[start:end]]),
         )  # fmt: skip
 

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import pytest
 
-from services.catalogue import ANONYMOUS
 from services.engine.gateway import Gateway
 from services.files import store as stores
 from services.files import uploads
@@ -99,7 +98,7 @@ async def test_what_came_before_the_caller_left_is_kept(rest: RestFace, gateway:
         raise InterruptedUploadError
 
     with pytest.raises(InterruptedUploadError):
-        await uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, UploadRange(), cut())
+        await uploads.received(gateway, key, UploadRange(), cut())
     assert await offset(rest, made["upload_url"]) == 150
     size = len(TEXT)
     rest_of = {"Content-Range": f"bytes 150-{size - 1}/{size}"}
@@ -178,7 +177,7 @@ async def test_a_lease_ends_with_its_process(
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await uploads.received(gateway.parts, lambda: gateway.unit_of_work(ANONYMOUS), key, UploadRange(), cut())
+        await uploads.received(gateway, key, UploadRange(), cut())
     monkeypatch.undo()
     monkeypatch.setattr(stores, "CHUNK", 100)
     monkeypatch.setattr(uploads, "CHUNK", 100)

@@ -95,7 +95,7 @@ async def test_worker_runs_what_is_asked_for_and_what_the_clock_asks_for(yard: Y
 
 
 async def test_job_in_hand_is_finished_or_handed_back_when_a_worker_stops(yard: Yard) -> None:
-    worker = Worker.of(yard.gateway, yard.settings)
+    worker = Worker(yard.gateway, yard.settings)
     task = asyncio.create_task(worker.run())
     await ask_all(yard, ["short"], seconds=0.5)
     await ask_all(yard, ["long"], seconds=600)

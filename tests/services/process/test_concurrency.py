@@ -42,7 +42,7 @@ async def somebody(narrow: Running) -> Account:
 
 
 def counted(narrow: Running) -> dict[Any, int]:
-    return narrow.gateway.part(Concurrency)._running
+    return narrow.gateway.part(Concurrency).running
 
 
 @asynccontextmanager
@@ -143,6 +143,6 @@ def test_anonymous_callers_are_counted_by_their_network() -> None:
         with pytest.raises(Problem) as raised, concurrency.slot(ANONYMOUS, "2001:db8::2"):
             pass
         with concurrency.slot(ANONYMOUS, "2001:db8:0:1::1"), concurrency.slot(ANONYMOUS, "192.0.2.1"):
-            assert len(concurrency._running) == 3
+            assert len(concurrency.running) == 3
     assert raised.value.type.code == "too_many_requests"
-    assert concurrency._running == {}
+    assert concurrency.running == {}

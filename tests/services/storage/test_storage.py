@@ -69,10 +69,10 @@ async def test_unit_of_work_with_commit_is_kept(database: Database) -> None:
 
 
 async def test_statements_are_counted_for_the_request_in_progress(database: Database) -> None:
-    with observation.observe("outer") as outer:
+    with observation.Observation("outer") as outer:
         async with database.reading() as session:
             await session.execute(text("select 1"))
-            with observation.observe("inner") as inner:
+            with observation.Observation("inner") as inner:
                 await session.execute(text("select 2"))
                 await session.execute(text("select 3"))
 
@@ -85,7 +85,7 @@ async def test_statements_are_counted_for_the_request_in_progress(database: Data
 
 
 async def test_statements_outside_of_a_request_are_not_counted(database: Database) -> None:
-    with observation.observe("before") as before:
+    with observation.Observation("before") as before:
         pass
     async with database.reading() as session:
         await session.execute(text("select 1"))

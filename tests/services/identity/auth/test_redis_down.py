@@ -9,9 +9,9 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from redis.asyncio import Redis
 
 from gateway.embedded.valkey import Valkey
-from gateway.runtime import redis_client
 from gateway.settings import Settings
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.apps import Running, client_from, running
@@ -105,7 +105,7 @@ async def refused_within_a_second(alone: Running, ended: Account) -> None:
     """Redis has been told of the end, and says so to whoever asks it."""
     sid = UUID(hex=session_of(ended).removeprefix("ses_"))
     deadline = time.monotonic() + 1
-    while await redis_client(alone.gateway).get(f"session:{sid.hex}") != b"ended":
+    while await alone.gateway.part(Redis).get(f"session:{sid.hex}") != b"ended":
         assert time.monotonic() < deadline, "Redis still takes the session for a live one"
         await asyncio.sleep(0.02)
     for _ in range(3):
@@ -124,7 +124,7 @@ def session_of(account: Account) -> str:
 async def test_redis_remembers_sessions_for_a_short_while(alone: Running, ada: Account) -> None:
     await codes(alone, ada)
     key = f"session:{session_of(ada).removeprefix('ses_')}"
-    redis = redis_client(alone.gateway)
+    redis = alone.gateway.part(Redis)
     assert await redis.get(key) == b"user"
     assert 0 < await redis.ttl(key) <= 30
     await alone.face("rest").ok("logout", ada)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from redis.asyncio import Redis
 
 from gateway.embedded.valkey import Valkey
-from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.identity.auth import revocations
 from services.identity.auth.memory import CredentialCache
@@ -162,7 +162,7 @@ async def test_killed_subscriptions_are_noticed_and_renewed(two: Two, ada: Accou
     eve = await sign_up(two.here.client)
     await warmed(two.here, ada)
     await warmed(two.there, ada)
-    assert await redis_client(two.here.gateway).client_kill_filter(_type="pubsub") == 2
+    assert await two.here.gateway.part(Redis).client_kill_filter(_type="pubsub") == 2
     await end(two.here, "logout", ada)
     await refused_within_a_second(two.here, ada)
     await refused_within_a_second(two.there, ada)
@@ -227,7 +227,7 @@ async def test_message_of_another_version_makes_workers_forget_everything(two: T
     await warmed(two.there, ada)
     memory = two.there.gateway.part(CredentialCache)
     before = memory._all_revoked_at
-    await redis_client(two.here.gateway).publish(revocations.CHANNEL, "2:\xff")
+    await two.here.gateway.part(Redis).publish(revocations.CHANNEL, "2:\xff")
 
     async def forgotten() -> bool:
         return memory._all_revoked_at > before

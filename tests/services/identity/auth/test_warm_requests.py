@@ -10,10 +10,10 @@ from datetime import timedelta
 from time import monotonic, time
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import event, func, select, update
 
 from gateway.embedded.valkey import Valkey
-from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.engine.gateway import Gateway
 from services.identity.auth import sessions
@@ -61,7 +61,7 @@ def asked_of_postgresql(gateway: Gateway) -> Iterator[list[str]]:
 
 async def asked_of_redis(worker: Running) -> Counter[str]:
     """How often each command was served, those that keep the channel alive and this one left aside."""
-    stats = await redis_client(worker.gateway).info("commandstats")
+    stats = await worker.gateway.part(Redis).info("commandstats")
     aside = {"cmdstat_ping", "cmdstat_info"}
     return Counter({name: each["calls"] for name, each in stats.items() if name not in aside})
 
@@ -149,7 +149,7 @@ async def test_answer_that_a_revocation_overtakes_is_not_remembered(
 
 async def test_worker_remembers_a_session_for_no_longer_than_redis(alone: Running, ada: Account) -> None:
     assert (await alone.face("rest").call("me", ada)).problem is None
-    assert await redis_client(alone.gateway).pexpire(f"session:{session_key(ada).hex}", 5_000)
+    assert await alone.gateway.part(Redis).pexpire(f"session:{session_key(ada).hex}", 5_000)
     found = await alone.gateway.part(SessionStates).find(session_key(ada), ada.key)
     assert found is not None
     assert found[1] <= monotonic() + 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -12,9 +13,8 @@ from redis.asyncio import Redis
 
 from services.catalogue import ANONYMOUS, Actor, Problem
 from services.process.breaker import Breaker
-from services.process.budget.buckets import BucketReply, SharedBuckets
+from services.process.budget.buckets import BucketReply, BudgetPolicy, SharedBuckets, budget_policy
 from services.process.budget.budget import Budget
-from services.process.budget.policies import BudgetConfig, BudgetPolicy, budget_policy
 from tests.support.budgets import Clock, anywhere
 
 QUOTA = 1_200
@@ -28,13 +28,13 @@ class Counted(SharedBuckets):
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     down: bool = False
 
-    async def take(self, key: str, policy: BudgetPolicy, price: int, back: int, *, lease: bool = True) -> BucketReply:
-        self.asked.append((key, price, back))
+    async def take(self, asked: Sequence[tuple[str, BudgetPolicy, int]], price: int) -> list[BucketReply]:
+        self.asked += [(key, price, back) for key, _, back in asked]
         if self.down:
             self.breaker._until = float("inf")
         elif self.breaker._until == float("inf"):
             self.breaker._until = 0.0
-        return await SharedBuckets.take(self, key, policy, price, back, lease=lease)
+        return await SharedBuckets.take(self, asked, price)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,9 @@ class Meter:
     refusals: int = 0
     alone: int = 0
 
-    def charged(self, face: str, points: int) -> None:
-        self.points += points
-
-    def refused(self, face: str) -> None:
-        self.refusals += 1
-
-    def local(self, face: str) -> None:
-        self.alone += 1
+    def count(self, event: str, face: str, points: int = 1) -> None:
+        name = {"charged": "points", "refused": "refusals", "local": "alone"}[event]
+        setattr(self, name, getattr(self, name) + points)
 
 
 @dataclass
@@ -90,10 +85,10 @@ class Worker:
         return True
 
 
-def worker(redis: Redis, clock: Clock, **config: Any) -> Worker:
-    buckets, meter = Counted(redis, Breaker(), clock), Meter()
-    limits = BudgetConfig(**{"per_minute": QUOTA, "anonymous_per_minute": QUOTA, **config})
-    return Worker(Budget(limits, buckets, meter, clock), buckets, meter)
+def worker(redis: Redis, clock: Clock, *, lease_seconds: float = 2.0, **config: Any) -> Worker:
+    buckets, meter = Counted(redis, Breaker(), clock, lease_seconds), Meter()
+    limits = {"per_minute": QUOTA, "anonymous_per_minute": QUOTA, **config}
+    return Worker(Budget(buckets, meter.count, clock=clock, **limits), buckets, meter)
 
 
 def somebody() -> Actor:
@@ -173,7 +168,7 @@ async def test_those_used_last_are_remembered(redis: Redis, clock: Clock) -> Non
         assert await one.pays(payer, 100 if not one.buckets.asked else 1)
         assert await one.pays(ANONYMOUS, 1, anywhere())
         clock.now += 3
-    assert len(one.budget) == 10
+    assert len(one.budget._accounts) == 10
     assert payer.user_id in one.budget._accounts
 
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
-from gateway.runtime import redis_client
 from gateway.settings import Settings
 from services.documents.persisted import TEXTS
 from tests.support.accounts import Account, sign_up
@@ -187,4 +187,4 @@ async def test_dry_run_keeps_no_document(here: Running, ada: Account) -> None:
     for headers, kept in ((DRY, False), ({}, True)):
         answer = await here.client.post("/graphql", json=body, headers={**ada.headers, **headers})
         assert (answer.status_code, "errors" in answer.json()) == (200, False)
-        assert await redis_client(here.gateway).hexists(TEXTS, hash_of(text)) is kept
+        assert await here.gateway.part(Redis).hexists(TEXTS, hash_of(text)) is kept

@@ -30,8 +30,7 @@ async def alone(
     settings: Settings, valkey: Valkey, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Running]:
     """A worker with budgets, on a Redis of its own, that counts."""
-    monkeypatch.setattr(metrics, "_counting", {})
-    monkeypatch.setattr(metrics.BUDGET_METER, "counters", {})
+    monkeypatch.setattr(metrics, "_series", {})
     async with budgeted(settings, clock, REDIS_URL=valkey.url, METRICS=True) as found:
         yield found
 
