@@ -244,7 +244,5 @@ def _key(route: RestRoute, request: Request) -> UUID | None:
     """The key in the path, if there is one. Raises `validation_failed` naming `id`."""
     if "id" not in request.path_params:
         return None
-    resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
-    assert resource
-    key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
+    key: UUID = parse_value(route.source.adapter("id"), request.path_params["id"], ("id",))
     return key

@@ -52,6 +52,13 @@ class RestRoute:
         return result if isinstance(result, Resource) else None
 
     @property
+    def source(self) -> Resource[Any]:
+        """The resource of the row in the path."""
+        found = self.relation.source if self.relation is not None else self.operation and self.operation.resource
+        assert found
+        return found
+
+    @property
     def shows_selection(self) -> bool:
         """Whether the caller can select fields and relations. Operations without a scope have a fixed answer."""
         return self.resource is not None and (self.operation is None or self.operation.scope is not None)
