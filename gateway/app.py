@@ -32,10 +32,11 @@ from gateway.logging import configure_logging
 from gateway.mail import keeps_mails, mail_folder, warn_of_mail
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.migrate import MigrationState, Revisions, found_revisions, upgrade, warn_of_migrations
-from gateway.portal import graphiql_page, portal_routes
+from gateway.portal import portal_routes
 from gateway.portal.account import account_routes
 from gateway.portal.mail import mail_routes
 from gateway.portal.problems import prefers_html
+from gateway.portal.tools import graphiql_page
 from gateway.runtime import open_gateway, redis_client
 from gateway.serving.memory import calm_collector
 from gateway.settings import Settings, load_settings

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy import event, select
 
 from gateway.demo_examples import add_examples
-from gateway.portal.sign_in import Demo
+from gateway.portal.tools import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Identifier, Problem, new_key
