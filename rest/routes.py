@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
 
 from services.catalogue import Catalogue, Kind, Operation, Relation
 from services.catalogue.resources import Resource
@@ -108,6 +111,11 @@ def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
     ]
     routes += [search for search in searches if (search.method, search.path) not in taken]
     yield from sorted(routes, key=lambda route: "{id}" in route.path)
+
+
+def location_of(request: Request, prefix: str, resource: Resource[Any], key: UUID) -> str:
+    """Return the address of a row, relative to the origin."""
+    return f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(key)}"
 
 
 def query_of(route: RestRoute) -> RestRoute | None:

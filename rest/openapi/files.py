@@ -6,13 +6,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from rest.files.content import PATH
-from rest.files.forms import FIELDS, FILE_OPERATION
+from rest.files.forms import FIELDS
 from rest.openapi.components import JSON, RESPONSE, TEXT, headers, parameters, record, response, schema, security_of
 from rest.openapi.parameters import id_name, id_parameter
 from rest.openapi.responses import failure, failures
 from services.catalogue import Catalogue
 from services.catalogue import problems as codes
 from services.files.forms import FORM
+from services.files.uploading import CREATE
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT: Final = {"application/octet-stream": _BYTES, "*/*": _BYTES}
@@ -128,7 +129,7 @@ def file_parameters(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
 
 def with_form(described: dict[str, Any], name: str) -> None:
     """Add the form to the operation if it is the one that creates files."""
-    if name != FILE_OPERATION:
+    if name != CREATE:
         return
     described["requestBody"]["content"][FORM] = {"schema": schema("FileForm")}
     responses = described["responses"]
