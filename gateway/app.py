@@ -33,10 +33,11 @@ from gateway.logging import configure_logging
 from gateway.mail import FOLDER, keeps_mails, warn_of_mail
 from gateway.metrics import METRICS_PATH, metrics_routes
 from gateway.migrate import MigrationState, Revisions, found_revisions, upgrade, warn_of_migrations
-from gateway.portal import graphiql_page, portal_routes
+from gateway.portal import portal_routes
 from gateway.portal.account import account_routes
 from gateway.portal.mail import mail_routes
 from gateway.portal.problems import prefers_html
+from gateway.portal.tools import graphiql_page
 from gateway.runtime import open_gateway
 from gateway.serving.memory import calm_collector
 from gateway.settings import Settings, load_settings
@@ -141,13 +142,8 @@ def _graphql(settings: Settings, catalogue: Catalogue) -> GraphQLEndpoint:
         )  # fmt: skip
 
     return GraphQLEndpoint(
-<<<<<<< HEAD
         build_schema(catalogue, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS),
         catalogue, suggestions=not settings.is_production, page=page, limits=settings.limits,
-=======
-        build_schema(catalogue, suggestions=suggestions, limits=settings.limits, uploads=settings.GRAPHQL_UPLOADS),
-        catalogue, suggestions=suggestions, page=page, limits=settings.limits,
->>>>>>> d-process
         plans=settings.PLAN_CACHE_SIZE, plan_on_sight=settings.PLAN_ON_SIGHT, transports=_transports(settings),
         tell_cost=settings.GRAPHQL_COST_EXTENSION,
     )  # fmt: skip

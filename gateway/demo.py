@@ -20,7 +20,7 @@ from uuid import UUID
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from gateway.portal.sign_in import Demo
+from gateway.portal.tools import Demo
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
 from rest.openapi.examples import input_example

@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from rest.documents import ADDRESS, PATH, DocumentRoutes
+from rest.documents import ADDRESS, PATH, document_endpoint
+from rest.http.problems import application_of
 from rest.openapi.documents import with_documents
 from rest.routes import rest_routes
 from services.catalogue import Catalogue, Problem
@@ -39,8 +40,9 @@ class DocumentEndpoints:
                         f'its address "{PATH.strip("/")}/{{id}}" is that of published documents.',
                         "Pass address=…, or leave services.documents out of MODULES.",
                     )
-            documents = DocumentRoutes(runner, prefix)
-            self.routes, self.direct = documents.routes, documents.direct
+            endpoint = document_endpoint(runner)
+            self.routes = [Route(prefix + ADDRESS, endpoint, methods=["GET", "HEAD"])]
+            self.direct = {("GET", prefix + ADDRESS): application_of(endpoint)}
 
     async def openapi(self, app: Starlette, document: dict[str, Any]) -> bytes:
         """Return the OpenAPI document as JSON, with the published documents of the last snapshot that could be read."""

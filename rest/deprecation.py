@@ -7,7 +7,7 @@ here; what it says about the file is known once the endpoint has read it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any
@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from rest.files.forms import is_form, said_of_the_file
 from rest.http.negotiation import media_type
-from rest.http.problems import problem_response
+from rest.http.problems import Endpoint, problem_response
 from rest.oauth2 import FORM
 from rest.query import BRACKETED, Parameters, list_parameter, parameters
 from rest.routes import RestRoute
@@ -30,11 +30,7 @@ from services.catalogue.deprecation import deprecations_of
 from services.catalogue.resources import Resource
 from services.process import observation
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 FACE = "rest"
-_DEEPEST = 10
-"""The most steps of a path of relations: no gateway includes more (MAX_INCLUDE_DEPTH)."""
 
 
 def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
@@ -46,16 +42,14 @@ def watched(route: RestRoute, endpoint: Endpoint) -> Endpoint:
         content_type = media_type(request.headers.get("content-type", ""))
         body = b"" if is_form(content_type) else await request.body()
         used = dict(_used(route, request.scope["query_string"], body, content_type))
-        if used:
-            observation.note_deprecated(FACE, used)
+        observation.note_deprecated(FACE, used)
         try:
             response = await endpoint(request)
         except Problem as problem:
             response = problem_response(problem)
-        if is_form(content_type) and route.operation is not None:
-            used_by_form = dict(_called(route.operation, said_of_the_file(request)))
-            observation.note_deprecated(FACE, used_by_form)
-            used |= used_by_form
+        if route.operation is not None:
+            used |= dict(_called(route.operation, said_of_the_file(request)))
+            observation.note_deprecated(FACE, used)
         for name, value in header_fields(used.values()):
             response.headers.append(name, value)
         return response
@@ -141,11 +135,12 @@ def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Ite
     """Yield the fields that parameters name, each with its resource."""
     for path in list_parameter(given, "fields"):
         *steps, name = path.split(".")
-        owner: Resource[Any] | None = resource
-        for step in steps[:_DEEPEST]:
-            relation = owner.relations.get(step) if owner is not None else None
-            owner = relation.target if relation is not None else None
-        if owner is not None:
+        owner = resource
+        for step in steps:
+            if step not in owner.relations:
+                break
+            owner = owner.relations[step].target
+        else:
             yield owner, name
     if is_list:
         names = [key.removeprefix("-") for key in list_parameter(given, "sort")]

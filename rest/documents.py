@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest.http.negotiation import negotiated
-from rest.http.problems import PROBLEM_MEDIA_TYPE, problem_response
+from rest.http.problems import PROBLEM_MEDIA_TYPE, Endpoint
 from rest.paying import asks_for_the_price
 from rest.query import decode_value, raw_pairs
 from services.catalogue import Client, Problem
@@ -36,25 +33,19 @@ ADDRESS: Final = f"{PATH}/{{id}}"
 """The path of a published document; `id` is its name."""
 MAX_VALUES: Final = 100
 """The most values of one parameter."""
-_BOOLEANS: Final = {"true": True, "false": False}
 
 
-class DocumentRoutes:
-    """The route of all published documents. `direct` maps its method and path to the same endpoint on bare ASGI."""
+def document_endpoint(runner: DocumentRunner) -> Endpoint:
+    """Return the endpoint of all published documents."""
 
-    def __init__(self, runner: DocumentRunner, prefix: str) -> None:
-        self._runner = runner
-        self.routes = [Route(prefix + ADDRESS, self._get, methods=["GET", "HEAD"])]
-        self.direct: dict[tuple[str, str], ASGIApp] = {("GET", prefix + ADDRESS): self._application}
-
-    async def _get(self, request: Request) -> Response:
+    async def endpoint(request: Request) -> Response:
         gateway: Gateway = request.app.state.gateway
         negotiated(request.scope["headers"])
         document = (await gateway.part(TrustedDocuments).current()).published.get(request.path_params["id"])
         if document is None:
             raise Problem(NOT_FOUND)
         try:
-            described = self._runner.describe(document)
+            described = runner.describe(document)
         except UnpublishableDocumentError:
             # The document does not fit the current schema, so OpenAPI does not list it either.
             raise Problem(NOT_FOUND) from None
@@ -63,18 +54,13 @@ class DocumentRoutes:
         host = request.client.host if request.client else ""
         presented = Credentials.of(request.scope["headers"], host)
         caller = DocumentCaller(gateway, presented, Client(host, request.headers.get("user-agent", "")), dry)
-        result = await self._runner.run(document, variables, caller)
+        result = await runner.run(document, variables, caller)
         if result.problem is None:
             return Response(orjson.dumps(result.data), 200, dict(result.headers), "application/json")
         status: int = result.problem["status"]
         return Response(orjson.dumps(result.problem), status, dict(result.headers), PROBLEM_MEDIA_TYPE)
 
-    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._get(Request(scope, receive))
-        except Problem as problem:
-            response = problem_response(problem)
-        await response(scope, receive, send)
+    return endpoint
 
 
 def variables_of(parameters: Sequence[Parameter], query_string: bytes) -> dict[str, Any]:
@@ -91,7 +77,8 @@ def variables_of(parameters: Sequence[Parameter], query_string: bytes) -> dict[s
     errors = [FieldError((name,), *error) for name, texts in given.items() if (error := _error(known.get(name), texts))]
     if errors:
         raise Problem(VALIDATION_FAILED, errors=errors)
-    return {name: _value(known[name], texts) for name, texts in given.items()}
+    values = {name: [_value(known[name], text) for text in texts] for name, texts in given.items()}
+    return {name: found if known[name].many else found[0] for name, found in values.items()}
 
 
 def _error(parameter: Parameter | None, texts: Sequence[str]) -> tuple[str, str] | None:
@@ -104,23 +91,16 @@ def _error(parameter: Parameter | None, texts: Sequence[str]) -> tuple[str, str]
     return None
 
 
-def _value(parameter: Parameter, texts: Sequence[str]) -> Any:
-    parse = partial(_json, parameter.name) if parameter.kind is ParameterKind.JSON else _PARSERS[parameter.kind]
-    return [parse(text) for text in texts] if parameter.many else parse(texts[0])
-
-
-def _json(name: str, text: str) -> Any:
+def _value(parameter: Parameter, text: str) -> Any:
+    if parameter.kind is ParameterKind.TEXT:
+        return text
+    if parameter.kind is ParameterKind.BOOLEAN:
+        return {"true": True, "false": False}.get(text, text)
+    if parameter.kind is not ParameterKind.JSON:
+        return written_number(text)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    refuse_twice(text.encode(), f"`{name}`", (name,))
+    refuse_twice(text.encode(), f"`{parameter.name}`", (parameter.name,))
     return value
-
-
-_PARSERS: Final[Mapping[ParameterKind, Any]] = {
-    ParameterKind.TEXT: str,
-    ParameterKind.INTEGER: written_number,
-    ParameterKind.NUMBER: written_number,
-    ParameterKind.BOOLEAN: lambda text: _BOOLEANS.get(text, text),
-}

@@ -17,17 +17,15 @@ from services.catalogue import Catalogue, Problem
 from services.catalogue.problems import BAD_REQUEST
 
 LOGIN: Final = "login"
-INTROSPECTION: Final = "introspect"
-REVOCATION: Final = "revoke"
-BY_FORM: Final = (LOGIN, INTROSPECTION, REVOCATION)
+_ENDPOINTS: Final = {
+    LOGIN: ("token", "none"),
+    "introspect": ("introspection", "bearer"),
+    "revoke": ("revocation", "none"),
+}
+"""The operations that are endpoints in the metadata, with the name and the authentication method of each."""
+BY_FORM: Final = frozenset(_ENDPOINTS)
 """The operations that also accept a form."""
 FORM: Final = "application/x-www-form-urlencoded"
-_ENDPOINTS: Final = (
-    (LOGIN, "token", "none"),
-    (INTROSPECTION, "introspection", "bearer"),
-    (REVOCATION, "revocation", "none"),
-)
-"""The operations that are endpoints in the metadata, with the name and the authentication method of each."""
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 
 _IGNORED: Final = ("client_id", "client_secret")
@@ -51,18 +49,14 @@ async def form_as_json(request: Request, operation: str) -> bytes:
             raise Problem.field(name, "conflict", "This field is given twice.")
     fields = dict(pairs)
     if operation == LOGIN:
-        _check_grant(fields)
+        if fields.pop("grant_type", "password") not in ("password", ""):
+            raise Problem.field("grant_type", "choice", "Only the password grant is offered.")
+        if not fields.get("scope"):
+            fields.pop("scope", None)
     try:
         return orjson.dumps(fields)
     except TypeError:
         raise Problem(BAD_REQUEST, "The form is not valid UTF-8.") from None
-
-
-def _check_grant(fields: dict[str, str]) -> None:
-    if fields.pop("grant_type", "password") not in ("password", ""):
-        raise Problem.field("grant_type", "choice", "Only the password grant is offered.")
-    if not fields.get("scope"):
-        fields.pop("scope", None)
 
 
 def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
@@ -76,7 +70,7 @@ def metadata(catalogue: Catalogue, issuer: str, prefix: str) -> dict[str, Any]:
     }
     if LOGIN in catalogue.operations:
         members["grant_types_supported"] = ["password"]
-    for operation, name, auth_method in _ENDPOINTS:
+    for operation, (name, auth_method) in _ENDPOINTS.items():
         if operation in catalogue.operations:
             members[f"{name}_endpoint"] = f"{issuer}{prefix}/{catalogue.operations[operation].address}"
             members[f"{name}_endpoint_auth_methods_supported"] = [auth_method]

@@ -24,10 +24,8 @@ def payment_of(request: Request, gateway: Gateway, actor: Actor) -> Payment | No
 
 def asks_for_the_price(request: Request) -> bool:
     """Whether a request asks for its price only. Raises as `is_dry_run`."""
-    for name, value in request.scope["headers"]:
-        if name == DRY_RUN:
-            return is_dry_run(value)  # the first of several fields of one name counts
-    return False
+    # The first of several fields of one name counts.
+    return is_dry_run(next((value for name, value in request.scope["headers"] if name == DRY_RUN), None))
 
 
 def priced(payment: Payment) -> Response:

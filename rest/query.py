@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -101,18 +102,15 @@ def parse_selection(
     paths, fields = list_parameter(given, "include"), list_parameter(given, "fields")
     for name in ("include", "fields"):
         given.pop(name, None)
-    tree: dict[str, Any] = {}
+    root = _Branch(resource)
     if len(paths) > limits.includes:
         raise Problem.field("include", "length", f"At most {limits.includes} relations can be included.")
     for index, path in enumerate(paths):
-        _add_path(tree, resource, path, index, limits.include_depth)
-    chosen: dict[str, set[str]] = {}
+        _include(root, path, ("include", index), limits.include_depth)
     for index, path in enumerate(fields):
-        parent, _, name = path.rpartition(".")
-        _check_field(tree, resource, parent, name, index)
-        chosen.setdefault(parent, set()).add(name)
+        _choose(root, path, ("fields", index))
     inputs: list[Input] = []
-    return _selection(resource, tree, chosen, "", inputs, limits), inputs
+    return _selection(root, inputs, limits), inputs
 
 
 def parse_count(given: Parameters) -> bool:
@@ -164,9 +162,7 @@ def _filter(resource: Resource[Any], text: str | None, given: Parameters) -> dic
 
 
 def _operand(resource: Resource[Any], field: str, operator: str, values: list[str], path: tuple[str, ...]) -> Any:
-    if operator == "is_null":
-        return _boolean(path, values[0])
-    kind = resource.fields[field].python
+    kind = bool if operator == "is_null" else resource.fields[field].python
     if operator in ("in", "not_in"):
         elements = values if kind is str else _split(values)
         return [_json_value(kind, element, (*path, index)) for index, element in enumerate(elements)]
@@ -185,39 +181,46 @@ def _boolean(path: tuple[str | int, ...], text: str) -> bool:
     return _BOOLEANS[text]
 
 
-def _add_path(tree: dict[str, Any], resource: Resource[Any], path: str, index: int, max_depth: int) -> None:
-    """Add a path of relations to the tree of those to include."""
+@dataclass(slots=True)
+class _Branch:
+    """What to show of a resource: the relations to include, and the fields, which are all of them if none is named."""
+
+    resource: Resource[Any]
+    below: dict[str, _Branch] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
+
+
+def _include(branch: _Branch, path: str, place: tuple[str, int], max_depth: int) -> None:
     steps = path.split(".")
     if len(steps) > max_depth:
-        raise Problem.field(("include", index), "length", f"Relations can be included {max_depth} deep.")
+        raise Problem.field(place, "length", f"Relations can be included {max_depth} deep.")
     for step in steps:
-        relation = resource.relations.get(step)
+        relation = branch.resource.relations.get(step)
         if relation is None:
-            raise Problem.field(("include", index), "unknown", "There is no such relation.")
-        tree, resource = tree.setdefault(step, {}), relation.target
+            raise Problem.field(place, "unknown", "There is no such relation.")
+        branch = branch.below.setdefault(step, _Branch(relation.target))
 
 
-def _check_field(tree: dict[str, Any], resource: Resource[Any], parent: str, name: str, index: int) -> None:
+def _choose(branch: _Branch, path: str, place: tuple[str, int]) -> None:
+    parent, _, name = path.rpartition(".")
     for step in parent.split(".") if parent else []:
-        if step not in tree:
-            raise Problem.field(("fields", index), "unknown", "This is not of a relation that is included.")
-        tree, resource = tree[step], resource.relations[step].target
-    if name not in resource.fields:
-        raise Problem.field(("fields", index), "unknown", "There is no such field.")
+        if step not in branch.below:
+            raise Problem.field(place, "unknown", "This is not of a relation that is included.")
+        branch = branch.below[step]
+    if name not in branch.resource.fields:
+        raise Problem.field(place, "unknown", "There is no such field.")
+    branch.fields.add(name)
 
 
-def _selection(
-    resource: Resource[Any], tree: dict[str, Any], chosen: dict[str, set[str]], path: str, inputs: list[Input],
-    limits: Limits,
-) -> Selection:  # fmt: skip
-    names = chosen.get(path, resource.fields)
+def _selection(branch: _Branch, inputs: list[Input], limits: Limits) -> Selection:
+    resource, names = branch.resource, branch.fields or branch.resource.fields
     members: list[Value | One | Many] = [Value(name, name) for name in resource.fields if name in names]
-    for name, below in tree.items():
+    for name, below in branch.below.items():
         relation = resource.relations[name]
         if relation.many:
             inputs.append(ListArguments((SortTerm("id", descending=True),), limits.usual_page))
         slot = len(inputs)
-        selection = _selection(relation.target, below, chosen, f"{path}.{name}" if path else name, inputs, limits)
+        selection = _selection(below, inputs, limits)
         if relation.many:
             members.append(Many(name, relation, slot, listing(selection, count=False)))
         else:

@@ -61,22 +61,19 @@ class Queries:
         Raises what `parameters` does, or `validation_failed` naming the parameter at fault.
         """
         found = self._parsed.get(query_string)
-        if found is None:
-            found = self._parse(parameters(query_string, self._limits))
-            if len(query_string) <= LONGEST:
-                self._parsed[query_string] = found
-        return found
+        return found or self._remember(self._parsed, query_string, parameters(query_string, self._limits))
 
     def search(self, body: bytes) -> Parsed:
         """The query of a search in JSON, as of the query string that says the same.
 
         Raises `bad_request`, or `validation_failed` naming the member at fault.
         """
-        found = self._searches.get(body)
-        if found is None:
-            found = self._parse(parse_search(body))
-            if len(body) <= LONGEST:
-                self._searches[body] = found
+        return self._searches.get(body) or self._remember(self._searches, body, parse_search(body))
+
+    def _remember(self, memory: LRUCache[bytes, Parsed], text: bytes, given: Parameters) -> Parsed:
+        found = self._parse(given)
+        if len(text) <= LONGEST:
+            memory[text] = found
         return found
 
     def _parse(self, given: Parameters) -> Parsed:

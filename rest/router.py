@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -11,16 +12,16 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from rest import oauth2
 from rest.deprecation import watched
-from rest.files.forms import RECEIVERS, is_form
+from rest.files.forms import is_form, received_form
 from rest.fixed_paths import FixedPaths
 from rest.http.conditional import JSON, expected_of, representation
 from rest.http.idempotency import answer_again, idempotency_of
 from rest.http.negotiation import Preference, media_type, negotiated
-from rest.http.problems import problem_response
+from rest.http.problems import Endpoint, application_of
 from rest.links import page_links
 from rest.paying import payment_of, priced
 from rest.query import parameters, refuse_unknown
@@ -36,11 +37,11 @@ from services.engine.gateway import Gateway
 from services.engine.idempotency.once import StoredOrNewAnswer
 from services.engine.payment import OverdrawnError, Payment, PricedError
 from services.engine.writes import Write
+from services.files.uploading import CREATE
 from services.identity.auth.authentication import Authenticator, Credentials
 from services.process.concurrency import Concurrency
 from services.queries.limits import DEFAULTS, Limits, check_values
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+from services.queries.selections import Input
 
 _MERGE_PATCH = "application/merge-patch+json"
 
@@ -54,37 +55,33 @@ class RestRouter:
     """
 
     def __init__(self, catalogue: Catalogue, prefix: str, limits: Limits = DEFAULTS) -> None:
-        self.routes: list[BaseRoute] = []
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         self.accepts: dict[str, dict[str, str]] = {}
         self._shared: dict[int, Queries] = {}
-        self._limits = limits
+        self._prefix, self._limits = prefix, limits
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
         found: list[Route] = []
-        for path, routes in groupby(ordered, key=lambda route: route.path):
-            here = list(routes)
-            endpoints = {route.method: _endpoint(route, prefix, self._queries(route)) for route in here}
+        for below, routes in groupby(ordered, key=lambda route: route.path):
+            here, path = list(routes), prefix + below
+            endpoints = {route.method: self._endpoint(route) for route in here}
             if "GET" in endpoints:
                 endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
-            found.append(Route(prefix + path, _dispatch(endpoints), methods=list(endpoints)))
-            queries = {
-                each.method: _endpoint(each, prefix, self._queries(each)) for route in here if (each := query_of(route))
-            }
+            found.append(Route(path, _dispatch(endpoints), methods=list(endpoints)))
+            queries = {each.method: self._endpoint(each) for route in here if (each := query_of(route))}
             # On their own, so that a 405 names the methods that are declared.
-            found += [Route(prefix + path, each, methods=[method]) for method, each in queries.items()]
-            self.direct |= {
-                (method, prefix + path): _application(each) for method, each in (endpoints | queries).items()
-            }
-            self.accepts[prefix + path] = _accepts(here)
+            found += [Route(path, each, methods=[method]) for method, each in queries.items()]
+            self.direct |= {(method, path): application_of(each) for method, each in (endpoints | queries).items()}
+            self.accepts[path] = _accepts(here)
         fixed = FixedPaths(found)
-        self.routes += [fixed, *found]
+        self.routes: list[BaseRoute] = [fixed, *found]
         self.direct |= fixed.direct
 
-    def _queries(self, route: RestRoute) -> Queries | None:
-        """What remembers the queries of a route: one for a list and its searches, which ask the same."""
-        if route.resource is None:
-            return None
-        return self._shared.setdefault(id(route.relation or route.operation), Queries(route, self._limits))
+    def _endpoint(self, route: RestRoute) -> Endpoint:
+        queries = None
+        if route.resource is not None:  # a list and its searches ask the same, and share what is remembered
+            asked = id(route.relation or route.operation)
+            queries = self._shared.setdefault(asked, Queries(route, self._limits))
+        return watched(route, _Endpoint(route, self._prefix, queries).answer)
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
@@ -94,115 +91,100 @@ def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
     return dispatch
 
 
-def _application(endpoint: Endpoint) -> ASGIApp:
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await endpoint(Request(scope, receive))
-        except Problem as problem:
-            response = problem_response(problem)
-        await response(scope, receive, send)
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """What answers the requests to one route; `queries` is None if it shows no rows."""
 
-    return application
+    route: RestRoute
+    prefix: str
+    queries: Queries | None
 
-
-def _endpoint(route: RestRoute, prefix: str, queries: Queries | None) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         preference = negotiated(request.scope["headers"])
         gateway: Gateway = request.app.state.gateway
-        actor, admitted = await _admitted(route, request, gateway)
+        address = request.client.host if request.client else ""
+        actor, admitted = await self._admitted(request, gateway, address)
         payment = payment_of(request, gateway, actor)
         try:
-            with gateway.part(Concurrency).slot(actor, request.client.host if request.client else ""):
+            with gateway.part(Concurrency).slot(actor, address):
                 if admitted is not None:
-                    return await _write(route, queries, request, gateway, admitted, payment, prefix, preference)
-                assert queries is not None
-                return await _read(route, queries, request, gateway, actor, payment)
+                    return await self._write(request, gateway, admitted, payment, preference)
+                return await self._read(request, gateway, actor, payment)
         except PricedError as found:
             return priced(found.payment)
         except OverdrawnError as error:
             raise error.problem from None
 
-    return watched(route, endpoint)
+    async def _admitted(self, request: Request, gateway: Gateway, address: str) -> tuple[Actor, Admitted | None]:
+        """The actor of a request, who may call the route; to write, they are admitted.
 
+        Raises `invalid_token`, `unauthenticated` and `insufficient_scope`.
+        """
+        operation, presented = self.route.operation, Credentials.of(request.scope["headers"], address)
+        actor = await gateway.part(Authenticator).actor_for([operation] if operation else [], presented)
+        if operation is not None and not operation.is_read:
+            client = Client(address, request.headers.get("user-agent", ""))
+            return actor, await gateway.admit(operation, actor, client)
+        asked = self.route.relation or operation
+        assert asked is not None
+        gateway.allow(asked, actor)
+        return actor, None
 
-async def _admitted(route: RestRoute, request: Request, gateway: Gateway) -> tuple[Actor, Admitted | None]:
-    """The actor of a request, who may call the route; to write, they are admitted.
+    async def _read(self, request: Request, gateway: Gateway, actor: Actor, payment: Payment | None) -> Response:
+        route, asked = self.route, await self._asked(request)
+        inputs = asked.inputs(self._key(request))
+        expected = expected_of(request.scope["headers"])
+        shown = shown_of(route, await gateway.read(asked.query, inputs, actor, payment))
+        content = orjson.dumps(shown.body)
+        if route.method == "POST":  # which asks, but is no way to what could be linked to or kept
+            return Response(content, 200, None, JSON)
+        headers = page_links(request, asked.arguments, shown) if asked.arguments and not route.is_search else {}
+        if route.is_list:
+            headers["Accept-Query"] = ACCEPT_QUERY
+        return representation(content, headers, expected)
 
-    Raises `invalid_token`, `unauthenticated` and `insufficient_scope`.
-    """
-    operation = route.operation
-    actor = await gateway.part(Authenticator).actor_for([operation] if operation else [], _presented(request))
-    if operation is not None and not operation.is_read:
-        return actor, await gateway.admit(operation, actor, _client(request))
-    asked = route.relation or operation
-    assert asked is not None
-    gateway.allow(asked, actor)
-    return actor, None
+    async def _asked(self, request: Request) -> Parsed:
+        """What is to be read: as the query string says, or the body of a search."""
+        assert self.queries is not None
+        query_string = request.scope["query_string"]
+        if not self.route.is_search:
+            return self.queries.parse(query_string)
+        refuse_unknown(parameters(query_string))
+        body = await request.body()
+        check_values(body, request.app.state.gateway.limits)
+        if body or self.route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
+            check_media_type(request.headers.get("content-type", ""), f"accept_{self.route.method.lower()}")
+        return self.queries.search(body)
 
+    async def _write(
+        self, request: Request, gateway: Gateway, admitted: Admitted, payment: Payment | None,
+        preference: Preference | None,
+    ) -> Response:  # fmt: skip
+        operation, query_string = admitted.operation, request.scope["query_string"]
+        if operation.name == CREATE and is_form(request.headers.get("content-type", "")):
+            return await received_form(request, gateway, admitted, self.prefix, payment)
+        query, included = None, tuple[Input, ...]()
+        if self.queries is not None:
+            asked = self.queries.parse(query_string)
+            query, included = asked.query, asked.included
+        else:
+            refuse_unknown(parameters(query_string, gateway.limits))
+        expected = expected_of(request.scope["headers"])
+        key, data = self._key(request) or NIL, await _body(operation, request, gateway.limits)
 
-async def _read(
-    route: RestRoute, queries: Queries, request: Request, gateway: Gateway, actor: Actor, payment: Payment | None
-) -> Response:
-    asked = await _asked(route, queries, request)
-    inputs = asked.inputs(_key(route, request))
-    expected = expected_of(request.scope["headers"])
-    shown = shown_of(route, await gateway.read(asked.query, inputs, actor, payment))
-    headers = page_links(request, asked.arguments, shown) if asked.arguments is not None else {}
-    content = orjson.dumps(shown.body)
-    if route.method == "POST":  # which asks, but is no way to what could be linked to or kept
-        return Response(content, 200, None, JSON)
-    if route.is_search:
-        return representation(content, {"Accept-Query": ACCEPT_QUERY}, expected)
-    if route.is_list:
-        headers["Accept-Query"] = ACCEPT_QUERY
-    return representation(content, headers, expected)
+        def shaped(result: Any) -> Response:
+            return written(self.route, request, self.prefix, result, preference)
 
+        once = idempotency_of(request, shaped, preference)
+        result = await gateway.write(admitted, Write(key, data, query, included, expected, once), payment)
+        return answer_again(result) if isinstance(result, StoredOrNewAnswer) else shaped(result)
 
-async def _asked(route: RestRoute, queries: Queries, request: Request) -> Parsed:
-    """What is to be read: as the query string says, or the body of a search."""
-    query_string = request.scope["query_string"]
-    if not route.is_search:
-        return queries.parse(query_string)
-    refuse_unknown(parameters(query_string))
-    body = await request.body()
-    check_values(body, request.app.state.gateway.limits)
-    if body or route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
-        check_media_type(request.headers.get("content-type", ""), f"accept_{route.method.lower()}")
-    return queries.search(body)
-
-
-async def _write(
-    route: RestRoute, queries: Queries | None, request: Request, gateway: Gateway, admitted: Admitted,
-    payment: Payment | None, prefix: str, preference: Preference | None,
-) -> Response:  # fmt: skip
-    operation = admitted.operation
-    receive = RECEIVERS.get(operation.name)
-    if receive is not None and is_form(request.headers.get("content-type", "")):
-        return await receive(request, gateway, admitted, prefix, payment)
-    query_string = request.scope["query_string"]
-    if queries is None:
-        refuse_unknown(parameters(query_string, gateway.limits))
-    asked = queries.parse(query_string) if queries is not None else None
-    expected = expected_of(request.scope["headers"])
-    key, data = _key(route, request) or NIL, await _body(operation, request, gateway.limits)
-
-    def shaped(result: Any) -> Response:
-        return written(route, request, prefix, result, preference)
-
-    once = idempotency_of(request, shaped, preference)
-    query, included = (asked.query, asked.included) if asked is not None else (None, ())
-    result = await gateway.write(admitted, Write(key, data, query, included, expected, once), payment)
-    return answer_again(result) if isinstance(result, StoredOrNewAnswer) else shaped(result)
-
-
-def _presented(request: Request) -> Credentials:
-    """What the request says of its caller."""
-    return Credentials.of(request.scope["headers"], request.client.host if request.client else "")
-
-
-def _client(request: Request) -> Client:
-    """The program on the other side."""
-    return Client(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+    def _key(self, request: Request) -> UUID | None:
+        """The key in the path, if there is one. Raises `validation_failed` naming `id`."""
+        if "id" not in request.path_params:
+            return None
+        key: UUID = parse_value(self.route.source.adapter("id"), request.path_params["id"], ("id",))
+        return key
 
 
 async def _body(operation: Operation, request: Request, limits: Limits) -> bytes | None:
@@ -213,12 +195,13 @@ async def _body(operation: Operation, request: Request, limits: Limits) -> bytes
     if operation.name in oauth2.BY_FORM and kind == oauth2.FORM:
         return await oauth2.form_as_json(request, operation.name)
     body = await request.body()
-    accepted = (JSON, _MERGE_PATCH) if operation.kind is Kind.UPDATE else (JSON,)  # a form has been read already
     check_values(body, limits)
+    accepted = _media_types(operation)
     if body and kind not in accepted:
         member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
-        members: dict[str, Any] = {member: ", ".join(_media_types(operation))}
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {' or '.join(accepted)}.", **members)
+        members: dict[str, Any] = {member: ", ".join(accepted)}
+        bodies = " or ".join(each for each in accepted if each != oauth2.FORM)
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {bodies}.", **members)
     return body
 
 
@@ -226,7 +209,7 @@ def _media_types(operation: Operation) -> list[str]:
     """What a body may be."""
     if operation.kind is Kind.UPDATE:
         return [JSON, _MERGE_PATCH]
-    return [JSON, *([oauth2.FORM] if operation.name in oauth2.BY_FORM else [])]
+    return [JSON, oauth2.FORM] if operation.name in oauth2.BY_FORM else [JSON]
 
 
 def _accepts(routes: Sequence[RestRoute]) -> dict[str, str]:
@@ -238,13 +221,3 @@ def _accepts(routes: Sequence[RestRoute]) -> dict[str, str]:
         elif route.method in ("POST", "PATCH") and route.operation is not None:
             found[f"Accept-{route.method.capitalize()}"] = ", ".join(_media_types(route.operation))
     return found
-
-
-def _key(route: RestRoute, request: Request) -> UUID | None:
-    """The key in the path, if there is one. Raises `validation_failed` naming `id`."""
-    if "id" not in request.path_params:
-        return None
-    resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
-    assert resource
-    key: UUID = parse_value(resource.adapter("id"), request.path_params["id"], ("id",))
-    return key

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
 
 from services.catalogue import Catalogue, Kind, Operation, Relation
 from services.catalogue.resources import Resource
@@ -50,6 +53,13 @@ class RestRoute:
             return None
         result = self.operation.resource if self.is_batch else self.operation.result
         return result if isinstance(result, Resource) else None
+
+    @property
+    def source(self) -> Resource[Any]:
+        """The resource of the row in the path."""
+        found = self.relation.source if self.relation is not None else self.operation and self.operation.resource
+        assert found
+        return found
 
     @property
     def shows_selection(self) -> bool:
@@ -101,6 +111,11 @@ def rest_routes(catalogue: Catalogue) -> Iterator[RestRoute]:
     ]
     routes += [search for search in searches if (search.method, search.path) not in taken]
     yield from sorted(routes, key=lambda route: "{id}" in route.path)
+
+
+def location_of(request: Request, prefix: str, resource: Resource[Any], key: UUID) -> str:
+    """Return the address of a row, relative to the origin."""
+    return f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(key)}"
 
 
 def query_of(route: RestRoute) -> RestRoute | None:

@@ -8,14 +8,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rest.batches import outcome_members
 from rest.http.conditional import JSON, quoted
 from rest.http.negotiation import Preference, nothing, preference_headers, preferred
+from rest.http.problems import problem_members
 from rest.reading import shown_of
-from rest.representation import row_of
-from rest.routes import RestRoute
-from services.catalogue import ResultModel
+from rest.representation import Representation, row_of
+from rest.routes import RestRoute, location_of
+from services.catalogue import Operation, ResultModel
 from services.engine.gateway import WriteResult
+from services.queries.batches import EntryOutcome
 
 
 def written(route: RestRoute, request: Request, prefix: str, result: Any, preference: Preference | None) -> Response:
@@ -25,19 +26,35 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
     if result is None:
         return nothing(preference)
     if route.operation is not None and route.operation.entries:
+        with_rows = preference is not Preference.MINIMAL
+        rows = [row_of(outcome.row) if outcome.row is not None else None for outcome in result]
         outcomes = [
-            outcome_members(
-                route.operation, each, row_of(each.row) if each.row is not None else None,
-                with_row=preference is not Preference.MINIMAL,
-            )
-            for each in result
-        ]  # fmt: skip
+            outcome_members(route.operation, outcome, row, with_row=with_rows)
+            for outcome, row in zip(result, rows, strict=True)
+        ]
         return Response(orjson.dumps({"results": outcomes}), 200, preference_headers(preference), JSON)
     assert isinstance(result, WriteResult)
     shown = shown_of(route, result.answer)
     assert shown.tag is not None
     headers = {"ETag": quoted(shown.tag)}
     if route.status == 201 and route.resource is not None:
-        base = f"{request.scope.get('root_path', '')}{prefix}/{route.resource.path}"
-        headers["Location"] = f"{base}/{route.resource.encode(result.key)}"
+        headers["Location"] = location_of(request, prefix, route.resource, result.key)
     return preferred(route.status, headers, orjson.dumps(shown.body), preference)
+
+
+def outcome_members(
+    operation: Operation, outcome: EntryOutcome, row: Representation | None, *, with_row: bool = True
+) -> dict[str, Any]:
+    """Return the members of an entry of a batch: `status`, `id`, and `problem`, or `etag` and `data` of its row.
+
+    `with_row=False` leaves out `data`.
+    """
+    members: dict[str, Any] = {"status": outcome.status}
+    if outcome.key is not None:
+        assert operation.resource is not None
+        members["id"] = operation.resource.encode(outcome.key)
+    if outcome.problem is not None:
+        members["problem"] = problem_members(outcome.problem)
+    elif row is not None:
+        members |= {"etag": row.tag} | ({"data": row.body} if with_row else {})
+    return members

@@ -10,13 +10,8 @@ import typer
 
 from gateway.commands.running import run_with_gateway
 from gateway.errors import SettingsError
-<<<<<<< HEAD
-from gateway.migrate import Revisions, check_migrated
-from gateway.settings import Settings, load_settings
-=======
 from gateway.migrate import check_migrated
-from gateway.settings import load_settings
->>>>>>> d-process
+from gateway.settings import Settings, load_settings
 from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.published.manifests import read_manifest
 from graphql_schema.published.published import PublishedDocuments
@@ -142,28 +137,10 @@ def _say_published(judge: DocumentChecker, names: Sequence[str]) -> None:
 
 def _run(action: Callable[[Database], Awaitable[Any]]) -> Any:
     async def run(gateway: Gateway, settings: Settings) -> Any:
-        await check_migrated(gateway.database.probe, Revisions.of(settings))
+        await check_migrated(gateway.database.probe, settings)
         return await action(gateway.database)
 
-<<<<<<< HEAD
     try:
         return run_with_gateway(run)
     except RefusedDocumentsError as refused:
         raise SettingsError("\n".join([*refused.sentences, "Nothing was changed."])) from None
-=======
-        async def run() -> T:
-            reached = await check_reachable(settings)
-            database = Database(reached.database, pool_size=1)
-            try:
-                await check_migrated(database.probe, reached)
-                return await action(database)
-            finally:
-                await database.close()
-
-        try:
-            return asyncio.run(run())
-        except RefusedDocumentsError as refused:
-            raise SettingsError("\n".join([*refused.sentences, "Nothing was changed."])) from None
-        except Problem as problem:
-            raise SettingsError(problem.detail) from None
->>>>>>> d-process

@@ -12,12 +12,7 @@ import typer
 from gateway.commands.running import run_with_gateway
 from gateway.logging import configure_logging
 from gateway.mail import warn_of_mail
-<<<<<<< HEAD
-from gateway.migrate import Revisions, check_migrated
-=======
 from gateway.migrate import check_migrated
-from gateway.runtime import open_gateway
->>>>>>> d-process
 from gateway.settings import Settings, load_settings
 from gateway.worker import Worker
 from services.engine.gateway import Gateway
@@ -30,21 +25,10 @@ def worker(
     loaded = load_settings()
     configure_logging(loaded.LOG_LEVEL, loaded.log_format)
 
-<<<<<<< HEAD
     async def work(gateway: Gateway, settings: Settings) -> None:
-        await check_migrated(gateway.database.probe, Revisions.of(settings))
-        warn_of_mail(settings)
-        worker = Worker.of(gateway, settings, concurrency)
-=======
-
-async def _work(settings: Settings, concurrency: int | None) -> None:
-    settings = await check_reachable(settings)
-    async with open_gateway(settings, Catalogue.load(settings.MODULES)) as gateway:
         await check_migrated(gateway.database.probe, settings)
         warn_of_mail(settings)
         worker = Worker(gateway, settings, concurrency)
-        loop = asyncio.get_running_loop()
->>>>>>> d-process
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, _stop, worker, number)
         await worker.run()

@@ -6,8 +6,8 @@ button. The token is in the address's fragment, so it is in nobody's log; the pa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.mail import ACCOUNT_PATH
-from gateway.portal.pages import SCRIPTED_POLICY, page
-from services.catalogue import Catalogue
+from gateway.portal.pages import SCRIPTED_POLICY, base_of, page
+from services.catalogue import Catalogue, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,18 @@ PAGES: Final = {
 
 def account_routes(project_name: str, api_prefix: str, catalogue: Catalogue) -> list[BaseRoute]:
     """The pages whose operations the catalogue has."""
+    operations = catalogue.operations
     return [
-        Route(f"{ACCOUNT_PATH}/{name}", _endpoint(project_name, api_prefix, each, catalogue))
+        Route(f"{ACCOUNT_PATH}/{name}", partial(_page, project_name, api_prefix, each, operations[each.operation]))
         for name, each in PAGES.items()
-        if each.operation in catalogue.operations
+        if each.operation in operations
     ]
 
 
-def _endpoint(
-    project_name: str, api_prefix: str, shown: AccountPage, catalogue: Catalogue
-) -> Callable[[Request], Awaitable[Response]]:  # fmt: skip
-    operation = catalogue.operations[shown.operation]
-
-    async def endpoint(request: Request) -> Response:
-        base = request.scope.get("root_path", "").rstrip("/")
-        return page(
-            "account.html", base=base, policy=SCRIPTED_POLICY, headers={"Referrer-Policy": "no-referrer"},
-            title=shown.title, project=project_name, shown=shown, operation=operation, api=api_prefix,
-        )  # fmt: skip
-
-    return endpoint
+async def _page(
+    project_name: str, api_prefix: str, shown: AccountPage, operation: Operation, request: Request
+) -> Response:  # fmt: skip
+    return page(
+        "account.html", base=base_of(request), policy=SCRIPTED_POLICY, headers={"Referrer-Policy": "no-referrer"},
+        title=shown.title, project=project_name, shown=shown, operation=operation, api=api_prefix,
+    )  # fmt: skip

@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -104,7 +103,7 @@ def assets() -> Mapping[str, Asset]:
     installed = {file.name: HERE / "node_modules" / file.installed for file in GRAPHIQL}
     if all(path.is_file() for path in installed.values()):
         found |= {name: Asset(name, path) for name, path in installed.items()}
-    return MappingProxyType(found)
+    return found
 
 
 async def serve_asset(request: Request) -> Response:

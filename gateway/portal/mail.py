@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.portal.pages import PAGE_POLICY, page
+from gateway.portal.pages import PAGE_POLICY, base_of, page
 from services.catalogue.problems import NOT_FOUND, Problem
 from services.identity.mail.folder import MailFolder
 
@@ -26,34 +24,30 @@ def mail_routes(project_name: str, folder: Path) -> list[BaseRoute]:
     """`/dev/mail`, with the newest first, and `/dev/mail/{name}`."""
     mails = MailFolder(folder)
 
-    def mail_list(base: str) -> Response:
+    # Not coroutines, so that Starlette has files read in threads.
+    def mail_list(request: Request) -> Response:
+        _check_near(request)
         listed = [(name, mail) for name in mails.names() if (mail := mails.mail(name)) is not None]
-        return page("mails.html", base=base, title="Mails", project=project_name, path=MAIL_PATH, mails=listed)
+        return page(
+            "mails.html", base=base_of(request), title="Mails", project=project_name, path=MAIL_PATH, mails=listed
+        )
 
-    def one_mail(base: str, name: str) -> Response:
-        mail = mails.mail(name)
+    def one_mail(request: Request) -> Response:
+        _check_near(request)
+        mail = mails.mail(request.path_params["name"])
         if mail is None:
             raise Problem(NOT_FOUND)
         return page(
-            "mail.html", base=base, policy=_MAIL_POLICY, title=mail["Subject"] or "Mail", project=project_name,
-            mail=mail, text=_part(mail, "plain"), html=_part(mail, "html"),
+            "mail.html", base=base_of(request), policy=_MAIL_POLICY, title=mail["Subject"] or "Mail",
+            project=project_name, mail=mail, text=_part(mail, "plain"), html=_part(mail, "html"),
         )  # fmt: skip
 
-    return [
-        Route(MAIL_PATH, _in_thread(lambda request, base: mail_list(base))),
-        Route(f"{MAIL_PATH}/{{name}}", _in_thread(lambda request, base: one_mail(base, request.path_params["name"]))),
-    ]
+    return [Route(MAIL_PATH, mail_list), Route(f"{MAIL_PATH}/{{name}}", one_mail)]
 
 
-def _in_thread(answer: Callable[[Request, str], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that reads files."""
-
-    async def endpoint(request: Request) -> Response:
-        if not is_near(request):
-            raise Problem(NOT_FOUND)
-        return await run_in_threadpool(answer, request, request.scope.get("root_path", "").rstrip("/"))
-
-    return endpoint
+def _check_near(request: Request) -> None:
+    if not is_near(request):
+        raise Problem(NOT_FOUND)
 
 
 def is_near(request: Request) -> bool:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.portal.assets import HERE, assets
@@ -18,6 +19,11 @@ _COMMON_POLICY: Final = (
 )
 PAGE_POLICY: Final = f"{_COMMON_POLICY}; style-src 'self'; img-src 'self'"
 SCRIPTED_POLICY: Final = f"{PAGE_POLICY}; script-src 'self'"
+
+
+def base_of(request: Request) -> str:
+    """The path the gateway is mounted at behind a proxy (ASGI's root_path), empty at the root."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
 
 
 def tool_policy(*, workers: bool = False, upstream: Sequence[str] = ()) -> str:
@@ -46,6 +52,7 @@ def _templates() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    found.globals["graphql"] = "/graphql"
     found.globals["asset"] = lambda name: assets()[name].path
     found.policies["urlize.rel"] = None
     return found

@@ -1,37 +1,29 @@
-"""The three tools: Swagger UI, ReDoc, GraphiQL."""
+"""GraphiQL, and the account that the pages offer to sign in to."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from starlette.responses import Response
 
 from gateway.portal.assets import GRAPHIQL, assets
 from gateway.portal.pages import page, tool_policy
-from gateway.portal.sign_in import Demo
-
-GRAPHQL_PATH = "/graphql"
 
 
-def swagger_page(
-    project_name: str, api_prefix: str, base: str = "", *, graphql_path: str = GRAPHQL_PATH, demo: Demo | None = None
-) -> Response:
-    """Swagger UI on the OpenAPI document of the API, with the sign-in of the pages."""
-    return page(
-        "docs.html", base=base, policy=tool_policy(), project=project_name, tool="Swagger UI", api=api_prefix,
-        graphql=graphql_path, demo=demo,
-    )  # fmt: skip
+class Demo(NamedTuple):
+    """An account that everybody may sign in to."""
+
+    username: str
+    password: str
 
 
-def redoc_page(project_name: str, api_prefix: str, base: str = "", *, graphql_path: str = GRAPHQL_PATH) -> Response:
-    """ReDoc on the OpenAPI document of the API."""
-    return page(
-        "redoc.html", base=base, policy=tool_policy(workers=True), project=project_name, tool="ReDoc", api=api_prefix,
-        graphql=graphql_path,
-    )  # fmt: skip
+async def no_demo() -> None:
+    """There is none."""
 
 
 def graphiql_page(
     project_name: str, api_prefix: str, base: str = "", *, documents: str = "any", introspection: bool = True,
-    graphql_path: str = GRAPHQL_PATH, demo: Demo | None = None,
+    demo: Demo | None = None,
 ) -> Response:  # fmt: skip
     """GraphiQL, to be answered by the GraphQL endpoint itself to a GET that accepts text/html.
 
@@ -44,6 +36,6 @@ def graphiql_page(
     installed = all(file.name in assets() for file in GRAPHIQL)
     return page(
         "graphiql.html", base=base, policy=tool_policy(upstream=[] if installed else [file.url for file in GRAPHIQL]),
-        vary="Accept", project=project_name, tool="GraphiQL", api=api_prefix, graphql=graphql_path, demo=demo,
-        graphiql=GRAPHIQL, installed=installed, documents=documents, introspection=introspection,
+        vary="Accept", project=project_name, tool="GraphiQL", api=api_prefix, demo=demo, graphiql=GRAPHIQL,
+        installed=installed, documents=documents, introspection=introspection,
     )  # fmt: skip

@@ -23,16 +23,15 @@ from starlette.types import Scope
 from rest.files.content_range import Range, content_range, requested_range
 from rest.files.downloads import Download
 from rest.files.forms import is_form
-from rest.files.stopping import until_shutdown
 from rest.http.conditional import expected_of
-from rest.http.streaming import body_of
-from rest.paying import asks_for_the_price, priced
+from rest.paying import payment_of, priced
 from services.catalogue import ANONYMOUS, Actor, Catalogue, Client, Problem
 from services.catalogue.models import parse_value
 from services.catalogue.problems import CONFLICT, NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE
 from services.engine.gateway import Gateway
-from services.engine.payment import OverdrawnError, Payment, PricedError
+from services.engine.payment import OverdrawnError, PricedError
 from services.files.config import FilesConfig
+from services.files.forms import interruptible
 from services.files.links import FileLinks, Use
 from services.files.models import File, FileState
 from services.files.operations import linked_file
@@ -42,8 +41,8 @@ from services.files.store import FileStore, MissingBytesError, Place
 from services.files.uploads import InterruptedUploadError, StoppedUploadError, received
 from services.identity.auth.authentication import Authenticator, Credentials
 from services.process import observation
-from services.process.budget.budget import Budget
 from services.process.concurrency import Concurrency
+from services.process.shutdown import ON_SHUTDOWN
 from services.queries.costs import MINIMUM
 from services.storage.base import utc_now
 from services.storage.rows import load_for_update, select_readable
@@ -96,12 +95,16 @@ async def _content(request: Request) -> Response:
     try:
         with ExitStack() as held:
             held.enter_context(gateway.part(Concurrency).slot(caller.actor, host))
-            await _pay(request, gateway, caller.actor, host)
+            payment = payment_of(request, gateway, caller.actor)
+            if payment is not None:
+                await payment.pay(MINIMUM)  # one point, however long the request is
             row = await _row(request, gateway, key, caller)
             if request.method == "PUT":
                 return await _put(request, gateway, row)
             if row.state is not FileState.COMPLETE or caller.sends:
-                return _so_far(request, row)
+                if request.method != "HEAD":
+                    raise Problem(CONFLICT, "The file is not complete.")
+                return Response(status_code=204, headers={"Upload-Offset": str(row.received)})
             return await _get(request, gateway, row, held)
     except PricedError as error:
         return priced(error.payment)
@@ -132,13 +135,6 @@ async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _
     sends = request.method == "PUT" or asks
     await gateway.admit(complete if sends else get, actor, Client(host, request.headers.get("user-agent", "")))
     return _Caller(actor, sends=sends)
-
-
-async def _pay(request: Request, gateway: Gateway, actor: Actor, host: str) -> None:
-    """Charge one point, however long the request is. Raises as `Payment.pay`."""
-    budget, dry = gateway.part(Budget), asks_for_the_price(request)
-    if budget.is_on or dry:
-        await Payment(budget, "rest", actor, host, dry).pay(MINIMUM)
 
 
 def _signed(request: Request, gateway: Gateway, key: UUID, use: Use) -> bool:
@@ -182,7 +178,7 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     announced = row.size if sent_range.end is None else sent_range.end - sent_range.start
     if length.isdigit() and int(length) != announced:
         raise Problem.field("size", "range", f"The body has {length} bytes, where {announced} were announced.")
-    body = until_shutdown(request.scope, body_of(request))
+    body = _until_shutdown(request.scope, interruptible(request.stream(), ClientDisconnect))
     try:
         offset = await received(gateway, row.id, sent_range, body)
     except StoppedUploadError:
@@ -192,11 +188,19 @@ async def _put(request: Request, gateway: Gateway, row: File) -> Response:
     return Response(status_code=204, headers={"Upload-Offset": str(offset)})
 
 
-def _so_far(request: Request, row: File) -> Response:
-    """Return the offset of an incomplete file for HEAD. Raises `conflict` for GET."""
-    if request.method == "HEAD":
-        return Response(status_code=204, headers={"Upload-Offset": str(row.received)})
-    raise Problem(CONFLICT, "The file is not complete.")
+async def _until_shutdown(scope: Scope, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a body, part by part. Raises StoppedUploadError once the server begins to stop, before it cuts it off."""
+    is_stopping = False
+
+    def stop() -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    scope.get("extensions", {}).get(ON_SHUTDOWN, []).append(stop)
+    async for part in body:
+        yield part
+        if is_stopping:
+            raise StoppedUploadError
 
 
 async def _get(request: Request, gateway: Gateway, row: File, held: ExitStack) -> Response:

@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from rest.http.conditional import JSON, expected_of
 from rest.http.negotiation import media_type
-from rest.http.streaming import body_of
 from rest.query import parameters, refuse_unknown
 from rest.reading import Queries, shown_of
-from rest.routes import RestRoute
+from rest.routes import RestRoute, location_of
 from services.catalogue import Problem
 from services.catalogue.problems import IDEMPOTENCY_UNSUPPORTED
 from services.engine.authorization import Admitted
@@ -30,17 +29,14 @@ from services.files.forms import (
     before_the_file,
     boundary_of,
     form_events,
+    interruptible,
     last_part,
 )
-from services.files.uploading import COMPLETE, CREATE, NO_KEY, FormFile, upload_file
+from services.files.uploading import COMPLETE, NO_KEY, FormFile, upload_file
 from services.files.uploads import InterruptedUploadError
-from services.queries.limits import Limits
-from services.queries.versions import Preconditions
 
-FILE_OPERATION: Final = CREATE
 FIELDS: Final = ("workspace_id", "name", "size", "sha256", "media_type")
 _FILE: Final = "file"
-_FIELDS_STATE: Final = "said_of_the_file"
 
 
 def is_form(content_type: str) -> bool:
@@ -50,7 +46,7 @@ def is_form(content_type: str) -> bool:
 
 def said_of_the_file(request: Request) -> Mapping[str, Any]:
     """Return the input that was read from a form, or an empty one if it has not been read."""
-    fields: Mapping[str, Any] = getattr(request.state, _FIELDS_STATE, {})
+    fields: Mapping[str, Any] = getattr(request.state, "said_of_the_file", {})
     return fields
 
 
@@ -62,12 +58,16 @@ async def received_form(
     Other aspects of the request are the same as with JSON, except idempotency keys, which would require storing the
     file. Raises as creating, sending and completing do, and `idempotency_unsupported`.
     """
-    expected = _expected(request, gateway.limits)
-    events = form_events(body_of(request), boundary_of(request.headers.get("content-type", "")))
+    refuse_unknown(parameters(request.scope["query_string"], gateway.limits))
+    if key_of_headers(request.scope["headers"]) is not None:
+        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
+    expected = expected_of(request.scope["headers"])
+    body = interruptible(request.stream(), ClientDisconnect)
+    events = form_events(body, boundary_of(request.headers.get("content-type", "")))
     try:
         async with before_the_file(gateway.part(FilesConfig).idle_seconds):
             fields, part, first = await _fields(events)
-        setattr(request.state, _FIELDS_STATE, fields)
+        request.state.said_of_the_file = fields
         length = request.headers.get("content-length", "")
         file = FormFile(part, length, last_part(events, _FILE, first))
         route = RestRoute("POST", "", operation=gateway.catalogue.operations[COMPLETE])
@@ -76,26 +76,8 @@ async def received_form(
     except InterruptedUploadError:
         raise ClientDisconnect from None
     assert isinstance(shown, WriteResult)
-    return _created(request, gateway, prefix, route, shown)
-
-
-RECEIVERS: Final = {FILE_OPERATION: received_form}
-"""By their operations, what receives requests whose bodies are forms with files."""
-
-
-def _expected(request: Request, limits: Limits) -> Preconditions | None:
-    """Return the header's precondition. Raises for parameters and header fields that a form does not support."""
-    refuse_unknown(parameters(request.scope["query_string"], limits))
-    if key_of_headers(request.scope["headers"]) is not None:
-        raise Problem(IDEMPOTENCY_UNSUPPORTED, NO_KEY)
-    return expected_of(request.scope["headers"])
-
-
-def _created(request: Request, gateway: Gateway, prefix: str, route: RestRoute, shown: WriteResult) -> Response:
-    row = shown_of(route, shown.answer).body
-    resource = gateway.catalogue.resources["file"]
-    location = f"{request.scope.get('root_path', '')}{prefix}/{resource.path}/{resource.encode(shown.key)}"
-    return Response(orjson.dumps(row), 201, {"Location": location}, JSON)
+    headers = {"Location": location_of(request, prefix, gateway.catalogue.resources["file"], shown.key)}
+    return Response(orjson.dumps(shown_of(route, shown.answer).body), 201, headers, JSON)
 
 
 async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], Part, bytes | None]:

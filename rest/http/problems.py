@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.catalogue.problems import FieldError, Problem
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def field_path(path: Iterable[str | int]) -> str:
@@ -42,3 +47,16 @@ def problem_response(problem: Problem) -> Response:
         headers=problem.headers(),
         media_type=PROBLEM_MEDIA_TYPE,
     )
+
+
+def application_of(endpoint: Endpoint) -> ASGIApp:
+    """An endpoint that needs no framework: it answers with the Problems that it raises."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await endpoint(Request(scope, receive))
+        except Problem as problem:
+            response = problem_response(problem)
+        await response(scope, receive, send)
+
+    return application

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Final
 
 from rest import oauth2
 from rest.openapi import files as openapi_files
-from rest.openapi.budget import ABOUT_BUDGETS, BUDGET_HEADERS
-from rest.openapi.conditional import HEADERS, PARAMETERS, conditions, not_modified
+from rest.openapi.components import BUDGET_HEADERS, HEADERS, JSON, PARAMETERS, schema, security_of, security_schemes
+from rest.openapi.components import parameters as references
 from rest.openapi.examples import input_example
 from rest.openapi.filters import filter_schemas
-from rest.openapi.links import links_of
-from rest.openapi.parameters import id_name, id_parameter, idempotency_key, parameters_of, search_schema
-from rest.openapi.responses import HEADERS as RESPONSE_HEADERS
+from rest.openapi.parameters import IDEMPOTENCY_KEY, id_name, id_parameter, parameters_of, search_name, search_schema
 from rest.openapi.responses import RESPONSES, failures, problem_components, successes
-from rest.openapi.schemas import SCHEMA, schemas
-from rest.openapi.security import security_of, security_schemes
+from rest.openapi.schemas import schemas
 from rest.routes import RestRoute, rest_routes
-from services.catalogue import Catalogue, Kind
-from services.catalogue.naming import camel, pascal, words
-from services.catalogue.problems import (
-    INSUFFICIENT_SCOPE,
-    INVALID_TOKEN,
-    NOT_FOUND,
-    TOO_COMPLEX,
-    UNAUTHENTICATED,
-    VALIDATION_FAILED,
-    ProblemType,
-)
-from services.catalogue.resources import Resource
+from services.catalogue import Catalogue, InputModel, Kind, Operation
+from services.catalogue import problems as codes
+from services.catalogue.naming import camel, words
+from services.catalogue.problems import ProblemType
 from services.engine.idempotency.keys import HEADER
 from services.queries.limits import DEFAULTS, Limits
 
-_JSON: Final = "application/json"
 _ABOUT: Final = """\
 The REST face of the gateway. The same operations are served as GraphQL at `/graphql`.
 
@@ -44,7 +31,13 @@ be searched by QUERY (RFC 10008), and larger answers are compressed as `Accept-E
 
 Instants are RFC 3339 with an offset; digits of a second beyond the sixth are cut off. Integers have 32 bits; `2.0` is
 one. Lists in a query string are separated by commas, or the parameter is repeated; a comma within a text is `%2C`.
-"""
+
+Every request costs points of a budget that both share. `RateLimit` gives the points left; with the header \
+`X-Dry-Run: cost` a request is not executed, and only its cost is returned."""
+_OF_RELATIONS: Final = (
+    codes.UNAUTHENTICATED, codes.INVALID_TOKEN, codes.INSUFFICIENT_SCOPE, codes.NOT_FOUND, codes.TOO_COMPLEX,
+    codes.VALIDATION_FAILED,
+)  # fmt: skip
 
 
 def openapi_document(
@@ -52,138 +45,134 @@ def openapi_document(
 ) -> dict[str, Any]:
     """Return the document. `prefix` is the path where the API is mounted (`/api/v1`)."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    responses = dict(RESPONSES)
-    routes = sorted(rest_routes(catalogue), key=lambda route: route.path)
-    for route in routes:
-        answers = successes(route, responses, links_of(route, routes))
-        paths[f"{prefix}{route.path}"][route.method.lower()] = _operation(route, answers)
+    responses, parameters = dict(RESPONSES), {HEADER: IDEMPOTENCY_KEY}
+    routes = list(rest_routes(catalogue))
+    by_path = sorted(routes, key=lambda route: route.path)
+    for route in by_path:
+        taken = _parameters(route, limits)
+        answers = successes(route, responses, _links(route, by_path))
+        paths[prefix + route.path][route.method.lower()] = _operation(route, answers, taken)
+        parameters |= taken
     file_paths = openapi_files.file_paths(catalogue)
     paths |= {f"{prefix}{path}": methods for path, methods in file_paths.items()}
     problems = problem_components(paths)
-    shapes = {**schemas(catalogue, limits), **_search_schemas(catalogue, limits)}
+    searched = [route.resource for route in routes if route.is_search and route.resource is not None]
+    searches = {search_name(resource): search_schema(resource, limits) for resource in searched}
+    shapes = {**schemas(catalogue, limits), **searches, **filter_schemas(searched, limits)}
     if file_paths:
         shapes["FileForm"] = openapi_files.form_schema(shapes["FileCreate"])
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": f"{_ABOUT}\n{ABOUT_BUDGETS}"},
+        "info": {"title": title, "version": version, "description": _ABOUT},
         "servers": [{"url": "/"}],
-        "tags": _tags(catalogue),
+        "tags": _tags(catalogue, routes),
         "paths": dict(paths),
         "components": {
             "schemas": shapes,
             "parameters": {
                 **PARAMETERS,
                 **(openapi_files.file_parameters(catalogue) if file_paths else {}),
-                **_parameters(catalogue, limits),
+                **dict(sorted(parameters.items())),
             },
-            "headers": {
-                **RESPONSE_HEADERS, **HEADERS, **(openapi_files.HEADERS if file_paths else {}), **BUDGET_HEADERS,
-            },
+            "headers": {**HEADERS, **(openapi_files.HEADERS if file_paths else {}), **BUDGET_HEADERS},
             "responses": responses | problems["responses"],
             "examples": problems["examples"],
             "securitySchemes": security_schemes(catalogue, prefix),
         },
-    }  # fmt: skip
+    }
 
 
-def _operation(route: RestRoute, answers: dict[str, Any]) -> dict[str, Any]:
-    name, description, problems, scopes, is_public = _about(route)
+def _operation(route: RestRoute, answers: dict[str, Any], taken: Iterable[str]) -> dict[str, Any]:
+    operation, name = route.operation, route.called
+    description, problems, scopes = _about(route)
+    if route.is_search:
+        path = route.path.removesuffix("/search")
+        body = f"As `GET {path}`, with the parameters as JSON. `QUERY {path}` takes the same body (RFC 10008)."
+        name, description = f"search_{name.removeprefix('list_')}", f"{description.removesuffix('.')}: {body}"
     described: dict[str, Any] = {
         "operationId": camel(name),
         "tags": [route.path.split("/")[1]],
         "summary": description.split(".")[0].split(":")[0],
         "description": description,
-        "parameters": [*_references(route), *conditions(route)],
-        "responses": {**answers, **not_modified(route), **failures(problems)},
-        **({"deprecated": True} if route.operation is not None and route.operation.deprecated is not None else {}),
-        "security": [] if is_public else security_of(scopes),
+        "parameters": [*references(*taken), *_conditions(route)],
+        "responses": {**answers, **failures(problems)},
+        **({"deprecated": True} if operation is not None and operation.deprecated is not None else {}),
+        "security": [] if operation is not None and operation.scope is None else security_of(scopes),
     }
-    body = _body(route)
-    if body is not None:
-        described["requestBody"] = body
+    if route.is_search and route.resource is not None:
+        described["requestBody"] = {"required": False, "content": _content(search_name(route.resource))}
+    elif operation is not None and operation.input is not None:
+        described["requestBody"] = _body(operation, operation.input)
     openapi_files.with_form(described, name)
     return described
 
 
-def _references(route: RestRoute) -> list[dict[str, str]]:
-    """Return references to the parameters in the path, the query string and the header of a write."""
-    names = [id_name(_source(route))] if "{id}" in route.path else []
-    if route.is_write:
-        names.append(HEADER)
-    if route.resource is not None and route.shows_selection and not route.is_search:
-        names += parameters_of(route.resource, DEFAULTS, is_list=route.is_list)
-    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
-
-
-def _about(route: RestRoute) -> tuple[str, str, Iterable[ProblemType], list[str], bool]:
-    """Return name, description, problems, scopes, and whether the route is public."""
-    if route.is_search:
-        name, description, problems, scopes, is_public = _about(replace(route, is_search=False))
-        path = route.path.removesuffix("/search")
-        body = f"As `GET {path}`, with the parameters as JSON. `QUERY {path}` takes the same body (RFC 10008)."
-        name, description = f"search_{name.removeprefix('list_')}", f"{description.removesuffix('.')}: {body}"
-        return name, description, problems, scopes, is_public
+def _about(route: RestRoute) -> tuple[str, Iterable[ProblemType], list[str]]:
+    """Return description, problems and scopes of a route."""
     operation, relation = route.operation, route.relation
     if operation is not None:
-        return (
-            operation.name, operation.description, operation.problems,
-            [operation.scope] if operation.scope else [], operation.scope is None,
-        )  # fmt: skip
+        return operation.description, operation.problems, [operation.scope] if operation.scope else []
     assert relation is not None
-    problems = (UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, NOT_FOUND, TOO_COMPLEX, VALIDATION_FAILED)
     scopes = sorted({relation.source.read_scope, relation.target.read_scope})
     description = f"List the {words(relation.name)} of one {relation.source.noun}, a page at a time."
-    return f"list_{relation.source.name}_{relation.name}", description, problems, scopes, False
+    return description, _OF_RELATIONS, scopes
 
 
-def _source(route: RestRoute) -> Resource[Any]:
-    resource = route.relation.source if route.relation is not None else route.operation and route.operation.resource
-    assert resource
-    return resource
+def _parameters(route: RestRoute, limits: Limits) -> dict[str, Any]:
+    """Return the parameters in the path, the header of a write and the query string, by component name."""
+    found: dict[str, Any] = {}
+    if "{id}" in route.path:
+        found[id_name(route.source)] = id_parameter(route.source)
+    if route.is_write:
+        found[HEADER] = IDEMPOTENCY_KEY
+    if route.resource is not None and route.shows_selection and not route.is_search:
+        found |= parameters_of(route.resource, limits, is_list=route.is_list)
+    return found
 
 
-def _body(route: RestRoute) -> dict[str, Any] | None:
-    operation = route.operation
-    if route.is_search and route.resource is not None:
-        return {"required": False, "content": {_JSON: {"schema": {"$ref": f"{SCHEMA}{_search_name(route)}"}}}}
-    if operation is None or operation.input is None:
-        return None
-    shape = {"schema": {"$ref": f"{SCHEMA}{operation.input.__name__}"}, "example": input_example(operation)}
-    content: dict[str, Any] = {_JSON: shape}
+def _conditions(route: RestRoute) -> list[dict[str, str]]:
+    if route.operation is not None and route.is_write:
+        return references("if_match") if route.operation.on_a_row else []
+    return [] if route.is_search else references("if_none_match")
+
+
+def _body(operation: Operation, model: type[InputModel]) -> dict[str, Any]:
+    example = {"example": input_example(operation)}
+    content = _content(model.__name__, **example)
     if operation.kind is Kind.UPDATE:
-        content["application/merge-patch+json"] = shape
+        content["application/merge-patch+json"] = content[JSON]
     if operation.name in oauth2.BY_FORM:
-        form = "LoginForm" if operation.name == oauth2.LOGIN else operation.input.__name__
-        content[oauth2.FORM] = {"schema": {"$ref": f"{SCHEMA}{form}"}, "example": input_example(operation)}
-    required = any(field.is_required() for field in operation.input.model_fields.values())
-    return {"required": required, "content": content}
+        form = "LoginForm" if operation.name == oauth2.LOGIN else model.__name__
+        content[oauth2.FORM] = {"schema": schema(form), **example}
+    return {"required": any(field.is_required() for field in model.model_fields.values()), "content": content}
 
 
-def _parameters(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
-    parameters: dict[str, Any] = {HEADER: idempotency_key()}
-    for route in rest_routes(catalogue):
-        if "{id}" in route.path:
-            parameters[id_name(_source(route))] = id_parameter(_source(route))
-        if route.resource is not None and route.shows_selection and not route.is_search:
-            parameters |= parameters_of(route.resource, limits, is_list=route.is_list)
-    return dict(sorted(parameters.items()))
+def _content(name: str, **example: Any) -> dict[str, Any]:
+    return {JSON: {"schema": schema(name), **example}}
 
 
-def _search_name(route: RestRoute) -> str:
-    assert route.resource is not None
-    return f"{pascal(route.resource.name)}Search"
+def _links(route: RestRoute, routes: Iterable[RestRoute]) -> dict[str, Any]:
+    """Return the links of a route's success to the operations on its row (OpenAPI 3.1, Link Object).
+
+    The row is a created one or, if none can be created, the first of a list.
+    """
+    operation = route.operation
+    if operation is None or operation.resource is None or route.is_search:
+        return {}
+    operations = [other.operation for other in routes if other.operation is not None and not other.is_search]
+    targets = [target for target in operations if target.resource is operation.resource]
+    has_create = any(target.kind is Kind.CREATE for target in targets)
+    if operation.kind is Kind.CREATE:
+        row_id = "$response.body#/id"
+    elif operation.kind is Kind.LIST and operation.where is None and not has_create:
+        row_id = "$response.body#/data/0/id"
+    else:
+        return {}
+    names = [camel(target.name) for target in targets if target.on_a_row]
+    return {name: {"operationId": name, "parameters": {"id": row_id}} for name in names}
 
 
-def _search_schemas(catalogue: Catalogue, limits: Limits) -> dict[str, Any]:
-    searched = {route.resource: _search_name(route) for route in rest_routes(catalogue) if route.is_search}
-    resources = [resource for resource in searched if resource is not None]
-    return {
-        **{searched[resource]: search_schema(resource, limits) for resource in resources},
-        **filter_schemas(resources, limits),
-    }
-
-
-def _tags(catalogue: Catalogue) -> list[dict[str, str]]:
-    names = sorted({route.path.split("/")[1] for route in rest_routes(catalogue)})
+def _tags(catalogue: Catalogue, routes: Iterable[RestRoute]) -> list[dict[str, str]]:
+    names = sorted({route.path.split("/")[1] for route in routes})
     descriptions = {resource.path: resource.description for resource in catalogue.resources.values()}
     return [{"name": name, "description": descriptions.get(name) or "Signing in and out."} for name in names]

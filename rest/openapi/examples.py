@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.catalogue import InputModel, Operation
+from services.catalogue import Operation
 from services.catalogue.problems import VALIDATION_FAILED, ProblemType
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
@@ -14,17 +14,17 @@ _BY_FORMAT: Final = {"date-time": "2030-01-31T12:00:00.000000Z"}
 
 
 def input_example(operation: Operation) -> dict[str, Any]:
-    """Return the example that the operation declares, or its smallest valid input; empty if it takes no input."""
+    """Return the example that the operation declares, or its smallest valid input; empty if it takes no input.
+
+    That has the required fields or, if none is required, all with examples.
+    """
     if operation.example is not None:
         return dict(operation.example)
-    return _smallest(operation.input) if operation.input is not None else {}
-
-
-def _smallest(model: type[InputModel]) -> dict[str, Any]:
-    """Return examples of the required fields, or of all that have any if none is required."""
-    schema = model.model_json_schema()
+    if operation.input is None:
+        return {}
+    schema = operation.input.model_json_schema()
     fields, shapes = schema["properties"], schema.get("$defs", {})
-    names = [name for name, info in model.model_fields.items() if info.is_required()]
+    names = [name for name, info in operation.input.model_fields.items() if info.is_required()]
     names = names or [name for name in fields if "examples" in fields[name]]
     return {name: _sample(fields[name], shapes) for name in names}
 

@@ -6,82 +6,64 @@ from typing import Any, Final
 from uuid import UUID
 
 from rest.files.content import PATH
-from rest.files.forms import FIELDS, FILE_OPERATION
-from rest.openapi.conditional import ETAG, IF_MATCH, IF_NONE_MATCH
+from rest.files.forms import FIELDS
+from rest.openapi.components import JSON, RESPONSE, TEXT, headers, parameters, record, response, schema, security_of
 from rest.openapi.parameters import id_name, id_parameter
-from rest.openapi.responses import RESPONSE, failure, failures
-from rest.openapi.schemas import SCHEMA
-from rest.openapi.security import security_of
+from rest.openapi.responses import failure, failures
 from services.catalogue import Catalogue
-from services.catalogue.problems import (
-    BAD_REQUEST,
-    CONFLICT,
-    FORBIDDEN,
-    IDEMPOTENCY_KEY_REUSED,
-    IDEMPOTENCY_UNSUPPORTED,
-    INSUFFICIENT_SCOPE,
-    INVALID_LINK,
-    INVALID_TOKEN,
-    NOT_FOUND,
-    PRECONDITION_FAILED,
-    RANGE_NOT_SATISFIABLE,
-    UNAUTHENTICATED,
-    UNSUPPORTED_MEDIA_TYPE,
-    UPLOAD_STALLED,
-    VALIDATION_FAILED,
-)
+from services.catalogue import problems as codes
 from services.files.forms import FORM
+from services.files.uploading import CREATE
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT: Final = {"application/octet-stream": _BYTES, "*/*": _BYTES}
-_TEXT: Final = {"type": "string"}
-_ANSWERS: Final = ("FileUpload", "File")
 UNSENT_KEY: Final = UUID("0198c0df" * 4)
 """The key in the example of the route that bytes are sent to. The demo data has a file of this key that is announced
 with no bytes: Swagger UI sends none as long as nobody has chosen a file.
 """
 _UNSENT: Final = "file.unsent.key"
 _REFUSED: Final = (
-    UNAUTHENTICATED, INVALID_TOKEN, INSUFFICIENT_SCOPE, FORBIDDEN, INVALID_LINK, NOT_FOUND, VALIDATION_FAILED,
-    BAD_REQUEST,
+    codes.UNAUTHENTICATED, codes.INVALID_TOKEN, codes.INSUFFICIENT_SCOPE, codes.FORBIDDEN, codes.INVALID_LINK,
+    codes.NOT_FOUND, codes.VALIDATION_FAILED, codes.BAD_REQUEST,
 )  # fmt: skip
 _NOT_TAKEN: Final = (
-    *_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, UPLOAD_STALLED, UNSUPPORTED_MEDIA_TYPE,
+    *_REFUSED, codes.CONFLICT, codes.PRECONDITION_FAILED, codes.RANGE_NOT_SATISFIABLE, codes.UPLOAD_STALLED,
+    codes.UNSUPPORTED_MEDIA_TYPE,
 )  # fmt: skip
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "upload_offset": {
         "description": "The number of bytes received, which is the offset at which to resume the upload.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "schema": {**TEXT, "pattern": "^[0-9]+$"},
     },
-    "accept_ranges": {"description": "`bytes`: ranges are supported (RFC 9110).", "schema": _TEXT},
-    "content_disposition": {"description": "The name of the file (RFC 6266).", "schema": _TEXT},
-    "content_range": {"description": "The range of bytes, and the size of the file (RFC 9110).", "schema": _TEXT},
+    "accept_ranges": {"description": "`bytes`: ranges are supported (RFC 9110).", "schema": TEXT},
+    "content_disposition": {"description": "The name of the file (RFC 6266).", "schema": TEXT},
+    "content_range": {"description": "The range of bytes, and the size of the file (RFC 9110).", "schema": TEXT},
 }
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "content_range": {
         "name": "Content-Range", "in": "header",
         "description": "The range of bytes in the body, as `bytes first-last/size` (RFC 9110, 14.5), which begins at "
         "`Upload-Offset`. By default the body has all bytes.",
-        "schema": {"type": "string", "pattern": "^bytes [0-9]{1,12}-[0-9]{1,12}/[0-9]{1,12}$"},
+        "schema": {**TEXT, "pattern": "^bytes [0-9]{1,12}-[0-9]{1,12}/[0-9]{1,12}$"},
     },
     "range": {
         "name": "Range", "in": "header",
         "description": "The requested range, as `bytes=first-last` (RFC 9110, 14.2). Several ranges are ignored.",
-        "schema": _TEXT,
+        "schema": TEXT,
     },
     "if_range": {
         "name": "If-Range", "in": "header",
-        "description": "Apply `Range` only if the file still has this `ETag` (RFC 9110, 13.1.5).", "schema": _TEXT,
+        "description": "Apply `Range` only if the file still has this `ETag` (RFC 9110, 13.1.5).", "schema": TEXT,
     },
     "link.expires": {
         "name": "expires", "in": "query", "description": "The expiry of a signed link.",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"},
+        "schema": {**TEXT, "pattern": "^[0-9]{1,12}$"},
     },
     "link.signature": {
         "name": "signature", "in": "query",
         "description": "The signature of a signed link, which needs no other credentials.",
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "schema": {**TEXT, "pattern": "^[0-9a-f]{64}$"},
     },
 }  # fmt: skip
 
@@ -91,13 +73,13 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
     if "file" not in catalogue.resources:
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
-    key = id_name(catalogue.resources["file"])
-    conditional = _parameters(key, "link.expires", "link.signature", IF_MATCH, IF_NONE_MATCH)
+    link = ("link.expires", "link.signature")
+    conditional = parameters(id_name(catalogue.resources["file"]), *link, "if_match", "if_none_match")
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
         "Returns all bytes or a range, by credentials or the signed link that `linkFile` gives. Types that browsers "
-        "could execute are sent as `application/octet-stream`.", [*conditional, *_parameters("range", "if_range")],
-        _fetched() | failures([*_REFUSED, CONFLICT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE]),
+        "could execute are sent as `application/octet-stream`.", [*conditional, *parameters("range", "if_range")],
+        _fetched() | failures([*_REFUSED, codes.CONFLICT, codes.PRECONDITION_FAILED, codes.RANGE_NOT_SATISFIABLE]),
         [get.scope],
     )  # fmt: skip
     ask = _operation(
@@ -111,8 +93,8 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
         "Takes all bytes, or with `Content-Range` those from `Upload-Offset` on, by credentials or the signed "
         "`upload_url` that `createFile` gives. Bytes received before an interruption are kept. `If-Match` and "
         "`If-None-Match` are evaluated: an incomplete file has no version that they could match.",
-        _parameters(_UNSENT, "link.expires", "link.signature", "content_range"),
-        {"204": {"description": "The bytes were received.", "headers": _headers("upload_offset")}}
+        parameters(_UNSENT, *link, "content_range"),
+        {"204": {"description": "The bytes were received.", "headers": headers("Upload-Offset")}}
         | failures(_NOT_TAKEN),
         [complete.scope],
     )  # fmt: skip
@@ -121,22 +103,23 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
 
 
 def _fetched() -> dict[str, Any]:
+    fields = headers("ETag", "Accept-Ranges", "Content-Disposition")
+    partial = {**fields, **headers("Content-Range")}
     return {
-        "200": {"description": "All bytes.", "headers": _of_content(), "content": _CONTENT},
-        "206": {"description": "The requested range.", "headers": _of_content("content_range"), "content": _CONTENT},
-        "304": {"$ref": "#/components/responses/not_modified"},
+        "200": {"description": "All bytes.", "headers": fields, "content": _CONTENT},
+        "206": {"description": "The requested range.", "headers": partial, "content": _CONTENT},
+        "304": response("not_modified"),
     }
 
 
 def _progress() -> dict[str, Any]:
     """Return the responses to HEAD, which have no content."""
-    refused = failures([*_REFUSED, PRECONDITION_FAILED])
+    refused = failures([*_REFUSED, codes.PRECONDITION_FAILED])
     responses = {status: failure(refused[status]["$ref"].removeprefix(RESPONSE)) for status in refused} | _fetched()
     del responses["206"]
-    for response in responses.values():
-        response.pop("content", None)
-    received = {"description": "The number of bytes received.", "headers": _headers("upload_offset")}
-    return {**responses, "204": received}
+    for found in responses.values():
+        found.pop("content", None)
+    return {**responses, "204": {"description": "The number of bytes received.", "headers": headers("Upload-Offset")}}
 
 
 def file_parameters(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
@@ -146,59 +129,44 @@ def file_parameters(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
 
 def with_form(described: dict[str, Any], name: str) -> None:
     """Add the form to the operation if it is the one that creates files."""
-    if name != FILE_OPERATION:
+    if name != CREATE:
         return
-    described["requestBody"]["content"][FORM] = {"schema": {"$ref": f"{SCHEMA}FileForm"}}
-    created = described["responses"]["201"]
-    described["responses"]["201"] = {
-        **created,
+    described["requestBody"]["content"][FORM] = {"schema": schema("FileForm")}
+    responses = described["responses"]
+    responses["201"] = {
+        **responses["201"],
         "description": "The file to be uploaded or, for a form, the complete file.",
-        "content": {
-            "application/json": {"schema": {"anyOf": [{"$ref": f"{SCHEMA}{schema_name}"} for schema_name in _ANSWERS]}}
-        },
+        "content": {JSON: {"schema": {"anyOf": [schema("FileUpload"), schema("File")]}}},
     }
-    references = failures([UPLOAD_STALLED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_UNSUPPORTED])
-    described["responses"] |= {status: references[status] for status in ("408", "422")}
+    references = failures(
+        [codes.UPLOAD_STALLED, codes.VALIDATION_FAILED, codes.IDEMPOTENCY_KEY_REUSED, codes.IDEMPOTENCY_UNSUPPORTED]
+    )
+    responses |= {status: references[status] for status in ("408", "422")}
 
 
 def form_schema(announced: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of the upload form, from that of the operation's input."""
+    description = (
+        "A file uploaded in one request (RFC 7578). Its fields precede it; its part gives the name and the media type "
+        "unless fields do. Idempotency keys are not supported."
+    )
     fields = {field: _form_field(announced["properties"][field]) for field in FIELDS}
-    return {
-        "type": "object",
-        "title": "FileForm",
-        "description": "A file uploaded in one request (RFC 7578). Its fields precede it; its part gives the name and "
-        "the media type unless fields do. Idempotency keys are not supported.",
-        "required": ["file"],
-        "additionalProperties": False,
-        "properties": {**fields, "file": {**_BYTES["schema"], "description": "The bytes: the last part."}},
-    }
+    fields["file"] = {**_BYTES["schema"], "description": "The bytes: the last part."}
+    return record("FileForm", description, fields, ["file"], closed=True)
 
 
-def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
+def _form_field(field: dict[str, Any]) -> dict[str, Any]:
     """Remove null from a schema, since a form omits absent fields."""
-    variants = [variant for variant in schema.get("anyOf", ()) if variant.get("type") != "null"]
-    return {**variants[0], "description": schema["description"]} if variants else schema
+    variants = [variant for variant in field.get("anyOf", ()) if variant.get("type") != "null"]
+    return {**variants[0], "description": field["description"]} if variants else field
 
 
 def _operation(
-    name: str, summary: str, description: str, parameters: list[dict[str, Any]], responses: dict[str, Any],
+    name: str, summary: str, description: str, taken: list[dict[str, str]], responses: dict[str, Any],
     scopes: list[str | None],
 ) -> dict[str, Any]:  # fmt: skip
     security: list[dict[str, Any]] = [*security_of(*([scope] for scope in scopes if scope)), {}]
     return {
         "operationId": name, "tags": ["files"], "summary": summary, "description": description,
-        "parameters": parameters, "responses": dict(sorted(responses.items())), "security": security,
+        "parameters": taken, "responses": dict(sorted(responses.items())), "security": security,
     }  # fmt: skip
-
-
-def _parameters(*names: str) -> list[dict[str, Any]]:
-    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    return {name.replace("_", "-").title(): {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _of_content(*more: str) -> dict[str, Any]:
-    return {**ETAG, **_headers("accept_ranges", "content_disposition", *more)}

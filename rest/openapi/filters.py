@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from rest.openapi.components import record, schema
+from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import pascal
 from services.catalogue.resources import Resource
@@ -16,13 +18,10 @@ from services.catalogue.scalars import FieldType, Operator
 from services.queries.filters import MAX_TEXT
 from services.queries.limits import Limits
 
-SCHEMA: Final = "#/components/schemas/"
-_LISTS: Final = (Operator.IN, Operator.NOT_IN)
 _NAMES: Final = {"DateTime": "Instant", "Int": "Integer"}
 
 
 def filter_name(resource: Resource[Any]) -> str:
-    """Return the name of a resource's filter schema: `ItemFilter`."""
     return f"{pascal(resource.name)}Filter"
 
 
@@ -39,7 +38,6 @@ def filter_schemas(resources: Iterable[Resource[Any]], limits: Limits) -> dict[s
 
 
 def sort_name(resource: Resource[Any]) -> str:
-    """Return the name of a resource's order schema: `ItemSort`."""
     return f"{pascal(resource.name)}Sort"
 
 
@@ -49,38 +47,35 @@ def sort_schema(resource: Resource[Any]) -> dict[str, Any]:
     orders = [name for field in fields for name in (field, f"-{field}")]
     # Names for generators, which would number the values otherwise.
     names = [name for field in fields for name in (field.upper(), f"{field.upper()}_DESC")]
-    description = f"What {resource.nouns} can be sorted by, `-` for descending."
     return {
         "type": "string",
         "title": sort_name(resource),
-        "description": description,
+        "description": f"What {resource.nouns} can be sorted by, `-` for descending.",
         "enum": orders,
         "x-enum-varnames": names,
     }
 
 
+def identifier_schema(identifier: Identifier) -> dict[str, Any]:
+    return {name: value for name, value in identifier.schema.items() if name != "examples"}
+
+
 def operand_schema(kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
     if operator is Operator.IS_NULL:
         return {"type": "boolean"}
-    if operator in _LISTS:
+    if operator in (Operator.IN, Operator.NOT_IN):
         return {"type": "array", "items": _value(kind), "maxItems": limits.filter_values}
     return _value(kind)
 
 
 def _filter(resource: Resource[Any], names: dict[str, str], limits: Limits) -> dict[str, Any]:
-    itself = {"$ref": f"{SCHEMA}{filter_name(resource)}"}
+    itself = schema(filter_name(resource))
     deprecated = {field: {"deprecated": True} for field in deprecations_of(resource.read)}
     several = {"type": "array", "items": itself, "maxItems": limits.filter_conditions}
-    return {
-        "type": "object",
-        "title": filter_name(resource),
-        "description": f"Which {resource.nouns} to list: all entries must hold. It nests {limits.filter_depth} deep.",
-        "additionalProperties": False,
-        "properties": {
-            **{field: {"$ref": f"{SCHEMA}{name}", **deprecated.get(field, {})} for field, name in names.items()},
-            "and": several, "or": several, "not": itself,
-        },
-    }  # fmt: skip
+    conditions = {field: {**schema(name), **deprecated.get(field, {})} for field, name in names.items()}
+    description = f"Which {resource.nouns} to list: all entries must hold. It nests {limits.filter_depth} deep."
+    members = {**conditions, "and": several, "or": several, "not": itself}
+    return record(filter_name(resource), description, members, closed=True)
 
 
 def _type_name(kind: FieldType, prefixes: dict[str, str]) -> str:
@@ -102,8 +97,8 @@ def _conditions(kind: FieldType, limits: Limits) -> dict[str, Any]:
 
 def _value(kind: FieldType) -> dict[str, Any]:
     if kind.identifier is not None:
-        return {name: value for name, value in kind.identifier.schema.items() if name != "examples"}
+        return identifier_schema(kind.identifier)
     if kind.enum is not None:
-        return {"$ref": f"{SCHEMA}{kind.enum.__name__}"}
+        return schema(kind.enum.__name__)
     assert kind.scalar is not None
     return {**kind.scalar.schema, **({"maxLength": MAX_TEXT} if kind.python is str else {})}

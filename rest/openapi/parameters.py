@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from rest.openapi.filters import SCHEMA, filter_name, operand_schema, sort_name
+from rest.openapi.components import JSON, TEXT, record, schema
+from rest.openapi.filters import filter_name, identifier_schema, operand_schema, sort_name
 from rest.searching import Search
 from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
@@ -21,11 +22,14 @@ from services.queries.limits import Limits
 from services.queries.lists import MAX_SEARCH, MAX_SORTS
 
 _PATH: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
-_CURSOR: Final = {"type": "string", "maxLength": MAX_CURSOR}
-_WORDS: Final = {
-    Operator.EQ: "is this",
-    Operator.IN: "is one of these",
-}
+_CURSOR: Final = {**TEXT, "maxLength": MAX_CURSOR}
+IDEMPOTENCY_KEY: Final = {
+    "name": HEADER, "in": "header", "required": False,
+    "description": "A new key for each write, sent again when the request is repeated. A completed write is not "
+    "repeated but answered as the first time, for 24 hours unless the gateway is set otherwise "
+    "(draft-ietf-httpapi-idempotency-key-header).",
+    "schema": {**TEXT, "pattern": FORM},
+}  # fmt: skip
 
 
 def id_name(resource: Resource[Any]) -> str:
@@ -35,28 +39,14 @@ def id_name(resource: Resource[Any]) -> str:
 
 def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[str, Any]:
     """Return the identifier in a path; the key in its example is that of a row of the demo data."""
-    schema = {name: value for name, value in Identifier(resource.prefix).schema.items() if name != "examples"}
     return {
         "name": "id",
         "in": "path",
         "required": True,
         "description": f"The identifier of the {resource.noun}.",
-        "schema": schema,
+        "schema": identifier_schema(Identifier(resource.prefix)),
         "example": resource.encode(example),
     }
-
-
-KEPT: Final = "24 hours unless the gateway is set otherwise"
-
-
-def idempotency_key() -> dict[str, Any]:
-    """Return the header field of every write."""
-    return {
-        "name": HEADER, "in": "header", "required": False,
-        "description": "A new key for each write, sent again when the request is repeated. A completed write is not "
-        f"repeated but answered as the first time, for {KEPT} (draft-ietf-httpapi-idempotency-key-header).",
-        "schema": {"type": "string", "pattern": FORM},
-    }  # fmt: skip
 
 
 def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> dict[str, dict[str, Any]]:
@@ -72,26 +62,28 @@ def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> 
     return {**(_page_parameters(limits) if is_list else {}), **named_parameters}
 
 
+def search_name(resource: Resource[Any]) -> str:
+    return f"{pascal(resource.name)}Search"
+
+
 def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     """Return the schema of a search's body: the query parameters of the resource's lists as one object."""
     by_name = {parameter["name"]: parameter for parameter in parameters_of(resource, limits, is_list=True).values()}
-    return {
-        "type": "object",
-        "title": f"{pascal(resource.name)}Search",
-        "description": f"Which {resource.nouns} to list, and how: its members have the meaning of the query "
-        "parameters. Null and empty lists have the same effect as omission.",
-        "additionalProperties": False,
-        "properties": {name: _member(by_name[name]) for name in Search.model_fields if name in by_name},
-        "examples": [{"limit": limits.usual_page, "sort": ["-id"]}],
-    }
+    description = (
+        f"Which {resource.nouns} to list, and how: its members have the meaning of the query parameters. Null and "
+        "empty lists have the same effect as omission."
+    )
+    members = {name: _member(by_name[name]) for name in Search.model_fields if name in by_name}
+    examples = [{"limit": limits.usual_page, "sort": ["-id"]}]
+    return record(search_name(resource), description, members, closed=True) | {"examples": examples}
 
 
 def _member(parameter: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a query parameter as a member of an object."""
-    schema = parameter["schema"]
-    if "contentSchema" in schema:
-        return {"anyOf": [schema["contentSchema"], {"type": "null"}]}
-    return {name: value for name, value in schema.items() if name != "default"} | {"type": [schema["type"], "null"]}
+    given = parameter["schema"]
+    if "contentSchema" in given:
+        return {"anyOf": [given["contentSchema"], {"type": "null"}]}
+    return {name: value for name, value in given.items() if name != "default"} | {"type": [given["type"], "null"]}
 
 
 def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
@@ -108,26 +100,16 @@ def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
 
 def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     description = f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}."
-    entries = {"$ref": f"{SCHEMA}{sort_name(resource)}"}
-    parameters = [
-        _query("sort", description, {"type": "array", "items": entries, "minItems": 1, "maxItems": MAX_SORTS}),
-        _filter(resource),
-    ]
+    terms = {"type": "array", "items": schema(sort_name(resource)), "minItems": 1, "maxItems": MAX_SORTS}
+    parameters = [_query("sort", description, terms), _filter(resource)]
     if resource.search:
         description = f"Words to search for in {' and '.join(resource.search)}."
-        parameters.append(_query("q", description, {"type": "string", "maxLength": MAX_SEARCH}))
+        parameters.append(_query("q", description, {**TEXT, "maxLength": MAX_SEARCH}))
     deprecated = deprecations_of(resource.read)
     for name in resource.filters:
-        kind, mark = resource.fields[name], {"deprecated": True} if name in deprecated else {}
-        parameters += [{**_condition(name, kind, operator, limits), **mark} for operator in _operators(kind)]
+        mark = {"deprecated": True} if name in deprecated else {}
+        parameters += [{**condition, **mark} for condition in _conditions(name, resource.fields[name], limits)]
     return parameters
-
-
-def _operators(kind: FieldType) -> tuple[Operator, ...]:
-    """Return the operators with a parameter of their own."""
-    if kind.python is datetime:
-        return ()
-    return (Operator.EQ, Operator.IN) if kind.enum is not None else (Operator.EQ,)
 
 
 def _filter(resource: Resource[Any]) -> dict[str, Any]:
@@ -137,17 +119,14 @@ def _filter(resource: Resource[Any]) -> dict[str, Any]:
         f"A filter in JSON, as `{name}` has it: any condition, and `and`, `or`, `not`. It holds beside the others."
     )
     example = '{"created_at": {"gte": "2026-01-31T12:00:00Z"}}' if "created_at" in resource.filters else "{}"
-    schema = {
-        "type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": f"{SCHEMA}{name}"},
-        "examples": [example],
-    }  # fmt: skip
-    return _query("filter", description, schema)
+    media_type = {"contentMediaType": JSON, "contentSchema": schema(name)}
+    return _query("filter", description, {**TEXT, **media_type, "examples": [example]})
 
 
 def _selection_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     relations = _quoted(resource.relations) or "none"
     deep = f"Dots lead to relations of relations, {limits.include_depth} deep."
-    paths = {"type": "array", "items": {"type": "string", "pattern": _PATH}}
+    paths = {"type": "array", "items": {**TEXT, "pattern": _PATH}}
     fields_description = "Fields to show, `relation.field` for an included relation's; all if left out."
     return [
         _query("include", f"Relations to include: {relations}. {deep}", {**paths, "maxItems": limits.includes}),
@@ -159,16 +138,19 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _condition(name: str, kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
-    parameter = name if operator is Operator.EQ else f"{name}[{operator.value}]"
-    schema = operand_schema(kind, operator, limits)
-    if operator is Operator.IN:  # a parameter without a value is a list of one empty string
-        schema |= {"minItems": 1}
-    return _query(parameter, f"`{name}` {_WORDS[operator]}.", schema)
+def _conditions(name: str, kind: FieldType, limits: Limits) -> Iterator[dict[str, Any]]:
+    """Yield the conditions on a field that have a parameter of their own."""
+    if kind.python is datetime:
+        return
+    yield _query(name, f"`{name}` is this.", operand_schema(kind, Operator.EQ, limits))
+    if kind.enum is not None:
+        # A parameter without a value is a list of one empty string.
+        values = {**operand_schema(kind, Operator.IN, limits), "minItems": 1}
+        yield _query(f"{name}[in]", f"`{name}` is one of these.", values)
 
 
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+def _query(name: str, description: str, shape: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": shape}
 
 
 def _integer(minimum: int, maximum: int, default: int) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from gateway.parity.calls.requests import RestRequest, rest_answer, rest_request
 from gateway.parity.cases.case import CURRENT, Case
 from gateway.parity.world.sandbox import Sandbox
 from gateway.parity.world.world import CLIENT, Caller, resource_of
-from rest.batches import outcome_members
 from rest.http.problems import problem_members
 from rest.reading import Queries, shown_of
 from rest.representation import Representation
 from rest.routes import rest_routes
+from rest.writing import outcome_members
 from services.catalogue import ANONYMOUS, Actor, Kind, Operation, Problem, Relation, ResultModel
 from services.catalogue.models import parse_value
 from services.catalogue.resources import Resource
