@@ -41,7 +41,6 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
 from services.catalogue.actors import Actor
@@ -60,6 +59,7 @@ from services.reader.conditions import (
     order_columns,
     search_condition,
 )
+from services.reader.entities import Entity
 from services.reader.shapes import BoundInput
 from services.storage.prepared import given
 
@@ -88,7 +88,7 @@ class Pages:
         within = resource.policy.within(last_action, self.actor)
         if within is not None and arguments.search is None and not _names_rows(arguments.filter):
             return self._from_either_end(resource, within, where, slot, fields, more=more)
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         if within is None:
             visible = resource.policy.predicate(last_action, entity, self.actor)
         else:
@@ -101,7 +101,7 @@ class Pages:
         self, relation: Relation, slot: int, parent: ColumnElement[Any], fields: Iterable[str], *, more: bool
     ) -> FromClause:
         """Return a page of a to-many relation of the row with the key `parent`."""
-        resource, entity = relation.target, aliased(relation.target.model)
+        resource, entity = relation.target, Entity(relation.target.model)
         conditions = [self._visible(resource, entity), *self._requested(resource, entity, slot, None)]
         rows = linked(relation, entity, parent, self._rows(resource, entity, fields, conditions))
         rows = rows.order_by(*self._order(resource, entity, slot))
@@ -109,7 +109,7 @@ class Pages:
 
     def one(self, resource: Resource[Any], where: Rule | None, slot: int | None, fields: Iterable[str]) -> Subquery:
         """Return the row with the slot's key, or the one that satisfies a rule."""
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         conditions = [resource.policy.predicate("read", entity, self.actor)]
         if where is not None:
             conditions.append(where(entity))
@@ -120,26 +120,26 @@ class Pages:
 
     def several(self, resource: Resource[Any], slot: int, place: int, fields: Iterable[str]) -> Subquery:
         """Return the rows of one resource among a slot's identifiers."""
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         keys = self.operand(slot)(f"n{place}", None, ARRAY(Uuid()))
         conditions = [entity.id == any_(keys), resource.policy.predicate("read", entity, self.actor)]
         return self._rows(resource, entity, fields, conditions).subquery("page")
 
     def joined(self, target: Resource[Any], key: ColumnElement[Any]) -> tuple[Any, list[ColumnElement[bool]]]:
         """Return the entity of a to-one relation's row, and the conditions of the join."""
-        entity = aliased(target.model)
+        entity = Entity(target.model)
         return entity, [entity.id == key, self._visible(target, entity)]
 
     def size(self, resource: Resource[Any], where: Rule | None, slot: int) -> ScalarSelect[Any]:
         """Return the size of a whole list."""
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         rules = [resource.policy.predicate(action, entity, self.actor) for action in resource.policy.listing]
         conditions = [*rules, *self._requested(resource, entity, slot, where, False)]
         return select(func.count()).select_from(entity).where(*conditions).scalar_subquery()
 
     def size_below(self, relation: Relation, slot: int, parent: ColumnElement[Any]) -> ScalarSelect[Any]:
         """Return the size of the whole of a to-many relation of one row."""
-        resource, entity = relation.target, aliased(relation.target.model)
+        resource, entity = relation.target, Entity(relation.target.model)
         conditions = [self._visible(resource, entity), *self._requested(resource, entity, slot, None, False)]
         counted = select(func.count()).select_from(entity).where(*conditions)
         return linked(relation, entity, parent, counted).scalar_subquery()
@@ -174,10 +174,10 @@ class Pages:
         few = select(func.count()).select_from(self._key_set(within)).scalar_subquery() <= few_keys
 
         nearest = self._nearest(resource, within, where, slot, few, more=more)
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         by_key = self._rows(resource, entity, fields, [entity.id == nearest.c.id])
 
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         visible = [self._visible(resource, entity, action) for action in (last_action, *other_actions)]
         conditions = [not_(few), *visible, *self._requested(resource, entity, slot, where)]
         rows = self._rows(resource, entity, fields, conditions)
@@ -201,7 +201,7 @@ class Pages:
         order = self._arguments(slot).reading
         own = select(self._key_set(within).c.key).where(few).subquery("own")
         reach = self._number(slot, "reach_next" if more else "reach")
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         conditions = [getattr(entity, within.column) == own.c.key, *self._requested(resource, entity, slot, where)]
         conditions += [self._visible(resource, entity, action) for action in other_actions]
         # Most of these rows are discarded. The order's fields suffice to merge them, and are often in an index.
