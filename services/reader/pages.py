@@ -42,7 +42,6 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.orm import aliased
 
 from services.catalogue.actors import Actor
 from services.catalogue.policies import Within
@@ -52,6 +51,7 @@ from services.queries.filters import AllOf, Condition, Filter
 from services.queries.lists import ListArguments
 from services.queries.selections import ListRoot, Many, RowRoot
 from services.reader.conditions import Conditions, Operand, linked, order_columns
+from services.reader.entities import Entity
 from services.reader.shapes import BoundInput
 from services.storage.prepared import given
 
@@ -78,7 +78,7 @@ class Pages:
         within = resource.policy.within(last_action, self.actor)
         if within is not None and arguments.search is None and not _names_rows(arguments.filter):
             return self._from_either_end(root, within, fields, more=more)
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         if within is None:
             visible = resource.policy.predicate(last_action, entity, self.actor)
         else:
@@ -89,7 +89,7 @@ class Pages:
 
     def below(self, member: Many, parent: ColumnElement[Any], fields: Iterable[str], *, more: bool) -> FromClause:
         """Return a page of a to-many relation of the row with the key `parent`."""
-        resource, entity = member.relation.target, aliased(member.relation.target.model)
+        resource, entity = member.relation.target, Entity(member.relation.target.model)
         conditions = [self._visible(resource, entity), *self._requested(member, resource, entity)]
         rows = linked(member.relation, entity, parent, self._rows(resource, entity, fields, conditions))
         rows = rows.order_by(*self._order(resource, entity, member.slot))
@@ -97,7 +97,7 @@ class Pages:
 
     def one(self, root: RowRoot, fields: Iterable[str]) -> Subquery:
         """Return the row with the slot's key, or the one that satisfies a rule."""
-        entity = aliased(root.resource.model)
+        entity = Entity(root.resource.model)
         conditions = [root.resource.policy.predicate("read", entity, self.actor)]
         if root.where is not None:
             conditions.append(root.where(entity))
@@ -108,26 +108,26 @@ class Pages:
 
     def several(self, resource: Resource[Any], slot: int, place: int, fields: Iterable[str]) -> Subquery:
         """Return the rows of one resource among a slot's identifiers."""
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         keys = self._operand(slot)(f"n{place}", None, ARRAY(Uuid()))
         conditions = [entity.id == any_(keys), resource.policy.predicate("read", entity, self.actor)]
         return self._rows(resource, entity, fields, conditions).subquery("page")
 
     def joined(self, target: Resource[Any], key: ColumnElement[Any]) -> tuple[Any, ColumnElement[bool]]:
         """Return the entity of a to-one relation's row, and the condition of the join."""
-        entity = aliased(target.model)
+        entity = Entity(target.model)
         return entity, and_(entity.id == key, self._visible(target, entity))
 
     def size(self, root: ListRoot) -> ScalarSelect[Any]:
         """Return the size of a whole list."""
-        resource, entity = root.resource, aliased(root.resource.model)
+        resource, entity = root.resource, Entity(root.resource.model)
         rules = [resource.policy.predicate(action, entity, self.actor) for action in resource.policy.listing]
         conditions = [*rules, *self._requested(root, resource, entity, paged=False)]
         return select(func.count()).select_from(entity).where(*conditions).scalar_subquery()
 
     def size_below(self, member: Many, parent: ColumnElement[Any]) -> ScalarSelect[Any]:
         """Return the size of the whole of a to-many relation of one row."""
-        resource, entity = member.relation.target, aliased(member.relation.target.model)
+        resource, entity = member.relation.target, Entity(member.relation.target.model)
         conditions = [self._visible(resource, entity), *self._requested(member, resource, entity, paged=False)]
         counted = select(func.count()).select_from(entity).where(*conditions)
         return linked(member.relation, entity, parent, counted).scalar_subquery()
@@ -149,10 +149,10 @@ class Pages:
         few = select(func.count()).select_from(self._key_set(within)).scalar_subquery() <= few_keys
 
         nearest = self._nearest(root, within, few, more=more)
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         by_key = self._rows(resource, entity, fields, [entity.id == nearest.c.id])
 
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         visible = [self._visible(resource, entity, action) for action in (last_action, *other_actions)]
         conditions = [not_(few), *visible, *self._requested(root, resource, entity)]
         rows = self._rows(resource, entity, fields, conditions)
@@ -168,7 +168,7 @@ class Pages:
         *other_actions, _ = resource.policy.listing
         own = select(self._key_set(within).c.key).where(few).subquery("own")
         reach = self._number(root.slot, "reach_next" if more else "reach")
-        entity = aliased(resource.model)
+        entity = Entity(resource.model)
         conditions = [getattr(entity, within.column) == own.c.key, *self._requested(root, resource, entity)]
         conditions += [self._visible(resource, entity, action) for action in other_actions]
         # Most of these rows are discarded. The order's fields suffice to merge them, and are often in an index.

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.orm import aliased
 
 from services.catalogue import ACTOR_ID, ACTOR_WORKSPACE_ID, UNBOUND, Policy, needs, signed_in
 from services.catalogue.policies import Rule, Within
@@ -27,7 +26,7 @@ def workspaces_with(least: Role) -> Callable[[], Select[Any]]:
     sufficient = _RANKED[_RANKED.index(least) :]
 
     def keys() -> Select[Any]:
-        membership = aliased(Membership)
+        membership = Membership.__table__.alias().c
         is_reachable = or_(UNBOUND, membership.workspace_id == ACTOR_WORKSPACE_ID)
         return select(membership.workspace_id).where(
             membership.user_id == ACTOR_ID, membership.role.in_(sufficient), is_reachable
