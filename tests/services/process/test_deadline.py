@@ -131,7 +131,7 @@ async def whole(gateway: Running) -> None:
     """Every connection is free again (its transaction may end after the answer), and answers."""
     pool, engine = gateway.gateway.database.engine.pool, gateway.gateway.reader
     async with asyncio.timeout(3):
-        while pool.checkedout():  # type: ignore[attr-defined]
+        while pool.checkedout():  # type: ignore[attr-defined]  # noqa: ASYNC110 - the pool tells nobody
             await asyncio.sleep(0.01)
     if engine is not None:
         reads = engine.pool
