@@ -98,6 +98,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: a test often waits for PostgreSQL, a clock, or another process."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on the event loop that Uvicorn chooses for the gateway."""
     return {"uvloop": uvloop.new_event_loop}

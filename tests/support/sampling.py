@@ -63,6 +63,6 @@ def repeating(test: str) -> str:
     return " ".join([*given, ".venv/bin/pytest", shlex.quote(test)])
 
 
-def in_whole(least: int) -> int:
+def in_whole(least: float) -> float:
     """How much a proof goes through at least, when it goes through everything; a sample may come to nothing of it."""
     return least if WHOLE else 0
