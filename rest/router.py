@@ -11,13 +11,12 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, compile_path
 from starlette.types import ASGIApp
 
 from rest import oauth2
 from rest.deprecation import watched
 from rest.files.forms import is_form, received_form
-from rest.fixed_paths import FixedPaths
 from rest.http.conditional import JSON, expected_of, representation
 from rest.http.idempotency import answer_again, idempotency_of
 from rest.http.negotiation import Preference, media_type, negotiated
@@ -31,7 +30,7 @@ from rest.searching import ACCEPT_QUERY, check_media_type
 from rest.writing import written
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
 from services.catalogue.models import parse_value
-from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
+from services.catalogue.problems import METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
 from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway
 from services.engine.idempotency.once import StoredOrNewAnswer
@@ -60,28 +59,47 @@ class RestRouter:
         self._shared: dict[int, Queries] = {}
         self._prefix, self._limits = prefix, limits
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
-        found: list[Route] = []
+        self.routes: list[BaseRoute] = []
+        allowed: dict[str, str] = {}
         for below, routes in groupby(ordered, key=lambda route: route.path):
             here, path = list(routes), prefix + below
-            endpoints = {route.method: self._endpoint(route) for route in here}
+            pattern, *_ = compile_path(path)
+            reserved = {found["id"]: allow for fixed, allow in allowed.items() if (found := pattern.match(fixed))}
+            endpoints = {route.method: self._endpoint(route, reserved) for route in here}
             if "GET" in endpoints:
                 endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
-            found.append(Route(path, _dispatch(endpoints), methods=list(endpoints)))
-            queries = {each.method: self._endpoint(each) for route in here if (each := query_of(route))}
+            if "{id}" not in path:
+                allowed[path] = ", ".join(sorted(endpoints))
+            self.routes.append(Route(path, _dispatch(endpoints), methods=list(endpoints)))
+            queries = {each.method: self._endpoint(each, reserved) for route in here if (each := query_of(route))}
             # On their own, so that a 405 names the methods that are declared.
-            found += [Route(path, each, methods=[method]) for method, each in queries.items()]
+            self.routes += [Route(path, each, methods=[method]) for method, each in queries.items()]
             self.direct |= {(method, path): application_of(each) for method, each in (endpoints | queries).items()}
             self.accepts[path] = _accepts(here)
-        fixed = FixedPaths(found)
-        self.routes: list[BaseRoute] = [fixed, *found]
-        self.direct |= fixed.direct
 
-    def _endpoint(self, route: RestRoute) -> Endpoint:
+    def _endpoint(self, route: RestRoute, reserved: Mapping[str, str]) -> Endpoint:
         queries = None
         if route.resource is not None:  # a list and its searches ask the same, and share what is remembered
             asked = id(route.relation or route.operation)
             queries = self._shared.setdefault(asked, Queries(route, self._limits))
-        return watched(route, _Endpoint(route, self._prefix, queries).answer)
+        return _beside(reserved, watched(route, _Endpoint(route, self._prefix, queries).answer))
+
+
+def _beside(allowed: Mapping[str, str], endpoint: Endpoint) -> Endpoint:
+    """Refuse fixed segments as identifiers, by the methods that are allowed at their paths (RFC 9110, section 15.5.6).
+
+    Otherwise `DELETE /items/search`, which `/items/{id}` matches, would delete the item with the identifier `search`.
+    """
+    if not allowed:
+        return endpoint
+
+    async def endpoint_beside(request: Request) -> Response:
+        allow = allowed.get(request.path_params["id"])
+        if allow is not None:
+            raise Problem(METHOD_NOT_ALLOWED, allow=allow)
+        return await endpoint(request)
+
+    return endpoint_beside
 
 
 def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
