@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from gateway.asgi.direct import Application
 from gateway.asgi.faults import WriteProblem, problem_writer, register_fault_handlers
-from gateway.asgi.frame import OperationFrame
+from gateway.asgi.frame import operation_frame
 from gateway.asgi.middleware import behind, middleware_stack
 from gateway.asgi.options import options_routes
 from gateway.demo import demo_account
@@ -157,7 +157,7 @@ def _transports(settings: Settings) -> Transports:
     public = urlsplit(settings.PUBLIC_URL)
     own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
     origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS], local=settings.lets_local_pages_call)
-    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
+    return Transports(operation_frame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 
 def _documents(app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints) -> list[BaseRoute]:
