@@ -26,7 +26,7 @@ from rest.paying import payment_of, priced
 from rest.query import parameters, refuse_unknown
 from rest.reading import NIL, Parsed, Queries, shown_of
 from rest.routes import RestRoute, query_of, rest_routes
-from rest.searching import ACCEPT_QUERY, check_media_type
+from rest.searching import ACCEPT_QUERY
 from rest.writing import written
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
 from services.catalogue.models import parse_value
@@ -171,7 +171,8 @@ class _Endpoint:
         body = await request.body()
         check_values(body, request.app.state.gateway.limits)
         if body or self.route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
-            check_media_type(request.headers.get("content-type", ""), f"accept_{self.route.method.lower()}")
+            kind = media_type(request.headers.get("content-type", ""))
+            _check_media_type(kind, [ACCEPT_QUERY], f"accept_{self.route.method.lower()}")
         return self.queries.search(body)
 
     async def _write(
@@ -214,17 +215,19 @@ async def _body(operation: Operation, request: Request, limits: Limits) -> bytes
         return await oauth2.form_as_json(request, operation.name)
     body = await request.body()
     check_values(body, limits)
-    accepted = _media_types(operation)
-    if body and kind not in accepted:
-        member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
-        members: dict[str, Any] = {member: ", ".join(accepted)}
-        bodies = " or ".join(each for each in accepted if each != oauth2.FORM)
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {bodies}.", **members)
+    if body:
+        _check_media_type(kind, _media_types(operation), f"accept_{request.method.lower()}")
     return body
 
 
+def _check_media_type(kind: str, accepted: Sequence[str], member: str) -> None:
+    if kind not in accepted:
+        members: dict[str, Any] = {member: ", ".join(accepted)}
+        bodies = " or ".join(each for each in accepted if each != oauth2.FORM)
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {bodies}.", **members)
+
+
 def _media_types(operation: Operation) -> list[str]:
-    """What a body may be."""
     if operation.kind is Kind.UPDATE:
         return [JSON, _MERGE_PATCH]
     return [JSON, oauth2.FORM] if operation.name in oauth2.BY_FORM else [JSON]
