@@ -56,18 +56,12 @@ class Queries:
         self._queries: LRUCache[tuple[str, str, bool], Query] = LRUCache(REMEMBERED)
 
     def parse(self, query_string: bytes) -> Parsed:
-        """The query of a query string.
-
-        Raises what `parameters` does, or `validation_failed` naming the parameter at fault.
-        """
+        """The query of a query string. Raises as `parameters`, or `validation_failed` naming the parameter."""
         found = self._parsed.get(query_string)
         return found or self._remember(self._parsed, query_string, parameters(query_string, self._limits))
 
     def search(self, body: bytes) -> Parsed:
-        """The query of a search in JSON, as of the query string that says the same.
-
-        Raises `bad_request`, or `validation_failed` naming the member at fault.
-        """
+        """The query of a search, as of the query string that says the same. Raises as `parse_search` and `parse`."""
         return self._searches.get(body) or self._remember(self._searches, body, parse_search(body))
 
     def _remember(self, memory: LRUCache[bytes, Parsed], text: bytes, given: Parameters) -> Parsed:

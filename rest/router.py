@@ -134,10 +134,7 @@ class _Endpoint:
             raise error.problem from None
 
     async def _admitted(self, request: Request, gateway: Gateway, address: str) -> tuple[Actor, Admitted | None]:
-        """The actor of a request, who may call the route; to write, they are admitted.
-
-        Raises `invalid_token`, `unauthenticated` and `insufficient_scope`.
-        """
+        """The actor of a request, who may call the route; to write, they are admitted. Raises as `admit` does."""
         operation, presented = self.route.operation, Credentials.of(request.scope["headers"], address)
         actor = await gateway.part(Authenticator).actor_for([operation] if operation else [], presented)
         if operation is not None and not operation.is_read:

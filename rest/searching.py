@@ -53,11 +53,7 @@ class Search(BaseModel):
 
 
 def parse_search(body: bytes) -> Parameters:
-    """Return the query parameters that a search stands for. Nulls and empty lists count as left out.
-
-    Raises `bad_request` for a body that is no JSON object or repeats a name, and `validation_failed` naming every
-    member that is unknown or of the wrong type.
-    """
+    """Return a search's query parameters, without nulls and empty lists. Raises `bad_request`, `validation_failed`."""
     try:
         given = Search.model_validate(read_json(body or b"{}")).model_dump(exclude_none=True)
         found = {name: _values(value) for name, value in given.items()}

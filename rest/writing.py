@@ -49,10 +49,7 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
 def outcome_members(
     operation: Operation, outcome: EntryOutcome, row: Representation | None, *, with_row: bool = True
 ) -> dict[str, Any]:
-    """Return the members of an entry of a batch: `status`, `id`, and `problem`, or `etag` and `data` of its row.
-
-    `with_row=False` leaves out `data`.
-    """
+    """Return the members of a batch's entry: `status`, `id`, and `problem`, or `etag` and, if `with_row`, `data`."""
     members: dict[str, Any] = {"status": outcome.status}
     if outcome.key is not None:
         assert operation.resource is not None

@@ -28,10 +28,7 @@ _TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-
 
 
 class BodyGuard:
-    """Refuses bodies above `max_body_bytes` (413; counted, so chunked ones too) and encoded ones (415).
-
-    Query strings that `limits` don't allow are refused as well, before any framework takes them apart.
-    """
+    """Refuses bodies above `max_body_bytes` (413), encoded ones (415), and query strings that `limits` do not allow."""
 
     def __init__(
         self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response],

@@ -50,10 +50,7 @@ def negotiated(headers: Iterable[tuple[bytes, bytes]]) -> Preference | None:
 
 
 def weighted(text: str) -> list[tuple[str, float]]:
-    """The elements of a list with weights (RFC 9110, section 12.4.2), in lower case and without parameters.
-
-    What is malformed is left out.
-    """
+    """The well-formed elements of a list with weights (RFC 9110, 12.4.2), in lower case and without parameters."""
     found = []
     for element in split(text, ","):
         what, *parameters = [each.strip().lower() for each in split(element, ";")]

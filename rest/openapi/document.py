@@ -108,7 +108,6 @@ def _operation(route: RestRoute, answers: dict[str, Any], taken: Iterable[str]) 
 
 
 def _about(route: RestRoute) -> tuple[str, Iterable[ProblemType], list[str]]:
-    """Return description, problems and scopes of a route."""
     operation, relation = route.operation, route.relation
     if operation is not None:
         return operation.description, operation.problems, [operation.scope] if operation.scope else []
@@ -152,10 +151,7 @@ def _content(name: str, **example: Any) -> dict[str, Any]:
 
 
 def _links(route: RestRoute, routes: Iterable[RestRoute]) -> dict[str, Any]:
-    """Return the links of a route's success to the operations on its row (OpenAPI 3.1, Link Object).
-
-    The row is a created one or, if none can be created, the first of a list.
-    """
+    """Return links to the operations on the row: the one created or, where none can be, the first of a list."""
     operation = route.operation
     if operation is None or operation.resource is None or route.is_search:
         return {}

@@ -14,10 +14,7 @@ _BY_FORMAT: Final = {"date-time": "2030-01-31T12:00:00.000000Z"}
 
 
 def input_example(operation: Operation) -> dict[str, Any]:
-    """Return the example that the operation declares, or its smallest valid input; empty if it takes no input.
-
-    That has the required fields or, if none is required, all with examples.
-    """
+    """Return the declared example, or else an input of the required fields or, if none is, of those with examples."""
     if operation.example is not None:
         return dict(operation.example)
     if operation.input is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from rest.openapi.components import JSON, TEXT, record, schema
+from rest.openapi.components import JSON, TEXT, parameter, record, schema
 from rest.openapi.filters import filter_name, identifier_schema, operand_schema, sort_name
 from rest.searching import Search
 from services.catalogue import Identifier
@@ -23,6 +24,7 @@ from services.queries.lists import MAX_SEARCH, MAX_SORTS
 
 _PATH: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
 _CURSOR: Final = {**TEXT, "maxLength": MAX_CURSOR}
+_query: Final = partial(parameter, "query")
 IDEMPOTENCY_KEY: Final = {
     "name": HEADER, "in": "header", "required": False,
     "description": "A new key for each write, sent again when the request is repeated. A completed write is not "
@@ -50,16 +52,10 @@ def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[s
 
 
 def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> dict[str, dict[str, Any]]:
-    """Return the query parameters of a representation or a list of the resource, by component name.
-
-    Of the filters it contains only the most common ones. `filter` accepts all of them, and the server accepts each as a
-    parameter too (docs/decisions/0027).
-    """
-    parameters = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
-    named_parameters = {
-        f"{resource.name}.{parameter['name'].replace('[', '.').rstrip(']')}": parameter for parameter in parameters
-    }
-    return {**(_page_parameters(limits) if is_list else {}), **named_parameters}
+    """Return the query parameters by component name, of filters only the most common ones (docs/decisions/0027)."""
+    found = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
+    named = {f"{resource.name}.{each['name'].replace('[', '.').rstrip(']')}": each for each in found}
+    return {**(_page_parameters(limits) if is_list else {}), **named}
 
 
 def search_name(resource: Resource[Any]) -> str:
@@ -68,26 +64,24 @@ def search_name(resource: Resource[Any]) -> str:
 
 def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     """Return the schema of a search's body: the query parameters of the resource's lists as one object."""
-    by_name = {parameter["name"]: parameter for parameter in parameters_of(resource, limits, is_list=True).values()}
+    by_name = {each["name"]: each for each in parameters_of(resource, limits, is_list=True).values()}
     description = (
         f"Which {resource.nouns} to list, and how: its members have the meaning of the query parameters. Null and "
         "empty lists have the same effect as omission."
     )
-    members = {name: _member(by_name[name]) for name in Search.model_fields if name in by_name}
+    members = {name: _member(by_name[name]["schema"]) for name in Search.model_fields if name in by_name}
     examples = [{"limit": limits.usual_page, "sort": ["-id"]}]
     return record(search_name(resource), description, members, closed=True) | {"examples": examples}
 
 
-def _member(parameter: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a query parameter as a member of an object."""
-    given = parameter["schema"]
+def _member(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a query parameter as that of a member of an object."""
     if "contentSchema" in given:
         return {"anyOf": [given["contentSchema"], {"type": "null"}]}
     return {name: value for name, value in given.items() if name != "default"} | {"type": [given["type"], "null"]}
 
 
 def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
-    """Return the parameters of any list's pages."""
     parameters = [
         _query("limit", "How many at most.", _integer(1, limits.page_size, limits.usual_page)),
         _query("after", "A cursor: the page after it.", _CURSOR),
@@ -95,7 +89,7 @@ def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
         _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.skip, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
     ]
-    return {parameter["name"]: parameter for parameter in parameters}
+    return {each["name"]: each for each in parameters}
 
 
 def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
@@ -147,10 +141,6 @@ def _conditions(name: str, kind: FieldType, limits: Limits) -> Iterator[dict[str
         # A parameter without a value is a list of one empty string.
         values = {**operand_schema(kind, Operator.IN, limits), "minItems": 1}
         yield _query(f"{name}[in]", f"`{name}` is one of these.", values)
-
-
-def _query(name: str, description: str, shape: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": shape}
 
 
 def _integer(minimum: int, maximum: int, default: int) -> dict[str, Any]:

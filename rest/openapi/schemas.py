@@ -83,7 +83,6 @@ def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
 
 
 def _generated(catalogue: Catalogue) -> dict[str, Any]:
-    """Return Pydantic's schemas of all models."""
     operations = catalogue.operations.values()
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((operation.input, "validation") for operation in operations if operation.input is not None),

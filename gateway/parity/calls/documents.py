@@ -28,11 +28,7 @@ def graphql_request(
     operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
     expected: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the body of a GraphQL request that calls an operation.
-
-    `arguments` have REST's names; `include` names at most one relation. `expected` is the version that the row must
-    have, or `*`.
-    """
+    """Return a request's body. `arguments` have REST's names; `expected` is the row's version, or `*`."""
     if operation.kind is Kind.LIST:
         return _list_request(operation, arguments)
     if operation.kind is Kind.GET:

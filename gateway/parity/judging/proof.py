@@ -47,10 +47,7 @@ class Findings:
 
 
 class Proof:
-    """Makes calls in a sandbox over a world.
-
-    The cases are derived at construction, so that later changes to the catalogue do not affect them.
-    """
+    """Makes calls in a sandbox over a world. Later changes to the catalogue do not affect which ones."""
 
     def __init__(self, sandbox: Sandbox, world: World) -> None:
         self.sandbox, self.world = sandbox, world

@@ -91,10 +91,7 @@ def _includes(resource: Resource[Any], called: Operation, case: Case) -> bool:
 
 
 async def is_caught(removal: Removal, proof: Proof, recorded: Cells) -> bool:
-    """Return whether the recorded calls of the proof fail without a rule.
-
-    The sandbox keeps what was compiled without the rule until it is renewed.
-    """
+    """Return whether the recorded calls of the proof fail without a rule. Afterwards the sandbox must be renewed."""
     concerned = [
         (operation, case) for operation, case in proof.planned if case.recorded and removal.concerns(operation, case)
     ]

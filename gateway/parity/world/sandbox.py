@@ -146,10 +146,7 @@ def _difference(before: State, after: State) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Sandbox:
-    """An application and its gateway, over data that `undo` restores.
-
-    `reference` is the gateway without the Reader, so that all its reads take the general path.
-    """
+    """An application over data that `undo` restores; `reference` is the gateway without compiled reads."""
 
     settings: Settings
     app: FastAPI
@@ -165,10 +162,7 @@ class Sandbox:
     """Whether the application was built from a changed catalogue."""
 
     async def undo(self, *, wrote: bool) -> dict[str, Any]:
-        """Undo the last call in PostgreSQL and, if it changed rows, in Redis and in this process's memory.
-
-        Returns the changed rows by table.
-        """
+        """Undo the last call, in Redis and in memory only if it changed rows. Returns the changed rows by table."""
         changed: dict[str, Any] = {}
         written = await self.driver.fetchval(_WRITTEN)
         if written != self._written:

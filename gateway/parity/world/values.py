@@ -143,10 +143,7 @@ def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
 
 
 def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
-    """Yield invalid values of a field, by what is wrong with them.
-
-    `other` is an identifier of another resource, `unreadable` one of the right resource that most callers may not read.
-    """
+    """Yield invalid values, by what is wrong: `other` is another resource's identifier, `unreadable` a foreign one."""
     if not field.kind.nullable:
         yield "null", None
     for name, value in _wrong(field, other, unreadable):
