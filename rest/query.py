@@ -42,7 +42,7 @@ Parameters = dict[str, list[str]]
 
 
 def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
-    """Parse a query string, where only lists may repeat. Raises `bad_request`, `validation_failed`, as `limits` too."""
+    """Parse a query string, where only lists may repeat. Raises `bad_request`, `validation_failed`, `too_complex`."""
     check_query_string(query_string, limits)
     values: Parameters = {}
     for name, raw in raw_pairs(query_string):

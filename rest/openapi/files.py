@@ -9,7 +9,7 @@ from rest.files.content import PATH
 from rest.files.forms import FIELDS
 from rest.http.negotiation import JSON
 from rest.openapi.components import TEXT, header, headers, parameter, parameters, record, response, schema, security_of
-from rest.openapi.parameters import id_name, id_parameter
+from rest.openapi.parameters import id_parameter
 from rest.openapi.responses import failure, failures
 from services.catalogue import Catalogue
 from services.catalogue import problems as codes
@@ -69,7 +69,7 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     link = ("link.expires", "link.signature")
-    conditional = parameters(id_name(catalogue.resources["file"]), *link, "if_match", "if_none_match")
+    conditional = parameters("file.key", *link, "if_match", "if_none_match")
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
         "Returns all bytes or a range, by credentials or the signed link that `linkFile` gives. Types that browsers "

@@ -9,9 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from rest.openapi.components import JSON, TEXT, parameter, record, schema
-from rest.openapi.filters import filter_name, identifier_schema, operand_schema, sort_name
+from rest.openapi.filters import operand_schema, value_schema
 from rest.searching import Search
-from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.naming import pascal
@@ -34,19 +33,14 @@ IDEMPOTENCY_KEY: Final = {
 }  # fmt: skip
 
 
-def id_name(resource: Resource[Any]) -> str:
-    """Return the name of `id_parameter` among the components."""
-    return f"{resource.name}.key"
-
-
 def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[str, Any]:
-    """Return the identifier in a path; the key in its example is that of a row of the demo data."""
+    """Return the identifier in a path, the component `….key`; its example's key is that of a row of the demo data."""
     return {
         "name": "id",
         "in": "path",
         "required": True,
         "description": f"The identifier of the {resource.noun}.",
-        "schema": identifier_schema(Identifier(resource.prefix)),
+        "schema": value_schema(resource.fields["id"]),
         "example": resource.encode(example),
     }
 
@@ -58,10 +52,6 @@ def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> 
     return {**(_page_parameters(limits) if is_list else {}), **named}
 
 
-def search_name(resource: Resource[Any]) -> str:
-    return f"{pascal(resource.name)}Search"
-
-
 def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     """Return the schema of a search's body: the query parameters of the resource's lists as one object."""
     by_name = {each["name"]: each for each in parameters_of(resource, limits, is_list=True).values()}
@@ -71,7 +61,7 @@ def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     )
     members = {name: _member(by_name[name]["schema"]) for name in Search.model_fields if name in by_name}
     examples = [{"limit": limits.usual_page, "sort": ["-id"]}]
-    return record(search_name(resource), description, members, closed=True) | {"examples": examples}
+    return record(f"{pascal(resource.name)}Search", description, members, closed=True) | {"examples": examples}
 
 
 def _member(given: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +84,7 @@ def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
 
 def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     description = f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}."
-    terms = {"type": "array", "items": schema(sort_name(resource)), "minItems": 1, "maxItems": MAX_SORTS}
+    terms = {"type": "array", "items": schema(f"{pascal(resource.name)}Sort"), "minItems": 1, "maxItems": MAX_SORTS}
     parameters = [_query("sort", description, terms), _filter(resource)]
     if resource.search:
         description = f"Words to search for in {' and '.join(resource.search)}."
@@ -108,7 +98,7 @@ def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, 
 
 def _filter(resource: Resource[Any]) -> dict[str, Any]:
     """Return the parameter `filter`: JSON in a string, which all clients can send. Few generators support `content`."""
-    name = filter_name(resource)
+    name = f"{pascal(resource.name)}Filter"
     description = (
         f"A filter in JSON, as `{name}` has it: any condition, and `and`, `or`, `not`. It holds beside the others."
     )
