@@ -21,9 +21,9 @@ from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query,
 from services.reader.reader import Answer
 
 REMEMBERED: Final = 500
-"""Query strings, searches, and selections, of one route."""
+"""Query strings, and selections, of one route."""
 LONGEST: Final = 1_000
-"""Bytes of a query string, or a search, that is worth remembering."""
+"""Bytes of a query string that is worth remembering."""
 
 NIL: Final = UUID(int=0)
 """Stands for a key where none is needed, or none is known yet."""
@@ -52,23 +52,20 @@ class Queries:
     def __init__(self, route: RestRoute, limits: Limits = DEFAULTS) -> None:
         self._route, self._limits = route, limits
         self._parsed: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
-        self._searches: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
         self._queries: LRUCache[tuple[str, str, bool], Query] = LRUCache(REMEMBERED)
 
     def parse(self, query_string: bytes) -> Parsed:
         """The query of a query string. Raises as `parameters`, or `validation_failed` naming the parameter."""
         found = self._parsed.get(query_string)
-        return found or self._remember(self._parsed, query_string, parameters(query_string, self._limits))
+        if found is None:
+            found = self._parse(parameters(query_string, self._limits))
+            if len(query_string) <= LONGEST:
+                self._parsed[query_string] = found
+        return found
 
     def search(self, body: bytes) -> Parsed:
         """The query of a search, as of the query string that says the same. Raises as `parse_search` and `parse`."""
-        return self._searches.get(body) or self._remember(self._searches, body, parse_search(body))
-
-    def _remember(self, memory: LRUCache[bytes, Parsed], text: bytes, given: Parameters) -> Parsed:
-        found = self._parse(given)
-        if len(text) <= LONGEST:
-            memory[text] = found
-        return found
+        return self._parse(parse_search(body))
 
     def _parse(self, given: Parameters) -> Parsed:
         route, resource = self._route, self._route.resource

@@ -72,7 +72,9 @@ class RequestFrame:
                 if seen.charged is not None:
                     headers += seen.charged.fields()
                 if self.server_timing:
-                    headers.append((b"server-timing", _server_timing(seen, time.perf_counter() - started)))
+                    total = (time.perf_counter() - started) * 1000
+                    timing = f'total;dur={total:.2f}, sql;desc="{seen.statements} statements"'
+                    headers.append((b"server-timing", timing.encode()))
                 # A new message: the one given may be a constant of whoever answers.
                 message = {**message, "headers": headers}
             elif message["type"] == "http.response.body":
@@ -137,7 +139,3 @@ def complete_headers(given: Iterable[RawHeader], request_id: str) -> list[RawHea
         headers += _DEFAULTS
     headers.append((_REQUEST_ID, request_id.encode()))
     return headers
-
-
-def _server_timing(seen: Observation, seconds: float) -> bytes:
-    return f'total;dur={seconds * 1000:.2f}, sql;desc="{seen.statements} statements"'.encode()

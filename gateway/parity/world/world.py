@@ -116,11 +116,6 @@ class Caller:
     lacks: str = ""
     column: str = ""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the credential is valid and has all scopes that the call needs."""
-        return self.actor is not None and not self.lacks
-
 
 def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:
     """Yield the callers for a call that needs these scopes. A new kind of credential is added here."""
