@@ -121,7 +121,7 @@ def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseR
     ]
 
 
-def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRoute]:
+def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[Route]:
     """Return the OPTIONS routes for those of both faces, which must be complete."""
     prefix = settings.API_V1_STR
     posted = "application/json, multipart/form-data" if settings.GRAPHQL_UPLOADS else "application/json"

@@ -77,8 +77,8 @@ def register_fault_handlers(app: Starlette, write: WriteProblem) -> None:
         kind = _BY_STATUS.get(error.status_code, BAD_REQUEST)
         allow = (error.headers or {}).get("Allow")
         # The framework keeps methods in a set, whose order differs from process to process.
-        members = {"allow": ", ".join(sorted(allow.split(", ")))} if allow else {}
-        return write(request.scope, Problem(kind, **members))
+        problem = Problem(kind, allow=", ".join(sorted(allow.split(", ")))) if allow else Problem(kind)
+        return write(request.scope, problem)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)

@@ -76,13 +76,15 @@ def middleware_stack(
         max_age=600,
         allow_origin_regex=cors_pattern,
     )
-    deadline = Middleware(RequestDeadline, seconds=timeout_seconds, write=write, spared=is_upload)
+    deadlines = []
+    if timeout_seconds:
+        deadlines.append(Middleware(RequestDeadline, seconds=timeout_seconds, write=write, spared=is_upload))
     return [
         Middleware(RequestFrame, server_timing=server_timing),
         cors if cors_origins or cors_pattern else Middleware(NoCors),
         *([Middleware(Compression, write=write, prefers=compression)] if compression else []),
         Middleware(OneSpelling, write=write),
-        *([deadline] if timeout_seconds else []),
+        *deadlines,
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
         Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits, spared=is_upload),
