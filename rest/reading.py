@@ -17,7 +17,7 @@ from services.catalogue.problems import NOT_FOUND
 from services.engine.batching import ROWS
 from services.queries.limits import DEFAULTS, Limits
 from services.queries.lists import ListArguments
-from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection, Value
+from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection
 from services.reader.reader import Answer
 
 REMEMBERED: Final = 500
@@ -68,17 +68,14 @@ class Queries:
         return self._parse(parse_search(body))
 
     def _parse(self, given: Parameters) -> Parsed:
-        route, resource = self._route, self._route.resource
+        resource, is_list = self._route.resource, self._route.is_list
         assert resource is not None
-        if not route.shows_selection:
+        if not self._route.shows_selection:
             refuse_unknown(given)
-            return Parsed(self._query(("", "", False), Selection(tuple(Value(f, f) for f in resource.fields)), 1))
         asked = ",".join(given.get("include", ())), ",".join(given.get("fields", ()))
         selection, inputs = parse_selection(resource, given, self._limits)
-        if not route.is_list:
-            refuse_unknown(given)
-            return Parsed(self._query((*asked, False), selection, 0), tuple(inputs))
-        count, arguments = parse_count(given), parse_list(resource, given, self._limits)
+        count = is_list and parse_count(given)
+        arguments = parse_list(resource, given, self._limits) if is_list else None
         refuse_unknown(given)
         return Parsed(self._query((*asked, count), selection, 1 + len(inputs)), tuple(inputs), arguments)
 
@@ -87,11 +84,8 @@ class Queries:
         found = self._queries.get(asked)
         if found is None:
             route = self._route
-            is_read = not route.is_write
-            found = Query(
-                (_root(route, selection, behind, count=asked[2]),),
-                noted=route.called if is_read else "", weight=route.weight if is_read else 0,
-            )  # fmt: skip
+            noted, weight = ("", 0) if route.is_write else (route.called, route.weight)
+            found = Query((_root(route, selection, behind, count=asked[2]),), noted=noted, weight=weight)
             if len(asked[0]) + len(asked[1]) <= LONGEST:
                 self._queries[asked] = found
         return found

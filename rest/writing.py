@@ -29,11 +29,10 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
         return Response(status_code=204, headers=applied if minimal else None)
     headers = {"Vary": "Prefer", **applied}
     if route.operation is not None and route.operation.entries:
-        rows = [row_of(outcome.row) if outcome.row is not None else None for outcome in result]
-        outcomes = [
-            outcome_members(route.operation, outcome, row, with_row=not minimal)
-            for outcome, row in zip(result, rows, strict=True)
-        ]
+        outcomes = []
+        for outcome in result:
+            row = row_of(outcome.row) if outcome.row is not None else None
+            outcomes.append(outcome_members(route.operation, outcome, row, with_row=not minimal))
         return Response(orjson.dumps({"results": outcomes}), 200, headers, JSON)
     assert isinstance(result, WriteResult)
     shown = shown_of(route, result.answer)

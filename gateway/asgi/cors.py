@@ -1,7 +1,4 @@
-"""CORS as Starlette does it, with the headers of ordinary answers prepared instead of put together each time.
-
-A browser does not tell a page why it may not call, so the log does: of each preflight request that is refused.
-"""
+"""CORS as Starlette does it. The log names preflight requests that are refused, since no browser tells its page why."""
 
 from __future__ import annotations
 

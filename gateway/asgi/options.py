@@ -15,11 +15,7 @@ METHOD: Final = "OPTIONS"
 def options_routes(
     routes: Iterable[BaseRoute], is_answered: Callable[[str], bool], accepts: Mapping[str, Mapping[str, str]]
 ) -> list[Route]:
-    """A route for OPTIONS at every path of `routes` that `is_answered`: 204 with a complete `Allow`.
-
-    `accepts` has further header fields by path. They belong behind `routes`, whose own 405 stays as it is. A preflight
-    of CORS never comes this far.
-    """
+    """OPTIONS at each path that `is_answered`, to go behind `routes`: 204 with a complete `Allow`, and `accepts`."""
     methods: dict[str, set[str]] = {}
     for each in routes:
         if isinstance(each, Route) and each.methods and is_answered(each.path):

@@ -1,7 +1,4 @@
-"""`gateway explain [OPERATION]`: describe an operation on both faces, with the SQL of its policy and of its reads.
-
-Reads are planned without a database.
-"""
+"""`gateway explain [OPERATION]`: an operation on both faces, with the SQL of its policy and reads; no database."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""JSON schemas of filters: for each resource its fields with their operators, and `and`, `or`, `not`.
-
-The operators of a field depend on its type alone, so there is one schema for each type of field: `InstantFilter`,
-`ItemIdFilter`.
-"""
+"""JSON schemas of filters: for each resource, and for each type of field with its operators (`InstantFilter`)."""
 
 from __future__ import annotations
 

@@ -158,8 +158,6 @@ class Sandbox:
     """The columns of each table's primary key."""
     before: State
     _written: int = 0
-    _changed: bool = False
-    """Whether the application was built from a changed catalogue."""
 
     async def undo(self, *, wrote: bool) -> dict[str, Any]:
         """Undo the last call, in Redis and in memory only if it changed rows. Returns the changed rows by table."""
@@ -179,14 +177,12 @@ class Sandbox:
         """Return the rows that differ from those before all calls, by table."""
         return _difference(self.before, await _snapshot(self.driver, self.keys))
 
-    def renew(self, *, policies_only: bool = False) -> None:
-        """Drop all compiled state after a change of the catalogue, or of policies only, which the faces do not read."""
+    def renew(self) -> None:
+        """Drop all compiled state after a change of the catalogue."""
         forget_statements()
         reader = self.gateway.reader
         assert reader is not None
-        if not policies_only or self._changed:
-            self.app = create_app(self.settings, self.gateway.catalogue)
-        self._changed = not policies_only
+        self.app = create_app(self.settings, self.gateway.catalogue)
         self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
 
 

@@ -1,8 +1,4 @@
-"""The data that every call of the proof finds, and the callers.
-
-The data are accounts of every role, two workspaces, and rows of every resource; callers are every role with each kind
-of credential.
-"""
+"""The data that calls find: accounts of every role, two workspaces, and rows of every resource; and the callers."""
 
 from __future__ import annotations
 
