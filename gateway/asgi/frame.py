@@ -119,14 +119,10 @@ def _count(seen: Observation) -> None:
 
 
 def request_id_of(headers: Iterable[RawHeader]) -> str:
-    for name, value in headers:
-        if name == _REQUEST_ID:
-            given = value.decode("latin-1")
-            # A token for an id would be logged, and told, wherever the id is.
-            if _SANE_REQUEST_ID.fullmatch(given) and redact_text(given) == given:
-                return given
-            break
-    return uuid_utils.uuid4().hex
+    given = next((value for name, value in headers if name == _REQUEST_ID), b"").decode("latin-1")
+    # A token for an id would be logged, and told, wherever the id is.
+    is_sane = _SANE_REQUEST_ID.fullmatch(given) and redact_text(given) == given
+    return given if is_sane else uuid_utils.uuid4().hex
 
 
 def complete_headers(given: Iterable[RawHeader], request_id: str) -> list[RawHeader]:
