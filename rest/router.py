@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -70,7 +71,7 @@ class RestRouter:
                 endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
             if "{id}" not in path:
                 allowed[path] = ", ".join(sorted(endpoints))
-            self.routes.append(Route(path, _dispatch(endpoints), methods=list(endpoints)))
+            self.routes.append(Route(path, partial(_dispatch, endpoints), methods=list(endpoints)))
             queries = {each.method: self._endpoint(each, reserved) for route in here if (each := query_of(route))}
             # On their own, so that a 405 names the methods that are declared.
             self.routes += [Route(path, each, methods=[method]) for method, each in queries.items()]
@@ -82,31 +83,23 @@ class RestRouter:
         if route.resource is not None:  # a list and its searches ask the same, and share what is remembered
             asked = id(route.relation or route.operation)
             queries = self._shared.setdefault(asked, Queries(route, self._limits))
-        return _beside(reserved, watched(route, _Endpoint(route, self._prefix, queries).answer))
+        endpoint = watched(route, _Endpoint(route, self._prefix, queries).answer)
+        return partial(_beside, reserved, endpoint) if reserved else endpoint
 
 
-def _beside(allowed: Mapping[str, str], endpoint: Endpoint) -> Endpoint:
+async def _beside(allowed: Mapping[str, str], endpoint: Endpoint, request: Request) -> Response:
     """Refuse fixed segments as identifiers, by the methods that are allowed at their paths (RFC 9110, section 15.5.6).
 
     Otherwise `DELETE /items/search`, which `/items/{id}` matches, would delete the item with the identifier `search`.
     """
-    if not allowed:
-        return endpoint
-
-    async def endpoint_beside(request: Request) -> Response:
-        allow = allowed.get(request.path_params["id"])
-        if allow is not None:
-            raise Problem(METHOD_NOT_ALLOWED, allow=allow)
-        return await endpoint(request)
-
-    return endpoint_beside
+    allow = allowed.get(request.path_params["id"])
+    if allow is not None:
+        raise Problem(METHOD_NOT_ALLOWED, allow=allow)
+    return await endpoint(request)
 
 
-def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    async def dispatch(request: Request) -> Response:
-        return await endpoints[request.method](request)
-
-    return dispatch
+async def _dispatch(endpoints: Mapping[str, Endpoint], request: Request) -> Response:
+    return await endpoints[request.method](request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-
-METHOD: Final = "OPTIONS"
 
 
 def options_routes(
@@ -19,7 +16,7 @@ def options_routes(
     methods: dict[str, set[str]] = {}
     for each in routes:
         if isinstance(each, Route) and each.methods and is_answered(each.path):
-            methods.setdefault(each.path, {METHOD}).update(each.methods)
+            methods.setdefault(each.path, {"OPTIONS"}).update(each.methods)
     return [
         _route(path, {"Allow": ", ".join(sorted(found)), **accepts.get(path, {})}) for path, found in methods.items()
     ]
@@ -29,4 +26,4 @@ def _route(path: str, headers: Mapping[str, str]) -> Route:
     async def options(request: Request) -> Response:
         return Response(status_code=204, headers=headers)
 
-    return Route(path, options, methods=[METHOD])
+    return Route(path, options, methods=["OPTIONS"])

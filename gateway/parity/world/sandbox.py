@@ -35,7 +35,6 @@ from services.storage.database import Database, count_statement
 from services.storage.rows import forget_statements
 
 _START: Final = "world"
-_PLANS: Final = 1_000
 State = dict[str, dict[str, dict[str, Any]]]
 """Rows as PostgreSQL's JSON, by table and key."""
 
@@ -183,7 +182,7 @@ class Sandbox:
         reader = self.gateway.reader
         assert reader is not None
         self.app = create_app(self.settings, self.gateway.catalogue)
-        self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
+        self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=1_000))
 
 
 @asynccontextmanager
