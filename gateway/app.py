@@ -115,7 +115,7 @@ def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseR
     name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
     demo = partial(demo_account, app, settings)
     return [
-        *portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=demo),
+        *portal_routes(name, settings.VERSION, prefix, demo, mails=keeps),
         *account_routes(name, prefix, catalogue),
         *(mail_routes(name, settings.DATA_DIR / FOLDER) if keeps else ()),
     ]

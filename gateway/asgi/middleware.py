@@ -57,12 +57,10 @@ def middleware_stack(
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
-    `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …),
-    `exposed_headers` what the faces add to the header fields that pages may read. Pages of `cors_origins`, and of
-    origins that match `cors_pattern`, may call. With `compression`, larger answers are compressed, by the coding of
-    that name where a client weighs several alike; with `server_timing`, answers say what they took; with `budgets`,
-    what they cost. `write` shows the problems found here; it is given the scope, so that a face can answer in its own
-    form. What `is_upload` says to be one has bounds of its own, in length and in time.
+    A trailing slash is ignored under `slash_prefixes`. Pages of `cors_origins`, and of origins that match
+    `cors_pattern`, may call, and read the `exposed_headers`, too. `compression` is the coding that is preferred; with
+    None there is none. With `server_timing`, answers say what they took; with `budgets`, what they cost. `write` shows
+    problems in the form of the face that was meant. What `is_upload` has bounds of its own, in length and in time.
     """
     exposed = [*EXPOSED_HEADERS, *exposed_headers, *(BUDGET_HEADERS if budgets else ())]
     if server_timing:

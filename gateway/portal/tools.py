@@ -17,10 +17,6 @@ class Demo(NamedTuple):
     password: str
 
 
-async def no_demo() -> None:
-    """There is none."""
-
-
 def graphiql_page(
     project_name: str, api_prefix: str, base: str = "", *, documents: str = "any", introspection: bool = True,
     demo: Demo | None = None,
