@@ -93,7 +93,7 @@ class RequestFrame:
 
 @dataclass(slots=True)
 class OperationLine:
-    """What the access log says of an operation: the HTTP status that fits, None where nothing was answered; bytes."""
+    """What the access log says of an operation: an HTTP status, None where nothing was answered, and the bytes sent."""
 
     status: int | None = None
     sent: int = 0
