@@ -1,4 +1,4 @@
-"""`gateway explain [OPERATION]`: an operation on both faces, with the SQL of its policy and reads; no database."""
+"""`gateway explain [OPERATION]`: an operation on both faces, with the SQL of its policy and reads; needs no server."""
 
 from __future__ import annotations
 
