@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from gateway.asgi.direct import Application
 from gateway.asgi.faults import WriteProblem, problem_writer, register_fault_handlers
-from gateway.asgi.frame import OperationFrame
+from gateway.asgi.frame import operation_frame
 from gateway.asgi.middleware import behind, middleware_stack
 from gateway.asgi.options import options_routes
 from gateway.demo import demo_account
@@ -115,13 +115,13 @@ def _pages(app: FastAPI, settings: Settings, catalogue: Catalogue) -> list[BaseR
     name, prefix, keeps = settings.PROJECT_NAME, settings.API_V1_STR, keeps_mails(settings)
     demo = partial(demo_account, app, settings)
     return [
-        *portal_routes(name, settings.VERSION, prefix, mails=keeps, demo=demo),
+        *portal_routes(name, settings.VERSION, prefix, demo, mails=keeps),
         *account_routes(name, prefix, catalogue),
         *(mail_routes(name, settings.DATA_DIR / FOLDER) if keeps else ()),
     ]
 
 
-def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[BaseRoute]:
+def _options(app: FastAPI, rest: RestRouter, settings: Settings) -> list[Route]:
     """Return the OPTIONS routes for those of both faces, which must be complete."""
     prefix = settings.API_V1_STR
     posted = "application/json, multipart/form-data" if settings.GRAPHQL_UPLOADS else "application/json"
@@ -157,7 +157,7 @@ def _transports(settings: Settings) -> Transports:
     public = urlsplit(settings.PUBLIC_URL)
     own = [f"{public.scheme}://{public.netloc}"] if settings.PUBLIC_URL else []
     origins = Origins.of([*own, *settings.BACKEND_CORS_ORIGINS], local=settings.lets_local_pages_call)
-    return Transports(OperationFrame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
+    return Transports(operation_frame, origins, settings.GRAPHQL_BATCH, settings.GRAPHQL_UPLOADS, limits)
 
 
 def _documents(app: FastAPI, settings: Settings, catalogue: Catalogue, published: DocumentEndpoints) -> list[BaseRoute]:

@@ -150,7 +150,6 @@ def _fields(resource: Resource[Any], given: Parameters, *, is_list: bool) -> Ite
 
 
 def _filtered_fields(text: str) -> Iterator[str]:
-    """Yield the names in a filter's JSON."""
     pending: list[Any] = [_members(text.encode(errors="replace"))]
     while pending:
         condition = pending.pop()

@@ -33,11 +33,7 @@ _IGNORED: Final = ("client_id", "client_secret")
 
 
 async def form_as_json(request: Request, operation: str) -> bytes:
-    """Read a form as the operation's JSON input.
-
-    Raises `validation_failed` for a field that is given twice and for another grant type, `bad_request` for invalid
-    UTF-8.
-    """
+    """Read a form as the operation's JSON input. Raises `validation_failed`, and `bad_request` for invalid UTF-8."""
     try:
         async with request.form(max_fields=10) as form:
             items = form.multi_items()

@@ -42,11 +42,7 @@ Parameters = dict[str, list[str]]
 
 
 def parameters(query_string: bytes, limits: Limits = DEFAULTS) -> Parameters:
-    """Parse a query string. Only lists may be given more than once.
-
-    Raises `uri_too_long` and `too_complex` for too many parameters, `bad_request` for invalid UTF-8,
-    `validation_failed` naming a parameter that is given twice.
-    """
+    """Parse a query string, where only lists may repeat. Raises `bad_request`, `validation_failed`, `too_complex`."""
     check_query_string(query_string, limits)
     values: Parameters = {}
     for name, raw in raw_pairs(query_string):
@@ -95,10 +91,7 @@ def _split(values: Iterable[str]) -> list[str]:
 def parse_selection(
     resource: Resource[Any], given: Parameters, limits: Limits = DEFAULTS
 ) -> tuple[Selection, list[Input]]:
-    """Remove `include` and `fields` from the parameters. Returns the selection, and the inputs of the slots from 1 on.
-
-    Raises `validation_failed` naming the invalid parameter.
-    """
+    """Remove `include` and `fields`; return the selection, and inputs from slot 1 on. Raises `validation_failed`."""
     paths, fields = list_parameter(given, "include"), list_parameter(given, "fields")
     for name in ("include", "fields"):
         given.pop(name, None)

@@ -17,13 +17,13 @@ from services.catalogue.problems import NOT_FOUND
 from services.engine.batching import ROWS
 from services.queries.limits import DEFAULTS, Limits
 from services.queries.lists import ListArguments
-from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection, Value
+from services.queries.selections import Input, ListRoot, Many, NodesRoot, Query, RowRoot, Selection
 from services.reader.reader import Answer
 
 REMEMBERED: Final = 500
-"""Query strings, searches, and selections, of one route."""
+"""Query strings, and selections, of one route."""
 LONGEST: Final = 1_000
-"""Bytes of a query string, or a search, that is worth remembering."""
+"""Bytes of a query string that is worth remembering."""
 
 NIL: Final = UUID(int=0)
 """Stands for a key where none is needed, or none is known yet."""
@@ -52,42 +52,30 @@ class Queries:
     def __init__(self, route: RestRoute, limits: Limits = DEFAULTS) -> None:
         self._route, self._limits = route, limits
         self._parsed: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
-        self._searches: LRUCache[bytes, Parsed] = LRUCache(REMEMBERED)
         self._queries: LRUCache[tuple[str, str, bool], Query] = LRUCache(REMEMBERED)
 
     def parse(self, query_string: bytes) -> Parsed:
-        """The query of a query string.
-
-        Raises what `parameters` does, or `validation_failed` naming the parameter at fault.
-        """
+        """The query of a query string. Raises as `parameters`, or `validation_failed` naming the parameter."""
         found = self._parsed.get(query_string)
-        return found or self._remember(self._parsed, query_string, parameters(query_string, self._limits))
-
-    def search(self, body: bytes) -> Parsed:
-        """The query of a search in JSON, as of the query string that says the same.
-
-        Raises `bad_request`, or `validation_failed` naming the member at fault.
-        """
-        return self._searches.get(body) or self._remember(self._searches, body, parse_search(body))
-
-    def _remember(self, memory: LRUCache[bytes, Parsed], text: bytes, given: Parameters) -> Parsed:
-        found = self._parse(given)
-        if len(text) <= LONGEST:
-            memory[text] = found
+        if found is None:
+            found = self._parse(parameters(query_string, self._limits))
+            if len(query_string) <= LONGEST:
+                self._parsed[query_string] = found
         return found
 
+    def search(self, body: bytes) -> Parsed:
+        """The query of a search, as of the query string that says the same. Raises as `parse_search` and `parse`."""
+        return self._parse(parse_search(body))
+
     def _parse(self, given: Parameters) -> Parsed:
-        route, resource = self._route, self._route.resource
+        resource, is_list = self._route.resource, self._route.is_list
         assert resource is not None
-        if not route.shows_selection:
+        if not self._route.shows_selection:
             refuse_unknown(given)
-            return Parsed(self._query(("", "", False), Selection(tuple(Value(f, f) for f in resource.fields)), 1))
         asked = ",".join(given.get("include", ())), ",".join(given.get("fields", ()))
         selection, inputs = parse_selection(resource, given, self._limits)
-        if not route.is_list:
-            refuse_unknown(given)
-            return Parsed(self._query((*asked, False), selection, 0), tuple(inputs))
-        count, arguments = parse_count(given), parse_list(resource, given, self._limits)
+        count = is_list and parse_count(given)
+        arguments = parse_list(resource, given, self._limits) if is_list else None
         refuse_unknown(given)
         return Parsed(self._query((*asked, count), selection, 1 + len(inputs)), tuple(inputs), arguments)
 
@@ -96,11 +84,8 @@ class Queries:
         found = self._queries.get(asked)
         if found is None:
             route = self._route
-            is_read = not route.is_write
-            found = Query(
-                (_root(route, selection, behind, count=asked[2]),),
-                noted=route.called if is_read else "", weight=route.weight if is_read else 0,
-            )  # fmt: skip
+            noted, weight = ("", 0) if route.is_write else (route.called, route.weight)
+            found = Query((_root(route, selection, behind, count=asked[2]),), noted=noted, weight=weight)
             if len(asked[0]) + len(asked[1]) <= LONGEST:
                 self._queries[asked] = found
         return found

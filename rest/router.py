@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -11,13 +12,12 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, compile_path
 from starlette.types import ASGIApp
 
 from rest import oauth2
 from rest.deprecation import watched
 from rest.files.forms import is_form, received_form
-from rest.fixed_paths import FixedPaths
 from rest.http.conditional import JSON, expected_of, representation
 from rest.http.idempotency import answer_again, idempotency_of
 from rest.http.negotiation import Preference, media_type, negotiated
@@ -27,11 +27,11 @@ from rest.paying import payment_of, priced
 from rest.query import parameters, refuse_unknown
 from rest.reading import NIL, Parsed, Queries, shown_of
 from rest.routes import RestRoute, query_of, rest_routes
-from rest.searching import ACCEPT_QUERY, check_media_type
+from rest.searching import ACCEPT_QUERY
 from rest.writing import written
 from services.catalogue import Actor, Catalogue, Client, Kind, Operation, Problem
 from services.catalogue.models import parse_value
-from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
+from services.catalogue.problems import METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
 from services.engine.authorization import Admitted
 from services.engine.gateway import Gateway
 from services.engine.idempotency.once import StoredOrNewAnswer
@@ -60,35 +60,46 @@ class RestRouter:
         self._shared: dict[int, Queries] = {}
         self._prefix, self._limits = prefix, limits
         ordered = sorted(rest_routes(catalogue), key=lambda route: ("{id}" in route.path, route.path))
-        found: list[Route] = []
+        self.routes: list[BaseRoute] = []
+        allowed: dict[str, str] = {}
         for below, routes in groupby(ordered, key=lambda route: route.path):
             here, path = list(routes), prefix + below
-            endpoints = {route.method: self._endpoint(route) for route in here}
+            pattern, *_ = compile_path(path)
+            reserved = {found["id"]: allow for fixed, allow in allowed.items() if (found := pattern.match(fixed))}
+            endpoints = {route.method: self._endpoint(route, reserved) for route in here}
             if "GET" in endpoints:
                 endpoints["HEAD"] = endpoints["GET"]  # the body is the server's to leave out
-            found.append(Route(path, _dispatch(endpoints), methods=list(endpoints)))
-            queries = {each.method: self._endpoint(each) for route in here if (each := query_of(route))}
+            if "{id}" not in path:
+                allowed[path] = ", ".join(sorted(endpoints))
+            self.routes.append(Route(path, partial(_dispatch, endpoints), methods=list(endpoints)))
+            queries = {each.method: self._endpoint(each, reserved) for route in here if (each := query_of(route))}
             # On their own, so that a 405 names the methods that are declared.
-            found += [Route(path, each, methods=[method]) for method, each in queries.items()]
+            self.routes += [Route(path, each, methods=[method]) for method, each in queries.items()]
             self.direct |= {(method, path): application_of(each) for method, each in (endpoints | queries).items()}
             self.accepts[path] = _accepts(here)
-        fixed = FixedPaths(found)
-        self.routes: list[BaseRoute] = [fixed, *found]
-        self.direct |= fixed.direct
 
-    def _endpoint(self, route: RestRoute) -> Endpoint:
+    def _endpoint(self, route: RestRoute, reserved: Mapping[str, str]) -> Endpoint:
         queries = None
         if route.resource is not None:  # a list and its searches ask the same, and share what is remembered
             asked = id(route.relation or route.operation)
             queries = self._shared.setdefault(asked, Queries(route, self._limits))
-        return watched(route, _Endpoint(route, self._prefix, queries).answer)
+        endpoint = watched(route, _Endpoint(route, self._prefix, queries).answer)
+        return partial(_beside, reserved, endpoint) if reserved else endpoint
 
 
-def _dispatch(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    async def dispatch(request: Request) -> Response:
-        return await endpoints[request.method](request)
+async def _beside(allowed: Mapping[str, str], endpoint: Endpoint, request: Request) -> Response:
+    """Refuse fixed segments as identifiers, by the methods that are allowed at their paths (RFC 9110, section 15.5.6).
 
-    return dispatch
+    Otherwise `DELETE /items/search`, which `/items/{id}` matches, would delete the item with the identifier `search`.
+    """
+    allow = allowed.get(request.path_params["id"])
+    if allow is not None:
+        raise Problem(METHOD_NOT_ALLOWED, allow=allow)
+    return await endpoint(request)
+
+
+async def _dispatch(endpoints: Mapping[str, Endpoint], request: Request) -> Response:
+    return await endpoints[request.method](request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +127,7 @@ class _Endpoint:
             raise error.problem from None
 
     async def _admitted(self, request: Request, gateway: Gateway, address: str) -> tuple[Actor, Admitted | None]:
-        """The actor of a request, who may call the route; to write, they are admitted.
-
-        Raises `invalid_token`, `unauthenticated` and `insufficient_scope`.
-        """
+        """The actor of a request, who may call the route; to write, they are admitted. Raises as `admit` does."""
         operation, presented = self.route.operation, Credentials.of(request.scope["headers"], address)
         actor = await gateway.part(Authenticator).actor_for([operation] if operation else [], presented)
         if operation is not None and not operation.is_read:
@@ -153,7 +161,8 @@ class _Endpoint:
         body = await request.body()
         check_values(body, request.app.state.gateway.limits)
         if body or self.route.method == "QUERY":  # which is nothing without its content (RFC 10008, section 2)
-            check_media_type(request.headers.get("content-type", ""), f"accept_{self.route.method.lower()}")
+            kind = media_type(request.headers.get("content-type", ""))
+            _check_media_type(kind, [ACCEPT_QUERY], f"accept_{self.route.method.lower()}")
         return self.queries.search(body)
 
     async def _write(
@@ -196,17 +205,19 @@ async def _body(operation: Operation, request: Request, limits: Limits) -> bytes
         return await oauth2.form_as_json(request, operation.name)
     body = await request.body()
     check_values(body, limits)
-    accepted = _media_types(operation)
-    if body and kind not in accepted:
-        member = "accept_patch" if operation.kind is Kind.UPDATE else "accept_post"
-        members: dict[str, Any] = {member: ", ".join(accepted)}
-        bodies = " or ".join(each for each in accepted if each != oauth2.FORM)
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {bodies}.", **members)
+    if body:
+        _check_media_type(kind, _media_types(operation), f"accept_{request.method.lower()}")
     return body
 
 
+def _check_media_type(kind: str, accepted: Sequence[str], member: str) -> None:
+    if kind not in accepted:
+        members: dict[str, Any] = {member: ", ".join(accepted)}
+        bodies = " or ".join(each for each in accepted if each != oauth2.FORM)
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {bodies}.", **members)
+
+
 def _media_types(operation: Operation) -> list[str]:
-    """What a body may be."""
     if operation.kind is Kind.UPDATE:
         return [JSON, _MERGE_PATCH]
     return [JSON, oauth2.FORM] if operation.name in oauth2.BY_FORM else [JSON]

@@ -119,8 +119,5 @@ def location_of(request: Request, prefix: str, resource: Resource[Any], key: UUI
 
 
 def query_of(route: RestRoute) -> RestRoute | None:
-    """Return the route of the method QUERY (RFC 10008) at the path of a list, or None for other routes.
-
-    `rest_routes` does not yield it, because OpenAPI 3.1 cannot describe the method.
-    """
+    """Return the route of QUERY (RFC 10008) at a list's path, which OpenAPI 3.1 cannot describe; else None."""
     return replace(route, method="QUERY", is_search=True) if route.is_list and route.method == "GET" else None

@@ -12,12 +12,11 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from rest.http.negotiation import JSON, media_type
+from rest.http.negotiation import JSON
 from rest.query import Parameters
 from services.catalogue import Problem
 from services.catalogue.json_input import read_json
 from services.catalogue.models import problem_of
-from services.catalogue.problems import UNSUPPORTED_MEDIA_TYPE
 from services.catalogue.scalars import coerce_integer
 
 ACCEPT_QUERY: Final = JSON
@@ -53,19 +52,8 @@ class Search(BaseModel):
     include: Names | None = None
 
 
-def check_media_type(content_type: str, accepting: str) -> None:
-    """Raise `unsupported_media_type`, with the member `accepting`, unless the content type is JSON."""
-    if media_type(content_type) != JSON:
-        members: dict[str, Any] = {accepting: JSON}
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", **members)
-
-
 def parse_search(body: bytes) -> Parameters:
-    """Return the query parameters that a search stands for. Nulls and empty lists count as left out.
-
-    Raises `bad_request` for a body that is no JSON object or repeats a name, and `validation_failed` naming every
-    member that is unknown or of the wrong type.
-    """
+    """Return a search's query parameters, without nulls and empty lists. Raises `bad_request`, `validation_failed`."""
     try:
         given = Search.model_validate(read_json(body or b"{}")).model_dump(exclude_none=True)
         found = {name: _values(value) for name, value in given.items()}

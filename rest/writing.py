@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rest.http.conditional import JSON, quoted
-from rest.http.negotiation import Preference, nothing, preference_headers, preferred
+from rest.http.negotiation import Preference
 from rest.http.problems import problem_members
 from rest.reading import shown_of
 from rest.representation import Representation, row_of
@@ -23,32 +23,32 @@ def written(route: RestRoute, request: Request, prefix: str, result: Any, prefer
     """The response that shows what came of a write; `preference` says whether rows are wanted."""
     if isinstance(result, ResultModel):  # is told this once, so it is no answer that could be preferred away
         return Response(result.model_dump_json(exclude_none=True).encode(), route.status, None, JSON)
+    applied = {"Preference-Applied": f"return={preference.value}"} if preference is not None else {}
+    minimal = preference is Preference.MINIMAL
     if result is None:
-        return nothing(preference)
+        return Response(status_code=204, headers=applied if minimal else None)
+    headers = {"Vary": "Prefer", **applied}
     if route.operation is not None and route.operation.entries:
-        with_rows = preference is not Preference.MINIMAL
-        rows = [row_of(outcome.row) if outcome.row is not None else None for outcome in result]
-        outcomes = [
-            outcome_members(route.operation, outcome, row, with_row=with_rows)
-            for outcome, row in zip(result, rows, strict=True)
-        ]
-        return Response(orjson.dumps({"results": outcomes}), 200, preference_headers(preference), JSON)
+        outcomes = []
+        for outcome in result:
+            row = row_of(outcome.row) if outcome.row is not None else None
+            outcomes.append(outcome_members(route.operation, outcome, row, with_row=not minimal))
+        return Response(orjson.dumps({"results": outcomes}), 200, headers, JSON)
     assert isinstance(result, WriteResult)
     shown = shown_of(route, result.answer)
     assert shown.tag is not None
-    headers = {"ETag": quoted(shown.tag)}
+    headers["ETag"] = quoted(shown.tag)
     if route.status == 201 and route.resource is not None:
         headers["Location"] = location_of(request, prefix, route.resource, result.key)
-    return preferred(route.status, headers, orjson.dumps(shown.body), preference)
+    if minimal:
+        return Response(status_code=204 if route.status == 200 else route.status, headers=headers)
+    return Response(orjson.dumps(shown.body), route.status, headers, JSON)
 
 
 def outcome_members(
     operation: Operation, outcome: EntryOutcome, row: Representation | None, *, with_row: bool = True
 ) -> dict[str, Any]:
-    """Return the members of an entry of a batch: `status`, `id`, and `problem`, or `etag` and `data` of its row.
-
-    `with_row=False` leaves out `data`.
-    """
+    """Return the members of a batch's entry: `status`, `id`, and `problem`, or `etag` and, if `with_row`, `data`."""
     members: dict[str, Any] = {"status": outcome.status}
     if outcome.key is not None:
         assert operation.resource is not None

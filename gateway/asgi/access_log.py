@@ -38,7 +38,7 @@ def write_access_line(scope: Scope, seen: Observation, status: int | None, sent:
     renderer = renderer_in_force()
     if renderer is not None and not _standard.isEnabledFor(logging.INFO):
         return
-    line = {
+    line: dict[str, Any] = {
         "method": _redacted(scope["method"]),
         "path": logged_path(scope),
         "status": status,
@@ -51,33 +51,21 @@ def write_access_line(scope: Scope, seen: Observation, status: int | None, sent:
     }
     if seen.deprecated:
         line["deprecated"] = ",".join(member for _, member in seen.deprecated)
-    if isinstance(renderer, structlog.processors.JSONRenderer):
-        _write(seen.request_id, line)
-    else:
+    if not isinstance(renderer, structlog.processors.JSONRenderer):
         _log.info(EVENT, **line)
-
-
-def logged_path(scope: Scope) -> str:
-    """The path as it came, still percent-encoded (what is decoded could forge lines of a log), without secrets."""
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    return _path(raw[:MAX_LOGGED_PATH])
-
-
-@lru_cache(maxsize=1024)
-def _path(raw: bytes) -> str:
-    return redact_text(raw.decode("latin-1"))
-
-
-_redacted = lru_cache(maxsize=4096)(redact_text)
-
-
-def _write(request_id: str, line: dict[str, Any]) -> None:
-    line["event"] = EVENT
-    line["request_id"] = request_id
-    line["logger"] = LOGGER
-    line["level"] = "info"
+        return
+    line |= {"event": EVENT, "request_id": seen.request_id, "logger": LOGGER, "level": "info"}
     line["timestamp"] = datetime.now(UTC)
     # The stream of the moment, as for structlog's loggers here: whoever redirects stderr gets these lines too.
     stream = sys.stderr
     stream.write(json_text(line) + "\n")
     stream.flush()
+
+
+def logged_path(scope: Scope) -> str:
+    """The path as it came, still percent-encoded (what is decoded could forge lines of a log), without secrets."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return _redacted(raw[:MAX_LOGGED_PATH].decode("latin-1"))
+
+
+_redacted = lru_cache(maxsize=4096)(redact_text)

@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from starlette.responses import Response
@@ -27,10 +28,7 @@ _TELLING: Final = frozenset({b"content-length", b"content-encoding", b"transfer-
 
 
 class BodyGuard:
-    """Refuses bodies above `max_body_bytes` (413; counted, so chunked ones too) and encoded ones (415).
-
-    Query strings that `limits` don't allow are refused as well, before any framework takes them apart.
-    """
+    """Refuses bodies above `max_body_bytes` (413), encoded ones (415), and query strings that `limits` do not allow."""
 
     def __init__(
         self, app: ASGIApp, max_body_bytes: int, write: Callable[[Scope, Problem], Response],
@@ -44,22 +42,20 @@ class BodyGuard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if self.spared(scope):
-            await self._streamed(scope, receive, send)
-            return
         declared = {name: value for name, value in scope["headers"] if name in _TELLING}
-        if problem := self._problem(scope, declared):
+        if self.spared(scope):
+            await self._streamed(scope, declared, _Body(receive, math.inf, LINGER_LONGER), send)
+            return
+        if problem := self._problem(scope, declared, self.max_body_bytes):
             await self._refuse(problem, scope, _Body(receive, self.max_body_bytes), send)
         elif _bounded(scope, declared):
             await self.app(scope, receive, send)
         else:
             await self._counted(scope, _Body(receive, self.max_body_bytes), send)
 
-    async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _streamed(self, scope: Scope, declared: Mapping[bytes, bytes], body: _Body, send: Send) -> None:
         """What counts its body itself; a refusal before its end closes the connection, once the caller could see it."""
-        encoded = {name: value for name, value in scope["headers"] if name == b"content-encoding"}
-        body = _Body(receive, math.inf, LINGER_LONGER)
-        if problem := self._problem(scope, encoded):
+        if problem := self._problem(scope, declared, math.inf):
             await self._refuse(problem, scope, body, send)
             return
 
@@ -74,7 +70,7 @@ class BodyGuard:
             else:
                 await send(message)
 
-        await self.app(scope, body.passed, lingering)
+        await self.app(scope, body.receive, lingering)
 
     async def _counted(self, scope: Scope, body: _Body, send: Send) -> None:
         started = False
@@ -92,9 +88,9 @@ class BodyGuard:
             if started or not body.exceeded:
                 raise
         if body.exceeded and not started:
-            await self._refuse(body.too_large(), scope, body, send)
+            await self._refuse(_too_large(self.max_body_bytes), scope, body, send)
 
-    def _problem(self, scope: Scope, declared: Mapping[bytes, bytes]) -> Problem | None:
+    def _problem(self, scope: Scope, declared: Mapping[bytes, bytes], limit: float) -> Problem | None:
         """The problem that address and headers alone give away."""
         query_string = scope.get("query_string")
         if query_string:
@@ -103,8 +99,8 @@ class BodyGuard:
             except Problem as problem:
                 return problem
         length = declared.get(b"content-length", b"")
-        if length.isdigit() and (len(length) > 18 or int(length) > self.max_body_bytes):
-            return _too_large(self.max_body_bytes)
+        if length.isdigit() and float(length) > limit:
+            return _too_large(limit)
         if declared.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
             return Problem(UNSUPPORTED_MEDIA_TYPE, "Send the body without Content-Encoding.")
         return None
@@ -122,33 +118,22 @@ class _Body:
     """The body as it comes in: counted, cut off at `limit`."""
 
     def __init__(self, receive: Receive, limit: float, linger_seconds: float = LINGER_SECONDS) -> None:
-        self._receive = receive
-        self._limit, self._linger_seconds = limit, linger_seconds
+        self._receive, self._limit, self._linger_seconds = receive, limit, linger_seconds
         self._read = 0
-        self._ended = False
-        self.exceeded = False
+        self.ended = False
+        """Whether all of it has been read."""
 
-    def too_large(self) -> Problem:
-        return _too_large(self._limit)
+    @property
+    def exceeded(self) -> bool:
+        return self._read > self._limit
 
     async def receive(self) -> Message:
         """The next message. Raises payload_too_large beyond the limit, now and at every further call."""
-        if self.exceeded:
-            raise self.too_large()
-        message = await self._next()
-        if self._read > self._limit:
-            self.exceeded = True
-            raise self.too_large()
-        return message
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of it has been read."""
-        return self._ended
-
-    async def passed(self) -> Message:
-        """The next message, however many there are."""
-        return await self._next()
+        if not self.exceeded:
+            message = await self._next()
+            if not self.exceeded:
+                return message
+        raise _too_large(self._limit)
 
     async def linger(self) -> None:
         """Throw away a bounded part of the rest.
@@ -157,18 +142,16 @@ class _Body:
         see the reset instead of the answer.
         """
         allowance, end = self._read + self._limit, time.monotonic() + self._linger_seconds
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._linger_seconds):
                 # What comes without being waited for gives no timeout a chance.
-                while not self._ended and self._read <= allowance and time.monotonic() < end:
+                while not self.ended and self._read <= allowance and time.monotonic() < end:
                     await self._next()
-        except TimeoutError:
-            return
 
     async def _next(self) -> Message:
         message = await self._receive()
         self._read += len(message.get("body", b""))
-        self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
 
 

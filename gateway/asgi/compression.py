@@ -12,7 +12,7 @@ import re
 import sys
 import zlib
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from starlette.responses import Response
@@ -45,9 +45,6 @@ _UNTOUCHED: Final = frozenset({b"content-encoding", b"accept-ranges"})
 """Fields of what is encoded already, and of files, whose ranges are those of their bytes."""
 _BODILESS: Final = (204, 205, 206, 304)
 
-Coding = str | None
-"""`gzip`, `zstd`, or None: as it is."""
-
 
 class Compression:
     """Compresses whole answers of at least MINIMUM_BYTES; never streams, nor what is encoded already.
@@ -68,9 +65,11 @@ class Compression:
             await self.app(scope, receive, send)
             return
         told = [each for each in scope["headers"] if each[0] in _TELLING]
-        coding, as_it_is = _chosen(told, self._codings) if told else (None, True)
+        accepted = b",".join([value for name, value in told if name == b"accept-encoding"])
+        coding, as_it_is = _choice(accepted, self._codings) if 0 < len(accepted) <= LONGEST else (None, True)
         if coding is None and not as_it_is:
-            await self._refuse(scope, receive, send)
+            problem = Problem(NOT_ACCEPTABLE, "Answers come as they are, or compressed with gzip or zstd.")
+            await self.write(scope, problem)(scope, receive, send)
             return
         answer = _Answer(send, coding, 0 if not as_it_is else MINIMUM_BYTES)
         if len(told) > 1 or (told and told[0][0] != b"accept-encoding"):
@@ -79,17 +78,13 @@ class Compression:
         if answer.start is not None:  # and no body came
             await send(answer.start)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        problem = Problem(NOT_ACCEPTABLE, "Answers come as they are, or compressed with gzip or zstd.")
-        await self.write(scope, problem)(scope, receive, send)
-
 
 class _Answer:
     """One answer on its way out."""
 
     __slots__ = ("_coding", "_least", "_send", "_tags", "start")
 
-    def __init__(self, send: Send, coding: Coding, least: int) -> None:
+    def __init__(self, send: Send, coding: str | None, least: int) -> None:
         self._send, self._coding, self._least = send, coding, least
         self.start: Message | None = None
         """The beginning, while it waits for the body."""
@@ -128,7 +123,12 @@ class _Answer:
         if message["type"] != "http.response.start":
             return self._send(message)
         if message["status"] == 304:
-            return self._send({**message, "headers": [*map(self._as_presented, message["headers"]), _VARY]})
+            # The entity-tag is the one that was presented.
+            headers = [
+                (name, self._tags.get(value, value)) if name == b"etag" else (name, value)
+                for name, value in message["headers"]
+            ]
+            return self._send({**message, "headers": [*headers, _VARY]})
         if not _is_text(message, self._least):
             return self._send(message)
         if self._coding is None:
@@ -148,11 +148,6 @@ class _Answer:
                 message = {**message, "body": small}
         await self._send({**start, "headers": headers})
         await self._send(message)
-
-    def _as_presented(self, header: RawHeader) -> RawHeader:
-        """An entity-tag of a 304 is the one that was presented."""
-        name, value = header
-        return (name, self._tags.get(value, value)) if name == b"etag" else header
 
 
 def _encoded(header: RawHeader, coding: str, length: int) -> RawHeader:
@@ -181,15 +176,9 @@ def _is_text(message: Message, least: int) -> bool:
     return whole and fits
 
 
-def _chosen(told: list[RawHeader], codings: tuple[str, ...]) -> tuple[Coding, bool]:
-    """The coding to use, of equals the last one, and whether the answer may come as it is."""
-    given = [value for name, value in told if name == b"accept-encoding"]
-    value = given[0] if len(given) == 1 else b",".join(given)
-    return _choice(value, codings) if len(value) <= LONGEST else (None, True)
-
-
 @lru_cache(maxsize=256)
-def _choice(accepted: bytes, codings: tuple[str, ...]) -> tuple[Coding, bool]:
+def _choice(accepted: bytes, codings: tuple[str, ...]) -> tuple[str | None, bool]:
+    """The coding to use, of equals the last one, and whether the answer may come as it is."""
     weights = dict(reversed(weighted(accepted.decode("latin-1"))))
     others = weights.get("*")
     as_it_is = weights.get("identity", others)
@@ -208,11 +197,10 @@ def _gzip(body: bytes) -> bytes:
     return deflate.compress(body) + deflate.flush()
 
 
-def _zstd(body: bytes) -> bytes:
-    return zstd.compress(body, ZSTD_LEVEL)
-
-
-_COMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {"gzip": _gzip, "zstd": _zstd}
+_COMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "gzip": _gzip,
+    "zstd": partial(zstd.compress, level=ZSTD_LEVEL),
+}
 
 
 async def _nothing() -> None:

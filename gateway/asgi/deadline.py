@@ -46,10 +46,7 @@ class RequestDeadline:
         except DeadlineError:
             late = True
         if late and not started:
-            await self._give_up(scope, receive, send)
-
-    async def _give_up(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = self.write(scope, DeadlineError(self.seconds))
-        # There may be a body that nobody has read, or the rest of one.
-        response.headers["Connection"] = "close"
-        await response(scope, receive, send)
+            response = self.write(scope, DeadlineError(self.seconds))
+            # There may be a body that nobody has read, or the rest of one.
+            response.headers["Connection"] = "close"
+            await response(scope, receive, send)

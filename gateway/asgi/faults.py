@@ -74,14 +74,11 @@ def register_fault_handlers(app: Starlette, write: WriteProblem) -> None:
         return write(request.scope, error)
 
     async def on_http(request: Request, error: Any) -> Response:
-        return write(request.scope, _http_problem(error))
+        kind = _BY_STATUS.get(error.status_code, BAD_REQUEST)
+        allow = (error.headers or {}).get("Allow")
+        # The framework keeps methods in a set, whose order differs from process to process.
+        problem = Problem(kind, allow=", ".join(sorted(allow.split(", ")))) if allow else Problem(kind)
+        return write(request.scope, problem)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
-
-
-def _http_problem(error: HTTPException) -> Problem:
-    kind = _BY_STATUS.get(error.status_code, BAD_REQUEST)
-    allow = (error.headers or {}).get("Allow")
-    # The framework keeps methods in a set, whose order differs from process to process.
-    return Problem(kind, allow=", ".join(sorted(allow.split(", ")))) if allow else Problem(kind)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from collections.abc import Awaitable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,7 +54,10 @@ class RequestFrame:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._without_headers(scope, receive, send)
+            # A WebSocket is observed, too; the lifespan is no request.
+            is_socket = scope["type"] == "websocket"
+            with Observation(request_id_of(scope["headers"])) if is_socket else nullcontext():
+                await self.app(scope, receive, send)
             return
         started = time.perf_counter()
         status: int | None = None
@@ -68,7 +72,9 @@ class RequestFrame:
                 if seen.charged is not None:
                     headers += seen.charged.fields()
                 if self.server_timing:
-                    headers.append((b"server-timing", _server_timing(seen, time.perf_counter() - started)))
+                    total = (time.perf_counter() - started) * 1000
+                    timing = f'total;dur={total:.2f}, sql;desc="{seen.statements} statements"'
+                    headers.append((b"server-timing", timing.encode()))
                 # A new message: the one given may be a constant of whoever answers.
                 message = {**message, "headers": headers}
             elif message["type"] == "http.response.body":
@@ -84,37 +90,26 @@ class RequestFrame:
                     sent = 0  # the server leaves the body out
                 write_access_line(scope, seen, status, sent, time.perf_counter() - started)
 
-    async def _without_headers(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            with Observation(request_id_of(scope["headers"])):
-                await self.app(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
 
 @dataclass(slots=True)
-class OperationFrame:
-    """What surrounds the handshake and each operation of a WebSocket: an observation, and a line in the access log.
+class OperationLine:
+    """What the access log says of an operation: an HTTP status, None where nothing was answered, and the bytes sent."""
 
-    `status` is the HTTP status that fits, None where nothing was answered; `sent` are bytes.
-    """
-
-    scope: Scope
     status: int | None = None
     sent: int = 0
-    _started: float = field(init=False)
-    _seen: Observation = field(init=False)
 
-    def __enter__(self) -> OperationFrame:
-        self._started = time.perf_counter()
-        self._seen = Observation(uuid_utils.uuid4().hex).__enter__()
-        return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._seen.__exit__(*error)
-        _count(self._seen)
-        seconds = time.perf_counter() - self._started
-        write_access_line({**self.scope, "method": "WS"}, self._seen, self.status, self.sent, seconds)
+@contextmanager
+def operation_frame(scope: Scope) -> Iterator[OperationLine]:
+    """Surround the handshake or an operation of a WebSocket with an observation and a line in the access log."""
+    started, line, seen = time.perf_counter(), OperationLine(), Observation(uuid_utils.uuid4().hex)
+    try:
+        with seen:
+            yield line
+    finally:
+        _count(seen)
+        seconds = time.perf_counter() - started
+        write_access_line({**scope, "method": "WS"}, seen, line.status, line.sent, seconds)
 
 
 def _count(seen: Observation) -> None:
@@ -124,14 +119,10 @@ def _count(seen: Observation) -> None:
 
 
 def request_id_of(headers: Iterable[RawHeader]) -> str:
-    for name, value in headers:
-        if name == _REQUEST_ID:
-            given = value.decode("latin-1")
-            # A token for an id would be logged, and told, wherever the id is.
-            if _SANE_REQUEST_ID.fullmatch(given) and redact_text(given) == given:
-                return given
-            break
-    return uuid_utils.uuid4().hex
+    given = next((value for name, value in headers if name == _REQUEST_ID), b"").decode("latin-1")
+    # A token for an id would be logged, and told, wherever the id is.
+    is_sane = _SANE_REQUEST_ID.fullmatch(given) and redact_text(given) == given
+    return given if is_sane else uuid_utils.uuid4().hex
 
 
 def complete_headers(given: Iterable[RawHeader], request_id: str) -> list[RawHeader]:
@@ -144,7 +135,3 @@ def complete_headers(given: Iterable[RawHeader], request_id: str) -> list[RawHea
         headers += _DEFAULTS
     headers.append((_REQUEST_ID, request_id.encode()))
     return headers
-
-
-def _server_timing(seen: Observation, seconds: float) -> bytes:
-    return f'total;dur={seconds * 1000:.2f}, sql;desc="{seen.statements} statements"'.encode()

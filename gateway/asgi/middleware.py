@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import quote
 
 import structlog
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.asgi.access_log import logged_path
@@ -24,17 +23,13 @@ from gateway.asgi.bodies import BodyGuard
 from gateway.asgi.compression import Compression
 from gateway.asgi.cors import Cors, NoCors
 from gateway.asgi.deadline import RequestDeadline
+from gateway.asgi.faults import WriteProblem, write_problem
 from gateway.asgi.frame import RequestFrame
-from rest.http.problems import problem_response
 from services.catalogue.problems import INTERNAL_ERROR, NOT_FOUND, Problem
 from services.process import observation
 from services.queries.limits import DEFAULTS, Limits
 
-ProblemWriter: TypeAlias = Callable[[Scope, Problem], Response]
-
 EXPOSED_HEADERS: Final = ("X-Request-ID", "Link", "Location", "Retry-After", "WWW-Authenticate")
-EXPOSED_IF_SENT: Final = ("ETag",)
-"""What pages of other origins may read of the answers that have it."""
 BUDGET_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "X-Request-Cost")
 
 _NEEDLESS: Final = re.compile(
@@ -43,11 +38,6 @@ _NEEDLESS: Final = re.compile(
 """Octets that no address of the gateway has encoded: `/`, `\\`, control characters, and RFC 3986's unreserved ones."""
 
 error_log = structlog.get_logger("gateway.errors")
-
-
-def write_problem(scope: Scope, problem: Problem) -> Response:
-    """The default way to show a problem that is found outside the faces: `application/problem+json`."""
-    return problem_response(problem)
 
 
 def middleware_stack(
@@ -63,49 +53,40 @@ def middleware_stack(
     timeout_seconds: float | None = None,
     limits: Limits = DEFAULTS,
     is_upload: Callable[[Scope], bool] = lambda scope: False,
-    write: ProblemWriter = write_problem,
+    write: WriteProblem = write_problem,
 ) -> list[Middleware]:
     """All of them, outermost first, as FastAPI's `middleware=` takes them.
 
-    `slash_prefixes` are the addresses under which a trailing slash is ignored (`/api/v1`, `/graphql`, …),
-    `exposed_headers` what the faces add to the header fields that pages may read. Pages of `cors_origins`, and of
-    origins that match `cors_pattern`, may call. With `compression`, larger answers are compressed, by the coding of
-    that name where a client weighs several alike; with `server_timing`, answers say what they took; with `budgets`,
-    what they cost. `write` shows the problems found here; it is given the scope, so that a face can answer in its own
-    form.
-    What `is_upload` says to be one has bounds of its own, in length and in time.
+    A trailing slash is ignored under `slash_prefixes`. Pages of `cors_origins`, and of origins that match
+    `cors_pattern`, may call, and read the `exposed_headers`, too. `compression` is the coding that is preferred; with
+    None there is none. With `server_timing`, answers say what they took; with `budgets`, what they cost. `write` shows
+    problems in the form of the face that was meant. What `is_upload` has bounds of its own, in length and in time.
     """
+    exposed = [*EXPOSED_HEADERS, *exposed_headers, *(BUDGET_HEADERS if budgets else ())]
+    if server_timing:
+        exposed.append("Server-Timing")
     cors = Middleware(
         Cors,
         allow_origins=list(cors_origins),
         allow_methods=["GET", "HEAD", "QUERY", "POST", "PATCH", "PUT", "DELETE"],
         allow_headers=["*"],
-        expose_headers=[
-            *EXPOSED_HEADERS,
-            *exposed_headers,
-            *(BUDGET_HEADERS if budgets else []),
-            *(["Server-Timing"] if server_timing else []),
-        ],
+        expose_headers=exposed,
         max_age=600,
-        exposed_if_sent=EXPOSED_IF_SENT,
         allow_origin_regex=cors_pattern,
     )
+    deadlines = []
+    if timeout_seconds:
+        deadlines.append(Middleware(RequestDeadline, seconds=timeout_seconds, write=write, spared=is_upload))
     return [
         Middleware(RequestFrame, server_timing=server_timing),
         cors if cors_origins or cors_pattern else Middleware(NoCors),
         *([Middleware(Compression, write=write, prefers=compression)] if compression else []),
         Middleware(OneSpelling, write=write),
-        *_deadlines(timeout_seconds, write, is_upload),
+        *deadlines,
         Middleware(InternalErrors, write=write),
         Middleware(TrailingSlash, prefixes=slash_prefixes),
         Middleware(BodyGuard, max_body_bytes=max_body_bytes, write=write, limits=limits, spared=is_upload),
     ]
-
-
-def _deadlines(
-    seconds: float | None, write: ProblemWriter, spared: Callable[[Scope], bool]
-) -> list[Middleware]:  # fmt: skip
-    return [Middleware(RequestDeadline, seconds=seconds, write=write, spared=spared)] if seconds else []
 
 
 def behind(stack: Sequence[Middleware], app: ASGIApp) -> ASGIApp:
@@ -118,7 +99,7 @@ def behind(stack: Sequence[Middleware], app: ASGIApp) -> ASGIApp:
 class InternalErrors:
     """The net: an unexpected exception is logged once, with its traceback, and shown as a bare `internal_error`."""
 
-    def __init__(self, app: ASGIApp, write: ProblemWriter = write_problem) -> None:
+    def __init__(self, app: ASGIApp, write: WriteProblem = write_problem) -> None:
         self.app = app
         self.write = write
 
@@ -140,15 +121,14 @@ class InternalErrors:
             error_log.info("client disconnected")
         except Exception:  # noqa: BLE001 - the net is for whatever comes
             error_log.exception("unexpected exception", method=scope.get("method"), path=logged_path(scope))
-            await self._answer(scope, receive, send, last)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, last: str) -> None:
-        if scope["type"] == "websocket":
-            if last != "websocket.close":
-                await send({"type": "websocket.close", "code": 1011})
-            return
-        # Nothing of an answer that has begun can be taken back; the server cuts the connection, and the caller notices.
-        if not last:
+            if scope["type"] == "websocket":
+                if last != "websocket.close":
+                    await send({"type": "websocket.close", "code": 1011})
+                return
+            # Nothing of an answer that has begun can be taken back; the server cuts the connection, and the caller
+            # notices.
+            if last:
+                return
             seen = observation.current()
             problem = Problem(INTERNAL_ERROR, request_id=seen.request_id if seen else None)
             await self.write(scope, problem)(scope, receive, send)
@@ -162,7 +142,7 @@ class OneSpelling:
     encoded backslash, or a control character, is in no address. All others may be encoded, in identifiers for instance.
     """
 
-    def __init__(self, app: ASGIApp, write: ProblemWriter = write_problem) -> None:
+    def __init__(self, app: ASGIApp, write: WriteProblem = write_problem) -> None:
         self.app = app
         self.write = write
 

@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
-
-METHOD: Final = "OPTIONS"
+from starlette.routing import BaseRoute, Route
 
 
 def options_routes(
     routes: Iterable[BaseRoute], is_answered: Callable[[str], bool], accepts: Mapping[str, Mapping[str, str]]
-) -> list[BaseRoute]:
-    """A route for OPTIONS at every path of `routes` that `is_answered`: 204 with a complete `Allow`.
-
-    `accepts` has further header fields by path. They belong behind `routes`, whose own 405 stays as it is. A preflight
-    of CORS never comes this far.
-    """
+) -> list[Route]:
+    """OPTIONS at each path that `is_answered`, to go behind `routes`: 204 with a complete `Allow`, and `accepts`."""
     methods: dict[str, set[str]] = {}
     for each in routes:
         if isinstance(each, Route) and each.methods and is_answered(each.path):
-            methods.setdefault(each.path, {METHOD}).update(each.methods)
+            methods.setdefault(each.path, {"OPTIONS"}).update(each.methods)
     return [
-        OptionsRoute(path, {"Allow": ", ".join(sorted(found)), **accepts.get(path, {})})
-        for path, found in methods.items()
+        _route(path, {"Allow": ", ".join(sorted(found)), **accepts.get(path, {})}) for path, found in methods.items()
     ]
 
 
-class OptionsRoute(BaseRoute):
-    """OPTIONS at one path, answered with header fields alone. It does nothing, so it is none of the path's `Route`s."""
+def _route(path: str, headers: Mapping[str, str]) -> Route:
+    async def options(request: Request) -> Response:
+        return Response(status_code=204, headers=headers)
 
-    def __init__(self, path: str, headers: Mapping[str, str]) -> None:
-        async def options(request: Request) -> Response:
-            return Response(status_code=204, headers=headers)
-
-        self._route = Route(path, options, methods=[METHOD])
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether it is OPTIONS at the path."""
-        return self._route.matches(scope)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 204."""
-        await self._route.handle(scope, receive, send)
+    return Route(path, options, methods=["OPTIONS"])

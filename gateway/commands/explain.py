@@ -1,7 +1,4 @@
-"""`gateway explain [OPERATION]`: describe an operation on both faces, with the SQL of its policy and of its reads.
-
-Reads are planned without a database.
-"""
+"""`gateway explain [OPERATION]`: an operation on both faces, with the SQL of its policy and reads; needs no server."""
 
 from __future__ import annotations
 
@@ -206,10 +203,7 @@ def _sql(expression: Any) -> str:
 def read_of_operation(
     catalogue: Catalogue, operation: Operation, query_string: str, actor: Actor, key: UUID
 ) -> tuple[Plan, list[BoundInput]] | None:
-    """Return the plan of an operation's result and its bound inputs; None if the result is no row.
-
-    `key` is that of the row, for an operation on one. Raises SettingsError for a wrong query string.
-    """
+    """Return the plan and bound inputs of a result, or None if it is no row. Raises SettingsError for a bad query."""
     route = next(route for route in rest_routes(catalogue) if route.operation is operation)
     if route.resource is None:
         return None

@@ -17,10 +17,7 @@ T = TypeVar("T")
 
 
 def run_with_gateway(action: Callable[[Gateway, Settings], Awaitable[T]]) -> T:
-    """Run an action with a gateway on the servers of the settings, or on embedded ones where no URL is set.
-
-    Raises SettingsError for a server that cannot be used, and for a Problem.
-    """
+    """Run an action on the servers of the settings, or embedded ones. Raises SettingsError, for Problems too."""
     loaded = load_settings()
     catalogue = Catalogue.load(loaded.MODULES)
 

@@ -13,18 +13,16 @@ from gateway.portal.assets import ASSETS_PATH, assets, serve_asset
 from gateway.portal.mail import MAIL_PATH, is_near
 from gateway.portal.pages import SCRIPTED_POLICY, base_of, page, tool_policy
 from gateway.portal.problems import problem_detail, problem_list
-from gateway.portal.tools import Demo, no_demo
+from gateway.portal.tools import Demo
 
 
 def portal_routes(
-    project_name: str, version: str, api_prefix: str, *, mails: bool = False,
-    demo: Callable[[], Awaitable[Demo | None]] = no_demo,
-) -> list[BaseRoute]:  # fmt: skip
-    """`/`, `/docs`, `/redoc`, `/problems`, `/problems/{code}`, `/favicon.ico` and `/assets/…`.
+    project_name: str, version: str, api_prefix: str, demo: Callable[[], Awaitable[Demo | None]], *, mails: bool = False
+) -> list[BaseRoute]:
+    """The pages but GraphiQL, which has no route of its own: the GraphQL endpoint answers with `graphiql_page`.
 
-    The pages name the OpenAPI document `{api_prefix}/openapi.json` and the GraphQL endpoint. GraphiQL has no route of
-    its own: the endpoint answers with `graphiql_page`. `mails`: there are `mail_routes`, to which the start page leads
-    whom they would answer. `demo` finds the account that the pages offer to sign in to.
+    `demo` finds the account that the pages offer to sign in to. `mails`: there are `mail_routes`, to which the start
+    page leads whom they would answer.
     """
 
     async def landing(request: Request) -> Response:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -95,10 +95,7 @@ class Asset:
 def assets() -> Mapping[str, Asset]:
     """Every asset by its name. GraphiQL's are among them only if all four are installed."""
     found = {name: Asset(name, HERE / "static" / name) for name in _OWN}
-    package = find_spec("fastapi_offline")
-    if package is None or package.origin is None:
-        raise RuntimeError("the package fastapi-offline, which brings Swagger UI and ReDoc, is not installed")
-    static = Path(package.origin).parent / "static"
+    static = Path(str(files("fastapi_offline") / "static"))
     found |= {name: Asset(name, static / name) for name in _FROM_PYTHON}
     installed = {file.name: HERE / "node_modules" / file.installed for file in GRAPHIQL}
     if all(path.is_file() for path in installed.values()):

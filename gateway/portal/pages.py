@@ -27,10 +27,7 @@ def base_of(request: Request) -> str:
 
 
 def tool_policy(*, workers: bool = False, upstream: Sequence[str] = ()) -> str:
-    """The Content-Security-Policy of Swagger UI, ReDoc and GraphiQL: our own scripts, inline styles, data: images.
-
-    `workers` allows ReDoc's worker from a blob, `upstream` the scripts and styles at just these addresses.
-    """
+    """The Content-Security-Policy of a tool; ReDoc has `workers` from blobs, GraphiQL may have `upstream` files."""
     source = " ".join(["'self'", *upstream])
     policy = f"{_COMMON_POLICY}; script-src {source}; style-src {source} 'unsafe-inline'; img-src 'self' data:"
     return f"{policy}; worker-src blob:" if workers else policy

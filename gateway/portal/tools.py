@@ -17,21 +17,14 @@ class Demo(NamedTuple):
     password: str
 
 
-async def no_demo() -> None:
-    """There is none."""
-
-
 def graphiql_page(
     project_name: str, api_prefix: str, base: str = "", *, documents: str = "any", introspection: bool = True,
     demo: Demo | None = None,
 ) -> Response:  # fmt: skip
-    """GraphiQL, to be answered by the GraphQL endpoint itself to a GET that accepts text/html.
+    """GraphiQL, for the GraphQL endpoint to answer with; its operations go to the address it was loaded from.
 
-    `documents` is which are run (GRAPHQL_DOCUMENTS): where that is not any, the page says so.
-
-    The page sends its operations to the address it was loaded from, and opens on that address's `query` and
-    `variables`. Where npm has not installed GraphiQL, it comes from the upstream CDN, with
-    integrity hashes, and the page says so; as it does where there is no introspection.
+    Where npm has not installed GraphiQL, it comes from the upstream CDN, with integrity hashes, and the page says so;
+    as it does where not all `documents` (GRAPHQL_DOCUMENTS) are run, or there is no introspection.
     """
     installed = all(file.name in assets() for file in GRAPHIQL)
     return page(

@@ -122,10 +122,7 @@ class _Caller:
 
 
 async def _caller(request: Request, gateway: Gateway, key: UUID, host: str) -> _Caller:
-    """Authenticate the caller. A caller who may send may also ask for the offset.
-
-    Raises `invalid_link`, `invalid_token`, `unauthenticated`, `insufficient_scope`.
-    """
+    """Authenticate the caller; one who may send may ask for the offset. Raises `invalid_link`, and as `admit`."""
     get, complete = gateway.catalogue.operations["get_file"], gateway.catalogue.operations["complete_file"]
     if _signed(request, gateway, key, "PUT" if request.method == "PUT" else "GET"):
         observation.note((complete if request.method == "PUT" else get).name, str(ANONYMOUS))

@@ -81,10 +81,7 @@ async def received_form(
 
 
 async def _fields(events: AsyncIterator[Event]) -> tuple[dict[str, Any], Part, bytes | None]:
-    """Return the fields before the file, the file's part, and its first bytes (None if it is empty).
-
-    Raises `validation_failed`, `bad_request`.
-    """
+    """The fields before the file, its part and first bytes (None if empty). Raises `validation_failed`."""
     fields: dict[str, bytearray] = {}
     current: Part | None = None
     async for part, data in events:

@@ -60,10 +60,7 @@ def quoted(tag: str) -> str:
 
 
 def _tags(name: bytes, value: bytes) -> Tags:
-    """The opaque parts of a list of entity tags.
-
-    If-Match compares strongly: weak tags are none of any row (13.1.1). If-None-Match compares weakly (13.1.2).
-    """
+    """The opaque parts of entity tags; If-Match compares strongly, and weak ones match nothing (13.1.1)."""
     if value.strip(b" \t") == b"*":
         return ANY
     found, place = [], 0

@@ -22,7 +22,13 @@ def idempotency_of(
     if key is None:
         return None
     asked = f"rest {preference.value if preference is not None else ''} ".encode() + request.scope["query_string"]
-    return IdempotentWrite(key, asked, lambda result: _kept(shaped(result)))
+
+    def kept(result: Any) -> bytes:
+        response = shaped(result)
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+        return orjson.dumps([response.status_code, headers]) + b"\n" + bytes(response.body)
+
+    return IdempotentWrite(key, asked, kept)
 
 
 def answer_again(answered: StoredOrNewAnswer) -> Response:
@@ -34,8 +40,3 @@ def answer_again(answered: StoredOrNewAnswer) -> Response:
     if answered.replayed:
         response.headers[REPLAYED] = "true"
     return response
-
-
-def _kept(response: Response) -> bytes:
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
-    return orjson.dumps([response.status_code, headers]) + b"\n" + bytes(response.body)

@@ -8,8 +8,6 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
-from starlette.responses import Response
-
 from rest.http.problems import PROBLEM_MEDIA_TYPE
 from services.catalogue import Problem
 from services.catalogue.problems import NOT_ACCEPTABLE
@@ -52,10 +50,7 @@ def negotiated(headers: Iterable[tuple[bytes, bytes]]) -> Preference | None:
 
 
 def weighted(text: str) -> list[tuple[str, float]]:
-    """The elements of a list with weights (RFC 9110, section 12.4.2), in lower case and without parameters.
-
-    What is malformed is left out.
-    """
+    """The well-formed elements of a list with weights (RFC 9110, 12.4.2), in lower case and without parameters."""
     found = []
     for element in split(text, ","):
         what, *parameters = [each.strip().lower() for each in split(element, ";")]
@@ -74,26 +69,6 @@ def split(text: str, separator: str) -> list[str]:
         else:
             parts[-1] += token
     return parts
-
-
-def preferred(status: int, headers: dict[str, str], body: bytes, preference: Preference | None) -> Response:
-    """The answer of a write that shows a row, or nothing if that is preferred: 204, or 201 with its `Location`."""
-    headers = {**headers, **preference_headers(preference)}
-    if preference is Preference.MINIMAL:
-        return Response(status_code=204 if status == 200 else status, headers=headers)
-    return Response(body, status, headers, JSON)
-
-
-def preference_headers(preference: Preference | None) -> dict[str, str]:
-    """What the header says of a preference that an answer depends on."""
-    applied = {"Preference-Applied": f"return={preference.value}"} if preference is not None else {}
-    return {"Vary": "Prefer", **applied}
-
-
-def nothing(preference: Preference | None) -> Response:
-    """The answer of a write that has nothing to show."""
-    applied = {"Preference-Applied": "return=minimal"} if preference is Preference.MINIMAL else None
-    return Response(status_code=204, headers=applied)
 
 
 @lru_cache(maxsize=256)

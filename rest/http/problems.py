@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.catalogue.problems import FieldError, Problem
+from services.catalogue.problems import Problem
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
@@ -29,14 +29,10 @@ def field_path(path: Iterable[str | int]) -> str:
     return written
 
 
-def field_error(error: FieldError) -> dict[str, str]:
-    """One entry of the member `errors`: field, code, message."""
-    return {"field": field_path(error.path), "code": error.code, "message": error.message}
-
-
 def problem_members(problem: Problem) -> dict[str, Any]:
     """The problem's members, with field errors written for REST."""
-    return problem.members([field_error(error) for error in problem.errors])
+    errors = [{"field": field_path(each.path), "code": each.code, "message": each.message} for each in problem.errors]
+    return problem.members(errors)
 
 
 def problem_response(problem: Problem) -> Response:

@@ -11,44 +11,45 @@ from services.engine.idempotency.keys import REPLAYED
 SCHEMA: Final = "#/components/schemas/"
 RESPONSE: Final = "#/components/responses/"
 JSON: Final = "application/json"
-TEXT: Final = {"type": "string"}
+TEXT: Final[dict[str, Any]] = {"type": "string"}
+
+
+def parameter(where: str, name: str, description: str, shape: dict[str, Any] = TEXT) -> dict[str, Any]:
+    return {"name": name, "in": where, "description": description, "schema": shape}
+
+
+def header(description: str, *examples: str) -> dict[str, Any]:
+    return {"description": description, "schema": {**TEXT, "examples": list(examples)} if examples else TEXT}
+
 
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
-    "if_match": {
-        "name": "If-Match", "in": "header",
-        "description": "Execute the request only if the row has one of these versions (RFC 9110): entity tags from its "
-        "`ETag`, separated by commas, or `*` for any.", "schema": TEXT,
-    },
-    "if_none_match": {
-        "name": "If-None-Match", "in": "header",
-        "description": "Respond with 304 if this is the current version (RFC 9110): entity tags from `ETag`, separated "
-        "by commas, or `*` for any.", "schema": TEXT,
-    },
+    "if_match": parameter(
+        "header", "If-Match", "Execute the request only if the row has one of these versions (RFC 9110): entity tags "
+        "from its `ETag`, separated by commas, or `*` for any.",
+    ),
+    "if_none_match": parameter(
+        "header", "If-None-Match", "Respond with 304 if this is the current version (RFC 9110): entity tags from "
+        "`ETag`, separated by commas, or `*` for any.",
+    ),
 }  # fmt: skip
-HEADERS: Final[dict[str, Any]] = {
-    "link": {"description": "Links to the next, previous and first pages (RFC 8288), if they exist.", "schema": TEXT},
-    "accept_query": {"description": "The media types that the method QUERY accepts here (RFC 10008).", "schema": TEXT},
-    "location": {"description": "The address of the new row.", "schema": TEXT},
-    "replayed": {"description": "`true` if this is a repetition of the first response.", "schema": TEXT},
-    "retry_after": {"description": "Seconds to wait before trying again.", "schema": TEXT},
-    "www_authenticate": {"description": "How to sign in (RFC 6750).", "schema": TEXT},
-    "etag": {
-        "description": "The version of the representation (RFC 9110); after a write, that of the row.", "schema": TEXT,
-    },
-}  # fmt: skip
-BUDGET_HEADERS: Final[dict[str, Any]] = {
-    "RateLimit-Policy": {
-        "description": "The budgets that the request was charged to: points (`q`) per window (`w`, seconds).",
-        "schema": {"type": "string", "examples": ['"default";q=120000;w=60']},
-    },
-    "RateLimit": {
-        "description": "Points left in each budget (`r`), and the seconds until it is full again (`t`).",
-        "schema": {"type": "string", "examples": ['"default";r=119979;t=1']},
-    },
-    "X-Request-Cost": {
-        "description": "Points that the request was charged.",
-        "schema": {"type": "string", "examples": ["21"]},
-    },
+HEADERS: Final = {
+    "link": header("Links to the next, previous and first pages (RFC 8288), if they exist."),
+    "accept_query": header("The media types that the method QUERY accepts here (RFC 10008)."),
+    "location": header("The address of the new row."),
+    "replayed": header("`true` if this is a repetition of the first response."),
+    "retry_after": header("Seconds to wait before trying again."),
+    "www_authenticate": header("How to sign in (RFC 6750)."),
+    "etag": header("The version of the representation (RFC 9110); after a write, that of the row."),
+}
+BUDGET_HEADERS: Final = {
+    "RateLimit-Policy": header(
+        "The budgets that the request was charged to: points (`q`) per window (`w`, seconds).",
+        '"default";q=120000;w=60',
+    ),
+    "RateLimit": header(
+        "Points left in each budget (`r`), and the seconds until it is full again (`t`).", '"default";r=119979;t=1'
+    ),
+    "X-Request-Cost": header("Points that the request was charged.", "21"),
 }
 _COMPONENTS: Final = {REPLAYED: "replayed", "ETag": "etag"} | {name: name for name in BUDGET_HEADERS}
 
@@ -94,11 +95,7 @@ def security_of(*scopes: Iterable[str]) -> list[dict[str, list[str]]]:
 
 
 def security_schemes(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
-    """Return the schemes that `security_of` names.
-
-    Every credential is sent in `Authorization`, so that a generated client sends it once: `oauth2` describes how to get
-    a token, `bearer` how to send one. `X-API-Key` is mentioned in a description (docs/decisions/0028).
-    """
+    """Return the schemes that `security_of` names. Each credential goes into `Authorization` (docs/decisions/0028)."""
     scopes = {}
     for scope in catalogue.scopes:
         plural, _, action = scope.partition(":")

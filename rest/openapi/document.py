@@ -12,13 +12,13 @@ from rest.openapi.components import BUDGET_HEADERS, HEADERS, JSON, PARAMETERS, s
 from rest.openapi.components import parameters as references
 from rest.openapi.examples import input_example
 from rest.openapi.filters import filter_schemas
-from rest.openapi.parameters import IDEMPOTENCY_KEY, id_name, id_parameter, parameters_of, search_name, search_schema
+from rest.openapi.parameters import IDEMPOTENCY_KEY, id_parameter, parameters_of, search_schema
 from rest.openapi.responses import RESPONSES, failures, problem_components, successes
 from rest.openapi.schemas import schemas
 from rest.routes import RestRoute, rest_routes
 from services.catalogue import Catalogue, InputModel, Kind, Operation
 from services.catalogue import problems as codes
-from services.catalogue.naming import camel, words
+from services.catalogue.naming import camel, pascal, words
 from services.catalogue.problems import ProblemType
 from services.engine.idempotency.keys import HEADER
 from services.queries.limits import DEFAULTS, Limits
@@ -57,7 +57,7 @@ def openapi_document(
     paths |= {f"{prefix}{path}": methods for path, methods in file_paths.items()}
     problems = problem_components(paths)
     searched = [route.resource for route in routes if route.is_search and route.resource is not None]
-    searches = {search_name(resource): search_schema(resource, limits) for resource in searched}
+    searches = {f"{pascal(resource.name)}Search": search_schema(resource, limits) for resource in searched}
     shapes = {**schemas(catalogue, limits), **searches, **filter_schemas(searched, limits)}
     if file_paths:
         shapes["FileForm"] = openapi_files.form_schema(shapes["FileCreate"])
@@ -100,7 +100,7 @@ def _operation(route: RestRoute, answers: dict[str, Any], taken: Iterable[str]) 
         "security": [] if operation is not None and operation.scope is None else security_of(scopes),
     }
     if route.is_search and route.resource is not None:
-        described["requestBody"] = {"required": False, "content": _content(search_name(route.resource))}
+        described["requestBody"] = {"required": False, "content": _content(f"{pascal(route.resource.name)}Search")}
     elif operation is not None and operation.input is not None:
         described["requestBody"] = _body(operation, operation.input)
     openapi_files.with_form(described, name)
@@ -108,7 +108,6 @@ def _operation(route: RestRoute, answers: dict[str, Any], taken: Iterable[str]) 
 
 
 def _about(route: RestRoute) -> tuple[str, Iterable[ProblemType], list[str]]:
-    """Return description, problems and scopes of a route."""
     operation, relation = route.operation, route.relation
     if operation is not None:
         return operation.description, operation.problems, [operation.scope] if operation.scope else []
@@ -122,7 +121,7 @@ def _parameters(route: RestRoute, limits: Limits) -> dict[str, Any]:
     """Return the parameters in the path, the header of a write and the query string, by component name."""
     found: dict[str, Any] = {}
     if "{id}" in route.path:
-        found[id_name(route.source)] = id_parameter(route.source)
+        found[f"{route.source.name}.key"] = id_parameter(route.source)
     if route.is_write:
         found[HEADER] = IDEMPOTENCY_KEY
     if route.resource is not None and route.shows_selection and not route.is_search:
@@ -152,10 +151,7 @@ def _content(name: str, **example: Any) -> dict[str, Any]:
 
 
 def _links(route: RestRoute, routes: Iterable[RestRoute]) -> dict[str, Any]:
-    """Return the links of a route's success to the operations on its row (OpenAPI 3.1, Link Object).
-
-    The row is a created one or, if none can be created, the first of a list.
-    """
+    """Return links to the operations on the row: the one created or, where none can be, the first of a list."""
     operation = route.operation
     if operation is None or operation.resource is None or route.is_search:
         return {}

@@ -14,10 +14,7 @@ _BY_FORMAT: Final = {"date-time": "2030-01-31T12:00:00.000000Z"}
 
 
 def input_example(operation: Operation) -> dict[str, Any]:
-    """Return the example that the operation declares, or its smallest valid input; empty if it takes no input.
-
-    That has the required fields or, if none is required, all with examples.
-    """
+    """Return the declared example, or else an input of the required fields or, if none is, of those with examples."""
     if operation.example is not None:
         return dict(operation.example)
     if operation.input is None:
@@ -31,11 +28,9 @@ def input_example(operation: Operation) -> dict[str, Any]:
 
 def row_example(resource: Resource[Any]) -> dict[str, Any]:
     """Return a row of the resource without included relations."""
-    properties = resource.read.model_json_schema(mode="serialization")["properties"]
-    return {
-        name: properties[name]["examples"][0] if "examples" in properties[name] else _value(kind)
-        for name, kind in resource.fields.items()
-    }
+    schema = resource.read.model_json_schema(mode="serialization")
+    fields, shapes = schema["properties"], schema.get("$defs", {})
+    return {name: _shown(kind, fields[name], shapes) for name, kind in resource.fields.items()}
 
 
 def problem_example(kind: ProblemType) -> dict[str, Any]:
@@ -47,27 +42,20 @@ def problem_example(kind: ProblemType) -> dict[str, Any]:
     return example
 
 
-def _value(kind: FieldType) -> Any:
-    if kind.many:
-        return []
-    if kind.nullable:
-        return None
-    if kind.identifier is not None:
-        return kind.identifier.schema["examples"][0]
-    if kind.enum is not None:
-        return next(iter(kind.enum)).value
-    schema = kind.scalar.schema if kind.scalar is not None else {}
-    return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE.get(schema.get("type", "")))
+def _shown(kind: FieldType, schema: dict[str, Any], shapes: dict[str, Any]) -> Any:
+    if "examples" not in schema and (kind.many or kind.nullable):
+        return [] if kind.many else None
+    return _sample(schema, shapes)
 
 
 def _sample(schema: dict[str, Any], shapes: dict[str, Any]) -> Any:
     """Return a value that a schema allows; of an object without required members, with its first member."""
-    if "$ref" in schema or "anyOf" in schema:
-        first = shapes[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema["anyOf"][0]
-        return _sample(first, shapes)
     for keyword in ("examples", "enum"):
         if keyword in schema:
             return schema[keyword][0]
+    if "$ref" in schema or "anyOf" in schema:
+        first = shapes[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema["anyOf"][0]
+        return _sample(first, shapes)
     if schema["type"] == "array":
         return [_sample(schema["items"], shapes)]
     if schema["type"] == "object":

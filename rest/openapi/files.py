@@ -7,8 +7,9 @@ from uuid import UUID
 
 from rest.files.content import PATH
 from rest.files.forms import FIELDS
-from rest.openapi.components import JSON, RESPONSE, TEXT, headers, parameters, record, response, schema, security_of
-from rest.openapi.parameters import id_name, id_parameter
+from rest.http.negotiation import JSON
+from rest.openapi.components import TEXT, header, headers, parameter, parameters, record, response, schema, security_of
+from rest.openapi.parameters import id_parameter
 from rest.openapi.responses import failure, failures
 from services.catalogue import Catalogue
 from services.catalogue import problems as codes
@@ -31,40 +32,34 @@ _NOT_TAKEN: Final = (
     codes.UNSUPPORTED_MEDIA_TYPE,
 )  # fmt: skip
 
-HEADERS: Final[dict[str, dict[str, Any]]] = {
+HEADERS: Final = {
     "upload_offset": {
-        "description": "The number of bytes received, which is the offset at which to resume the upload.",
+        **header("The number of bytes received, which is the offset at which to resume the upload."),
         "schema": {**TEXT, "pattern": "^[0-9]+$"},
     },
-    "accept_ranges": {"description": "`bytes`: ranges are supported (RFC 9110).", "schema": TEXT},
-    "content_disposition": {"description": "The name of the file (RFC 6266).", "schema": TEXT},
-    "content_range": {"description": "The range of bytes, and the size of the file (RFC 9110).", "schema": TEXT},
+    "accept_ranges": header("`bytes`: ranges are supported (RFC 9110)."),
+    "content_disposition": header("The name of the file (RFC 6266)."),
+    "content_range": header("The range of bytes, and the size of the file (RFC 9110)."),
 }
-_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
-    "content_range": {
-        "name": "Content-Range", "in": "header",
-        "description": "The range of bytes in the body, as `bytes first-last/size` (RFC 9110, 14.5), which begins at "
-        "`Upload-Offset`. By default the body has all bytes.",
-        "schema": {**TEXT, "pattern": "^bytes [0-9]{1,12}-[0-9]{1,12}/[0-9]{1,12}$"},
-    },
-    "range": {
-        "name": "Range", "in": "header",
-        "description": "The requested range, as `bytes=first-last` (RFC 9110, 14.2). Several ranges are ignored.",
-        "schema": TEXT,
-    },
-    "if_range": {
-        "name": "If-Range", "in": "header",
-        "description": "Apply `Range` only if the file still has this `ETag` (RFC 9110, 13.1.5).", "schema": TEXT,
-    },
-    "link.expires": {
-        "name": "expires", "in": "query", "description": "The expiry of a signed link.",
-        "schema": {**TEXT, "pattern": "^[0-9]{1,12}$"},
-    },
-    "link.signature": {
-        "name": "signature", "in": "query",
-        "description": "The signature of a signed link, which needs no other credentials.",
-        "schema": {**TEXT, "pattern": "^[0-9a-f]{64}$"},
-    },
+_PARAMETERS: Final = {
+    "content_range": parameter(
+        "header", "Content-Range", "The range of bytes in the body, as `bytes first-last/size` (RFC 9110, 14.5), which "
+        "begins at `Upload-Offset`. By default the body has all bytes.",
+        {**TEXT, "pattern": "^bytes [0-9]{1,12}-[0-9]{1,12}/[0-9]{1,12}$"},
+    ),
+    "range": parameter(
+        "header", "Range", "The requested range, as `bytes=first-last` (RFC 9110, 14.2). Several ranges are ignored."
+    ),
+    "if_range": parameter(
+        "header", "If-Range", "Apply `Range` only if the file still has this `ETag` (RFC 9110, 13.1.5)."
+    ),
+    "link.expires": parameter(
+        "query", "expires", "The expiry of a signed link.", {**TEXT, "pattern": "^[0-9]{1,12}$"}
+    ),
+    "link.signature": parameter(
+        "query", "signature", "The signature of a signed link, which needs no other credentials.",
+        {**TEXT, "pattern": "^[0-9a-f]{64}$"},
+    ),
 }  # fmt: skip
 
 
@@ -74,7 +69,7 @@ def file_paths(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
         return {}
     get, complete = catalogue.operations["get_file"], catalogue.operations["complete_file"]
     link = ("link.expires", "link.signature")
-    conditional = parameters(id_name(catalogue.resources["file"]), *link, "if_match", "if_none_match")
+    conditional = parameters("file.key", *link, "if_match", "if_none_match")
     fetch = _operation(
         "getFileContent", "Fetch the bytes of a file",
         "Returns all bytes or a range, by credentials or the signed link that `linkFile` gives. Types that browsers "
@@ -115,7 +110,7 @@ def _fetched() -> dict[str, Any]:
 def _progress() -> dict[str, Any]:
     """Return the responses to HEAD, which have no content."""
     refused = failures([*_REFUSED, codes.PRECONDITION_FAILED])
-    responses = {status: failure(refused[status]["$ref"].removeprefix(RESPONSE)) for status in refused} | _fetched()
+    responses = {status: failure(refused[status]["$ref"].rpartition("/")[2]) for status in refused} | _fetched()
     del responses["206"]
     for found in responses.values():
         found.pop("content", None)

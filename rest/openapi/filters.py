@@ -1,8 +1,4 @@
-"""JSON schemas of filters: for each resource its fields with their operators, and `and`, `or`, `not`.
-
-The operators of a field depend on its type alone, so there is one schema for each type of field: `InstantFilter`,
-`ItemIdFilter`.
-"""
+"""JSON schemas of filters: for each resource, and for each type of field with its operators (`InstantFilter`)."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rest.openapi.components import record, schema
-from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.naming import pascal
 from services.catalogue.resources import Resource
@@ -21,10 +16,6 @@ from services.queries.limits import Limits
 _NAMES: Final = {"DateTime": "Instant", "Int": "Integer"}
 
 
-def filter_name(resource: Resource[Any]) -> str:
-    return f"{pascal(resource.name)}Filter"
-
-
 def filter_schemas(resources: Iterable[Resource[Any]], limits: Limits) -> dict[str, Any]:
     """Return the schemas of resources' filters and orders, and of the filters of their fields' types, by name."""
     resources, schemas = list(resources), dict[str, Any]()
@@ -33,15 +24,12 @@ def filter_schemas(resources: Iterable[Resource[Any]], limits: Limits) -> dict[s
         kinds = {name: resource.fields[name] for name in resource.filters}
         names = {name: _type_name(kind, prefixes) for name, kind in kinds.items()}
         schemas |= {names[name]: _conditions(kind, limits) | {"title": names[name]} for name, kind in kinds.items()}
-        schemas |= {filter_name(resource): _filter(resource, names, limits), sort_name(resource): sort_schema(resource)}
+        name = pascal(resource.name)
+        schemas |= {f"{name}Filter": _filter(resource, names, limits), f"{name}Sort": _sort(resource)}
     return schemas
 
 
-def sort_name(resource: Resource[Any]) -> str:
-    return f"{pascal(resource.name)}Sort"
-
-
-def sort_schema(resource: Resource[Any]) -> dict[str, Any]:
+def _sort(resource: Resource[Any]) -> dict[str, Any]:
     """Return the schema of the terms that a list of the resource can be sorted by."""
     fields = (*resource.sorts, "id")
     orders = [name for field in fields for name in (field, f"-{field}")]
@@ -49,33 +37,29 @@ def sort_schema(resource: Resource[Any]) -> dict[str, Any]:
     names = [name for field in fields for name in (field.upper(), f"{field.upper()}_DESC")]
     return {
         "type": "string",
-        "title": sort_name(resource),
+        "title": f"{pascal(resource.name)}Sort",
         "description": f"What {resource.nouns} can be sorted by, `-` for descending.",
         "enum": orders,
         "x-enum-varnames": names,
     }
 
 
-def identifier_schema(identifier: Identifier) -> dict[str, Any]:
-    return {name: value for name, value in identifier.schema.items() if name != "examples"}
-
-
 def operand_schema(kind: FieldType, operator: Operator, limits: Limits) -> dict[str, Any]:
     if operator is Operator.IS_NULL:
         return {"type": "boolean"}
     if operator in (Operator.IN, Operator.NOT_IN):
-        return {"type": "array", "items": _value(kind), "maxItems": limits.filter_values}
-    return _value(kind)
+        return {"type": "array", "items": value_schema(kind), "maxItems": limits.filter_values}
+    return value_schema(kind)
 
 
 def _filter(resource: Resource[Any], names: dict[str, str], limits: Limits) -> dict[str, Any]:
-    itself = schema(filter_name(resource))
+    name = f"{pascal(resource.name)}Filter"
     deprecated = {field: {"deprecated": True} for field in deprecations_of(resource.read)}
-    several = {"type": "array", "items": itself, "maxItems": limits.filter_conditions}
-    conditions = {field: {**schema(name), **deprecated.get(field, {})} for field, name in names.items()}
+    several = {"type": "array", "items": schema(name), "maxItems": limits.filter_conditions}
+    conditions = {field: {**schema(kind), **deprecated.get(field, {})} for field, kind in names.items()}
     description = f"Which {resource.nouns} to list: all entries must hold. It nests {limits.filter_depth} deep."
-    members = {**conditions, "and": several, "or": several, "not": itself}
-    return record(filter_name(resource), description, members, closed=True)
+    members = {**conditions, "and": several, "or": several, "not": schema(name)}
+    return record(name, description, members, closed=True)
 
 
 def _type_name(kind: FieldType, prefixes: dict[str, str]) -> str:
@@ -92,12 +76,12 @@ def _type_name(kind: FieldType, prefixes: dict[str, str]) -> str:
 def _conditions(kind: FieldType, limits: Limits) -> dict[str, Any]:
     operators = {operator.value: operand_schema(kind, operator, limits) for operator in kind.operators}
     comparison = {"type": "object", "additionalProperties": False, "properties": operators, "minProperties": 1}
-    return {"anyOf": [_value(kind), comparison]}
+    return {"anyOf": [value_schema(kind), comparison]}
 
 
-def _value(kind: FieldType) -> dict[str, Any]:
+def value_schema(kind: FieldType) -> dict[str, Any]:
     if kind.identifier is not None:
-        return identifier_schema(kind.identifier)
+        return {name: value for name, value in kind.identifier.schema.items() if name != "examples"}
     if kind.enum is not None:
         return schema(kind.enum.__name__)
     assert kind.scalar is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from rest.openapi.components import JSON, TEXT, record, schema
-from rest.openapi.filters import filter_name, identifier_schema, operand_schema, sort_name
+from rest.openapi.components import JSON, TEXT, parameter, record, schema
+from rest.openapi.filters import operand_schema, value_schema
 from rest.searching import Search
-from services.catalogue import Identifier
 from services.catalogue.deprecation import deprecations_of
 from services.catalogue.identifiers import EXAMPLE_KEY
 from services.catalogue.naming import pascal
@@ -23,6 +23,7 @@ from services.queries.lists import MAX_SEARCH, MAX_SORTS
 
 _PATH: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
 _CURSOR: Final = {**TEXT, "maxLength": MAX_CURSOR}
+_query: Final = partial(parameter, "query")
 IDEMPOTENCY_KEY: Final = {
     "name": HEADER, "in": "header", "required": False,
     "description": "A new key for each write, sent again when the request is repeated. A completed write is not "
@@ -32,62 +33,45 @@ IDEMPOTENCY_KEY: Final = {
 }  # fmt: skip
 
 
-def id_name(resource: Resource[Any]) -> str:
-    """Return the name of `id_parameter` among the components."""
-    return f"{resource.name}.key"
-
-
 def id_parameter(resource: Resource[Any], example: UUID = EXAMPLE_KEY) -> dict[str, Any]:
-    """Return the identifier in a path; the key in its example is that of a row of the demo data."""
+    """Return the identifier in a path, the component `….key`; its example's key is that of a row of the demo data."""
     return {
         "name": "id",
         "in": "path",
         "required": True,
         "description": f"The identifier of the {resource.noun}.",
-        "schema": identifier_schema(Identifier(resource.prefix)),
+        "schema": value_schema(resource.fields["id"]),
         "example": resource.encode(example),
     }
 
 
 def parameters_of(resource: Resource[Any], limits: Limits, *, is_list: bool) -> dict[str, dict[str, Any]]:
-    """Return the query parameters of a representation or a list of the resource, by component name.
-
-    Of the filters it contains only the most common ones. `filter` accepts all of them, and the server accepts each as a
-    parameter too (docs/decisions/0027).
-    """
-    parameters = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
-    named_parameters = {
-        f"{resource.name}.{parameter['name'].replace('[', '.').rstrip(']')}": parameter for parameter in parameters
-    }
-    return {**(_page_parameters(limits) if is_list else {}), **named_parameters}
-
-
-def search_name(resource: Resource[Any]) -> str:
-    return f"{pascal(resource.name)}Search"
+    """Return the query parameters by component name, of filters only the most common ones (docs/decisions/0027)."""
+    found = [*(_list_parameters(resource, limits) if is_list else []), *_selection_parameters(resource, limits)]
+    named = {f"{resource.name}.{each['name'].replace('[', '.').rstrip(']')}": each for each in found}
+    return {**(_page_parameters(limits) if is_list else {}), **named}
 
 
 def search_schema(resource: Resource[Any], limits: Limits) -> dict[str, Any]:
     """Return the schema of a search's body: the query parameters of the resource's lists as one object."""
-    by_name = {parameter["name"]: parameter for parameter in parameters_of(resource, limits, is_list=True).values()}
+    by_name = {each["name"]: each for each in parameters_of(resource, limits, is_list=True).values()}
     description = (
         f"Which {resource.nouns} to list, and how: its members have the meaning of the query parameters. Null and "
         "empty lists have the same effect as omission."
     )
-    members = {name: _member(by_name[name]) for name in Search.model_fields if name in by_name}
+    members = {name: _member(by_name[name]["schema"]) for name in Search.model_fields if name in by_name}
     examples = [{"limit": limits.usual_page, "sort": ["-id"]}]
-    return record(search_name(resource), description, members, closed=True) | {"examples": examples}
+    return record(f"{pascal(resource.name)}Search", description, members, closed=True) | {"examples": examples}
 
 
-def _member(parameter: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a query parameter as a member of an object."""
-    given = parameter["schema"]
+def _member(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a query parameter as that of a member of an object."""
     if "contentSchema" in given:
         return {"anyOf": [given["contentSchema"], {"type": "null"}]}
     return {name: value for name, value in given.items() if name != "default"} | {"type": [given["type"], "null"]}
 
 
 def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
-    """Return the parameters of any list's pages."""
     parameters = [
         _query("limit", "How many at most.", _integer(1, limits.page_size, limits.usual_page)),
         _query("after", "A cursor: the page after it.", _CURSOR),
@@ -95,12 +79,12 @@ def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
         _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.skip, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
     ]
-    return {parameter["name"]: parameter for parameter in parameters}
+    return {each["name"]: each for each in parameters}
 
 
 def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     description = f"Fields to sort by, `-` for descending: {_quoted(resource.sorts)}."
-    terms = {"type": "array", "items": schema(sort_name(resource)), "minItems": 1, "maxItems": MAX_SORTS}
+    terms = {"type": "array", "items": schema(f"{pascal(resource.name)}Sort"), "minItems": 1, "maxItems": MAX_SORTS}
     parameters = [_query("sort", description, terms), _filter(resource)]
     if resource.search:
         description = f"Words to search for in {' and '.join(resource.search)}."
@@ -114,7 +98,7 @@ def _list_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, 
 
 def _filter(resource: Resource[Any]) -> dict[str, Any]:
     """Return the parameter `filter`: JSON in a string, which all clients can send. Few generators support `content`."""
-    name = filter_name(resource)
+    name = f"{pascal(resource.name)}Filter"
     description = (
         f"A filter in JSON, as `{name}` has it: any condition, and `and`, `or`, `not`. It holds beside the others."
     )
@@ -147,10 +131,6 @@ def _conditions(name: str, kind: FieldType, limits: Limits) -> Iterator[dict[str
         # A parameter without a value is a list of one empty string.
         values = {**operand_schema(kind, Operator.IN, limits), "minItems": 1}
         yield _query(f"{name}[in]", f"`{name}` is one of these.", values)
-
-
-def _query(name: str, description: str, shape: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": shape}
 
 
 def _integer(minimum: int, maximum: int, default: int) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
     for resource in catalogue.resources.values():
         name, row = pascal(resource.name), _with_open_enums(resource, components.pop(resource.read.__name__))
         components |= {name: _resource_schema(resource, row), f"{name}List": _list_schema(resource, name)}
-        name = related_name(resource)
+        name = f"Related{name}"
         if resource in related:
             components[name] = _related_schema(resource, row)
         if resource in listed:
@@ -83,7 +83,6 @@ def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
 
 
 def _generated(catalogue: Catalogue) -> dict[str, Any]:
-    """Return Pydantic's schemas of all models."""
     operations = catalogue.operations.values()
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((operation.input, "validation") for operation in operations if operation.input is not None),
@@ -135,17 +134,12 @@ def _without(shape: dict[str, Any], *members: str) -> dict[str, Any]:
     return {name: value for name, value in shape.items() if name not in members}
 
 
-def related_name(resource: Resource[Any]) -> str:
-    """Return the name of the schema of a row below another."""
-    return f"Related{pascal(resource.name)}"
-
-
 def _resource_schema(resource: Resource[Any], row: dict[str, Any]) -> dict[str, Any]:
     # The example of the whole row includes those of its fields.
     properties = {name: _without(field, "examples") for name, field in row["properties"].items()}
     properties["id"] = {**properties["id"], "description": "Its identifier, the same everywhere."}
     for relation in resource.relations.values():
-        target = related_name(relation.target)
+        target = f"Related{pascal(relation.target.name)}"
         description = f"The relation `{relation.name}`, if included."
         if relation.many:
             properties[relation.name] = {**schema(f"{target}List"), "description": description}
@@ -162,7 +156,7 @@ def _related_schema(resource: Resource[Any], row: dict[str, Any]) -> dict[str, A
     description = f"{resource.description} It contains included relations, as `{pascal(resource.name)}` does."
     properties = {name: _without(field, "description", "examples") for name, field in row["properties"].items()}
     return {
-        **row, "title": related_name(resource), "description": description, "properties": properties,
+        **row, "title": f"Related{pascal(resource.name)}", "description": description, "properties": properties,
         "required": list(fields_of(resource.read)),
     }  # fmt: skip
 

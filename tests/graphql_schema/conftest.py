@@ -31,6 +31,6 @@ async def somebody(small: Running) -> Account:
 @pytest.fixture
 def compiled(small: Running) -> CompiledOperations:
     """What it remembers of documents."""
-    (route,) = [each for each in small.app.router.routes if isinstance(each, Route) and each.path == "/graphql"]
-    assert isinstance(route.app, GraphQLEndpoint)
-    return route.app._executor._compiled
+    routes = [each for each in small.app.router.routes if isinstance(each, Route) and each.path == "/graphql"]
+    (endpoint,) = [each.app for each in routes if isinstance(each.app, GraphQLEndpoint)]
+    return endpoint._executor._compiled

@@ -28,11 +28,7 @@ def graphql_request(
     operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
     expected: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the body of a GraphQL request that calls an operation.
-
-    `arguments` have REST's names; `include` names at most one relation. `expected` is the version that the row must
-    have, or `*`.
-    """
+    """Return a request's body. `arguments` have REST's names; `expected` is the row's version, or `*`."""
     if operation.kind is Kind.LIST:
         return _list_request(operation, arguments)
     if operation.kind is Kind.GET:
@@ -161,17 +157,8 @@ def _upper(value: Any) -> Any:
     if isinstance(value, list):
         return [_upper(entry) for entry in value]
     if isinstance(value, orjson.Fragment):
-        return _upper_fragment(orjson.dumps(value))
+        return _upper(orjson.loads(orjson.dumps(value)))
     return value.upper() if isinstance(value, str) else value
-
-
-def _upper_fragment(encoded: bytes) -> orjson.Fragment:
-    """Return encoded JSON in upper case; a string with escapes is escaped again."""
-    value = orjson.loads(encoded)
-    if not isinstance(value, str) or b"\\" not in encoded:
-        return orjson.Fragment(orjson.dumps(_upper(value)))
-    escaped = "".join(f"\\u{ord(character):04x}" for character in value.upper())
-    return orjson.Fragment(f'"{escaped}"')
 
 
 def _data(operation: Operation, value: Any, include: Relation | None) -> Any:

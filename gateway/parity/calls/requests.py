@@ -29,10 +29,7 @@ def rest_request(
     operation: Operation, id: str | None, data: Mapping[str, Any] | None, arguments: Mapping[str, Any],
     expected: str | None = None,
 ) -> RestRequest:  # fmt: skip
-    """Return the request that calls an operation; `arguments` are a list's: limit, after, filter, sort, q, count.
-
-    `expected` is the version that the row must have, or `*`.
-    """
+    """Return the request of a call; `arguments` are a list's, `expected` is the row's version, or `*`."""
     headers = {} if expected is None else {"If-Match": expected if expected == ANY else f'"{expected}"'}
     query = {name: _query_value(name, value) for name, value in arguments.items() if value not in (None, [])}
     path = "/" + operation.address.replace("{id}", id or "")

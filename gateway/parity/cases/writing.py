@@ -1,7 +1,4 @@
-"""Values in many JSON notations, valid or not: every path of a call must treat them alike.
-
-The expected outcome is not stated here; outcomes are compared.
-"""
+"""Values in many JSON notations, valid or not, whose outcomes are compared: every path must treat them alike."""
 
 from __future__ import annotations
 

@@ -33,14 +33,11 @@ class MeasuredMatrix:
         row = self.lines.setdefault((name, made.case.target), {SCOPE: made.case.scope})
         row[made.caller.column] = self._cell(made, answer)
         if made.operation.kind is Kind.GET and made.operation.on_a_row and not include:
-            self._note_masks(made, answer)
-
-    def _note_masks(self, made: Invocation, answer: CallResult) -> None:
-        resource = resource_of(made.operation)
-        for name in resource.policy.masks:
-            cell = "hidden" if answer.data and answer.data[name] is None else "shown"
-            line = (f"{resource.name}.{name}", made.case.target)
-            self.lines.setdefault(line, {})[made.caller.column] = str(answer.status) if answer.problem else cell
+            resource = resource_of(made.operation)
+            for mask in resource.policy.masks:
+                cell = "hidden" if answer.data and answer.data[mask] is None else "shown"
+                masked = self.lines.setdefault((f"{resource.name}.{mask}", made.case.target), {})
+                masked[made.caller.column] = str(answer.status) if answer.problem else cell
 
     def _cell(self, made: Invocation, answer: CallResult) -> str:
         if answer.problem is not None:

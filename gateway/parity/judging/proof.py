@@ -47,10 +47,7 @@ class Findings:
 
 
 class Proof:
-    """Makes calls in a sandbox over a world.
-
-    The cases are derived at construction, so that later changes to the catalogue do not affect them.
-    """
+    """Makes calls in a sandbox over a world. Later changes to the catalogue do not affect which ones."""
 
     def __init__(self, sandbox: Sandbox, world: World) -> None:
         self.sandbox, self.world = sandbox, world
@@ -79,7 +76,8 @@ class Proof:
             if case.is_written and caller.name != ROLES[-1]:
                 continue
             # Callers without rights make only calls with `needs`, callers without a column those and recorded ones.
-            if case.needs or (caller.is_full and (caller.column or case.recorded)):
+            has_rights = caller.actor is not None and not caller.lacks
+            if case.needs or (has_rights and (caller.column or case.recorded)):
                 yield Invocation(operation, caller, case, self._identifier(operation, case, caller))
 
     def _identifier(self, operation: Operation, case: Case, caller: Caller) -> str | None:

@@ -1,7 +1,4 @@
-"""Write the authorization matrix as Markdown tables, read it back, and compare it with a new measurement.
-
-The matrix stands in a page between two markers; the rest of the page is left unchanged.
-"""
+"""Write the authorization matrix as Markdown between two markers of a page, read it back, and compare it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,6 @@ class Removal:
     attribute: str
     value: Any
     concerns: Callable[[Operation, Case], bool]
-    of_policy: bool = False
 
     @contextmanager
     def made(self) -> Iterator[None]:
@@ -65,10 +64,10 @@ def _of_policy(resource: Resource[Any]) -> Iterator[Removal]:
     # A rule that stands for several actions is removed from all of them at once.
     for names in actions.values():
         name, rules = f"rule {resource.name}.{'/'.join(names)}", policy.rules | dict.fromkeys(names, everyone)
-        yield Removal(name, policy, "rules", rules, partial(_acts, resource, names), of_policy=True)
+        yield Removal(name, policy, "rules", rules, partial(_acts, resource, names))
     for field in policy.masks:
         name, masks = f"mask {resource.name}.{field}", policy.masks | {field: everyone}
-        yield Removal(name, policy, "masks", masks, partial(_gets, resource), of_policy=True)
+        yield Removal(name, policy, "masks", masks, partial(_gets, resource))
 
 
 def _calls(operation: Operation, called: Operation, _case: Case) -> bool:
@@ -91,17 +90,14 @@ def _includes(resource: Resource[Any], called: Operation, case: Case) -> bool:
 
 
 async def is_caught(removal: Removal, proof: Proof, recorded: Cells) -> bool:
-    """Return whether the recorded calls of the proof fail without a rule.
-
-    The sandbox keeps what was compiled without the rule until it is renewed.
-    """
+    """Return whether the recorded calls of the proof fail without a rule. Afterwards the sandbox must be renewed."""
     concerned = [
         (operation, case) for operation, case in proof.planned if case.recorded and removal.concerns(operation, case)
     ]
     # Lists first: they show several rows, so they are the likeliest to fail.
     concerned.sort(key=lambda planned: planned[0].kind is not Kind.LIST)
     with removal.made():
-        proof.sandbox.renew(policies_only=removal.of_policy)
+        proof.sandbox.renew()
         findings = Findings(MeasuredMatrix(proof.world))
         for operation, case in concerned:
             await proof.call(operation, case, findings)

@@ -178,7 +178,6 @@ class _Maker:
                     await self._keep(resource.name, SHARED if role == "guest" else FOREIGN, key)
 
     async def _first_of(self, resource: Resource[Any], user_id: UUID | None) -> UUID | None:
-        """Return the key of the first row of a resource that refers to a user."""
         users, key = self.world.catalogue.by_model[User].table, resource.table.c.id
         for column in resource.table.columns:
             if any(foreign.column.table is users for foreign in column.foreign_keys):

@@ -38,10 +38,7 @@ def proof_settings(settings: Settings, **others: Any) -> Settings:
 
 @contextmanager
 def place(settings: Settings, database_url: str | None, redis_url: str | None) -> Iterator[Settings]:
-    """Yield settings for the proof with an empty, migrated database; start a server for each URL that is None.
-
-    Raises SettingsError when a server cannot be used. Runs event loops, so it must be called outside of one.
-    """
+    """Yield settings with an empty, migrated database. A URL that is None starts a server. Runs event loops itself."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-parity-")))
         folder.chmod(0o711)  # as root, PostgreSQL runs as another user

@@ -35,7 +35,6 @@ from services.storage.database import Database, count_statement
 from services.storage.rows import forget_statements
 
 _START: Final = "world"
-_PLANS: Final = 1_000
 State = dict[str, dict[str, dict[str, Any]]]
 """Rows as PostgreSQL's JSON, by table and key."""
 
@@ -146,10 +145,7 @@ def _difference(before: State, after: State) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Sandbox:
-    """An application and its gateway, over data that `undo` restores.
-
-    `reference` is the gateway without the Reader, so that all its reads take the general path.
-    """
+    """An application over data that `undo` restores; `reference` is the gateway without compiled reads."""
 
     settings: Settings
     app: FastAPI
@@ -161,14 +157,9 @@ class Sandbox:
     """The columns of each table's primary key."""
     before: State
     _written: int = 0
-    _changed: bool = False
-    """Whether the application was built from a changed catalogue."""
 
     async def undo(self, *, wrote: bool) -> dict[str, Any]:
-        """Undo the last call in PostgreSQL and, if it changed rows, in Redis and in this process's memory.
-
-        Returns the changed rows by table.
-        """
+        """Undo the last call, in Redis and in memory only if it changed rows. Returns the changed rows by table."""
         changed: dict[str, Any] = {}
         written = await self.driver.fetchval(_WRITTEN)
         if written != self._written:
@@ -185,15 +176,13 @@ class Sandbox:
         """Return the rows that differ from those before all calls, by table."""
         return _difference(self.before, await _snapshot(self.driver, self.keys))
 
-    def renew(self, *, policies_only: bool = False) -> None:
-        """Drop all compiled state after a change of the catalogue, or of policies only, which the faces do not read."""
+    def renew(self) -> None:
+        """Drop all compiled state after a change of the catalogue."""
         forget_statements()
         reader = self.gateway.reader
         assert reader is not None
-        if not policies_only or self._changed:
-            self.app = create_app(self.settings, self.gateway.catalogue)
-        self._changed = not policies_only
-        self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=_PLANS))
+        self.app = create_app(self.settings, self.gateway.catalogue)
+        self.gateway = replace(self.gateway, reader=Reader(reader.pool, reader.cursors, plans=1_000))
 
 
 @asynccontextmanager

@@ -143,10 +143,7 @@ def edges(field: Field, salt: str) -> Iterator[tuple[str, Any]]:
 
 
 def faults(field: Field, other: str, unreadable: str | None) -> Iterator[tuple[str, Any]]:
-    """Yield invalid values of a field, by what is wrong with them.
-
-    `other` is an identifier of another resource, `unreadable` one of the right resource that most callers may not read.
-    """
+    """Yield invalid values, by what is wrong: `other` is another resource's identifier, `unreadable` a foreign one."""
     if not field.kind.nullable:
         yield "null", None
     for name, value in _wrong(field, other, unreadable):
@@ -208,11 +205,7 @@ def fields(operation: Operation) -> tuple[Field, ...]:
 def filled(
     world: World, operation: Operation, salt: str, place: str = SHARED, only: Collection[Field] | None = None
 ) -> dict[str, Any]:
-    """Return an input with a valid value for every field, or for these only; `place` is that of referenced rows.
-
-    A reference is left out where the place has no row for it. Raises DeclarationError for a field without a known
-    valid value.
-    """
+    """Return a valid input, or only these fields of it; a reference needs a row at `place`. Raises DeclarationError."""
     data = {}
     for field in only if only is not None else fields(operation):
         if (operation.name, field.name) in NOT_FOR_ALL:

@@ -1,8 +1,4 @@
-"""The data that every call of the proof finds, and the callers.
-
-The data are accounts of every role, two workspaces, and rows of every resource; callers are every role with each kind
-of credential.
-"""
+"""The data that calls find: accounts of every role, two workspaces, and rows of every resource; and the callers."""
 
 from __future__ import annotations
 
@@ -115,11 +111,6 @@ class Caller:
     actor: Actor | None
     lacks: str = ""
     column: str = ""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the credential is valid and has all scopes that the call needs."""
-        return self.actor is not None and not self.lacks
 
 
 def callers(world: World, needs: Sequence[str]) -> Iterator[Caller]:

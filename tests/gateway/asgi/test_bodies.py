@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.asgi.bodies import BodyGuard
-from gateway.asgi.middleware import write_problem
+from gateway.asgi.faults import write_problem
 
 LIMIT = 100
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.asgi import compression
 from gateway.asgi.compression import MINIMUM_BYTES, Compression
-from gateway.asgi.middleware import write_problem
+from gateway.asgi.faults import write_problem
 from gateway.settings import Settings
 from tests.support.accounts import Account
 from tests.support.apps import client_from, make_app

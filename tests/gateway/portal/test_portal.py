@@ -15,10 +15,15 @@ from gateway.asgi.faults import problem_writer, register_fault_handlers
 from gateway.portal import portal_routes, tools
 from gateway.portal.assets import GRAPHIQL, assets
 from gateway.portal.problems import prefers_html
-from gateway.portal.tools import Demo, graphiql_page, no_demo
+from gateway.portal.tools import Demo, graphiql_page
 from services.catalogue.problems import NOT_FOUND, PROBLEM_TYPES
 
-ROUTES = portal_routes('Gate & "way" <1>', "1.2.3", "/api/v1")
+
+async def no_demo() -> None:
+    """There is none."""
+
+
+ROUTES = portal_routes('Gate & "way" <1>', "1.2.3", "/api/v1", no_demo)
 
 
 @pytest.fixture
