@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -82,7 +82,7 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET, HEAD and POST, and WebSockets."""
         if scope["type"] == "websocket":
-            await GraphQLSocket(scope, receive, send, self.results, self._transports).serve()
+            await GraphQLSocket(scope, receive, send, self._result, self._transports).serve()
             return
         if scope["method"] != "POST":
             request = Request(scope, receive)
@@ -182,18 +182,14 @@ class GraphQLEndpoint:
     ) -> GraphQLResponse | None:
         """Answer with events, or return the answer for a Problem that has an HTTP status."""
         try:
-            await EventStream(request_context, self.results(request_context, request), send, _is_of_http).serve(receive)
+            result = self._result(request_context, request)
+            await EventStream(request_context, send, _is_of_http).serve(result, receive)
         except Problem as problem:
             return _refusal(problem, False, problem.type.status)
         return None
 
-    async def results(
-        self, request_context: HTTPRequestContext, asked: GraphQLRequest
-    ) -> AsyncGenerator[ExecutionResult]:
-        """Run a request and yield its results, for transports that can send several.
-
-        Raises InvalidDocumentError and Problems before the first result.
-        """
+    async def _result(self, request_context: HTTPRequestContext, asked: GraphQLRequest) -> ExecutionResult:
+        """Run a request, for server-sent events and WebSockets. Raises InvalidDocumentError and Problems."""
         asked.wants_cost |= self._tell_cost
         try:
             outcome = await self._executor.execute(request_context, asked)
@@ -204,7 +200,7 @@ class GraphQLEndpoint:
             raise error.problem from None
         if asked.wants_cost and request_context.payment is not None:
             outcome.body["extensions"] = {**outcome.body.get("extensions", {}), **request_context.payment.told()}
-        yield outcome
+        return outcome
 
 
 def _is_of_http(problem: Problem) -> bool:

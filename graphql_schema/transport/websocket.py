@@ -8,8 +8,7 @@ context lives as long as the socket, and it accepts any token at `connection_ini
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -40,16 +39,17 @@ from graphql_schema.transport.transport_ws import (
     parse_message,
     shortened,
 )
-from graphql_schema.transport.transports import Line, Transports, in_time
+from graphql_schema.transport.transports import Line, Transports
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, TOO_MANY_REQUESTS
 from services.identity.auth.authentication import Authenticator
+from services.process.deadline import Deadline
 from services.process.shutdown import ON_SHUTDOWN
 
 _KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
 """The header fields of the handshake that are passed to every operation."""
 
-Results: TypeAlias = Callable[[HTTPRequestContext, GraphQLRequest], AsyncGenerator[ExecutionResult]]
+Run: TypeAlias = Callable[[HTTPRequestContext, GraphQLRequest], Awaitable[ExecutionResult]]
 
 
 @dataclass(slots=True, eq=False)
@@ -61,11 +61,11 @@ class _Operation:
 
 
 class GraphQLSocket:
-    """Serves one WebSocket from its handshake to its end. `results` runs an operation."""
+    """Serves one WebSocket from its handshake to its end. `run` runs an operation."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, results: Results, transports: Transports) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, run: Run, transports: Transports) -> None:
         self._scope, self._receive, self._raw_send = scope, receive, send
-        self._results, self._transports, self._limits = results, transports, transports.socket
+        self._execute, self._transports, self._limits = run, transports, transports.socket
         self._headers: list[tuple[bytes, bytes]] = [(name, value) for name, value in scope["headers"] if name in _KEPT]
         self._ended = self._initialised = self._acknowledged = False
         self._active: dict[str, _Operation] = {}
@@ -194,12 +194,12 @@ class GraphQLSocket:
             operation.task.cancel()
 
     async def _run(self, operation: _Operation) -> None:
-        """Run an operation and send its results."""
+        """Run an operation and send its result."""
         with self._transports.framed(self._scope) as line:
             try:
-                async with aclosing(self._results(operation.request_context, operation.request)) as results:
-                    async for outcome in in_time(results, self._limits.operation_seconds):
-                        await self._send_about(operation, {"type": "next", "payload": outcome.body}, line)
+                with Deadline(self._limits.operation_seconds):
+                    outcome = await self._execute(operation.request_context, operation.request)
+                await self._send_about(operation, {"type": "next", "payload": outcome.body}, line)
                 await self._send_about(operation, {"type": "complete"}, line)
                 line.status = 200
             except InvalidDocumentError as refused:
