@@ -18,7 +18,7 @@ from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, R
 from graphql_schema.execution.compiled import CompiledOperations
 from graphql_schema.execution.executor import Executor
 from graphql_schema.execution.idempotency import asked_by_batch, has_key
-from graphql_schema.execution.paying import dry_answer, with_cost
+from graphql_schema.execution.paying import with_cost
 from graphql_schema.execution.running import ExecutionResult
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.errors import InvalidDocumentError, error_json
@@ -143,7 +143,8 @@ class GraphQLEndpoint:
         try:
             outcome = await self._executor.execute(origin, request)
         except PricedError as priced:
-            return dry_answer(priced.payment, typed)
+            # A response without errors must have `data` (specification, 7.1).
+            return GraphQLResponse({"data": {}, "extensions": priced.payment.told()}, typed, 200)
         except OverdrawnError as error:
             return _refusal(error.problem, typed, error.problem.type.status)
         except InvalidDocumentError as refused:

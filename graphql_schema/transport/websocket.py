@@ -59,6 +59,11 @@ class _Operation:
     request: GraphQLRequest
     task: asyncio.Task[None] | None = None
 
+    def cancel_read(self) -> None:
+        """Cancel the operation if it changes nothing."""
+        if self.task is not None and not self.request_context.changing:
+            self.task.cancel()
+
 
 class GraphQLSocket:
     """Serves one WebSocket from its handshake to its end. `run` runs an operation."""
@@ -126,7 +131,11 @@ class GraphQLSocket:
             timer.cancel()
             reading.cancel()
             self._ended = True
-            await self._cancel_reads()
+            # Those that change nothing are cancelled; the others are waited for.
+            for operation in self._active.values():
+                operation.cancel_read()
+            self._active.clear()
+            await self._drain()
 
     async def _read(self) -> tuple[int, str] | None:
         """Handle messages. Return the code and reason to close the socket with, or None if the client closed it."""
@@ -181,7 +190,9 @@ class GraphQLSocket:
         except MalformedRequestError as malformed:
             raise invalid(malformed.detail) from None
         except Problem as problem:
-            await self._decline(identifier, problem)
+            with self._transports.framed(self._scope) as line:
+                line.status = problem.type.status
+                line.sent += await self._send({"id": identifier, "type": "error", "payload": [error_json(problem)]})
             return
         operation = self._active[identifier] = _Operation(identifier, request_context, request)
         operation.task = asyncio.create_task(self._run(operation))
@@ -190,8 +201,8 @@ class GraphQLSocket:
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self._active.pop(operation_id(message), None)
-        if operation is not None and operation.task is not None and not operation.request_context.changing:
-            operation.task.cancel()
+        if operation is not None:
+            operation.cancel_read()
 
     async def _run(self, operation: _Operation) -> None:
         """Run an operation and send its result."""
@@ -212,12 +223,6 @@ class GraphQLSocket:
                     self._leave(*FORBIDDEN)
             except Exception as error:  # noqa: BLE001 - logged, and sent as internal_error
                 await self._fail(operation, internal_problem(error, None), line)
-
-    async def _decline(self, identifier: str, problem: Problem) -> None:
-        """Refuse an operation that has not been started."""
-        with self._transports.framed(self._scope) as line:
-            line.status = problem.type.status
-            line.sent += await self._send({"id": identifier, "type": "error", "payload": [error_json(problem)]})
 
     async def _fail(self, operation: _Operation, problem: Problem, line: Line) -> None:
         line.status = problem.type.status
@@ -276,11 +281,3 @@ class GraphQLSocket:
     async def _drain(self) -> None:
         if self._running:
             await asyncio.wait(self._running)
-
-    async def _cancel_reads(self) -> None:
-        """Cancel the operations that change nothing, and wait for the others."""
-        for operation in self._active.values():
-            if operation.task is not None and not operation.request_context.changing:
-                operation.task.cancel()
-        self._active.clear()
-        await self._drain()
