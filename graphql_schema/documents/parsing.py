@@ -21,7 +21,7 @@ from graphql import (
 )
 from graphql.validation.validate import ValidationAbortedError
 
-from graphql_schema.documents.screening import bounded_text, introspection_sizes, overlapping_rule, screen
+from graphql_schema.documents.screening import Screen, bounded_text, introspection_sizes, overlapping_rule
 from graphql_schema.schema.fields import operations_of
 from services.catalogue import Problem
 from services.catalogue.problems import INVALID_DOCUMENT, TOO_COMPLEX
@@ -38,13 +38,6 @@ class NonEmptySelectionsRule(ASTValidationRule):
     def enter_selection_set(self, node: SelectionSetNode, *_: Any) -> None:
         if not node.selections:
             self.report_error(GraphQLError("A selection must have at least one field.", node))
-
-
-def _structure_rules(limits: Limits) -> list[Any]:
-    """Return the rules for a document's structure; the rule for its values is run apart from them."""
-    replaced = (ValuesOfCorrectTypeRule, OverlappingFieldsCanBeMergedRule)
-    kept = [rule for rule in specified_rules if rule not in replaced]
-    return [NonEmptySelectionsRule, *kept, overlapping_rule(limits)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +71,11 @@ class DocumentCache:
 
     def __init__(self, schema: GraphQLSchema, *, suggestions: bool, limits: Limits = DEFAULTS) -> None:
         self._schema, self._suggestions, self._limits = schema, suggestions, limits
-        self._rules, self._sizes = _structure_rules(limits), introspection_sizes(schema)
+        # The rule for values is run apart from those for the document's structure.
+        replaced = (ValuesOfCorrectTypeRule, OverlappingFieldsCanBeMergedRule)
+        kept = [rule for rule in specified_rules if rule not in replaced]
+        self._rules: list[Any] = [NonEmptySelectionsRule, *kept, overlapping_rule(limits)]
+        self._sizes = introspection_sizes(schema)
         self._remembered: LRUCache[str, ParsedDocument] = LRUCache(REMEMBERED, getsizeof=lambda prepared: prepared.size)
         # A document that is not valid is prepared twice in a row: by the planner, then by the general path.
         self._refused: tuple[str, ParsedDocument] | None = None
@@ -108,7 +105,7 @@ class DocumentCache:
             document = parse(bounded_text(text, self._limits), max_tokens=self._limits.tokens)
         except GraphQLError as error:
             return ParsedDocument(None, len(text), structure=(error,))
-        screen(document, self._limits, self._sizes)
+        Screen(self._limits, self._sizes).check(document)
         structure = self._validate(document, self._rules)
         values = () if structure else self._validate(document, [ValuesOfCorrectTypeRule])
         return ParsedDocument(document, len(text), structure, values)

@@ -7,16 +7,14 @@ GraphQL over HTTP's appendix A, or what Relay's network layers send, `doc_id` or
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.documents.requests import GraphQLRequest, RequestContext
 from services.catalogue import Actor, Problem
 from services.catalogue.problems import BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED
-from services.documents.known import DocumentResolver, DocumentSender, Reference
+from services.documents.known import DocumentResolver, DocumentSender
 from services.identity.auth.authentication import Authenticator
-from services.process.concurrency import Concurrency
 
 DOCUMENT_ID: Final = "documentId"
 NAMES: Final = (DOCUMENT_ID, "doc_id", "id")
@@ -28,20 +26,12 @@ _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
 """The message that Apollo's clients test for."""
 
 
-def concurrency_slot(origin: RequestContext, actor: Actor) -> AbstractContextManager[None]:
-    """Return a context manager that counts a request as one of its caller's concurrent requests.
-
-    Entering it may raise `too_many_requests`.
-    """
-    return origin.gateway.part(Concurrency).slot(actor, origin.address)
-
-
 def has_reference(parameters: Container[str]) -> bool:
     """Whether the parameters of a query string may name a document."""
     return any(name in parameters for name in _MEMBERS)
 
 
-def parse_reference(parameters: Mapping[str, Any]) -> Reference | None:
+def parse_reference(parameters: Mapping[str, Any]) -> str | None:
     """Return the reference to a document in a request's parameters, if any. `extensions` must be an object or null.
 
     Raises `bad_request` for a malformed reference, `PERSISTED_QUERY_NOT_SUPPORTED` for a version other than 1.
@@ -63,7 +53,7 @@ def parse_reference(parameters: Mapping[str, Any]) -> Reference | None:
     return reference
 
 
-def _persisted_query(extension: Any) -> Reference:
+def _persisted_query(extension: Any) -> str:
     if not isinstance(extension, dict):
         raise Problem(BAD_REQUEST, "`extensions.persistedQuery` must be an object.")
     version = extension.get("version")
@@ -72,10 +62,10 @@ def _persisted_query(extension: Any) -> Reference:
     return _identifier("extensions.persistedQuery.sha256Hash", extension.get("sha256Hash"))
 
 
-def _identifier(name: str, value: Any) -> Reference:
+def _identifier(name: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
         raise Problem(BAD_REQUEST, f"`{name}` must be a string of at most {LONGEST} characters.")
-    return Reference(value)
+    return value
 
 
 async def resolve_document(origin: RequestContext, request: GraphQLRequest, documents: DocumentCache) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from graphql_schema.schema.context import RequestKey
 from services.catalogue import Client
-from services.documents.known import Reference
 from services.engine.gateway import Gateway
 from services.engine.payment import Payment
 from services.identity.auth.authentication import Credentials
@@ -25,8 +24,7 @@ class RequestContext(Protocol):
     payment: Payment | None
 
     @property
-    def address(self) -> str:
-        """The client's network address."""
+    def address(self) -> str: ...
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:
@@ -44,12 +42,10 @@ class RequestContext(Protocol):
     def gateway(self) -> Gateway: ...
 
     @property
-    def presented(self) -> Credentials:
-        """The caller's credentials."""
+    def presented(self) -> Credentials: ...
 
     @property
-    def client(self) -> Client:
-        """The client program."""
+    def client(self) -> Client: ...
 
     @property
     def is_post(self) -> bool:
@@ -64,7 +60,7 @@ class GraphQLRequest:
     variables: Mapping[str, Any]
     operation_name: str | None
     extensions: Mapping[str, Any] = field(default_factory=dict)
-    reference: Reference | None = None
+    reference: str | None = None
     wants_cost: bool = False
     """Whether the response includes the operation's cost."""
     dry: bool = False

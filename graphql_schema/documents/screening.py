@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from math import inf
 from typing import Any, Final
 
@@ -113,17 +114,9 @@ def introspection_sizes(schema: GraphQLSchema) -> IntrospectionSizes:
     full_query = get_introspection_query(
         specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
     )
-    screen = _Screen(Limits(), IntrospectionSizes(lists, inf))
+    screen = Screen(Limits(), IntrospectionSizes(lists, inf))
     screen.check(parse(full_query))
     return IntrospectionSizes(lists, screen.introspected_values())
-
-
-def screen(document: DocumentNode, limits: Limits, sizes: IntrospectionSizes) -> None:
-    """Check the limits of a parsed document. `sizes` are those of the schema.
-
-    Raises `too_complex`, and `invalid_document` for circular fragments and for introspection that is switched off.
-    """
-    _Screen(limits, sizes).check(document)
 
 
 @dataclass(slots=True)
@@ -134,7 +127,9 @@ class _Nesting:
     spreads: list[tuple[str, int]] = field(default_factory=list)
 
 
-class _Screen:
+class Screen:
+    """Checks the limits of one parsed document. `sizes` are those of the schema."""
+
     def __init__(self, limits: Limits, sizes: IntrospectionSizes) -> None:
         self._limits, self._sizes = limits, sizes
         self._aliases = self._directives = 0
@@ -145,7 +140,10 @@ class _Screen:
         self._values: dict[str, float] = {}
 
     def check(self, document: DocumentNode) -> None:
-        """Raise the Problem of the first limit that is exceeded."""
+        """Raise `too_complex` for a limit that is exceeded.
+
+        Raises `invalid_document` for circular fragments and for introspection that is switched off.
+        """
         operations = operations_of(document)
         fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
         _check_count(len(operations), self._limits.operations, "operations")
@@ -153,8 +151,7 @@ class _Screen:
         self._fragments = {fragment.name.value: fragment for fragment in fragments}
         self._nestings = {name: self._nesting(fragment) for name, fragment in self._fragments.items()}
         nestings = [self._nesting(operation) for operation in operations]
-        for name in self._nestings:
-            self._resolve_depth(name)
+        self._resolve_depths()
         for nesting in nestings:
             self._total_depth(nesting)
         if self._introspections:
@@ -198,22 +195,17 @@ class _Screen:
         if len(directives) > limit:
             raise Problem(TOO_COMPLEX, f"One place has at most {limit} directives.")
 
-    def _resolve_depth(self, name: str) -> None:
-        """Compute the total depth of a fragment and of those below it. Raises `invalid_document` for a circle."""
-        path, spreads = [name], [iter(self._nestings[name].spreads)]
-        while path:
-            spread = next(
-                (inner for inner, _ in spreads[-1] if inner in self._nestings and inner not in self._depths), None
-            )
-            if spread is None:
-                spreads.pop()
-                fragment = path.pop()
-                self._depths[fragment] = self._total_depth(self._nestings[fragment])
-            elif spread in path:
-                raise Problem(INVALID_DOCUMENT, f"The fragment '{spread[:50]}' is spread within itself.")
-            else:
-                path.append(spread)
-                spreads.append(iter(self._nestings[spread].spreads))
+    def _resolve_depths(self) -> None:
+        """Compute the total depth of each fragment, the innermost first. Raises `invalid_document` for a circle."""
+        spreads = {name: [inner for inner, _ in nesting.spreads] for name, nesting in self._nestings.items()}
+        try:
+            innermost_first = list(TopologicalSorter(spreads).static_order())
+        except CycleError as error:
+            name = error.args[1][0]
+            raise Problem(INVALID_DOCUMENT, f"The fragment '{name[:50]}' is spread within itself.") from None
+        for name in innermost_first:
+            if name in self._nestings:
+                self._depths[name] = self._total_depth(self._nestings[name])
 
     def _total_depth(self, nesting: _Nesting) -> int:
         """Return the depth of a definition with its fragments, whose total depths must be known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, islice
 from typing import Any
 
@@ -47,15 +47,8 @@ def variable_errors(
     uses = _VariableUses()
     visit(operation, uses)
     first_paths = {name: path for name, path, _ in reversed(uses.found)}
-    errors = _value_errors(schema, operation, variables, limits, lambda name: first_paths.get(name, (name,)))
+    errors = value_errors(schema, operation, variables, limits, first_paths)
     return errors or _null_errors(schema, document, operation, variables)
-
-
-def named_errors(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits
-) -> list[FieldError]:
-    """Return the errors in the values of an operation's variables, at the variables' own names."""
-    return _value_errors(schema, operation, variables, limits, lambda name: (name,))
 
 
 def variable_places(document: DocumentNode) -> dict[Path, set[str]]:
@@ -68,10 +61,11 @@ def variable_places(document: DocumentNode) -> dict[Path, set[str]]:
     return places
 
 
-def _value_errors(
+def value_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits,
-    path_of: Callable[[str], Path],
+    paths: Mapping[str, Path],
 ) -> list[FieldError]:  # fmt: skip
+    """Return the errors in the values of an operation's variables, at `paths` or else at the variables' own names."""
     # Creating input objects costs more than refusing them.
     budget = iter(range(limits.input_objects))
     errors: list[FieldError] = []
@@ -80,7 +74,7 @@ def _value_errors(
         if not is_input_type(kind) or (name not in variables and definition.default_value is not None):
             continue
         if name in variables or is_non_null_type(kind):
-            path = path_of(name)
+            path = paths.get(name, (name,))
             try:
                 errors += islice(_errors_in(variables.get(name), kind, path, budget), MAX_ERRORS - len(errors))
             except _TooManyError:

@@ -12,7 +12,7 @@ from graphql_schema.documents.complexity import bound_of
 from graphql_schema.documents.deprecation import DeprecatedUses
 from graphql_schema.documents.operation_inputs import called_operations, input_problem, is_open_to_all
 from graphql_schema.documents.parsing import DocumentCache, ParsedDocument
-from graphql_schema.documents.references import concurrency_slot, resolve_document
+from graphql_schema.documents.references import resolve_document
 from graphql_schema.documents.requests import GraphQLRequest, RequestContext
 from graphql_schema.documents.values import literal_errors, variable_errors
 from graphql_schema.execution.compiled import CompiledOperation, CompiledOperations
@@ -27,6 +27,7 @@ from services.catalogue import ANONYMOUS, Actor, Catalogue, Operation, Problem
 from services.catalogue.problems import METHOD_NOT_ALLOWED, VALIDATION_FAILED
 from services.identity.auth.authentication import Authenticator
 from services.process import observation
+from services.process.concurrency import Concurrency
 from services.queries.costs import check_rows
 from services.queries.limits import Limits
 
@@ -55,7 +56,7 @@ class Executor:
         if outcome is None:
             observation.note_path("general")
             context = await self._context(request_context, asked, operation)
-            with concurrency_slot(request_context, context.actor):
+            with context.gateway.part(Concurrency).slot(context.actor, request_context.address):
                 outcome = await self._run(asked, context)
         if self._deprecated:
             self._deprecated.note(asked.query, asked.operation_name, asked.variables)
@@ -71,7 +72,7 @@ class Executor:
         payment = payment_of(request_context, asked, actor)
         caller = ExecutionCaller(actor, request_context.client, authenticate, key, payment)
         request_context.changing = not operation.is_query
-        with concurrency_slot(request_context, actor):
+        with request_context.gateway.part(Concurrency).slot(actor, request_context.address):
             return await self._compiled.run(
                 operation, request_context.gateway, caller, asked.variables, at_once=at_once
             )

@@ -63,11 +63,6 @@ async def check_dry_run(
         raise problem
 
 
-def dry_answer(payment: Payment, typed: bool) -> GraphQLResponse:
-    """The answer to a dry run. A response without errors must have `data` (specification, 7.1): here it is empty."""
-    return GraphQLResponse({"data": {}, "extensions": payment.told()}, typed, 200)
-
-
 def with_cost(answer: GraphQLResponse, payment: Payment | None) -> GraphQLResponse:
     """The answer, with the price among its extensions."""
     content = answer.content

@@ -24,7 +24,7 @@ from graphql import (
 from graphql_schema.documents.operation_inputs import called_operations, is_open_to_all
 from graphql_schema.documents.parsing import DocumentCache
 from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, RequestContext, exceeds_depth
-from graphql_schema.documents.values import named_errors, variable_places
+from graphql_schema.documents.values import value_errors, variable_places
 from graphql_schema.schema.context import RequestKey
 from graphql_schema.schema.errors import document_problem, field_path
 from graphql_schema.schema.fields import operations_of
@@ -123,7 +123,7 @@ class PublishedDocuments:
         if exceeds_depth(variables, limits.variables_depth):
             raise Problem(BAD_REQUEST, f"A parameter may nest at most {limits.variables_depth} deep.")
         operation = prepared.operation(None)
-        errors = named_errors(self.schema, operation, variables, limits)
+        errors = value_errors(self.schema, operation, variables, limits, {})
         if errors:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)

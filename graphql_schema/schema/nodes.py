@@ -27,15 +27,13 @@ def located_each(gateway: Gateway, actor: Actor, identifiers: Sequence[str]) -> 
     most = gateway.limits.nodes
     if len(identifiers) > most:
         raise Problem.field("ids", "length", f"At most {most} can be found at once.")
-    found = [_located_or_problem(gateway, actor, each, index) for index, each in enumerate(identifiers)]
+    found: list[Located | Problem] = []
+    for index, each in enumerate(identifiers):
+        try:
+            found.append(located(gateway, actor, each, ("ids", index)))
+        except Problem as problem:
+            found.append(problem)
     problems = [each for each in found if isinstance(each, Problem)]
     if problems and len(problems) == len(found):
         raise problems[0]
     return found
-
-
-def _located_or_problem(gateway: Gateway, actor: Actor, identifier: str, index: int) -> Located | Problem:
-    try:
-        return located(gateway, actor, identifier, ("ids", index))
-    except Problem as problem:
-        return problem

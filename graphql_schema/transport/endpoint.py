@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from graphql_schema.documents.requests import GraphQLRequest, GraphQLResponse, R
 from graphql_schema.execution.compiled import CompiledOperations
 from graphql_schema.execution.executor import Executor
 from graphql_schema.execution.idempotency import asked_by_batch, has_key
-from graphql_schema.execution.paying import dry_answer, with_cost
+from graphql_schema.execution.paying import with_cost
 from graphql_schema.execution.running import ExecutionResult
 from graphql_schema.published.published import PublishedDocuments
 from graphql_schema.schema.errors import InvalidDocumentError, error_json
@@ -82,7 +82,7 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET, HEAD and POST, and WebSockets."""
         if scope["type"] == "websocket":
-            await GraphQLSocket(scope, receive, send, self.results, self._transports).serve()
+            await GraphQLSocket(scope, receive, send, self._result, self._transports).serve()
             return
         if scope["method"] != "POST":
             request = Request(scope, receive)
@@ -143,7 +143,8 @@ class GraphQLEndpoint:
         try:
             outcome = await self._executor.execute(origin, request)
         except PricedError as priced:
-            return dry_answer(priced.payment, typed)
+            # A response without errors must have `data` (specification, 7.1).
+            return GraphQLResponse({"data": {}, "extensions": priced.payment.told()}, typed, 200)
         except OverdrawnError as error:
             return _refusal(error.problem, typed, error.problem.type.status)
         except InvalidDocumentError as refused:
@@ -182,18 +183,14 @@ class GraphQLEndpoint:
     ) -> GraphQLResponse | None:
         """Answer with events, or return the answer for a Problem that has an HTTP status."""
         try:
-            await EventStream(request_context, self.results(request_context, request), send, _is_of_http).serve(receive)
+            result = self._result(request_context, request)
+            await EventStream(request_context, send, _is_of_http).serve(result, receive)
         except Problem as problem:
             return _refusal(problem, False, problem.type.status)
         return None
 
-    async def results(
-        self, request_context: HTTPRequestContext, asked: GraphQLRequest
-    ) -> AsyncGenerator[ExecutionResult]:
-        """Run a request and yield its results, for transports that can send several.
-
-        Raises InvalidDocumentError and Problems before the first result.
-        """
+    async def _result(self, request_context: HTTPRequestContext, asked: GraphQLRequest) -> ExecutionResult:
+        """Run a request, for server-sent events and WebSockets. Raises InvalidDocumentError and Problems."""
         asked.wants_cost |= self._tell_cost
         try:
             outcome = await self._executor.execute(request_context, asked)
@@ -204,7 +201,7 @@ class GraphQLEndpoint:
             raise error.problem from None
         if asked.wants_cost and request_context.payment is not None:
             outcome.body["extensions"] = {**outcome.body.get("extensions", {}), **request_context.payment.told()}
-        yield outcome
+        return outcome
 
 
 def _is_of_http(problem: Problem) -> bool:

@@ -25,8 +25,6 @@ from services.engine.payment import DRY_RUN, Payment, is_dry_run
 from services.identity.auth.authentication import Credentials
 from services.queries.limits import Limits, check_query_string, check_values
 
-RawHeaders = list[tuple[bytes, bytes]]
-
 
 @dataclass(slots=True)
 class HTTPRequestContext:
@@ -103,7 +101,7 @@ class MalformedRequestError(Problem):
         super().__init__(BAD_REQUEST, detail)
 
 
-def encode_response(answer: GraphQLResponse) -> tuple[RawHeaders, bytes]:
+def encode_response(answer: GraphQLResponse) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return the header fields and the body of a response."""
     body = orjson.dumps(answer.content)
     headers = [

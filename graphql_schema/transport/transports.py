@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from starlette.types import Scope
 
 from graphql_schema.transport.origins import Origins
-from services.process.deadline import Deadline
-
-T = TypeVar("T")
 
 
 class Line(Protocol):
@@ -32,7 +29,7 @@ class SocketLimits:
     """The most operations at once."""
     message_bytes: int = 1_048_576
     operation_seconds: float = 25
-    """The time that an operation may take for each result."""
+    """The time that an operation may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,3 @@ class Transports:
     batch: int = 0
     uploads: bool = False
     socket: SocketLimits = field(default_factory=SocketLimits)
-
-
-async def in_time(results: AsyncGenerator[T], seconds: float) -> AsyncGenerator[T]:
-    """Yield the results. Raises DeadlineError if one of them takes longer than `seconds`."""
-    while True:
-        with Deadline(seconds):
-            result = await anext(results, None)
-        if result is None:
-            return
-        yield result

@@ -8,8 +8,7 @@ context lives as long as the socket, and it accepts any token at `connection_ini
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -40,16 +39,17 @@ from graphql_schema.transport.transport_ws import (
     parse_message,
     shortened,
 )
-from graphql_schema.transport.transports import Line, Transports, in_time
+from graphql_schema.transport.transports import Line, Transports
 from services.catalogue import Problem
 from services.catalogue.problems import BAD_REQUEST, INVALID_TOKEN, TOO_MANY_REQUESTS
 from services.identity.auth.authentication import Authenticator
+from services.process.deadline import Deadline
 from services.process.shutdown import ON_SHUTDOWN
 
 _KEPT: Final = frozenset({*CREDENTIALS, b"user-agent", b"host"})
 """The header fields of the handshake that are passed to every operation."""
 
-Results: TypeAlias = Callable[[HTTPRequestContext, GraphQLRequest], AsyncGenerator[ExecutionResult]]
+Run: TypeAlias = Callable[[HTTPRequestContext, GraphQLRequest], Awaitable[ExecutionResult]]
 
 
 @dataclass(slots=True, eq=False)
@@ -59,13 +59,18 @@ class _Operation:
     request: GraphQLRequest
     task: asyncio.Task[None] | None = None
 
+    def cancel_read(self) -> None:
+        """Cancel the operation if it changes nothing."""
+        if self.task is not None and not self.request_context.changing:
+            self.task.cancel()
+
 
 class GraphQLSocket:
-    """Serves one WebSocket from its handshake to its end. `results` runs an operation."""
+    """Serves one WebSocket from its handshake to its end. `run` runs an operation."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, results: Results, transports: Transports) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, run: Run, transports: Transports) -> None:
         self._scope, self._receive, self._raw_send = scope, receive, send
-        self._results, self._transports, self._limits = results, transports, transports.socket
+        self._execute, self._transports, self._limits = run, transports, transports.socket
         self._headers: list[tuple[bytes, bytes]] = [(name, value) for name, value in scope["headers"] if name in _KEPT]
         self._ended = self._initialised = self._acknowledged = False
         self._active: dict[str, _Operation] = {}
@@ -126,7 +131,11 @@ class GraphQLSocket:
             timer.cancel()
             reading.cancel()
             self._ended = True
-            await self._cancel_reads()
+            # Those that change nothing are cancelled; the others are waited for.
+            for operation in self._active.values():
+                operation.cancel_read()
+            self._active.clear()
+            await self._drain()
 
     async def _read(self) -> tuple[int, str] | None:
         """Handle messages. Return the code and reason to close the socket with, or None if the client closed it."""
@@ -181,7 +190,9 @@ class GraphQLSocket:
         except MalformedRequestError as malformed:
             raise invalid(malformed.detail) from None
         except Problem as problem:
-            await self._decline(identifier, problem)
+            with self._transports.framed(self._scope) as line:
+                line.status = problem.type.status
+                line.sent += await self._send({"id": identifier, "type": "error", "payload": [error_json(problem)]})
             return
         operation = self._active[identifier] = _Operation(identifier, request_context, request)
         operation.task = asyncio.create_task(self._run(operation))
@@ -190,16 +201,16 @@ class GraphQLSocket:
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self._active.pop(operation_id(message), None)
-        if operation is not None and operation.task is not None and not operation.request_context.changing:
-            operation.task.cancel()
+        if operation is not None:
+            operation.cancel_read()
 
     async def _run(self, operation: _Operation) -> None:
-        """Run an operation and send its results."""
+        """Run an operation and send its result."""
         with self._transports.framed(self._scope) as line:
             try:
-                async with aclosing(self._results(operation.request_context, operation.request)) as results:
-                    async for outcome in in_time(results, self._limits.operation_seconds):
-                        await self._send_about(operation, {"type": "next", "payload": outcome.body}, line)
+                with Deadline(self._limits.operation_seconds):
+                    outcome = await self._execute(operation.request_context, operation.request)
+                await self._send_about(operation, {"type": "next", "payload": outcome.body}, line)
                 await self._send_about(operation, {"type": "complete"}, line)
                 line.status = 200
             except InvalidDocumentError as refused:
@@ -212,12 +223,6 @@ class GraphQLSocket:
                     self._leave(*FORBIDDEN)
             except Exception as error:  # noqa: BLE001 - logged, and sent as internal_error
                 await self._fail(operation, internal_problem(error, None), line)
-
-    async def _decline(self, identifier: str, problem: Problem) -> None:
-        """Refuse an operation that has not been started."""
-        with self._transports.framed(self._scope) as line:
-            line.status = problem.type.status
-            line.sent += await self._send({"id": identifier, "type": "error", "payload": [error_json(problem)]})
 
     async def _fail(self, operation: _Operation, problem: Problem, line: Line) -> None:
         line.status = problem.type.status
@@ -276,11 +281,3 @@ class GraphQLSocket:
     async def _drain(self) -> None:
         if self._running:
             await asyncio.wait(self._running)
-
-    async def _cancel_reads(self) -> None:
-        """Cancel the operations that change nothing, and wait for the others."""
-        for operation in self._active.values():
-            if operation.task is not None and not operation.request_context.changing:
-                operation.task.cancel()
-        self._active.clear()
-        await self._drain()

@@ -29,13 +29,6 @@ _NOT_FOUND: Final = "PersistedQueryNotFound"
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """The name of a document in a request: an identifier or, if the text may be sent along, its hash."""
-
-    identifier: str
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentSender:
     """The sender of a document, who is authenticated only if the document is new, and the network address.
 
@@ -62,10 +55,11 @@ class DocumentResolver:
         return self.config.accepted is AcceptedDocuments.ANY
 
     async def find(
-        self, text: str, reference: Reference | None, bringer: DocumentSender, is_valid: Callable[[str], bool]
+        self, text: str, reference: str | None, bringer: DocumentSender, is_valid: Callable[[str], bool]
     ) -> str:
         """Return the document to execute: `text`, or, if that is empty, the document that the reference names.
 
+        The reference is an identifier or, if the text may be sent along, its hash.
         Only documents that satisfy `is_valid` are persisted. Raise `PERSISTED_QUERY_NOT_FOUND`, `document_refused`, and
         `bad_request` for a hash that is not the text's. If only persisted documents are accepted, also raise
         `unauthenticated` and `too_many_requests` for a new one that may not be persisted.
@@ -74,14 +68,13 @@ class DocumentResolver:
             return await self._without_reference(text)
         if text:
             return await self._with_hash(text, reference, bringer, is_valid)
-        identifier = reference.identifier
-        digest = identifier.removeprefix(SHA256_PREFIX)
+        digest = reference.removeprefix(SHA256_PREFIX)
         if self.config.accepted is not AcceptedDocuments.TRUSTED:
             remembered = self.persisted.remembered(digest)
             if remembered is not None:
                 return remembered
         snapshot = await self.trusted.current()
-        document = snapshot.by_id.get(identifier) or snapshot.by_digest.get(digest)
+        document = snapshot.by_id.get(reference) or snapshot.by_digest.get(digest)
         if document is not None:
             return document.text
         if self.config.accepted is AcceptedDocuments.TRUSTED:
@@ -91,14 +84,14 @@ class DocumentResolver:
             raise Problem(PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
         return persisted
 
-    async def digest(self, text: str, reference: Reference | None) -> str:
+    async def digest(self, text: str, reference: str | None) -> str:
         """Return the SHA-256 of the document, known or not; the identifier of an unknown document as it is."""
         if text or reference is None:
             return digest_of(text)
         document = None
         with suppress(Problem):  # raised while the database is unavailable
-            document = (await self.trusted.current()).by_id.get(reference.identifier)
-        return digest_of(document.text) if document is not None else reference.identifier.removeprefix(SHA256_PREFIX)
+            document = (await self.trusted.current()).by_id.get(reference)
+        return digest_of(document.text) if document is not None else reference.removeprefix(SHA256_PREFIX)
 
     async def _without_reference(self, text: str) -> str:
         if self.takes_any or text in (await self.trusted.current()).texts:
@@ -108,12 +101,12 @@ class DocumentResolver:
         raise Problem(DOCUMENT_REFUSED, "Name the document by its SHA-256 hash, or by its identifier.")
 
     async def _with_hash(
-        self, text: str, reference: Reference, bringer: DocumentSender, is_valid: Callable[[str], bool]
+        self, text: str, reference: str, bringer: DocumentSender, is_valid: Callable[[str], bool]
     ) -> str:
         digest = digest_of(text)
-        if reference.identifier.removeprefix(SHA256_PREFIX) != digest:
+        if reference.removeprefix(SHA256_PREFIX) != digest:
             # Identifiers of a manifest need not be hashes, and Apollo's link sends them in the place of the hash.
-            named = (await self.trusted.current()).by_id.get(reference.identifier)
+            named = (await self.trusted.current()).by_id.get(reference)
             if named is None or named.text != text:
                 raise Problem(BAD_REQUEST, "The hash is not the SHA-256 of `query`.")
             return text

@@ -17,7 +17,7 @@ import orjson
 import pytest
 from graphql import parse
 
-from graphql_schema.documents.screening import _Screen, introspection_sizes, screen
+from graphql_schema.documents.screening import Screen, introspection_sizes
 from graphql_schema.schema.schema import build_schema
 from services.engine.gateway import Gateway
 from services.queries.limits import DEFAULTS
@@ -272,16 +272,16 @@ def test_each_fragment_is_walked_once_however_often_it_is_spread(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walked: list[object] = []
-    original = _Screen._selections
+    original = Screen._selections
 
-    def counted(self: _Screen, *arguments: Any) -> None:
+    def counted(self: Screen, *arguments: Any) -> None:
         walked.append(arguments)
         original(self, *arguments)
 
-    monkeypatch.setattr(_Screen, "_selections", counted)
+    monkeypatch.setattr(Screen, "_selections", counted)
     sizes = introspection_sizes(build_schema(gateway.catalogue)._schema)
     walked.clear()
-    screen(parse("{ items { nodes { ...F0 } } } " + TWICE), DEFAULTS, sizes)
+    Screen(DEFAULTS, sizes).check(parse("{ items { nodes { ...F0 } } } " + TWICE))
     assert len(walked) == 3 + 22 + 3  # pairs of braces in the document
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import Coroutine
 from typing import Any
 
 import httpx
@@ -15,7 +15,7 @@ from graphql_schema.transport import sse
 from graphql_schema.transport.http import HTTPRequestContext
 from graphql_schema.transport.sse import EventStream
 from services.catalogue import Problem
-from services.catalogue.problems import INVALID_TOKEN, UNAVAILABLE
+from services.catalogue.problems import INVALID_TOKEN
 from services.engine.gateway import Gateway
 from tests.support.accounts import Account
 from tests.support.faces import GraphQLFace, RestFace
@@ -113,34 +113,21 @@ class Client:
         if self.said.endswith(b":\n\n"):
             self.commented.set()
 
-    async def served(self, results: AsyncGenerator[ExecutionResult]) -> None:
+    async def served(self, result: Coroutine[Any, Any, ExecutionResult]) -> None:
         async with asyncio.timeout(10):
-            await EventStream(self.request_context, results, self.send, lambda each: each.type is INVALID_TOKEN).serve(
-                self.receive
-            )
-
-
-async def test_results_come_one_by_one() -> None:
-    client = Client()
-
-    async def results() -> AsyncGenerator[ExecutionResult]:
-        for number in range(3):
-            yield ExecutionResult({"data": number})
-
-    await client.served(results())
-    events = "".join(f'event: next\ndata: {{"data":{number}}}\n\n' for number in range(3))
-    assert (client.started, client.said.decode()) == (1, events + COMPLETE)
+            stream = EventStream(self.request_context, self.send, lambda each: each.type is INVALID_TOKEN)
+            await stream.serve(result, self.receive)
 
 
 async def test_comments_keep_a_silent_stream_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.001)
     client = Client()
 
-    async def results() -> AsyncGenerator[ExecutionResult]:
+    async def result() -> ExecutionResult:
         await client.commented.wait()
-        yield ExecutionResult({"data": 1})
+        return ExecutionResult({"data": 1})
 
-    await client.served(results())
+    await client.served(result())
     blocks = client.said.decode().split("\n\n")
     assert blocks[0] == ":"
     assert "\n\n".join(each for each in blocks if each != ":") == one({"data": 1})
@@ -150,69 +137,40 @@ async def test_problem_after_the_first_comment_is_an_event(monkeypatch: pytest.M
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.001)
     client = Client()
 
-    async def results() -> AsyncGenerator[ExecutionResult]:
+    async def result() -> ExecutionResult:
         await client.commented.wait()
-        for problem in [Problem(INVALID_TOKEN)]:
-            raise problem
-        yield ExecutionResult({})
+        raise Problem(INVALID_TOKEN)
 
-    await client.served(results())
+    await client.served(result())
     assert b'"code":"invalid_token"' in client.said
-    assert client.said.endswith(COMPLETE.encode())
-
-
-async def test_problem_between_results_is_an_event() -> None:
-    client = Client()
-
-    async def results() -> AsyncGenerator[ExecutionResult]:
-        yield ExecutionResult({"data": 1})
-        raise Problem(UNAVAILABLE)
-
-    await client.served(results())
-    assert client.said.startswith(b'event: next\ndata: {"data":1}\n\nevent: next\ndata: {"errors":')
     assert client.said.endswith(COMPLETE.encode())
 
 
 async def test_who_leaves_breaks_the_operation_off() -> None:
     client, ended = Client(), []
 
-    async def results() -> AsyncGenerator[ExecutionResult]:
+    async def result() -> ExecutionResult:
         try:
             client.gone.set()
             await asyncio.Event().wait()
-            yield ExecutionResult({})
+            return ExecutionResult({})
         except asyncio.CancelledError:
             ended.append("broken off")
             raise
 
-    await client.served(results())
+    await client.served(result())
     assert (ended, client.said) == (["broken off"], b"")
 
 
 async def test_what_has_begun_to_change_is_let_finish() -> None:
     client, done = Client(changing=True), []
 
-    async def results() -> AsyncGenerator[ExecutionResult]:
+    async def result() -> ExecutionResult:
         client.gone.set()
         for _ in range(10):
             await asyncio.sleep(0)
         done.append("changed")
-        yield ExecutionResult({"data": 1})
+        return ExecutionResult({"data": 1})
 
-    await client.served(results())
+    await client.served(result())
     assert (done, client.said) == (["changed"], b"")
-
-
-async def test_stream_that_is_left_between_results_is_closed() -> None:
-    client, ended = Client(), []
-
-    async def results() -> AsyncGenerator[ExecutionResult]:
-        try:
-            yield ExecutionResult({"data": 1})
-            client.gone.set()
-            await asyncio.Event().wait()
-        finally:
-            ended.append("closed")
-
-    await client.served(results())
-    assert ended == ["closed"]
