@@ -78,10 +78,6 @@ def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: Cursor
     return BoundInput(shape, values, arguments, after, before)
 
 
-def bind_key(key: UUID) -> BoundInput:
-    return BoundInput(None, (key,))
-
-
 def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> BoundInput:
     """Bind identifiers of rows of any resources."""
     keys: dict[Resource[Any], list[UUID]] = {}
@@ -105,7 +101,7 @@ def bind_input(slot_input: Input, resource: Resource[Any] | None, cursors: Curso
     if isinstance(slot_input, ListArguments):
         assert resource is not None
         return bind_list(resource, slot_input, cursors)
-    return bind_key(slot_input) if isinstance(slot_input, UUID) else bind_nodes(slot_input)
+    return BoundInput(None, (slot_input,)) if isinstance(slot_input, UUID) else bind_nodes(slot_input)
 
 
 def _nulls(values: tuple[Any, ...] | None) -> Hashable:
