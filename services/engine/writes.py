@@ -109,8 +109,8 @@ class Writes(Reads, HasParts):
         if operation.before is not None:
             await operation.before(call, row)
         before = observation.statements()
-        witnesses = self.audit.witnesses(operation, call)
-        taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witnesses)
+        witness = self.audit.witness(operation, call)
+        taken = await self.part(Cascades).follow(call.session, type(row), [row.id], witness)
         call.followed_by += observation.statements() - before
         for resource, keys in [(operation.resource, [row.id]), *taken.items()]:
             tell = self.catalogue.gone(resource) if resource is not None else None

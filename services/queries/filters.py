@@ -109,7 +109,6 @@ class _Parser:
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
     def _non_empty(self, data: Any, path: Path, depth: int) -> Filter:
-        """Parse a filter that must have a condition."""
         parsed = self.parse(data, path, depth)
         if next(conditions(parsed), None) is None:
             raise Problem.field(path, "required", "This must have a condition.")

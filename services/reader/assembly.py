@@ -21,8 +21,14 @@ Of a caller's input the text contains only response names, as Python literals.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
+import orjson
+
+from services.catalogue.scalars import EnumOutput, format_instant
 from services.queries.cursors import CursorCodec
 from services.queries.selections import Constant
 from services.queries.versions import tag_of_fields
@@ -35,9 +41,8 @@ from services.reader.layout import (
     RowLayout,
     TagLayout,
 )
-from services.reader.page_source import PageSource, depends_on_rows
+from services.reader.page_source import PageSource
 from services.reader.shapes import BoundInput
-from services.reader.values import cursor_writer, enum_shown, list_reader
 
 Assembly = Callable[[Sequence[Any] | None, Sequence[BoundInput]], dict[str, Any]]
 
@@ -146,17 +151,16 @@ class _Writer:
     def _value(self, column: Column) -> str:
         name, kind = f"x{column.place}", column.kind
         if kind.many:
-            expression = f"{self._put(list_reader(column))}({name})"
+            expression = f"{self._put(_list_reader(column))}({name})"
         elif kind.identifier is not None:
             expression = f"f'{kind.identifier.prefix}_{{{name}.hex()}}'"
         elif kind.enum is not None:
-            return f"{self._put(enum_shown(column))}[{name}]"
+            return f"{self._put(_enum_shown(column))}[{name}]"
         else:
             return name
         return f"(None if {name} is None else {expression})" if kind.nullable else expression
 
     def _page_below(self, layout: PageLayout, key: str) -> str:
-        """Return the page of the parent with this key."""
         entries = self._entries(layout)
         groups = self._name("g")
         self.lines.append(f"{groups} = {{}}")
@@ -174,7 +178,7 @@ class _Writer:
             sizes = f"zip(p{layout.sized} or (), p{layout.size} or ())"
             self.lines.append(f"{pages} = {{k: {page(f'{groups}.get(k) or []')} for k, size in {sizes}}}")
             return f"{pages}[{key}]"
-        if not depends_on_rows(layout):
+        if not layout.depends_on_rows:
             return page(f"{groups}.get({key}, ())")
         self.lines.append(f"{pages} = {{k: {page('entries')} for k, entries in {groups}.items()}}")
         self.lines.append(f"{empty} = {page('[]')}")
@@ -196,7 +200,7 @@ class _Writer:
 
     def _page(self, layout: PageLayout, size: str) -> Callable[[str], str]:
         """Return a function from the expression of a page's rows to that of the page."""
-        if not depends_on_rows(layout):
+        if not layout.depends_on_rows:
             return lambda rows: self._page_source(layout, rows, "None", size)
         limit = f"slots[{layout.slot}].values[0]"
         name = self._name("c")
@@ -209,11 +213,10 @@ class _Writer:
         return lambda rows: f"{name}({rows}, {size if layout.size is not None else None})"
 
     def _page_source(self, layout: PageLayout, rows: str, more: str, size: str) -> str:
-        cursor = self._put(cursor_writer(layout, self.cursors)) if layout.cursor else ""
+        cursor = self._put(_cursor_writer(layout, self.cursors)) if layout.cursor else ""
         return PageSource(layout, rows, more, size, cursor).source()
 
     def _name(self, letter: str) -> str:
-        """Return a new name."""
         self._numbers += 1
         return f"{letter}{self._numbers}"
 
@@ -230,3 +233,39 @@ def _loop(used: Iterable[int]) -> str:
     if len(names) == 1:
         return f"for {names[0]} in {arrays[0]}"
     return f"for {', '.join(names)} in zip({', '.join(arrays)})"
+
+
+def _enum_shown(column: Column) -> EnumOutput:
+    """Return the output values of a column's enum."""
+    assert column.kind.enum is not None
+    return EnumOutput(column.kind.enum, attrgetter("name" if column.by_name else "value"))
+
+
+def _list_reader(column: Column) -> Callable[[str], list[Any]]:
+    """Return the conversion of a list from PostgreSQL's JSON to that of the answer."""
+    convert = _json_converter(column)
+    return lambda text: [None if entry is None else convert(entry) for entry in orjson.loads(text)]
+
+
+def _json_converter(column: Column) -> Callable[[Any], Any]:
+    kind = column.kind
+    if kind.identifier is not None:
+        prefix = kind.identifier.prefix
+        return lambda text: f"{prefix}_{UUID(text).hex}"
+    if kind.python is datetime:
+        return lambda text: format_instant(datetime.fromisoformat(text))
+    if kind.enum is not None:
+        return _enum_shown(column).__getitem__
+    return lambda value: value
+
+
+def _cursor_writer(layout: PageLayout, cursors: CursorCodec) -> Callable[[Iterable[Any]], str]:
+    """Return the function that writes the cursor of a row from the values of its order."""
+    prefixes = [column.kind.identifier.prefix if column.kind.identifier else None for column in layout.cursor]
+
+    def write(values: Iterable[Any]) -> str:
+        pairs = zip(prefixes, values, strict=True)
+        plain = [value if prefix is None or value is None else f"{prefix}_{value.hex()}" for prefix, value in pairs]
+        return cursors.sign(layout.resource, layout.order, plain)
+
+    return write

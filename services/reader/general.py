@@ -92,12 +92,9 @@ class _General:
     async def _nodes(self, root: NodesRoot) -> Any:
         identifiers: Any = self.inputs[root.slot]
         selections = dict(root.selections)
-        keys: dict[Resource[Any], list[UUID]] = {}
-        for resource, key in identifiers:
-            keys.setdefault(resource, []).append(key)
         nodes: dict[tuple[Resource[Any], UUID], Object] = {}
-        for resource, keys_of_resource in keys.items():
-            records = await self._load(resource, keys_of_resource)
+        for resource in dict.fromkeys(resource for resource, _ in identifiers):
+            records = await self._load(resource, [key for named, key in identifiers if named is resource])
             rows = await self._rows(resource, list(records.values()), selections[resource])
             nodes |= {(resource, key): row for key, row in zip(records, rows, strict=True)}
         ordered = [nodes.get(identifier) for identifier in identifiers]
@@ -117,7 +114,6 @@ class _General:
         ]
 
     async def _rows(self, resource: Resource[Any], records: Sequence[Record], selection: Selection) -> list[Object]:
-        """Return the selection of each record."""
         rows: list[Object] = [{} for _ in records]
         values: Sequence[Any] = ()
         tags: Sequence[str] = ()
@@ -190,7 +186,6 @@ def _value(resource: Resource[Any], record: Record, member: Constant | Value) ->
 
 
 def _name(kind: type[StrEnum], value: str | None) -> str | None:
-    """Return the name of the enum's member with this value."""
     return None if value is None else kind(value).name
 
 

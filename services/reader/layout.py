@@ -6,14 +6,26 @@ parent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.catalogue.resources import Resource
 from services.catalogue.scalars import FieldType
 from services.queries.cursors import SortTerm
-from services.queries.selections import Constant, Cursor, Edges, Listing, PageProperty, page_properties_of
+from services.queries.selections import (
+    Constant,
+    Cursor,
+    Edges,
+    Listing,
+    One,
+    PageProperty,
+    Selection,
+    Tag,
+    Value,
+    page_properties_of,
+    selections_of,
+)
 
 _BEHIND: Final = frozenset({PageProperty.HAS_NEXT, PageProperty.NEXT})
 _BEFORE: Final = frozenset({PageProperty.HAS_PREVIOUS, PageProperty.PREVIOUS})
@@ -85,6 +97,12 @@ class PageLayout:
         return bool(self.facts & (_BEFORE if self.backward else _BEHIND))
 
     @property
+    def depends_on_rows(self) -> bool:
+        """Whether the page is computed from its rows instead of merely containing them."""
+        known = {PageProperty.TOTAL, PageProperty.HAS_NEXT if self.backward else PageProperty.HAS_PREVIOUS}
+        return len(self.objects) != 1 or bool(self.cursor) or bool(self.facts - known)
+
+    @property
     def has_edge_cursors(self) -> bool:
         edges = (part for part in self.listing if isinstance(part, Edges))
         return any(isinstance(member, Cursor) for part in edges for member in part.members)
@@ -92,6 +110,15 @@ class PageLayout:
     @property
     def shows_cursors(self) -> bool:
         return self.has_edge_cursors or bool(self.facts & _CURSORS)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that the page must select; none if nothing depends on its rows."""
+        selections = selections_of(self.listing)
+        has_edges = any(isinstance(part, Edges) for part in self.listing)
+        if not selections and not has_edges and self.facts <= {PageProperty.TOTAL}:
+            return []
+        return list(dict.fromkeys([*selected_fields(self.resource, selections), *(term.field for term in self.order)]))
 
     @property
     def is_aligned(self) -> bool:
@@ -117,3 +144,17 @@ class NodesLayout:
 
 
 RootLayout = Constant | PageLayout | RowLayout | NodesLayout
+
+
+def selected_fields(resource: Resource[Any], selections: Iterable[Selection]) -> list[str]:
+    """Return the fields that a page must have for these selections of its rows."""
+    fields = {"id": None}
+    for selection in selections:
+        for member in selection.members:
+            if isinstance(member, Value):
+                fields[member.field] = None
+            elif isinstance(member, Tag):
+                fields |= dict.fromkeys(resource.fields)
+            elif isinstance(member, One):
+                fields[member.relation.local] = None
+    return list(fields)

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import count
 
 from services.queries.selections import Constant, Cursor, EdgeNode, Edges, PageObject, PageProperty, PageValue, Rows
 from services.reader.layout import PageLayout
 
 
-def depends_on_rows(layout: PageLayout) -> bool:
-    """Return whether a page is computed from its rows instead of merely containing them."""
-    known = {PageProperty.TOTAL, PageProperty.HAS_NEXT if layout.backward else PageProperty.HAS_PREVIOUS}
-    return len(layout.objects) != 1 or bool(layout.cursor) or bool(layout.facts - known)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PageSource:
     """The source of a page, made of other expressions.
 
@@ -55,18 +48,14 @@ class PageSource:
         if isinstance(member, Constant):
             return repr(member.value)
         if isinstance(member, Cursor):
-            return f"{self.cursor}(t[{self._object_count}])"
+            return f"{self.cursor}(t[{len(self.layout.objects)}])"
         index = next(indices)
         return "t" if self._is_single else f"t[{index}]"
 
-    @cached_property
-    def _object_count(self) -> int:
-        return len(self.layout.objects)
-
-    @cached_property
+    @property
     def _is_single(self) -> bool:
         """Whether an entry is one object instead of a tuple."""
-        return self._object_count == 1 and (not self.layout.cursor or self.layout.is_aligned)
+        return len(self.layout.objects) == 1 and (not self.layout.cursor or self.layout.is_aligned)
 
     def _fact(self, fact: Constant | PageValue) -> str:
         if isinstance(fact, Constant):
@@ -97,5 +86,5 @@ class PageSource:
 
     def _values_at(self, index: str) -> str:
         if not self.layout.is_aligned:
-            return f"{self.rows}[{index}][{self._object_count}]"
+            return f"{self.rows}[{index}][{len(self.layout.objects)}]"
         return f"({', '.join(f'p{column.place}[{index}]' for column in self.layout.cursor)},)"

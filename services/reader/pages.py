@@ -133,7 +133,6 @@ class Pages:
         return linked(member.relation, entity, parent, counted).scalar_subquery()
 
     def _operand(self, slot: int) -> Operand:
-        """Return the function that names the parameters of a slot."""
         return lambda name, _value, kind: given(f"{slot}_{name}", kind)
 
     def _arguments(self, slot: int) -> ListArguments:
@@ -180,7 +179,6 @@ class Pages:
         return merged.order_by(*sorts).limit(reach).subquery("nearest")
 
     def _page(self, root: ListRoot, rows: Select[Any], order: Sequence[ColumnElement[Any]], *, more: bool) -> Subquery:
-        """Return the page of unordered rows."""
         bounded = self._bounded(rows, order, root.slot)
         sorts = order_columns(self._arguments(root.slot).reading, root.resource, bounded.c.__getitem__)
         return self._limited(select(*bounded.c).order_by(*sorts), root.slot, more=more).subquery("page")

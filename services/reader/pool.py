@@ -34,10 +34,6 @@ CLOSE_SECONDS: Final = 5.0
 READ_SETTINGS: Final = {READ_ONLY: "on"}
 
 
-class _LostError(Exception):
-    """The connection is no more."""
-
-
 class ReadPool:
     """At most `size` connections to one PostgreSQL database, opened as they are needed; `statements`: prepared each."""
 
@@ -60,19 +56,18 @@ class ReadPool:
             connection, fresh = await self._acquire()
             try:
                 return await self._fetch(connection, text, values)
-            except _LostError:
-                if fresh:
+            except DRIVER_ERRORS as error:
+                if fresh or not is_lost(error):
                     raise
             # PostgreSQL closed it while it was idle (a restart, a failover), and no doubt the others too.
             self._drop_idle()
             connection, _ = await self._acquire()
             return await self._fetch(connection, text, values)
-        except (_LostError, *DRIVER_ERRORS) as error:
-            cause = error.__cause__ if isinstance(error, _LostError) and error.__cause__ else error
-            outage = outage_of(state_of(cause))
-            if outage is Outage.DEMOTED or not (outage or is_lost(cause) or isinstance(cause, OSError)):
+        except DRIVER_ERRORS as error:
+            outage = outage_of(state_of(error))
+            if outage is Outage.DEMOTED or not (outage or is_lost(error) or isinstance(error, OSError)):
                 raise  # a fault of ours: nothing is to be written here
-            tell(cause, outage)
+            tell(error, outage)
             raise Problem(UNAVAILABLE, retry_after=1) from error
 
     async def _fetch(self, connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> Sequence[Any] | None:
@@ -83,13 +78,10 @@ class ReadPool:
         except asyncio.CancelledError:
             cancelled = True
             raise
-        except TimeoutError:
-            connection.terminate()  # nobody knows whether the answer still comes
-            raise
         except DRIVER_ERRORS as error:
-            if is_lost(error):
+            # After a timeout nobody knows whether the answer still comes.
+            if isinstance(error, TimeoutError) or is_lost(error):
                 connection.terminate()
-                raise _LostError from error
             raise
         finally:
             self._settle(connection) if cancelled else self._release(connection)

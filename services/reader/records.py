@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Subquery, Uuid, and_, any_, bindparam, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Subquery, Uuid, any_, bindparam, func, select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -38,15 +38,15 @@ class Records:
     async def page(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> Page:
         """Return a page of a list. Raises `validation_failed` for a cursor of another list."""
         entity = aliased(resource.model)
-        columns, where = select(*self._columns(resource, entity)), self._listed(resource, where)
-        statement = self._list(resource, entity, arguments, where, columns)
+        restrictions = self._listed(resource, entity, where)
+        statement = self._list(resource, entity, arguments, select(*self._columns(resource, entity)), restrictions)
         records = [dict(row) for row in (await self._execute(statement)).mappings()]
         return self._paged(resource, arguments, records)
 
     async def count(self, resource: Resource[Any], arguments: ListArguments, where: Rule | None = None) -> int:
         """Return the number of rows in the whole list."""
         entity = aliased(resource.model)
-        conditions = self._restrictions(resource, entity, arguments, self._listed(resource, where))
+        conditions = [*self._listed(resource, entity, where), *self._requested(resource, entity, arguments)]
         statement = select(func.count()).select_from(entity).where(*conditions)
         return int((await self._execute(statement)).scalar_one())
 
@@ -57,16 +57,16 @@ class Records:
     async def find(self, resource: Resource[Any], where: Rule) -> Record | None:
         """Return the one row that satisfies a rule, if the actor may read it."""
         entity = aliased(resource.model)
-        visible = resource.policy.predicate("read", entity, self.actor)
-        statement = select(*self._columns(resource, entity)).where(visible, where(entity)).limit(1)
+        conditions = [self._visible(resource, entity), where(entity)]
+        statement = select(*self._columns(resource, entity)).where(*conditions).limit(1)
         row = (await self._execute(statement)).mappings().first()
         return dict(row) if row else None
 
     async def many(self, resource: Resource[Any], keys: Sequence[UUID]) -> dict[UUID, Record]:
         """Return the rows with these keys that the actor may read."""
         entity = aliased(resource.model)
-        visible = resource.policy.predicate("read", entity, self.actor)
-        statement = select(*self._columns(resource, entity)).where(entity.id == any_(_array(keys)), visible)
+        conditions = [entity.id == any_(_array(keys)), self._visible(resource, entity)]
+        statement = select(*self._columns(resource, entity)).where(*conditions)
         return {row["id"]: dict(row) for row in (await self._execute(statement)).mappings()}
 
     async def related(self, relation: Relation, parents: Sequence[UUID], arguments: ListArguments) -> dict[UUID, Page]:
@@ -77,7 +77,7 @@ class Records:
         parent_rows = _rows(parents)
         parent = parent_rows.c.key
         inner = linked(relation, entity, parent, select(*self._columns(resource, entity), position))
-        rows = self._list(resource, entity, arguments, None, inner).lateral()
+        rows = self._list(resource, entity, arguments, inner, [self._visible(resource, entity)]).lateral()
         statement = select(parent.label("_parent"), rows).join_from(parent_rows, rows, true())
         statement = statement.order_by(parent, rows.c["_position"])
         records_by_parent: dict[UUID, list[Record]] = {key: [] for key in parents}
@@ -94,8 +94,8 @@ class Records:
         entity = aliased(relation.target.model)
         parent_rows = _rows(parents)
         counted = linked(relation, entity, parent_rows.c.key, select(func.count().label("size")).select_from(entity))
-        counted = counted.where(*self._restrictions(relation.target, entity, arguments, None))
-        sizes = counted.lateral()
+        visible = self._visible(relation.target, entity)
+        sizes = counted.where(visible, *self._requested(relation.target, entity, arguments)).lateral()
         statement = select(parent_rows.c.key, sizes.c.size).join_from(parent_rows, sizes, true())
         return {row.key: row.size for row in await self._execute(statement)}
 
@@ -105,34 +105,29 @@ class Records:
             resource.policy.column(name, entity, self.actor).label(name) for name in (*resource.fields, *sorted(hidden))
         ]
 
-    def _listed(self, resource: Resource[Any], where: Rule | None) -> Rule:
-        """Return the rule for the rows of a top-level list beyond that the actor may read them."""
-        _, *narrower = resource.policy.listing
+    def _visible(self, resource: Resource[Any], entity: Any) -> ColumnElement[bool]:
+        return resource.policy.predicate("read", entity, self.actor)
 
-        def holds(entity: Any) -> ColumnElement[bool]:
-            rules = [resource.policy.predicate(action, entity, self.actor) for action in narrower]
-            return and_(true(), *rules, *([where(entity)] if where is not None else []))
+    def _listed(self, resource: Resource[Any], entity: Any, where: Rule | None) -> list[ColumnElement[bool]]:
+        """Return the conditions on the rows of a top-level list, whatever its arguments."""
+        rules = [resource.policy.predicate(action, entity, self.actor) for action in resource.policy.listing]
+        return rules if where is None else [*rules, where(entity)]
 
-        return holds
-
-    def _restrictions(
-        self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None,
-        cursors: CursorValues = (None, None),
-    ) -> list[ColumnElement[bool]]:  # fmt: skip
-        conditions = [resource.policy.predicate("read", entity, self.actor)]
-        if where is not None:
-            conditions.append(where(entity))
-        return conditions + Conditions(resource, entity, self.actor).requested(arguments, *cursors)
+    def _requested(
+        self, resource: Resource[Any], entity: Any, arguments: ListArguments, cursors: CursorValues = (None, None)
+    ) -> list[ColumnElement[bool]]:
+        return Conditions(resource, entity, self.actor).requested(arguments, *cursors)
 
     def _order(self, resource: Resource[Any], entity: Any, arguments: ListArguments) -> list[ColumnElement[Any]]:
         return order_columns(arguments.reading, resource, Conditions(resource, entity, self.actor).column)
 
     def _list(
-        self, resource: Resource[Any], entity: Any, arguments: ListArguments, where: Rule | None, base: Select[Any]
-    ) -> Select[Any]:
+        self, resource: Resource[Any], entity: Any, arguments: ListArguments, base: Select[Any],
+        restrictions: Sequence[ColumnElement[bool]],
+    ) -> Select[Any]:  # fmt: skip
         """Restrict, order and limit a list, with one more row to detect another page."""
         cursors = cursor_values(resource, arguments, self.cursors)
-        statement = base.where(*self._restrictions(resource, entity, arguments, where, cursors))
+        statement = base.where(*restrictions, *self._requested(resource, entity, arguments, cursors))
         statement = statement.order_by(*self._order(resource, entity, arguments)).limit(arguments.limit + 1)
         return statement.offset(arguments.skip) if arguments.skip else statement
 
@@ -150,7 +145,7 @@ class Records:
             return await self.session.execute(statement, self.actor.parameters())
         except DBAPIError as error:
             # In a transaction PostgreSQL refuses all further statements after an error.
-            if not is_outdated(error.orig and error.orig.__cause__) or raw_connection(self.session).is_in_transaction():
+            if not is_outdated(error) or raw_connection(self.session).is_in_transaction():
                 raise
         return await self.session.execute(statement, self.actor.parameters())
 

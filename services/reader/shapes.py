@@ -24,8 +24,9 @@ _PLACES: Final = {"limit": 0, "limit_next": 1, "skip": 2, "reach": 3, "reach_nex
 
 @dataclass(slots=True)
 class BoundInput:
-    """One slot's input: its shape and its values. `after` and `before` are the decoded values of cursors."""
+    """One slot's input, its shape and its values. `after` and `before` are the decoded values of cursors."""
 
+    given: Input
     shape: Hashable
     values: Sequence[Any]
     arguments: ListArguments | None = None
@@ -39,16 +40,6 @@ class BoundInput:
         """For identifiers: the resources in the shape."""
         assert isinstance(self.shape, tuple)
         return self.shape
-
-    @property
-    def given(self) -> Input:
-        """The input that it was made of."""
-        if self.arguments is not None:
-            return self.arguments
-        if self.shape is None:
-            key: UUID = self.values[0]
-            return key
-        return [(self.resources[place], UUID(bytes=key)) for place, key in self.nodes]
 
     def place(self, name: str) -> int:
         """Return the index of an operand's value."""
@@ -75,11 +66,7 @@ def bind_list(resource: Resource[Any], arguments: ListArguments, cursors: Cursor
     values = [limit, limit + 1, skip, limit + skip, limit + skip + 1, arguments.search, *(after or ()), *(before or ())]
     if tree is not None:
         values += [operand_value(condition) for condition in conditions(tree)]
-    return BoundInput(shape, values, arguments, after, before)
-
-
-def bind_key(key: UUID) -> BoundInput:
-    return BoundInput(None, (key,))
+    return BoundInput(arguments, shape, values, arguments, after, before)
 
 
 def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> BoundInput:
@@ -89,7 +76,7 @@ def bind_nodes(located: Sequence[tuple[Resource[Any], UUID]]) -> BoundInput:
         keys.setdefault(resource, []).append(key)
     places = {resource: place for place, resource in enumerate(keys)}
     nodes = [(places[resource], key.bytes) for resource, key in located]
-    return BoundInput(tuple(keys), tuple(keys.values()), nodes=nodes)
+    return BoundInput(located, tuple(keys), tuple(keys.values()), nodes=nodes)
 
 
 def bind(query: Query, inputs: Sequence[Input | BoundInput], cursors: CursorCodec) -> list[BoundInput]:
@@ -105,7 +92,7 @@ def bind_input(slot_input: Input, resource: Resource[Any] | None, cursors: Curso
     if isinstance(slot_input, ListArguments):
         assert resource is not None
         return bind_list(resource, slot_input, cursors)
-    return bind_key(slot_input) if isinstance(slot_input, UUID) else bind_nodes(slot_input)
+    return BoundInput(slot_input, None, (slot_input,)) if isinstance(slot_input, UUID) else bind_nodes(slot_input)
 
 
 def _nulls(values: tuple[Any, ...] | None) -> Hashable:

@@ -45,9 +45,17 @@ from services.queries.selections import (
     Value,
     selections_of,
 )
-from services.reader.layout import Column, NodesLayout, ObjectLayout, PageLayout, RootLayout, RowLayout, TagLayout
+from services.reader.layout import (
+    Column,
+    NodesLayout,
+    ObjectLayout,
+    PageLayout,
+    RootLayout,
+    RowLayout,
+    TagLayout,
+    selected_fields,
+)
 from services.reader.levels import KEY, Level, PendingList, RowScope, written
-from services.reader.page_fields import page_fields, selected_fields
 from services.reader.pages import Pages
 from services.reader.shapes import BoundInput
 from services.storage.prepared import Prepared
@@ -132,7 +140,7 @@ class _Builder:
         if PageProperty.TOTAL in layout.facts:
             layout.size = next(self.places)
             self._columns[layout.size] = self.pages.size(root).label(f"p{layout.size}")
-        fields = page_fields(layout)
+        fields = layout.fields
         if fields:
             page = self.pages.top(root, fields, more=layout.looks_ahead)
             frame = self._frame(page, page, root.resource, unique=True)
@@ -141,14 +149,13 @@ class _Builder:
         return layout
 
     def _below(self, above: CTE, pending: PendingList) -> None:
-        """Add the list of each row of a level."""
         member, layout = pending.member, pending.layout
         key = above.c[f"c{pending.key}"].label("key")
         keys = select(key) if pending.unique else select(key).where(key.is_not(None)).distinct()
         parents = keys.subquery("parent")
         if PageProperty.TOTAL in layout.facts:
             self._sizes(layout, member, parents)
-        fields = page_fields(layout)
+        fields = layout.fields
         if fields:
             page = self.pages.below(member, parents.c.key, fields, more=layout.looks_ahead)
             source = parents.join(page, true())
@@ -158,7 +165,6 @@ class _Builder:
             self._finish(frame)
 
     def _sizes(self, layout: PageLayout, member: Many, parents: Subquery) -> None:
-        """Add the sizes of the whole lists of all parents."""
         size = self.pages.size_below(member, parents.c.key)
         inner = select(parents.c.key, size.label("size")).subquery("r")
         layout.sized, layout.size = next(self.places), next(self.places)
@@ -176,12 +182,10 @@ class _Builder:
         )
 
     def _frame(self, source: FromClause, page: FromClause, resource: Resource[Any], *, unique: bool) -> RowScope:
-        """Return the frame of a new level."""
         level = Level(self.levels, self.places, source, unique=unique)
         return RowScope(level, resource, lambda name: page.c[name], own=True)
 
     def _fill(self, layout: PageLayout, frame: RowScope) -> None:
-        """Lay out the rows of a page."""
         level, fields = frame.level, layout.resource.fields
         level.order = [
             (level.index(frame.column(term.field)), fields[term.field], term.descending) for term in layout.order

@@ -93,11 +93,6 @@ class Address:
         """What the URL says under this name behind its `?`."""
         return dict(parse_qsl(urlsplit(self.dsn).query)).get(name)
 
-    @property
-    def picks(self) -> bool:
-        """Whether it matters to the URL if the server can be written to."""
-        return self.given("target_session_attrs") is not None
-
     def behind(self, pooler: Pooler | None) -> Address:
         """The same address behind this pooler, if one is given."""
         return self if pooler is None else replace(self, pooler=pooler)
@@ -113,7 +108,7 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
     Raises:
         ValueError: half a sentence about what is wrong, which shows no value.
     """
-    scheme, authority, path, query = _split(url)
+    authority, path, query = _split(url)
     asked = _asked(query)
     given = {name: asked.pop(name) for name in list(asked) if name in _OF_THE_DRIVER}
     if not re.fullmatch(r"[\d,]*", given.get("port", "")):
@@ -140,15 +135,15 @@ def parse_address(url: str, *, prefers: str = PRIMARY) -> Address:
     pooled = asked.pop("pgbouncer", "").lower() in _TRUE
     settings, options = _settings(asked.pop("options", ""))
     return Address(
-        f"{scheme}://{authority}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else ""),
+        f"postgresql://{authority}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else ""),
         {**settings, **asked}, options, seconds, Pooler.TRANSACTION if pooled else Pooler.NONE, trusts_system,
         _place(hosts, given.get("port", "")), path.removeprefix("/") or given.get("dbname", ""),
         _several(hosts, given.get("port", "")), takes_any,
     )  # fmt: skip
 
 
-def _split(url: str) -> tuple[str, str, str, str]:
-    """Scheme, authority, path and query of a URL."""
+def _split(url: str) -> tuple[str, str, str]:
+    """Authority, path and query of a URL."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
@@ -162,7 +157,7 @@ def _split(url: str) -> tuple[str, str, str, str]:
         )
     if not all(_HOST.fullmatch(each) for each in parts.netloc.rpartition("@")[2].split(",")):
         _bad_form()
-    return "postgresql", parts.netloc, parts.path, parts.query
+    return parts.netloc, parts.path, parts.query
 
 
 def _overridden(authority: str, path: str, given: dict[str, str]) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 PostgreSQL does it silently (`ON DELETE SET NULL`, `ON DELETE CASCADE`). Before it does, `Cascades.follow` finds and
 locks the affected rows, from the deleted ones downwards; updates those that will be changed, with their `updated_at`
-and version; and lets witnesses, such as the audit, record each row. All of this is derived from the models' foreign
+and version; and lets a witness, the audit, record each row. All of this is derived from the models' foreign
 keys and the catalogue's relations; a resource declares nothing.
 
 A row that loses its link to a deleted one (an item whose label is deleted) counts as changed if its resource declares
@@ -105,13 +105,13 @@ class Cascades:
 
     async def follow(
         self, session: AsyncSession, model: type[DeclarativeBase], keys: Collection[Any],
-        witnesses: Sequence[DeletionObserver] = (),
+        witness: DeletionObserver | None = None,
     ) -> Taken:  # fmt: skip
         """Apply the changes that the deletion of rows causes; return the rows that are deleted along with them.
 
         Must be called in the transaction of the deletion, before it. It takes a statement for each table and level
         where it looks for rows, one for each foreign key that changes some, and one for each resource that loses some,
-        regardless of their number. Witnesses record each of these rows.
+        regardless of their number. The witness records each of these rows.
         """
         root = table_of(model)
         if root not in self._edges:
@@ -121,15 +121,16 @@ class Cascades:
         for edge, affected in changed.items():
             remaining = affected - deleted.get(edge.child, set())
             if remaining:
-                await self._change(session, edge, remaining, witnesses)
+                await self._change(session, edge, remaining, witness)
         deleted[root] -= set(keys)
         taken = {
             self._by_table[table]: affected
             for table, affected in deleted.items()
             if table in self._by_table and affected
         }
-        for resource, affected in taken.items():
-            await self._take(session, resource, affected, witnesses)
+        if witness is not None:
+            for resource, affected in taken.items():
+                await self._take(session, resource.table, affected, witness)
         return taken
 
     async def _look(
@@ -154,8 +155,8 @@ class Cascades:
         return deleted, changed
 
     async def _change(
-        self, session: AsyncSession, edge: Edge, keys: set[Any], witnesses: Sequence[DeletionObserver]
-    ) -> None:
+        self, session: AsyncSession, edge: Edge, keys: set[Any], witness: DeletionObserver | None
+    ) -> None:  # fmt: skip
         """Change the rows of an edge, with their version and the time of the change."""
         table = edge.child
         touched = touched_columns(self._mappers[table])
@@ -166,44 +167,37 @@ class Cascades:
             rows = select(*_keys(table)).where(chosen).cte("changed")
             if values:
                 rows = update(table).where(chosen).values(values).returning(*_keys(table)).cte("changed")
-            return self._noted(table, rows, edge.changed, witnesses)
+            return self._noted(table, rows, edge.changed, witness)
 
         touch_values = {f"touch_{name}": touch.value() for name, touch in touched.items() if touch.value is not None}
-        await self._execute(session, edge, statement, {**touch_values, "keys": list(keys)}, witnesses)
+        await self._execute(session, edge, statement, {**touch_values, "keys": list(keys)}, witness)
 
     async def _take(
-        self,
-        session: AsyncSession,
-        resource: Resource[Any],
-        keys: Collection[Any],
-        witnesses: Sequence[DeletionObserver],
-    ) -> None:
+        self, session: AsyncSession, table: Table, keys: Collection[Any], witness: DeletionObserver
+    ) -> None:  # fmt: skip
         """Record rows that PostgreSQL is about to delete."""
-        if not witnesses:
-            return
-        table = resource.table
 
         def statement() -> Select[int]:
             rows = select(*_keys(table)).where(_is_among(table)).cte("gone")
-            return self._noted(table, rows, (), witnesses)
+            return self._noted(table, rows, (), witness)
 
-        await self._execute(session, table, statement, {"keys": list(keys)}, witnesses)
+        await self._execute(session, table, statement, {"keys": list(keys)}, witness)
 
     def _noted(
-        self, table: Table, rows: CTE, changed: Sequence[str], witnesses: Sequence[DeletionObserver]
-    ) -> Select[int]:
-        """Return a statement that counts the rows and executes each witness's statement."""
+        self, table: Table, rows: CTE, changed: Sequence[str], witness: DeletionObserver | None
+    ) -> Select[int]:  # fmt: skip
+        """Return a statement that counts the rows and executes the witness's statement."""
         resource, counted = self._by_table.get(table), select(func.count()).select_from(rows)
-        notes = [witness.note(resource, rows, changed) for witness in witnesses] if resource is not None else []
-        return counted.add_cte(*[note.cte(f"note_{index}") for index, note in enumerate(notes)])
+        if resource is None or witness is None:
+            return counted
+        return counted.add_cte(witness.note(resource, rows, changed).cte("note"))
 
     async def _execute(
         self, session: AsyncSession, key: Any, build: Callable[[], Select[int]], values: Mapping[str, Any],
-        witnesses: Sequence[DeletionObserver],
+        witness: DeletionObserver | None,
     ) -> None:  # fmt: skip
-        notes = tuple(witness.note for witness in witnesses)
-        witness_values = {name: value for witness in witnesses for name, value in witness.values().items()}
-        await self._statement((key, notes), build).row(session, {**witness_values, **values})
+        note, noted_values = (witness.note, witness.values()) if witness is not None else (None, {})
+        await self._statement((key, note), build).row(session, {**noted_values, **values})
 
     def _statement(self, key: Any, build: Callable[[], Select[*tuple[Any, ...]] | Delete]) -> Prepared:
         if key not in self._prepared:

@@ -134,7 +134,7 @@ def _belongs_to_opening(address: Address, name: str) -> bool:
     if address.pooler is not Pooler.NONE:
         return name in _AT_THE_OPENING
     # The driver would take a connection that is asked to be read-only for a server that is.
-    return not (name == READ_ONLY and address.picks)
+    return not (name == READ_ONLY and address.given("target_session_attrs") is not None)
 
 
 def _setting(settings: Mapping[str, str], *, local: bool) -> str:

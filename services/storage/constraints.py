@@ -66,7 +66,7 @@ def problem_of(error: Exception, metadata: MetaData) -> Problem | None:
     """
     cause, state = cause_of(error), state_of(error)
     outage = outage_of(state)
-    if is_outdated(error) or is_outdated(cause):
+    if is_outdated(error):
         return OutdatedStatementError()
     if outage is Outage.DEMOTED:
         return ReadOnlyServerError()
@@ -101,13 +101,12 @@ def is_lost(error: BaseException) -> bool:
     return gone or closed or outage_of(state_of(cause)) is Outage.LOST
 
 
-def is_outdated(error: BaseException | None) -> bool:
+def is_outdated(error: BaseException) -> bool:
     """Return whether a prepared statement has become invalid by a change of its table. Its transaction has ended."""
-    return isinstance(error, (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError))
+    return isinstance(cause_of(error), (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError))
 
 
 def _violation(cause: Any, state: str, metadata: MetaData) -> Problem | None:
-    """Return the Problem of a violated constraint."""
     fields = _fields(metadata.tables.get(str(getattr(cause, "table_name", ""))), cause)
     if state in (_UNIQUE, _EXCLUSION):
         errors = [FieldError((name,), "unique", "This is taken already.") for name in fields]

@@ -9,8 +9,8 @@ relationships, inheritance or listeners) is flushed by SQLAlchemy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, Final
 
 from sqlalchemy import Column, insert, inspect
@@ -47,26 +47,16 @@ async def _insert(session: AsyncSession, row: Any) -> None:
     session.add(row)
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """The context of a default function that depends on the row's other values."""
-
-    values: Mapping[str, Any]
-
-    def get_current_parameters(self) -> Mapping[str, Any]:
-        """Return the values so far, in the order of the columns."""
-        return self.values
-
-
 def _defaults(mapper: Mapper[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the Python-side default values of columns without a value."""
     defaults: dict[str, Any] = {}
+    # A default may depend on the values before it, in the order of the columns.
+    context = SimpleNamespace(get_current_parameters=lambda: {**values, **defaults})
     for name, column in _columns(mapper).items():
         default: Any = column.default
         if name in values:
             continue
         if default is not None:
-            defaults[name] = default.arg(_Context({**values, **defaults})) if default.is_callable else default.arg
+            defaults[name] = default.arg(context) if default.is_callable else default.arg
         elif column.server_default is None:
             defaults[name] = None
     return defaults

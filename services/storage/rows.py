@@ -47,13 +47,13 @@ async def load_for_update(call: Call, resource: Resource[M], key: UUID, action: 
 def _locking(resource: Resource[Any], action: str, is_admin: bool) -> Select[Any]:
     """Return the statement of `load_for_update`."""
     model, kind = resource.model, Actor(is_admin=is_admin)
-    select_readable = resource.policy.predicate("read", model, kind)
+    readable = resource.policy.predicate("read", model, kind)
     allowed = resource.policy.predicate(action, model, kind)
     ordinary = _ordinary(resource, ("read", action), model, is_admin=is_admin)
     # Only a deletion must prevent new references to the row.
     lock: dict[str, Any] = {"of": model, "key_share": action != "delete"}
     columns = (model, allowed.label("allowed"), ordinary.label("ordinary"))
-    statement = select(*columns).where(model.__table__.c.id == bindparam("key"), select_readable)
+    statement = select(*columns).where(model.__table__.c.id == bindparam("key"), readable)
     return statement.with_for_update(**lock)
 
 
@@ -143,9 +143,9 @@ def _readable(targets: tuple[Resource[Any], ...], is_admin: bool) -> Prepared:
     columns = []
     for index, target in enumerate(targets):
         entity: Any = aliased(target.model)
-        select_readable = target.policy.predicate("read", entity, Actor(is_admin=is_admin))
+        readable = target.policy.predicate("read", entity, Actor(is_admin=is_admin))
         requested = entity.id == any_(given(f"keys{index}", ARRAY(Uuid())))
-        columns.append(select(func.array_agg(entity.id)).where(requested, select_readable).scalar_subquery())
+        columns.append(select(func.array_agg(entity.id)).where(requested, readable).scalar_subquery())
     return Prepared(select(*columns))
 
 

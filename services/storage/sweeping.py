@@ -16,20 +16,14 @@ SWEPT: Final = 1_000
 """Rows of one batch."""
 
 
-async def sweep(
-    session: AsyncSession,
-    when: InstrumentedAttribute[Any],
-    before: datetime,
-    *conditions: ColumnElement[bool],
-    most: int = SWEPT,
-) -> int:
+async def sweep(session: AsyncSession, when: InstrumentedAttribute[Any], before: datetime, *, most: int) -> int:
     """Delete up to `most` of the oldest rows whose instant in `when` is not after `before`; return their number.
 
     For tables that no other rows depend on. Rows that others have locked are skipped, so that it never waits for a
     lock.
     """
     model = when.class_
-    locked = _oldest(when, before, *conditions, most=most).cte("oldest")
+    locked = _oldest(when, before, most=most).cte("oldest")
     deletion = delete(model).where(model.id.in_(select(locked.c.id))).returning(model.id)
     return len((await session.execute(deletion, execution_options={"synchronize_session": False})).all())
 

@@ -87,13 +87,13 @@ class Audit:
         event = _event(self._catalogue, operation, call, outcome=Outcome.DONE.value, changed=list(names))
         await _insert().row(call.session, event)
 
-    def witnesses(self, operation: Operation, call: Call) -> Sequence[DeletionObserver]:
-        """Return the witness that records an event for each row that a deletion cascades to."""
+    def witness(self, operation: Operation, call: Call) -> DeletionObserver | None:
+        """Return the observer that records an event for each row that a deletion cascades to."""
         if not self.is_on or not operation.audited:
-            return ()
+            return None
         event = _event(self._catalogue, operation, call, outcome=Outcome.DONE.value)
         event["caused_by"] = event["resource_id"]
-        return (DeletionObserver(_affected, lambda: {**event, "first": new_key().bytes}),)
+        return DeletionObserver(_affected, lambda: {**event, "first": new_key().bytes})
 
     def refusal(self, operation: Operation, attempt: Call | Admitted, problem: Problem) -> Event | None:
         """Return the event for a refused write; None if the refusal is not recorded.

@@ -55,7 +55,7 @@ WITNESS = DeletionObserver(noted, dict)
 
 async def fell(cascades: Cascades, session: AsyncSession, tree: Tree) -> list[Note]:
     """Delete a tree; returns what the witness was told."""
-    await cascades.follow(session, Tree, [tree.id], [WITNESS])
+    await cascades.follow(session, Tree, [tree.id], WITNESS)
     await session.delete(tree)
     await session.flush()
     session.expunge_all()
