@@ -9,7 +9,6 @@ from typing import Any, Final
 from graphql import GraphQLSchema
 
 from services.queries.limits import DEFAULTS, MAX_ROWS
-from services.reader.statement import MAX_PARTS
 from tests.support.reach.graph import Hop, Path, Way, plain
 
 Tree = dict[Hop, "Tree"]
@@ -31,12 +30,12 @@ class Document:
 
 
 def documents(
-    schema: GraphQLSchema, found: Iterable[Path], *, rows: str = "edges", mutation: bool = False
+    schema: GraphQLSchema, found: Iterable[Path], parts: int, *, rows: str = "edges", mutation: bool = False
 ) -> Iterator[Document]:
-    """Few documents that go along all of these paths, from page to row by `edges` or by `nodes`."""
+    """Few documents of so many parts at most that go along all of these paths, from page to row by `rows`."""
     writer, tree = Writer(schema, rows, mutation=mutation), Tree()
     for path in found:
-        if not _fits(schema, longer := _with(tree, path)):
+        if not _fits(schema, longer := _with(tree, path), parts):
             yield Document(writer.document(tree), tree)
             longer = _with({}, path)
         tree = longer
@@ -49,15 +48,15 @@ def _with(tree: Tree, path: Path) -> Tree:
     return {**tree, path[0]: _with(tree.get(path[0], {}), path[1:])}
 
 
-def _fits(schema: GraphQLSchema, tree: Tree) -> bool:
-    """Whether the gateway takes a document of this size, and compiles it."""
+def _fits(schema: GraphQLSchema, tree: Tree, most: int) -> bool:
+    """Whether the gateway takes a document of this size, and it has so many parts at most."""
     # Where one identifier may not be looked up, GraphQL's answer is null as a whole: nothing is asked beside it.
     if len(tree) > 1 and any(hop.way is Way.SEVERAL for hop in tree):
         return False
     parts, tokens = _size(tree)
     tokens += 15 * len(tree) + sum(_fragments(schema, each) for each in _kinds(tree))
     rows = sum(_rows(hop, below, FIRST) for hop, below in tree.items())
-    return parts <= MAX_PARTS and tokens <= DEFAULTS.tokens and rows <= MAX_ROWS
+    return parts <= most and tokens <= DEFAULTS.tokens and rows <= MAX_ROWS
 
 
 def _fragments(schema: GraphQLSchema, kind: str) -> int:

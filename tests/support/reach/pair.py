@@ -15,6 +15,7 @@ import orjson
 from graphql import GraphQLSchema
 
 from graphql_schema.schema.schema import build_schema
+from services.reader.statement import MAX_PARTS
 from tests.support.apps import Running
 from tests.support.asgi import Reply, observed, request
 from tests.support.reach.callers import Caller
@@ -22,6 +23,11 @@ from tests.support.reach.scan import Scan
 from tests.support.reach.world import World
 
 PATHS: Final = ("compiled", "general")
+PARTS: Final = {"compiled": 8, "general": MAX_PARTS}
+"""Relations and lists of a question that is answered on each of the ways, at most.
+
+The statements of most questions with more parts are longer than what is compiled (services.reader.plans.LONGEST).
+"""
 
 
 @dataclass
@@ -32,9 +38,14 @@ class Tally:
     """Of the schema's graph, of every length."""
     requests: int = 0
     compiled: int = 0
+    general: int = 0
     checked: int = 0
     """Rows and lists that were compared with what should be there."""
     faults: list[str] = field(default_factory=list)
+
+    def stayed_on(self, way: str) -> bool:
+        """Whether most was read on this way. Who may not read all that they ask for is answered on the general one."""
+        return self.compiled > self.general if way == "compiled" else self.compiled == 0
 
     def tell(self, what: str, seconds: float, busy: float) -> None:
         """A line for whoever runs with REACH_REPORT=1; `busy` are seconds of this process's own work."""
@@ -85,6 +96,7 @@ class Reach:
             reply = await request(app, method, path, query=query.encode(), headers=headers, content=content)
         tally.requests += 1
         tally.compiled += bool(seen) and seen[0].path == "compiled"
+        tally.general += bool(seen) and seen[0].path == "general"
         asked = f"{method} {path}?{query} {content.decode()}"
         leaks = self._scans[caller.name].leaks(reply, asked)
         tally.faults += [f"{caller.name}, {way}: {each}, by {asked[:2_000]}" for each in leaks]

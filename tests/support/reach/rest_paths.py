@@ -22,12 +22,12 @@ LIMIT: Final = 2
 """Rows at the top, so that whole pages can be included three deep."""
 
 
-def includes(resource: Resource[Any], depth: int) -> Iterator[Includes]:
-    """Trees of relations which together have every path of this depth."""
+def includes(resource: Resource[Any], depth: int, parts: int = MAX_PARTS) -> Iterator[Includes]:
+    """Trees of relations, of so many parts at most, which together have every path of this depth."""
     tree = Includes()
     for path in _paths(resource, depth):
         longer = _with(tree, path)
-        if tree and not _fits(resource, longer):
+        if tree and not _fits(resource, longer, parts):
             yield tree
             longer = _with({}, path)
         tree = longer
@@ -53,9 +53,9 @@ def _with(tree: Includes, path: tuple[str, ...]) -> Includes:
     return {**tree, path[0]: _with(tree.get(path[0], {}), path[1:])} if path else tree
 
 
-def _fits(resource: Resource[Any], tree: Includes) -> bool:
+def _fits(resource: Resource[Any], tree: Includes, parts: int) -> bool:
     rows = LIMIT * (1 + _rows(resource, tree))
-    return len(list(_leaves(tree))) <= DEFAULTS.includes and _parts(tree) < MAX_PARTS and rows <= MAX_ROWS
+    return len(list(_leaves(tree))) <= DEFAULTS.includes and _parts(tree) < parts and rows <= MAX_ROWS
 
 
 def _parts(tree: Includes) -> int:

@@ -17,7 +17,7 @@ from tests.support.asgi import Reply
 from tests.support.reach.answers import Answers
 from tests.support.reach.documents import documents, variables_of
 from tests.support.reach.graph import Hop, Way, paths
-from tests.support.reach.pair import PATHS, Reach, Tally
+from tests.support.reach.pair import PARTS, PATHS, Reach, Tally
 from tests.support.reach.refusals import Asked, same
 from tests.support.reach.rows import MAKERS
 from tests.support.reach.scan import Scan
@@ -57,7 +57,7 @@ def short(root: Hop) -> int:
 async def faults(reach: Reach, way: str) -> list[str]:
     """What a short walk reports to somebody who has nothing to do with anybody."""
     caller, tally = reach.world.caller("outsider"), Tally()
-    for document in documents(reach.schema, paths(reach.schema, reach.schema.query_type, short)):
+    for document in documents(reach.schema, paths(reach.schema, reach.schema.query_type, short), PARTS[way]):
         variables = variables_of(document.tree, started_at(reach.world, caller))
         answer = await reach.graphql(way, caller, document.query, variables, tally)
         Answers(reach.world, caller, tally, way).check(answer["data"], document.tree, variables)

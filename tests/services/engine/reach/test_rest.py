@@ -12,7 +12,7 @@ from services.catalogue import Kind, Operation
 from tests.support.factories import key_of
 from tests.support.reach.callers import Caller
 from tests.support.reach.graph import FULL
-from tests.support.reach.pair import PATHS, Reach, Tally, tallied
+from tests.support.reach.pair import PARTS, PATHS, Reach, Tally, tallied
 from tests.support.reach.rest_paths import LIMIT, Includes, RestAnswers, includes, written
 from tests.support.sampling import in_whole, sampled
 
@@ -94,6 +94,7 @@ async def test_whatever_is_included_is_for_the_caller(reach: Reach, way: str) ->
         for operation, caller, tree in sampled(including(reach, way), SHARE):
             await look_at_included(reach, way, operation, caller, tree, tally)
     assert tally.requests >= in_whole(40)
+    assert tally.stayed_on(way)
     assert tally.faults == []
 
 
@@ -103,7 +104,7 @@ def including(reach: Reach, way: str) -> Iterator[tuple[Operation, Caller, Inclu
         if route.operation is not None and route.operation.kind is Kind.LIST and route.resource is not None:
             # An admin sees everything, and costs plans of their own; the general path reads each level alike.
             depth = DEEP if FULL else 1 if caller.groups is None else DEEP - (way == "general")
-            yield from ((route.operation, caller, tree) for tree in includes(route.resource, depth))
+            yield from ((route.operation, caller, tree) for tree in includes(route.resource, depth, PARTS[way]))
 
 
 async def look_at_included(
