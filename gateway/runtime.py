@@ -67,7 +67,7 @@ async def open_gateway(
         database.when_demoted.append(reads.leave)
     limits = settings.limits
     reader = Reader(
-        reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.page_size
+        reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.MAX_PAGE_SIZE
     )
     # One try and a short timeout, since PostgreSQL answers in place of Redis.
     redis = Redis.from_url(
