@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -20,9 +19,8 @@ import structlog
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.db import AsyncpgPoolDriver
-from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
-from pgqueuer.models import Context, Schedule
 from pgqueuer.models import Job as Handed
+from pgqueuer.models import Schedule
 from pgqueuer.ports.driver import NotifyCallback
 
 from gateway.mail import account_url
@@ -127,7 +125,7 @@ class Worker:
         manager = QueueManager(queries((PollingDriver if polls else AsyncpgPoolDriver)(pool)), CHANNEL)
         manager.shutdown = stop
         for kind in self.gateway.catalogue.jobs.values():
-            manager.register_executor(kind.name, _Executor(_PARAMETERS, self.runner))
+            manager.entrypoint(kind.name)(self._run)
         heartbeat = timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS)
         await manager.run(
             # A job whose worker has died is found by polling only.
@@ -135,6 +133,10 @@ class Worker:
             max_concurrent_tasks=max(self.concurrency, 2), shutdown_on_listener_failure=True,
             heartbeat_timeout=heartbeat,
         )  # fmt: skip
+
+    async def _run(self, job: Handed) -> None:
+        assert job.payload is not None
+        await self.runner.run(UUID(bytes=job.payload), job.id)
 
     async def _keep_time(self, pool: asyncpg.Pool, stop: asyncio.Event) -> None:
         manager = SchedulerManager(queries(AsyncpgPoolDriver(pool)))
@@ -179,20 +181,8 @@ class PollingDriver(AsyncpgPoolDriver):
         self._callbacks.remove(callback)
 
 
-async def _nothing(_: Any) -> None:
-    """Do not reset a connection; and where PgQueuer requires a job's function, which the executor runs."""
-
-
-_PARAMETERS: Final = EntrypointExecutorParameters(concurrency_limit=0, func=_nothing)
-
-
-@dataclass(slots=True, eq=False)
-class _Executor(AbstractEntrypointExecutor):
-    runner: Runner
-
-    async def execute(self, job: Handed, context: Context) -> None:
-        assert job.payload is not None
-        await self.runner.run(UUID(bytes=job.payload), job.id)
+async def _nothing(_: asyncpg.Connection) -> None:
+    """Do not reset a connection."""
 
 
 @asynccontextmanager
