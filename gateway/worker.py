@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -145,15 +146,12 @@ class Worker:
         manager.schedule("queue_lost", REPAIR)(self._repair)
         for kind in self.gateway.catalogue.jobs.values():
             if kind.cron is not None:
-                manager.schedule(kind.name, kind.cron)(self._beginning(kind))
+                manager.schedule(kind.name, kind.cron)(partial(self._begin, kind))
         await manager.run()
 
-    def _beginning(self, kind: JobKind) -> Callable[[Schedule], Awaitable[None]]:
-        async def begin(_schedule: Schedule) -> None:
-            async with self.runner.unit_of_work() as call:
-                await enqueue(call, kind, once=kind.name)
-
-        return begin
+    async def _begin(self, kind: JobKind, _schedule: Schedule) -> None:
+        async with self.runner.unit_of_work() as call:
+            await enqueue(call, kind, once=kind.name)
 
     async def _repair(self, _schedule: Schedule | None = None) -> None:
         async with self.runner.unit_of_work() as call:

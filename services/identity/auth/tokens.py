@@ -58,7 +58,6 @@ class Tokens:
     def issue(
         self, use: Use, *, user_id: UUID, session_id: UUID, now: datetime, scopes: frozenset[str], generation: int = 0
     ) -> str:
-        lifetime = self.lifetime(use)
         issued = int(now.timestamp())
         claims = {
             "iss": self.issuer,
@@ -67,7 +66,7 @@ class Tokens:
             "sid": _SESSION.encode(session_id),
             "jti": new_key().hex,
             "iat": issued,
-            "exp": issued + int(lifetime.total_seconds()),
+            "exp": issued + int(self.lifetime(use).total_seconds()),
             "use": use,
             "scope": " ".join(sorted(scopes)),
             "gen": generation,
