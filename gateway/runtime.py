@@ -28,7 +28,6 @@ from services.files.links import FileLinks
 from services.files.slots import UploadSlots
 from services.files.store import FileStore
 from services.identity.auth.authentication import Authenticator
-from services.identity.auth.config import AuthConfig
 from services.identity.auth.memory import CredentialCache
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.revocations import Revocations
@@ -67,7 +66,7 @@ async def open_gateway(
         database.when_demoted.append(reads.leave)
     limits = settings.limits
     reader = Reader(
-        reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.page_size
+        reads, cursors, plans=settings.PLAN_CACHE_SIZE, sight=settings.PLAN_ON_SIGHT, page_size=limits.MAX_PAGE_SIZE
     )
     # One try and a short timeout, since PostgreSQL answers in place of Redis.
     redis = Redis.from_url(
@@ -89,9 +88,18 @@ async def open_gateway(
 
 
 def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: Redis) -> list[object]:
-    auth, mail, documents = _auth_config(settings, catalogue), mail_config(settings, catalogue), _documents(settings)
-    breaker, tokens, memory = Breaker(), Tokens(auth), CredentialCache(auth.remembered_tokens)
-    revocations = Revocations(redis, memory, mark_seconds=int(auth.access_lifetime.total_seconds()))
+    documents, breaker, memory = _documents(settings), Breaker(), CredentialCache(settings.REMEMBERED_TOKENS)
+    tokens = Tokens(
+        settings.secret_key, catalogue.scopes, settings.ALGORITHM,
+        access_lifetime=timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES),
+        refresh_lifetime=timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
+        refresh_grace=timedelta(seconds=settings.REFRESH_GRACE_SECONDS),
+    )  # fmt: skip
+    revocations = Revocations(redis, memory, mark_seconds=settings.ACCESS_TOKEN_EXPIRE_MINUTES * 60)
+    throttle = SignInThrottle(
+        redis, breaker, settings.LOGIN_ATTEMPTS_PER_ACCOUNT, settings.LOGIN_ATTEMPTS_PER_ADDRESS,
+        settings.MAILS_PER_SENDER, settings.MAILS_PER_ADDRESS,
+    )  # fmt: skip
     states = SessionStates(database, redis, breaker)
     trusted = TrustedDocuments(database)
     files = FilesConfig(
@@ -100,12 +108,13 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
     )  # fmt: skip
     buckets = SharedBuckets(redis, breaker, lease_seconds=settings.BUDGET_LEASE_SECONDS)
     return [
-        auth, redis, tokens, states, memory, revocations, Passwords(auth), SignInThrottle(redis, breaker, auth),
-        Authenticator(tokens, states, memory, partial(verify_key, database, frozenset(auth.scopes))),
+        redis, tokens, states, memory, revocations, throttle,
+        Passwords(settings.PASSWORD_HASH_TIME_COST, settings.PASSWORD_HASH_MEMORY_KIB),
+        Authenticator(tokens, states, memory, partial(verify_key, database, frozenset(catalogue.scopes))),
         Audit(catalogue, database), Cascades(catalogue),
         IdempotencyStore(_derived_key(settings, b"idempotency"), timedelta(hours=settings.IDEMPOTENCY_HOURS)),
         Concurrency(settings.MAX_CONCURRENT_REQUESTS),
-        mail, Payloads(_derived_key(settings, b"job payloads")),
+        mail_config(settings, catalogue), Payloads(_derived_key(settings, b"job payloads")),
         JobRetention(timedelta(days=settings.JOBS_KEPT_DAYS)), files,
         FileLinks(_derived_key(settings, b"file links"), f"{settings.PUBLIC_URL}{settings.API_V1_STR}"),
         FileStore(settings.files_url, settings.FILES_STORE), UploadSlots(settings.FILES_UPLOADS), trusted,
@@ -120,20 +129,6 @@ def _parts(settings: Settings, catalogue: Catalogue, database: Database, redis: 
 def _derived_key(settings: Settings, purpose: bytes) -> bytes:
     """Derive a key of 32 bytes from the secret, the same in all workers."""
     return blake2b(settings.secret_key.encode(), digest_size=32, person=purpose).digest()
-
-
-def _auth_config(settings: Settings, catalogue: Catalogue) -> AuthConfig:
-    return AuthConfig(
-        secret=settings.secret_key, scopes=catalogue.scopes, algorithm=settings.ALGORITHM,
-        access_lifetime=timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES),
-        refresh_lifetime=timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
-        refresh_grace=timedelta(seconds=settings.REFRESH_GRACE_SECONDS),
-        attempts_per_account=settings.LOGIN_ATTEMPTS_PER_ACCOUNT,
-        attempts_per_address=settings.LOGIN_ATTEMPTS_PER_ADDRESS,
-        mails_per_sender=settings.MAILS_PER_SENDER, mails_per_address=settings.MAILS_PER_ADDRESS,
-        hash_time_cost=settings.PASSWORD_HASH_TIME_COST, hash_memory_kib=settings.PASSWORD_HASH_MEMORY_KIB,
-        remembered_tokens=settings.REMEMBERED_TOKENS,
-    )  # fmt: skip
 
 
 def _documents(settings: Settings) -> DocumentsConfig:

@@ -12,7 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from limits import parse_many
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     NonNegativeInt,
@@ -26,11 +28,11 @@ from pydantic import (
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
-from gateway.limits import LimitSettings, Rate
 from gateway.secret import MINIMUM_SECRET_BYTES, development_secret, secret_fault
 from gateway.store_settings import StoreSettings
 from services.documents.config import AcceptedDocuments
 from services.identity.mail.config import Verification
+from services.queries.limits import Limits
 
 DEFAULT_SENDER = "Hybrid Gateway <gateway@localhost>"
 URL = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*)?$"
@@ -77,10 +79,20 @@ def _split_list(value: object) -> object:
         raise ValueError("is neither a comma separated list nor a JSON array") from error
 
 
+def _known_rate(value: str) -> str:
+    try:
+        parse_many(value)
+    except ValueError as error:
+        raise ValueError("is not a rate such as '5/hour'") from error
+    return value
+
+
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
+Rate = Annotated[str, AfterValidator(_known_rate)]
+"""How often something may be done, as the library `limits` reads it."""
 
 
-class Settings(LimitSettings, StoreSettings):
+class Settings(Limits, StoreSettings):
     """Every setting of the gateway. Nothing else reads the environment or `.env`."""
 
     model_config = SettingsConfigDict(
@@ -93,6 +105,11 @@ class Settings(LimitSettings, StoreSettings):
     PUBLIC_URL: str = Field(default="", pattern=URL)
     API_V1_STR: str = Field(default="/api/v1", pattern=r"^(/[A-Za-z0-9._~-]+)+$")
     MODULES: TextList = list(DEFAULT_MODULES)
+
+    MAX_BODY_BYTES: PositiveInt = 1_048_576
+    MAX_HEADER_BYTES: PositiveInt = 65_536
+    REQUEST_TIMEOUT_SECONDS: PositiveFloat = 25
+    MAX_CONCURRENT_REQUESTS: PositiveInt = 100
 
     COMPILED_READS: bool = True
     PLAN_CACHE_SIZE: PositiveInt = 500
@@ -209,6 +226,10 @@ class Settings(LimitSettings, StoreSettings):
         for name, low in costs.items():
             if getattr(self, name) < low:
                 yield f"{name} must be at least {low} in production"
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**self.model_dump(include=set(Limits.model_fields)))
 
     @property
     def is_production(self) -> bool:

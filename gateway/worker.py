@@ -10,8 +10,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,9 +20,8 @@ import structlog
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.db import AsyncpgPoolDriver
-from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
-from pgqueuer.models import Context, Schedule
 from pgqueuer.models import Job as Handed
+from pgqueuer.models import Schedule
 from pgqueuer.ports.driver import NotifyCallback
 
 from gateway.mail import account_url
@@ -127,7 +126,7 @@ class Worker:
         manager = QueueManager(queries((PollingDriver if polls else AsyncpgPoolDriver)(pool)), CHANNEL)
         manager.shutdown = stop
         for kind in self.gateway.catalogue.jobs.values():
-            manager.register_executor(kind.name, _Executor(_PARAMETERS, self.runner))
+            manager.entrypoint(kind.name)(self._run)
         heartbeat = timedelta(seconds=self.settings.JOBS_HEARTBEAT_SECONDS)
         await manager.run(
             # A job whose worker has died is found by polling only.
@@ -136,6 +135,10 @@ class Worker:
             heartbeat_timeout=heartbeat,
         )  # fmt: skip
 
+    async def _run(self, job: Handed) -> None:
+        assert job.payload is not None
+        await self.runner.run(UUID(bytes=job.payload), job.id)
+
     async def _keep_time(self, pool: asyncpg.Pool, stop: asyncio.Event) -> None:
         manager = SchedulerManager(queries(AsyncpgPoolDriver(pool)))
         manager.shutdown = stop
@@ -143,15 +146,12 @@ class Worker:
         manager.schedule("queue_lost", REPAIR)(self._repair)
         for kind in self.gateway.catalogue.jobs.values():
             if kind.cron is not None:
-                manager.schedule(kind.name, kind.cron)(self._beginning(kind))
+                manager.schedule(kind.name, kind.cron)(partial(self._begin, kind))
         await manager.run()
 
-    def _beginning(self, kind: JobKind) -> Callable[[Schedule], Awaitable[None]]:
-        async def begin(_schedule: Schedule) -> None:
-            async with self.runner.unit_of_work() as call:
-                await enqueue(call, kind, once=kind.name)
-
-        return begin
+    async def _begin(self, kind: JobKind, _schedule: Schedule) -> None:
+        async with self.runner.unit_of_work() as call:
+            await enqueue(call, kind, once=kind.name)
 
     async def _repair(self, _schedule: Schedule | None = None) -> None:
         async with self.runner.unit_of_work() as call:
@@ -179,20 +179,8 @@ class PollingDriver(AsyncpgPoolDriver):
         self._callbacks.remove(callback)
 
 
-async def _nothing(_: Any) -> None:
-    """Do not reset a connection; and where PgQueuer requires a job's function, which the executor runs."""
-
-
-_PARAMETERS: Final = EntrypointExecutorParameters(concurrency_limit=0, func=_nothing)
-
-
-@dataclass(slots=True, eq=False)
-class _Executor(AbstractEntrypointExecutor):
-    runner: Runner
-
-    async def execute(self, job: Handed, context: Context) -> None:
-        assert job.payload is not None
-        await self.runner.run(UUID(bytes=job.payload), job.id)
+async def _nothing(_: asyncpg.Connection) -> None:
+    """Do not reset a connection."""
 
 
 @asynccontextmanager

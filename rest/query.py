@@ -96,10 +96,10 @@ def parse_selection(
     for name in ("include", "fields"):
         given.pop(name, None)
     root = _Branch(resource)
-    if len(paths) > limits.includes:
-        raise Problem.field("include", "length", f"At most {limits.includes} relations can be included.")
+    if len(paths) > limits.MAX_INCLUDES:
+        raise Problem.field("include", "length", f"At most {limits.MAX_INCLUDES} relations can be included.")
     for index, path in enumerate(paths):
-        _include(root, path, ("include", index), limits.include_depth)
+        _include(root, path, ("include", index), limits.MAX_INCLUDE_DEPTH)
     for index, path in enumerate(fields):
         _choose(root, path, ("fields", index))
     inputs: list[Input] = []

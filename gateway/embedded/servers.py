@@ -40,16 +40,19 @@ def embedded_servers(settings: Settings) -> Iterator[Settings]:
     data_dir, durable = settings.DATA_DIR.resolve(), settings.ENVIRONMENT != "test"
     with ExitStack() as stack:
         announce = stack.enter_context(locked(data_dir))
-        urls = {}
+        servers: dict[str, Postgres | Valkey] = {}
         if settings.DATABASE_URL is None:
             user = server_user()
             home = server_home(data_dir, user)
-            postgres = Postgres(server_binaries(user), home, socket_folder(home / "run", user), user, durable)
-            urls["DATABASE_URL"] = stack.enter_context(_running(postgres))
+            sockets = socket_folder(home / "run", user)
+            servers["DATABASE_URL"] = Postgres(server_binaries(user), home, sockets, user, durable)
         if settings.REDIS_URL is None:
             folder = data_dir / "valkey"
-            valkey = Valkey(valkey_binary(), folder, socket_folder(folder) / "valkey.sock", durable)
-            urls["REDIS_URL"] = stack.enter_context(_running(valkey))
+            servers["REDIS_URL"] = Valkey(valkey_binary(), folder, socket_folder(folder) / "valkey.sock", durable)
+        for server in servers.values():
+            stack.callback(server.stop)
+            server.start()
+        urls = {name: server.url for name, server in servers.items()}
         announce(urls)
         yield _with_urls(settings, urls)
 
@@ -81,15 +84,6 @@ def _urls_of_other(data_dir: Path) -> dict[str, str]:
             return dict(json.loads(urls))
         time.sleep(0.1)
     raise SettingsError(f"The gateway that runs on the data folder {data_dir} has not started its servers.")
-
-
-@contextmanager
-def _running(server: Postgres | Valkey) -> Iterator[str]:
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.stop()
 
 
 @contextmanager

@@ -114,8 +114,8 @@ class GatewayServer(uvicorn.Server):
         self._owns_the_port = self.should_exit = True
 
 
-def refuse_new(listening: socket.socket | int) -> None:
-    """Let no more connections into the queue of a listening socket, for all processes that share it.
+def refuse_new(listening: int) -> None:
+    """Let no more connections into the queue of the listening socket of a descriptor, for all processes that share it.
 
     Closing the socket resets whatever is in its queue: connections that clients take for accepted. Where the queue
     grows no more, those who serve can empty it before. Clients that connect meanwhile get no answer; they try again
@@ -125,9 +125,8 @@ def refuse_new(listening: socket.socket | int) -> None:
         return
     instructions = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in _PROGRAM))
     program = struct.pack("HP", len(_PROGRAM), ctypes.addressof(instructions))
-    number = listening if isinstance(listening, int) else listening.fileno()
     # Sandboxes may lack filters: then it is as on other systems.
-    with suppress(OSError), socket.socket(fileno=os.dup(number)) as same:
+    with suppress(OSError), socket.socket(fileno=os.dup(listening)) as same:
         same.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 

@@ -104,7 +104,7 @@ class Supervisor:
         if self._drain_seconds and self._has_served:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hasten.wait(), self._drain_seconds)
-        refuse_new(self._listening)
+        refuse_new(self._listening.fileno())
         self._listening.close()
 
     async def _keep(self) -> None:

@@ -113,7 +113,7 @@ class Bound:
                 weight = called.cost
             else:
                 self._entries = self._number_of_entries(field)
-                if self._entries > limits.batch_entries:
+                if self._entries > limits.MAX_BATCH_ENTRIES:
                     self.is_crowded = True
                     continue
                 weight = batch_weight(called, self._entries)
@@ -121,7 +121,7 @@ class Bound:
 
     def check(self) -> None:
         """Raises `too_complex` when the operation could ask for too many rows."""
-        check_rows(self.weight.rows, self._limits.rows)
+        check_rows(self.weight.rows, self._limits.MAX_ROWS)
 
     def _number_of_entries(self, field: FieldNode) -> int:
         given = self._argument(field, "input")
@@ -183,7 +183,8 @@ class Bound:
 
 def fields_at_the_top(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> list[FieldNode]:
     """The fields at the top of an operation, as often as they are spread. Raises `too_complex` for too many."""
-    most = limits.mutation_fields if operation.operation is OperationType.MUTATION else limits.query_fields
+    is_mutation = operation.operation is OperationType.MUTATION
+    most = limits.GRAPHQL_MAX_MUTATION_FIELDS if is_mutation else limits.GRAPHQL_MAX_QUERY_FIELDS
     fragments = fragments_of(document)
 
     def fields(selected: SelectionSetNode) -> Iterator[FieldNode]:

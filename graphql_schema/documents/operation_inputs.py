@@ -68,7 +68,7 @@ def _validate_input(operation: Operation, value: Mapping[str, Any], limits: Limi
     # GraphQL runs no entry of a batch that has a value of the wrong type, so the batch is validated as atomic.
     if isinstance(data.get("atomic"), bool):
         data["atomic"] = True
-    parse_batch(operation, data, limits.batch_entries)
+    parse_batch(operation, data, limits.MAX_BATCH_ENTRIES)
 
 
 @cache

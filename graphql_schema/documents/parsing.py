@@ -102,7 +102,7 @@ class DocumentCache:
     def _prepare(self, text: str) -> ParsedDocument:
         # The checks run from the cheapest to the most expensive: characters, tokens, one walk, the rules.
         try:
-            document = parse(bounded_text(text, self._limits), max_tokens=self._limits.tokens)
+            document = parse(bounded_text(text, self._limits), max_tokens=self._limits.GRAPHQL_MAX_TOKENS)
         except GraphQLError as error:
             return ParsedDocument(None, len(text), structure=(error,))
         Screen(self._limits, self._sizes).check(document)
@@ -113,6 +113,6 @@ class DocumentCache:
     def _validate(self, document: DocumentNode, rules: Any) -> tuple[GraphQLError, ...]:
         errors = validate(self._schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not self._suggestions)
         if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):
-            limit = self._limits.field_comparisons
+            limit = self._limits.GRAPHQL_MAX_FIELD_COMPARISONS
             raise Problem(TOO_COMPLEX, f"Merging fields of one name takes more than {limit:,} comparisons.")
         return tuple(errors)

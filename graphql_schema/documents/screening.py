@@ -52,7 +52,7 @@ def bounded_text(text: str, limits: Limits) -> str:
 
     Raises `too_complex` if it is too long without them.
     """
-    limit = limits.document_characters
+    limit = limits.GRAPHQL_MAX_DOCUMENT_CHARACTERS
     if len(text) <= limit:
         return text
     if text.count("#") <= MAX_COMMENTS:
@@ -80,7 +80,7 @@ def overlapping_rule(limits: Limits) -> type[OverlappingFieldsCanBeMergedRule]:
     class BoundedOverlapping(OverlappingFieldsCanBeMergedRule):
         def __init__(self, context: ValidationContext) -> None:
             super().__init__(context)
-            self.rule_context.remaining_complexity_budget = limits.field_comparisons
+            self.rule_context.remaining_complexity_budget = limits.GRAPHQL_MAX_FIELD_COMPARISONS
 
     return BoundedOverlapping
 
@@ -146,8 +146,8 @@ class Screen:
         """
         operations = operations_of(document)
         fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
-        _check_count(len(operations), self._limits.operations, "operations")
-        _check_count(len(fragments), self._limits.fragments, "fragments")
+        _check_count(len(operations), self._limits.GRAPHQL_MAX_OPERATIONS, "operations")
+        _check_count(len(fragments), self._limits.GRAPHQL_MAX_FRAGMENTS, "fragments")
         self._fragments = {fragment.name.value: fragment for fragment in fragments}
         self._nestings = {name: self._nesting(fragment) for name, fragment in self._fragments.items()}
         nestings = [self._nesting(operation) for operation in operations]
@@ -182,7 +182,7 @@ class Screen:
         self._check_depth(depth)
         if node.alias is not None:
             self._aliases += 1
-            _check_count(self._aliases, self._limits.aliases, "aliases")
+            _check_count(self._aliases, self._limits.GRAPHQL_MAX_ALIASES, "aliases")
         if node.name.value in INTROSPECTION:
             self._introspections.append(node)
 
@@ -190,8 +190,8 @@ class Screen:
         if not directives:
             return
         self._directives += len(directives)
-        _check_count(self._directives, self._limits.directives, "directives")
-        limit = self._limits.directives_per_place
+        _check_count(self._directives, self._limits.GRAPHQL_MAX_DIRECTIVES, "directives")
+        limit = self._limits.GRAPHQL_MAX_DIRECTIVES_PER_PLACE
         if len(directives) > limit:
             raise Problem(TOO_COMPLEX, f"One place has at most {limit} directives.")
 
@@ -214,13 +214,13 @@ class Screen:
         return depth
 
     def _check_depth(self, depth: int) -> None:
-        if depth > self._limits.depth:
-            raise Problem(TOO_COMPLEX, f"Fields nest at most {self._limits.depth} deep.")
+        if depth > self._limits.GRAPHQL_MAX_DEPTH:
+            raise Problem(TOO_COMPLEX, f"Fields nest at most {self._limits.GRAPHQL_MAX_DEPTH} deep.")
 
     def _check_introspection(self) -> None:
-        if not self._limits.introspection:
+        if not self._limits.GRAPHQL_INTROSPECTION:
             raise Problem(INVALID_DOCUMENT, "Introspection is switched off here.")
-        limit = self._limits.introspections
+        limit = self._limits.GRAPHQL_MAX_INTROSPECTIONS
         if self.introspected_values() > limit * self._sizes.whole:
             raise Problem(TOO_COMPLEX, f"A document may introspect at most as much as {limit} full introspections.")
 

@@ -67,7 +67,8 @@ def value_errors(
 ) -> list[FieldError]:  # fmt: skip
     """Return the errors in the values of an operation's variables, at `paths` or else at the variables' own names."""
     # Creating input objects costs more than refusing them.
-    budget = iter(range(limits.input_objects))
+    most = limits.GRAPHQL_MAX_INPUT_OBJECTS
+    budget = iter(range(most))
     errors: list[FieldError] = []
     for definition in operation.variable_definitions or ():
         name, kind = definition.variable.name.value, type_from_ast(schema, definition.type)
@@ -78,7 +79,7 @@ def value_errors(
             try:
                 errors += islice(_errors_in(variables.get(name), kind, path, budget), MAX_ERRORS - len(errors))
             except _TooManyError:
-                return [FieldError(path, "length", f"This should hold at most {limits.input_objects} objects.")]
+                return [FieldError(path, "length", f"This should hold at most {most} objects.")]
     return errors
 
 
@@ -115,7 +116,7 @@ def literal_errors(
 
 
 class _TooManyError(Exception):
-    """Raised when a value has more input objects than `Limits.input_objects`."""
+    """Raised when a value has more input objects than `Limits.GRAPHQL_MAX_INPUT_OBJECTS`."""
 
 
 def _errors_in(value: Any, kind: Any, path: Path, budget: Iterator[int]) -> Iterator[FieldError]:

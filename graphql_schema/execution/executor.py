@@ -110,7 +110,7 @@ class Executor:
         )
         if plan is not None:
             judged = plan.judge(variables, self._limits)
-            check_rows(judged.rows, self._limits.rows)
+            check_rows(judged.rows, self._limits.MAX_ROWS)
         else:
             judged = bound_of(self._core, self._catalogue, context.document, operation, given, self._limits)
         payment = payment_of(request_context, asked, actor)

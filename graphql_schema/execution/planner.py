@@ -81,7 +81,7 @@ class Planner(SelectionPlanner):
 
     def _nodes(self, key: str, nodes: list[FieldNode], *, many: bool) -> NodesRoot:
         getter = self.arguments(nodes[0], "Query")
-        catalogue, name, most = self.names.catalogue, "ids" if many else "id", self.names.limits.nodes
+        catalogue, name, most = self.names.catalogue, "ids" if many else "id", self.names.limits.GRAPHQL_MAX_NODES
 
         def make(variables: Variables) -> Input:
             given = getter(variables)[name]

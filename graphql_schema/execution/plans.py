@@ -103,7 +103,7 @@ class MutationStep:
         try:
             return len(self.data(variables)["input"][OPERATIONS])
         except NeedsGeneralPathError:
-            return limits.batch_entries
+            return limits.MAX_BATCH_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class MutationPlan:
         related: dict[Resource[Any], None] = {}
         for step in self.steps:
             entries = step.entries(variables, limits)
-            if entries is not None and entries > limits.batch_entries:
+            if entries is not None and entries > limits.MAX_BATCH_ENTRIES:
                 is_crowded = True  # which is refused, and costs nothing
                 continue
             inputs = [each.weighed(variables) for each in step.slots]

@@ -102,7 +102,7 @@ async def mutate(
     if writes is None:
         return None
     judged = plan.judge(variables, gateway.limits)
-    check_rows(judged.rows, gateway.limits.rows)
+    check_rows(judged.rows, gateway.limits.MAX_ROWS)
     if caller.payment is not None and judged.points:
         await caller.payment.pay(judged.points)
     data, errors, replayed = dict(plan.data), list[dict[str, Any]](), list[bool]()
@@ -161,7 +161,7 @@ def _write(step: MutationStep, data: dict[str, Any], variables: Variables, gatew
     for slot, each in zip(step.slots, inputs, strict=True):
         bind_input(each, slot.resource, gateway.cursors)
     if step.operation.entries:
-        check_entry_count(data[OPERATIONS], gateway.limits.batch_entries)
+        check_entry_count(data[OPERATIONS], gateway.limits.MAX_BATCH_ENTRIES)
     return replace(parse_write(step.operation, data), shown=step.rows, inputs=inputs)
 
 

@@ -120,8 +120,8 @@ class PublishedDocuments:
         if prepared.errors or prepared.document is None:
             raise Problem(INVALID_DOCUMENT, "The document does not fit the schema any more.")
         limits = caller.gateway.limits
-        if exceeds_depth(variables, limits.variables_depth):
-            raise Problem(BAD_REQUEST, f"A parameter may nest at most {limits.variables_depth} deep.")
+        if exceeds_depth(variables, limits.GRAPHQL_MAX_VARIABLES_DEPTH):
+            raise Problem(BAD_REQUEST, f"A parameter may nest at most {limits.GRAPHQL_MAX_VARIABLES_DEPTH} deep.")
         operation = prepared.operation(None)
         errors = value_errors(self.schema, operation, variables, limits, {})
         if errors:

@@ -102,12 +102,11 @@ def connection_type(resource: Resource[Any], node: Any) -> Any:
 
 def list_parameters(resource: Resource[Any], limits: Limits) -> tuple[Argument, ...]:
     """Return the arguments of a list of the resource."""
+    most, usual = limits.MAX_PAGE_SIZE, limits.usual_page
     arguments = [
-        Argument(
-            "first", int, f"How many at most, from the start: 1 to {limits.page_size}, {limits.usual_page} if left out."
-        ),
+        Argument("first", int, f"How many at most, from the start: 1 to {most}, {usual} if left out."),
         Argument("after", str, "A cursor: only what is behind it."),
-        Argument("last", int, f"How many at most, from the end (as `before` alone means it): 1 to {limits.page_size}."),
+        Argument("last", int, f"How many at most, from the end (as `before` alone means it): 1 to {most}."),
         Argument("before", str, "A cursor: only what is before it."),
         Argument("filter", filter_type(resource), "Which rows to list."),
         Argument("order_by", list_of(order_type(resource)), "How to sort; newest first if left out."),
@@ -134,7 +133,7 @@ def parse_list_arguments(resource: Resource[Any], values: Mapping[str, Any], lim
 def rows_asked(values: Mapping[str, Any], limits: Limits) -> int:
     """Return the size of the page that the arguments ask for, or an upper bound if they are invalid."""
     sizes = [size for name in PAGE_SIZES if isinstance(size := coerce_integer(values.get(name)), int)]
-    return min(max(1, *sizes), limits.page_size) if sizes else limits.usual_page
+    return min(max(1, *sizes), limits.MAX_PAGE_SIZE) if sizes else limits.usual_page
 
 
 def _sort_key(order: Mapping[str, Any]) -> str:

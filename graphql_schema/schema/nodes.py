@@ -24,7 +24,7 @@ def located_each(gateway: Gateway, actor: Actor, identifiers: Sequence[str]) -> 
 
     Raises `validation_failed` for too many, and the first Problem where nothing is beside them to be kept.
     """
-    most = gateway.limits.nodes
+    most = gateway.limits.GRAPHQL_MAX_NODES
     if len(identifiers) > most:
         raise Problem.field("ids", "length", f"At most {most} can be found at once.")
     found: list[Located | Problem] = []

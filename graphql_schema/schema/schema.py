@@ -131,7 +131,7 @@ class _Builder:
     def _input(self, operation: Operation) -> Any:
         """`CreateItemInput`, or None where nothing is taken; batches take those of the operations they are made of."""
         if operation.entries:
-            members = batch_members(operation, self._input, self.limits.batch_entries)
+            members = batch_members(operation, self._input, self.limits.MAX_BATCH_ENTRIES)
         else:
             members = _input_members(operation)
         name = f"{pascal(operation.name)}Input"

@@ -209,9 +209,9 @@ def parse_parameters(parameters: Any, size: int, limits: Limits) -> GraphQLReque
     if not query and reference is None:
         raise MalformedRequestError(_NO_QUERY)
     if variables:
-        max_bytes = limits.variables_bytes
-        if exceeds_depth(variables, limits.variables_depth):
-            raise Problem(BAD_REQUEST, f"`variables` may nest at most {limits.variables_depth} deep.")
+        max_bytes = limits.GRAPHQL_MAX_VARIABLES_BYTES
+        if exceeds_depth(variables, limits.GRAPHQL_MAX_VARIABLES_DEPTH):
+            raise Problem(BAD_REQUEST, f"`variables` may nest at most {limits.GRAPHQL_MAX_VARIABLES_DEPTH} deep.")
         if size > max_bytes and len(orjson.dumps(variables)) > max_bytes:
             raise Problem(PAYLOAD_TOO_LARGE, f"`variables` may have at most {max_bytes:,} bytes.")
     wants_cost = extensions is not None and extensions.get("cost") is True

@@ -48,16 +48,16 @@ def operand_schema(kind: FieldType, operator: Operator, limits: Limits) -> dict[
     if operator is Operator.IS_NULL:
         return {"type": "boolean"}
     if operator in (Operator.IN, Operator.NOT_IN):
-        return {"type": "array", "items": value_schema(kind), "maxItems": limits.filter_values}
+        return {"type": "array", "items": value_schema(kind), "maxItems": limits.MAX_FILTER_VALUES}
     return value_schema(kind)
 
 
 def _filter(resource: Resource[Any], names: dict[str, str], limits: Limits) -> dict[str, Any]:
     name = f"{pascal(resource.name)}Filter"
     deprecated = {field: {"deprecated": True} for field in deprecations_of(resource.read)}
-    several = {"type": "array", "items": schema(name), "maxItems": limits.filter_conditions}
+    several = {"type": "array", "items": schema(name), "maxItems": limits.MAX_FILTER_CONDITIONS}
     conditions = {field: {**schema(kind), **deprecated.get(field, {})} for field, kind in names.items()}
-    description = f"Which {resource.nouns} to list: all entries must hold. It nests {limits.filter_depth} deep."
+    description = f"Which {resource.nouns} to list: all entries must hold. It nests {limits.MAX_FILTER_DEPTH} deep."
     members = {**conditions, "and": several, "or": several, "not": schema(name)}
     return record(name, description, members, closed=True)
 

@@ -73,10 +73,10 @@ def _member(given: dict[str, Any]) -> dict[str, Any]:
 
 def _page_parameters(limits: Limits) -> dict[str, dict[str, Any]]:
     parameters = [
-        _query("limit", "How many at most.", _integer(1, limits.page_size, limits.usual_page)),
+        _query("limit", "How many at most.", _integer(1, limits.MAX_PAGE_SIZE, limits.usual_page)),
         _query("after", "A cursor: the page after it.", _CURSOR),
         _query("before", "A cursor: the page before it; beside `after`, where the pages end.", _CURSOR),
-        _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.skip, 0)),
+        _query("skip", "How many to pass over; for paging by hand.", _integer(0, limits.MAX_SKIP, 0)),
         _query("count", "Whether to count the whole list.", {"type": "boolean", "default": False}),
     ]
     return {each["name"]: each for each in parameters}
@@ -109,11 +109,11 @@ def _filter(resource: Resource[Any]) -> dict[str, Any]:
 
 def _selection_parameters(resource: Resource[Any], limits: Limits) -> list[dict[str, Any]]:
     relations = _quoted(resource.relations) or "none"
-    deep = f"Dots lead to relations of relations, {limits.include_depth} deep."
+    deep = f"Dots lead to relations of relations, {limits.MAX_INCLUDE_DEPTH} deep."
     paths = {"type": "array", "items": {**TEXT, "pattern": _PATH}}
     fields_description = "Fields to show, `relation.field` for an included relation's; all if left out."
     return [
-        _query("include", f"Relations to include: {relations}. {deep}", {**paths, "maxItems": limits.includes}),
+        _query("include", f"Relations to include: {relations}. {deep}", {**paths, "maxItems": limits.MAX_INCLUDES}),
         _query("fields", fields_description, paths),
     ]
 

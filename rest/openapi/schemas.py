@@ -63,7 +63,7 @@ def schemas(catalogue: Catalogue, limits: Limits = DEFAULTS) -> dict[str, Any]:
         if operation.entries and operation.input is not None:
             batched.add(operation.resource)
             entries = components[operation.input.__name__]["properties"][OPERATIONS]
-            entries |= {"maxItems": limits.batch_entries, "description": about_entries(limits.batch_entries)}
+            entries |= {"maxItems": limits.MAX_BATCH_ENTRIES, "description": about_entries(limits.MAX_BATCH_ENTRIES)}
     relations = [relation for resource in catalogue.resources.values() for relation in resource.relations.values()]
     related = {relation.target for relation in relations}
     listed = {relation.target for relation in relations if relation.many}

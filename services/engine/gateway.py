@@ -68,7 +68,7 @@ class Gateway(Writes):
                 # What a write shows of its own row needs no scope but the write's.
                 authorize_resources(shown.related, admitted.actor)
         if operation.kind is Kind.BATCH:
-            batch = parse_batch(operation, write.data or b"{}", self.limits.batch_entries)
+            batch = parse_batch(operation, write.data or b"{}", self.limits.MAX_BATCH_ENTRIES)
             data: InputModel | Batch = batch
             points = self._price(admitted, write, len(batch.entries))
         else:
@@ -81,7 +81,7 @@ class Gateway(Writes):
 
     def _price(self, admitted: Admitted, write: Write, entries: int | None = None) -> int:
         rows, points = weigh_write(admitted.operation, write.shown, write.inputs, entries)
-        check_rows(rows, self.limits.rows)
+        check_rows(rows, self.limits.MAX_ROWS)
         return points
 
     async def admit(self, operation: Operation, actor: Actor, client: Client | None = None) -> Admitted:

@@ -55,7 +55,7 @@ class Reads:
         """
         authorization.authorize_query(query, inputs, actor)
         observation.note(query.noted, str(actor))
-        points = price(query, inputs, self.limits.rows)
+        points = price(query, inputs, self.limits.MAX_ROWS)
         if payment is not None:
             if payment.dry:
                 bind(query, inputs, self.cursors)  # cursors are looked at, since nothing else will

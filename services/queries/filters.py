@@ -85,18 +85,18 @@ class _Parser:
 
     def __init__(self, resource: Resource[Any], limits: Limits) -> None:
         self.resource, self.limits = resource, limits
-        self._conditions_left = limits.filter_conditions
+        self._conditions_left = limits.MAX_FILTER_CONDITIONS
 
     def parse(self, data: Any, path: Path, depth: int) -> Filter:
         if not isinstance(data, Mapping):
             raise Problem.field(path, "type", "This must be an object.")
-        if depth > self.limits.filter_depth:
-            raise Problem.field(path, "length", f"A filter nests at most {self.limits.filter_depth} deep.")
+        if depth > self.limits.MAX_FILTER_DEPTH:
+            raise Problem.field(path, "length", f"A filter nests at most {self.limits.MAX_FILTER_DEPTH} deep.")
         parts: list[Filter] = []
         for name, value in data.items():
             here = (*path, name)
             if name in ("and", "or"):
-                _check_list(value, self.limits.filter_conditions, here)
+                _check_list(value, self.limits.MAX_FILTER_CONDITIONS, here)
                 parse = self.parse if name == "and" else self._non_empty
                 inner = tuple(parse(part, (*here, index), depth + 1) for index, part in enumerate(value))
                 parts.append(AllOf(inner) if name == "and" else AnyOf(inner))
@@ -125,7 +125,7 @@ class _Parser:
                 raise Problem.field(here, "unknown", "This field has no such operator.")
             self._conditions_left -= 1
             if self._conditions_left < 0:
-                limit = self.limits.filter_conditions
+                limit = self.limits.MAX_FILTER_CONDITIONS
                 raise Problem.field(path[:1], "length", f"A filter has at most {limit} conditions.")
             kind = Operator(operator)
             yield Condition(name, kind, self._operand(name, kind, operand, here))
@@ -136,7 +136,7 @@ class _Parser:
                 raise Problem.field(path, "type", "This must be true or false.")
             return value
         if operator in (Operator.IN, Operator.NOT_IN):
-            _check_list(value, self.limits.filter_values, path)
+            _check_list(value, self.limits.MAX_FILTER_VALUES, path)
             return tuple(self._entry(name, entry, (*path, index)) for index, entry in enumerate(value))
         return _value(self.resource, name, value, path)
 

@@ -6,75 +6,77 @@ on the memory of the process itself (caches, connections) are constants where th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from pydantic import BaseModel, Field, PositiveInt
 
 from services.catalogue.batches import MAX_ENTRIES
 from services.catalogue.problems import BAD_REQUEST, TOO_COMPLEX, URI_TOO_LONG, Problem
 
-MAX_ROWS: Final = 20_000
-"""The highest number of rows that a setting can allow in one answer, which is held in memory."""
 USUAL_PAGE: Final = 20
+MAX_NESTING: Final = 200
+"""Levels of values that graphql-core parses at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of one gateway; the defaults are those of the settings."""
+class Limits(BaseModel, frozen=True):
+    """The limits of one gateway, each under the name of its setting."""
 
     # Of lists, on both faces.
-    page_size: int = 100
-    rows: int = MAX_ROWS
-    """Rows that one answer could contain if every list in it were full."""
-    skip: int = 10_000
-    filter_conditions: int = 50
-    filter_depth: int = 5
-    filter_values: int = 100
+    MAX_PAGE_SIZE: int = Field(default=100, ge=1, le=1_000)
+    MAX_ROWS: int = Field(default=20_000, ge=1, le=20_000)
+    """Rows that one answer, which is held in memory, could contain if every list in it were full."""
+    MAX_SKIP: PositiveInt = 10_000
+    MAX_FILTER_CONDITIONS: PositiveInt = 50
+    MAX_FILTER_DEPTH: int = Field(default=5, ge=1, le=20)
+    MAX_FILTER_VALUES: PositiveInt = 100
     """Entries of one `in` or `not in`."""
 
     # Of bodies, on both faces.
-    batch_entries: int = MAX_ENTRIES
+    MAX_BATCH_ENTRIES: int = Field(default=MAX_ENTRIES, ge=1, le=MAX_ENTRIES)
     """Entries of one batch, which cannot be raised, since all are written in one transaction."""
-    body_values: int = 30_000
+    MAX_BODY_VALUES: PositiveInt = 30_000
     """Values in a JSON body. An empty list takes two bytes there and 64 in memory."""
 
     # Of addresses, and of REST's `include`.
-    query_string_bytes: int = 65_536
-    parameters: int = 1_000
-    includes: int = 20
-    include_depth: int = 3
+    MAX_QUERY_STRING_BYTES: PositiveInt = 65_536
+    MAX_PARAMETERS: PositiveInt = 1_000
+    MAX_INCLUDES: PositiveInt = 20
+    MAX_INCLUDE_DEPTH: int = Field(default=3, ge=1, le=10)
 
     # Of documents.
-    document_characters: int = 120_000
+    GRAPHQL_MAX_DOCUMENT_CHARACTERS: PositiveInt = 120_000
     """Without comments."""
-    tokens: int = 2_000
-    depth: int = 30
-    """Fields within fields, through fragments. (graphql-core limits the nesting of values to 200.)"""
-    aliases: int = 200
-    directives: int = 100
-    directives_per_place: int = 8
-    fragments: int = 100
-    operations: int = 50
-    field_comparisons: int = 25_000
+    GRAPHQL_MAX_TOKENS: PositiveInt = 2_000
+    GRAPHQL_MAX_DEPTH: int = Field(default=30, ge=1, le=MAX_NESTING)
+    """Fields within fields, through fragments."""
+    GRAPHQL_MAX_ALIASES: PositiveInt = 200
+    GRAPHQL_MAX_DIRECTIVES: PositiveInt = 100
+    GRAPHQL_MAX_DIRECTIVES_PER_PLACE: PositiveInt = 8
+    GRAPHQL_MAX_FRAGMENTS: PositiveInt = 100
+    GRAPHQL_MAX_OPERATIONS: PositiveInt = 50
+    GRAPHQL_MAX_FIELD_COMPARISONS: PositiveInt = 25_000
     """The cost of the rule OverlappingFieldsCanBeMerged, in graphql-core's units."""
-    query_fields: int = 50
-    """Top-level fields of a query, through fragments; `mutation_fields` those of a mutation."""
-    mutation_fields: int = 20
-    introspection: bool = True
-    introspections: int = 2
+    GRAPHQL_MAX_QUERY_FIELDS: PositiveInt = 50
+    """Top-level fields of a query, through fragments; the next one is for those of a mutation."""
+    GRAPHQL_MAX_MUTATION_FIELDS: PositiveInt = 20
+    GRAPHQL_INTROSPECTION: bool = True
+    GRAPHQL_MAX_INTROSPECTIONS: PositiveInt = 2
     """The number of full introspections that a document may amount to."""
 
     # Of the values that come with a document.
-    nodes: int = 100
-    variables_bytes: int = 1_048_576
-    variables_depth: int = 50
-    input_objects: int = 2_000
+    GRAPHQL_MAX_NODES: PositiveInt = 100
+    GRAPHQL_MAX_VARIABLES_BYTES: PositiveInt = 1_048_576
+    GRAPHQL_MAX_VARIABLES_DEPTH: int = Field(default=50, ge=1, le=MAX_NESTING)
+    GRAPHQL_MAX_INPUT_OBJECTS: PositiveInt = 2_000
 
     @property
     def usual_page(self) -> int:
-        return min(USUAL_PAGE, self.page_size)
+        return min(USUAL_PAGE, self.MAX_PAGE_SIZE)
 
 
 DEFAULTS: Final = Limits()
+MAX_ROWS: Final = DEFAULTS.MAX_ROWS
+"""The highest number of rows that a setting can allow in one answer."""
 
 
 def check_values(text: bytes, limits: Limits, what: str = "The body") -> None:
@@ -82,7 +84,7 @@ def check_values(text: bytes, limits: Limits, what: str = "The body") -> None:
 
     Counts commas and opening brackets, including those in strings, of which genuine texts do not contain that many.
     """
-    limit = limits.body_values
+    limit = limits.MAX_BODY_VALUES
     # A value takes at least two bytes.
     if len(text) > limit and text.count(b",") + text.count(b"[") + text.count(b"{") > limit:
         raise Problem(BAD_REQUEST, f"{what} may hold at most {limit:,} values (commas and opening brackets).")
@@ -90,7 +92,7 @@ def check_values(text: bytes, limits: Limits, what: str = "The body") -> None:
 
 def check_query_string(text: bytes, limits: Limits) -> None:
     """Raise `uri_too_long` or `too_complex` for a query string that is too large to be parsed."""
-    if len(text) > limits.query_string_bytes:
-        raise Problem(URI_TOO_LONG, f"A query string has at most {limits.query_string_bytes:,} bytes.")
-    if text.count(b"&") >= limits.parameters:
-        raise Problem(TOO_COMPLEX, f"A query string has at most {limits.parameters:,} parameters.")
+    if len(text) > limits.MAX_QUERY_STRING_BYTES:
+        raise Problem(URI_TOO_LONG, f"A query string has at most {limits.MAX_QUERY_STRING_BYTES:,} bytes.")
+    if text.count(b"&") >= limits.MAX_PARAMETERS:
+        raise Problem(TOO_COMPLEX, f"A query string has at most {limits.MAX_PARAMETERS:,} parameters.")

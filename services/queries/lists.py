@@ -18,7 +18,7 @@ from services.queries.filters import AllOf, AnyOf, Condition, Filter, parse_filt
 from services.queries.limits import DEFAULTS, USUAL_PAGE, Limits
 from services.queries.searching import search_query
 
-MAX_LIMIT: Final = DEFAULTS.page_size
+MAX_LIMIT: Final = DEFAULTS.MAX_PAGE_SIZE
 MAX_SORTS: Final = 5
 MAX_SEARCH: Final = 200
 
@@ -80,7 +80,7 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Lim
     """
     order = _order(resource, data.get("sort") or [])
     after, before = data.get("after"), data.get("before")
-    skip = _integer(data, "skip", 0, 0, limits.skip)
+    skip = _integer(data, "skip", 0, 0, limits.MAX_SKIP)
     if skip and (after is not None or before is not None):
         name = "after" if after is not None else "before"
         raise Problem.field("skip", "conflict", f"A list is paged by `{name}` or by `skip`, not by both.")
@@ -94,7 +94,7 @@ def list_arguments(resource: Resource[Any], data: Mapping[str, Any], limits: Lim
         tree = contains if tree is None else AllOf((tree, contains))
     return ListArguments(
         order=order,
-        limit=_integer(data, size, limits.usual_page, 1, limits.page_size),
+        limit=_integer(data, size, limits.usual_page, 1, limits.MAX_PAGE_SIZE),
         after=after,
         skip=skip,
         filter=tree,

@@ -24,7 +24,6 @@ from services.catalogue.problems import (
     TOO_MANY_REQUESTS,
     UNAVAILABLE,
 )
-from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
 from services.identity.auth.notices import address_changed, ask_to_verify, tell, tell_of_reuse, tell_of_sign_in
 from services.identity.auth.passwords import Passwords
@@ -237,7 +236,7 @@ async def activate_user(call: Call, row: User) -> User:
 
 def _granted(call: Call, scope: str | None) -> frozenset[str]:
     """Return the requested scopes, or all. Raise `validation_failed` for one that does not exist."""
-    existing = frozenset(call.part(AuthConfig).scopes)
+    existing = frozenset(call.part(Tokens).scopes)
     requested = frozenset((scope or "").split()) or existing
     if not requested <= existing:
         raise Problem.field("scope", "choice", "There is no such scope.")
@@ -277,7 +276,7 @@ def _next_generation(call: Call, claims: Claims) -> ReturningUpdate[list[str], b
     Within the grace period, counted from the first use by the database's clock, the session may be there already.
     Concurrent uses are serialised by the row lock.
     """
-    grace, current = call.part(AuthConfig).refresh_grace, Session.generation == claims.generation
+    grace, current = call.part(Tokens).refresh_grace, Session.generation == claims.generation
     recent = and_(Session.generation == claims.generation + 1, Session.refreshed_at > func.now() - grace)
     answerable = or_(current, recent) if grace else current
     return (

@@ -15,7 +15,6 @@ from passlib.context import CryptContext
 
 from services.catalogue import Problem
 from services.catalogue.problems import UNAVAILABLE
-from services.identity.auth.config import AuthConfig
 from services.identity.users.passwords import prepared
 
 T = TypeVar("T")
@@ -30,11 +29,10 @@ _WAITING = 40
 class Passwords:
     """Hashes and verifies passwords, in a few threads with a short queue."""
 
-    def __init__(self, config: AuthConfig) -> None:
+    def __init__(self, time_cost: int, memory_kib: int) -> None:
         self.context = CryptContext(
-            ["argon2", "bcrypt"], deprecated="auto",
-            argon2__time_cost=config.hash_time_cost, argon2__memory_cost=config.hash_memory_kib,
-        )  # fmt: skip
+            ["argon2", "bcrypt"], deprecated="auto", argon2__time_cost=time_cost, argon2__memory_cost=memory_kib
+        )
         self.pending: set[Future[Any]] = set()
         self._threads = ThreadPoolExecutor(_AT_ONCE, "passwords")
 

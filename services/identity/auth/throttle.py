@@ -15,7 +15,6 @@ from redis.asyncio import Redis
 from services.catalogue import Problem
 from services.catalogue.problems import TOO_MANY_REQUESTS
 from services.catalogue.text import fold
-from services.identity.auth.config import AuthConfig
 from services.process.breaker import Breaker
 from services.process.networks import network_of
 from services.process.throttling import Throttle
@@ -25,15 +24,21 @@ LOOSER: Final = 3
 
 
 class SignInThrottle:
-    """Counts attempts before they are verified. A success resets the account's count."""
+    """Counts attempts before they are verified. A success resets the account's count.
 
-    def __init__(self, redis: Redis, breaker: Breaker, config: AuthConfig) -> None:
+    The rates are in the syntax of the library `limits`: attempts for an account and from a network address, mails of a
+    sender and to an address.
+    """
+
+    def __init__(
+        self, redis: Redis, breaker: Breaker, per_account: str, per_address: str, per_sender: str, per_mailbox: str
+    ) -> None:
         self._throttle = Throttle(redis, breaker, "sign-in")
-        self._per_name = parse_many(config.attempts_per_account)
+        self._per_name = parse_many(per_account)
         self._per_account = [type(rate)(rate.amount * LOOSER, rate.multiples) for rate in self._per_name]
-        self._per_address = parse_many(config.attempts_per_address)
-        self._per_sender = parse_many(config.mails_per_sender)
-        self._per_mailbox = parse_many(config.mails_per_address)
+        self._per_address = parse_many(per_address)
+        self._per_sender = parse_many(per_sender)
+        self._per_mailbox = parse_many(per_mailbox)
 
     async def address(self, address: str) -> None:
         """Count an attempt from a network address. Raise `too_many_requests` with the seconds to wait."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
@@ -20,7 +20,6 @@ from jose.exceptions import JOSEError
 
 from services.catalogue import Identifier, Problem, new_key
 from services.catalogue.problems import INVALID_TOKEN
-from services.identity.auth.config import AuthConfig
 
 Use = Literal["access", "refresh"]
 
@@ -45,29 +44,37 @@ class Claims:
 class Tokens:
     """Issues and verifies tokens with the process's key."""
 
-    config: AuthConfig
+    secret: str = field(repr=False)
+    scopes: tuple[str, ...]
+    """All that exist."""
+    algorithm: str = "HS256"
+    access_lifetime: timedelta = timedelta(minutes=30)
+    refresh_lifetime: timedelta = timedelta(days=30)
+    refresh_grace: timedelta = timedelta(seconds=10)
+    """How long a replaced refresh token is still accepted."""
+    issuer: str = "hybrid-gateway"
+    audience: str = "hybrid-gateway"
 
     def issue(
         self, use: Use, *, user_id: UUID, session_id: UUID, now: datetime, scopes: frozenset[str], generation: int = 0
     ) -> str:
-        lifetime = self.lifetime(use)
         issued = int(now.timestamp())
         claims = {
-            "iss": self.config.issuer,
-            "aud": self.config.audience,
+            "iss": self.issuer,
+            "aud": self.audience,
             "sub": _USER.encode(user_id),
             "sid": _SESSION.encode(session_id),
             "jti": new_key().hex,
             "iat": issued,
-            "exp": issued + int(lifetime.total_seconds()),
+            "exp": issued + int(self.lifetime(use).total_seconds()),
             "use": use,
             "scope": " ".join(sorted(scopes)),
             "gen": generation,
         }
-        return str(jwt.encode(claims, self.config.secret, algorithm=self.config.algorithm))
+        return str(jwt.encode(claims, self.secret, algorithm=self.algorithm))
 
     def lifetime(self, use: Use) -> timedelta:
-        return self.config.access_lifetime if use == "access" else self.config.refresh_lifetime
+        return self.access_lifetime if use == "access" else self.refresh_lifetime
 
     def claims(self, token: str) -> Claims | None:
         """Return the claims of a valid access or refresh token, or None."""
@@ -82,11 +89,11 @@ class Tokens:
             if len(token) > _MAX_TOKEN or not _COMPACT.fullmatch(token):
                 raise ValueError("form")
             # jose ignores `crit`; tokens with a `kid` or another `typ` were not issued here.
-            if jwt.get_unverified_header(token) != {"alg": self.config.algorithm, "typ": "JWT"}:
+            if jwt.get_unverified_header(token) != {"alg": self.algorithm, "typ": "JWT"}:
                 raise ValueError("header")
             claims = jwt.decode(
-                token, self.config.secret, algorithms=[self.config.algorithm],
-                audience=self.config.audience, issuer=self.config.issuer, options=_REQUIRED,
+                token, self.secret, algorithms=[self.algorithm],
+                audience=self.audience, issuer=self.issuer, options=_REQUIRED,
             )  # fmt: skip
             if claims["use"] not in uses:
                 raise ValueError("use")

@@ -10,7 +10,6 @@ from sqlalchemy import select  # noqa: TID251 - the secret is the credential
 
 from services.catalogue import Call, HandWritten, Problem, new_key, procedure
 from services.catalogue.problems import INSUFFICIENT_SCOPE, VALIDATION_FAILED, FieldError
-from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
 from services.identity.auth.operations import end_sessions
 from services.identity.auth.revocations import Revocations
@@ -144,7 +143,7 @@ async def revoke(call: Call, data: CredentialInput) -> Revocation:
 
 def _check_scopes(call: Call, scopes: Sequence[str]) -> None:
     """Raise `validation_failed` for scopes that do not exist, `insufficient_scope` for one that the caller lacks."""
-    existing = call.part(AuthConfig).scopes
+    existing = call.part(Tokens).scopes
     unknown = [index for index, scope in enumerate(scopes) if scope not in existing]
     if unknown:
         errors = [FieldError(("scopes", index), "choice", "There is no such scope.") for index in unknown]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -83,7 +82,7 @@ def test_bound_of_a_document_is_never_less_than_what_its_plan_comes_to(pair: Pai
         if plan is None:
             return
         judged = plan.judge(values, gateway.limits)
-        no_limit = replace(gateway.limits, rows=10**9)
+        no_limit = gateway.limits.model_copy(update={"MAX_ROWS": 10**9})
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(costs, "MAX_ROWS", 10**9)
             most = bound_of(core, gateway.catalogue, prepared.document, definition, variables, no_limit)

@@ -56,7 +56,7 @@ def _fits(schema: GraphQLSchema, tree: Tree, most: int) -> bool:
     parts, tokens = _size(tree)
     tokens += 15 * len(tree) + sum(_fragments(schema, each) for each in _kinds(tree))
     rows = sum(_rows(hop, below, FIRST) for hop, below in tree.items())
-    return parts <= most and tokens <= DEFAULTS.tokens and rows <= MAX_ROWS
+    return parts <= most and tokens <= DEFAULTS.GRAPHQL_MAX_TOKENS and rows <= MAX_ROWS
 
 
 def _fragments(schema: GraphQLSchema, kind: str) -> int:

@@ -86,7 +86,7 @@ def of_node(resource: Resource[Any]) -> Iterator[Asked]:
     """Looking a row up whatever it is, alone and among others."""
     yield Asked("POST", "/graphql", document("query($id: ID!) { node(id: $id) { id } }"))
     several = document("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["@", unknown_id(resource.prefix)]})
-    assert DEFAULTS.nodes >= 2
+    assert DEFAULTS.GRAPHQL_MAX_NODES >= 2
     yield Asked("POST", "/graphql", several)
 
 

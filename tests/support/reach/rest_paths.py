@@ -55,7 +55,7 @@ def _with(tree: Includes, path: tuple[str, ...]) -> Includes:
 
 def _fits(resource: Resource[Any], tree: Includes, parts: int) -> bool:
     rows = LIMIT * (1 + _rows(resource, tree))
-    return len(list(_leaves(tree))) <= DEFAULTS.includes and _parts(tree) < parts and rows <= MAX_ROWS
+    return len(list(_leaves(tree))) <= DEFAULTS.MAX_INCLUDES and _parts(tree) < parts and rows <= MAX_ROWS
 
 
 def _parts(tree: Includes) -> int:

@@ -14,7 +14,6 @@ import pytest
 from jose import jwt
 
 from services.engine.gateway import Gateway
-from services.identity.auth.config import AuthConfig
 from services.identity.auth.tokens import Tokens
 from tests.support.accounts import Account
 from tests.support.faces import Face
@@ -27,7 +26,7 @@ Make = Callable[[Gateway, Account], str]
 
 def issued(gateway: Gateway, account: Account, **config: Any) -> str:
     """An access token of the account's session, by a gateway of another configuration."""
-    tokens = Tokens(replace(gateway.part(AuthConfig), **config))
+    tokens = replace(gateway.part(Tokens), **config)
     scopes = frozenset(gateway.catalogue.scopes)
     return tokens.issue(
         "access", user_id=account.key, session_id=session_key(account), now=datetime.now(UTC), scopes=scopes

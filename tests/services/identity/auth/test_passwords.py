@@ -11,19 +11,17 @@ from passlib.context import CryptContext
 from sqlalchemy import select, update
 
 from services.engine.gateway import Gateway
-from services.identity.auth.config import AuthConfig
 from services.identity.auth.passwords import Passwords
 from services.identity.users.models import User
 from tests.support.accounts import Account, sign_in, sign_up
 from tests.support.faces import Face
 
-CONFIG = AuthConfig(secret="x" * 32, scopes=(), hash_time_cost=1, hash_memory_kib=64)
 BCRYPT = CryptContext(["bcrypt"], bcrypt__rounds=4)
 
 
 @pytest.fixture
 def passwords() -> Passwords:
-    return Passwords(CONFIG)
+    return Passwords(1, 64)
 
 
 async def test_new_hashes_are_argon2id_with_the_configured_costs(passwords: Passwords) -> None:
@@ -95,7 +93,7 @@ async def test_wrong_password_against_bcrypt_replaces_nothing(passwords: Passwor
 
 
 async def test_argon2_hash_of_lower_cost_is_replaced(passwords: Passwords) -> None:
-    dearer = Passwords(AuthConfig(secret="x" * 32, scopes=(), hash_time_cost=2, hash_memory_kib=64))
+    dearer = Passwords(2, 64)
     right, replacement = await dearer.verify("correct horse", await passwords.hash("correct horse"))
     assert right
     assert replacement is not None

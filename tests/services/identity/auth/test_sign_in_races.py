@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 from gateway.settings import Settings
 from services.catalogue import Problem
 from services.engine.gateway import Gateway
-from services.identity.auth.config import AuthConfig
 from services.identity.auth.models import Session
 from services.identity.auth.passwords import _AT_ONCE, _WAITING, Passwords
 from services.identity.auth.throttle import SignInThrottle
@@ -212,7 +211,7 @@ async def test_addresses_that_are_none_count_as_one(settings: Settings) -> None:
 
 @pytest.mark.parametrize("operation", ["hash", "verify"])
 async def test_too_many_waiting_hashes_are_refused(gateway: Gateway, operation: str) -> None:
-    passwords, go_on = Passwords(gateway.part(AuthConfig)), threading.Event()
+    passwords, go_on = Passwords(1, 64), threading.Event()
     holders = [asyncio.create_task(passwords._work(go_on.wait)) for _ in range(_AT_ONCE)]
     await asyncio.sleep(0)
     waiting = [asyncio.create_task(passwords.verify("correct horse", None)) for _ in range(_WAITING)]
