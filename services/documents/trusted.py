@@ -100,7 +100,7 @@ class TrustedDocuments:
                 DocumentsVersion, TrustedDocument, DocumentsVersion.id.is_not(None), isouter=True
             )
             rows = (await session.execute(statement)).all()
-        documents = [document for _, document in rows if document is not None]
+        documents: list[TrustedDocument] = [row.TrustedDocument for row in rows if row.TrustedDocument is not None]
         self._snapshot = Snapshot(
             rows[0].number if rows else NEVER_CHANGED,
             {document.id: document.text for document in documents},
