@@ -79,10 +79,10 @@ def add(
     for document in new:
         if publish and document.name in publish:
             judge.check_publishable(document.name or document.id, document.text)
-    added = _run(lambda database: registering.add_documents(database, new, publish or (), beside=beside))
-    known = len({document.id for document in new}) - len(added.documents)
-    typer.echo(f"{len(added.documents)} registered, {known} known already.")
-    _say_published(judge, added.published)
+    added, published = _run(lambda database: registering.add_documents(database, new, publish or (), beside=beside))
+    known = len({document.id for document in new}) - len(added)
+    typer.echo(f"{len(added)} registered, {known} known already.")
+    _say_published(judge, published)
 
 
 @documents.command("list")

@@ -39,7 +39,6 @@ from services.documents.publishing import (
     RunResult,
     UnpublishableDocumentError,
 )
-from services.documents.trusted import RegisteredDocument
 from services.engine.payment import Payment
 from services.identity.auth.authentication import Authenticator
 
@@ -77,11 +76,11 @@ class PublishedDocuments:
     answer: Callable[[RequestContext, GraphQLRequest], Awaitable[GraphQLResponse]] | None = None
     _described: LRUCache[str, PublishedDocument] = field(init=False, default_factory=lambda: LRUCache(REMEMBERED))
 
-    def describe(self, document: RegisteredDocument) -> PublishedDocument:
+    def describe(self, text: str) -> PublishedDocument:
         """Return the description of a document. Raises UnpublishableDocumentError if it cannot be published."""
-        description = self._described.get(document.text)
+        description = self._described.get(text)
         if description is None:
-            description = self._described[document.text] = self.description(document.text)
+            description = self._described[text] = self.description(text)
         return description
 
     def description(self, text: str) -> PublishedDocument:
@@ -108,15 +107,13 @@ class PublishedDocuments:
             answer_schema(self.schema, prepared.document, operation),
         )
 
-    async def run(
-        self, document: RegisteredDocument, variables: Mapping[str, Any], caller: DocumentCaller
-    ) -> RunResult:
+    async def run(self, text: str, variables: Mapping[str, Any], caller: DocumentCaller) -> RunResult:
         """Run a document as the endpoint does. An error in any field replaces the whole response.
 
         Raises `validation_failed` naming the invalid variable, `bad_request`, and the Problems of authentication.
         """
         assert self.answer is not None
-        prepared = self.documents.prepare(document.text)
+        prepared = self.documents.prepare(text)
         if prepared.errors or prepared.document is None:
             raise Problem(INVALID_DOCUMENT, "The document does not fit the schema any more.")
         limits = caller.gateway.limits
@@ -127,7 +124,7 @@ class PublishedDocuments:
         if errors:
             await self._admit(operation, caller)
             raise Problem(VALIDATION_FAILED, errors=errors)
-        request = GraphQLRequest(document.text, variables, None, dry=caller.dry, whole=True)
+        request = GraphQLRequest(text, variables, None, dry=caller.dry, whole=True)
         origin = _RestOrigin(caller.gateway, caller.presented, caller.client, caller.client.address)
         answer = await self.answer(origin, request)
         content = answer.content

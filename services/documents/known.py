@@ -76,7 +76,7 @@ class DocumentResolver:
         snapshot = await self.trusted.current()
         document = snapshot.by_id.get(reference) or snapshot.by_digest.get(digest)
         if document is not None:
-            return document.text
+            return document
         if self.config.accepted is AcceptedDocuments.TRUSTED:
             raise _untrusted()
         persisted = await self.persisted.find(digest) if is_digest(digest) else None
@@ -91,7 +91,7 @@ class DocumentResolver:
         document = None
         with suppress(Problem):  # raised while the database is unavailable
             document = (await self.trusted.current()).by_id.get(reference)
-        return digest_of(document.text) if document is not None else reference.removeprefix(SHA256_PREFIX)
+        return digest_of(document) if document is not None else reference.removeprefix(SHA256_PREFIX)
 
     async def _without_reference(self, text: str) -> str:
         if self.takes_any or text in (await self.trusted.current()).texts:
@@ -106,8 +106,7 @@ class DocumentResolver:
         digest = digest_of(text)
         if reference.removeprefix(SHA256_PREFIX) != digest:
             # Identifiers of a manifest need not be hashes, and Apollo's link sends them in the place of the hash.
-            named = (await self.trusted.current()).by_id.get(reference)
-            if named is None or named.text != text:
+            if (await self.trusted.current()).by_id.get(reference) != text:
                 raise Problem(BAD_REQUEST, "The hash is not the SHA-256 of `query`.")
             return text
         if self.config.accepted is not AcceptedDocuments.TRUSTED and self.persisted.remembered(digest) is not None:

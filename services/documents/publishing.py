@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from services.catalogue import Client
-from services.documents.trusted import RegisteredDocument
 from services.engine.gateway import Gateway
 from services.identity.auth.authentication import Credentials
 
@@ -87,17 +86,13 @@ class UnpublishableDocumentError(Exception):
 
 
 class DocumentRunner(Protocol):
-    """Describes and executes trusted documents."""
+    """Describes and executes trusted documents, given by their text."""
 
-    def describe(self, document: RegisteredDocument) -> PublishedDocument:
+    def describe(self, text: str) -> PublishedDocument:
         """Return the document's interface. Raise UnpublishableDocumentError if it no longer fits the schema."""
-        ...
 
-    async def run(
-        self, document: RegisteredDocument, variables: Mapping[str, Any], caller: DocumentCaller
-    ) -> RunResult:
+    async def run(self, text: str, variables: Mapping[str, Any], caller: DocumentCaller) -> RunResult:
         """Execute a document with the same credentials, policies and plans as over GraphQL.
 
         Raise `validation_failed` for an invalid variable, and the Problems of requests that are not executed at all.
         """
-        ...

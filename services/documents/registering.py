@@ -38,14 +38,6 @@ class NewDocument:
         return f"{self.name} ({self.id})" if self.name else self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """The outcome of an addition: the new documents, and the newly published names."""
-
-    documents: Sequence[NewDocument] = ()
-    published: Sequence[str] = ()
-
-
 def digest_of(text: str) -> str:
     """Return the SHA-256 of a document's text in lower-case hexadecimal."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -53,11 +45,12 @@ def digest_of(text: str) -> str:
 
 async def add_documents(
     database: Database, documents: Sequence[NewDocument], publish: Collection[str] = (), *, beside: bool = False
-) -> Registration:
+) -> tuple[Sequence[NewDocument], Sequence[str]]:
     """Register documents, and publish those named in `publish`. Documents that exist already are kept.
 
-    With `beside`, a name may belong to another text already, which clients of an earlier version send. Raise
-    RefusedDocumentsError for an identifier or a name that is taken, and for an unknown name in `publish`.
+    Return the new documents, and the newly published names. With `beside`, a name may belong to another text already,
+    which clients of an earlier version send. Raise RefusedDocumentsError for an identifier or a name that is taken, and
+    for an unknown name in `publish`.
     """
     async with _changing(database) as session:
         known = (await session.scalars(select(TrustedDocument))).all()
@@ -75,7 +68,7 @@ async def add_documents(
         )  # fmt: skip
         await session.flush()
         to_publish = {document.id for document in documents if document.name in publish}
-        return Registration(list(new.values()), await _publish(session, to_publish))
+        return list(new.values()), await _publish(session, to_publish)
 
 
 async def publish_document(database: Database, reference: str) -> Sequence[str]:

@@ -7,7 +7,7 @@ has changed. Under load the refresh runs in the background, so that no request w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
@@ -36,36 +36,14 @@ NEVER_CHANGED: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class RegisteredDocument:
-    """A document that the operator has registered. `kind` is query or mutation; `name` is that of its operation."""
-
-    id: str
-    digest: str
-    name: str | None
-    kind: str
-    text: str
-    published: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All trusted documents of a version. `published` maps names to the published ones."""
+    """The texts of all trusted documents of a version. `published` maps names to those of the published ones."""
 
     version: int = -1
-    by_id: Mapping[str, RegisteredDocument] = field(default_factory=dict)
-    by_digest: Mapping[str, RegisteredDocument] = field(default_factory=dict)
+    by_id: Mapping[str, str] = field(default_factory=dict)
+    by_digest: Mapping[str, str] = field(default_factory=dict)
     texts: frozenset[str] = frozenset()
-    published: Mapping[str, RegisteredDocument] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, version: int, documents: Iterable[RegisteredDocument]) -> Snapshot:
-        """Index documents by their identifiers, digests and names."""
-        by_id = {document.id: document for document in documents}
-        return cls(
-            version, by_id, {document.digest: document for document in by_id.values()},
-            frozenset(document.text for document in by_id.values()),
-            {document.name: document for document in by_id.values() if document.published and document.name},
-        )  # fmt: skip
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -118,10 +96,15 @@ class TrustedDocuments:
             if (NEVER_CHANGED if number is None else number) == self._snapshot.version:
                 return
             # One statement, so that the version is that of the documents.
-            columns = [getattr(TrustedDocument, name) for name in RegisteredDocument.__slots__]
-            statement = select(DocumentsVersion.number, *columns).join_from(
+            statement = select(DocumentsVersion.number, TrustedDocument).join_from(
                 DocumentsVersion, TrustedDocument, DocumentsVersion.id.is_not(None), isouter=True
             )
             rows = (await session.execute(statement)).all()
-        documents = [RegisteredDocument(*row[1:]) for row in rows if row[1] is not None]
-        self._snapshot = Snapshot.of(rows[0][0] if rows else NEVER_CHANGED, documents)
+        documents: list[TrustedDocument] = [row.TrustedDocument for row in rows if row.TrustedDocument is not None]
+        self._snapshot = Snapshot(
+            rows[0].number if rows else NEVER_CHANGED,
+            {document.id: document.text for document in documents},
+            {document.digest: document.text for document in documents},
+            frozenset(document.text for document in documents),
+            {document.name: document.text for document in documents if document.published and document.name},
+        )
