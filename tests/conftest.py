@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,12 @@ servers = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers, in the process that starts the workers; they find them in the environment."""
+    """Start the servers, in the process that starts the workers; they find them in the environment.
+
+    Tests run on the event loop that Uvicorn chooses for the gateway. (pytest-asyncio's hook for loops would make a
+    parameter of it, which tests without a loop lack: each of them would have the session's fixtures made anew.)
+    """
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     if hasattr(config, "workerinput"):
         return
     choose_seed()
@@ -101,11 +106,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are processors: a test often waits for PostgreSQL, a clock, or another process."""
     return (os.cpu_count() or 1) + 1
-
-
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Tests run on the event loop that Uvicorn chooses for the gateway."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 def make_settings(**values: Any) -> Settings:
